@@ -1,0 +1,87 @@
+"""The error tree, its exit codes and the redaction of credentials.
+
+    WatchkeepError            exit 1, something failed at run time
+    ├── UsageError            exit 2, the caller has to change something first; nothing was touched
+    │   ├── ConfigError       a configuration file: names file and dotted key
+    │   ├── ProfileError      a firmware profile: names file and dotted key
+    │   └── IdError           an id that is not `[a-z0-9-]{1,63}`
+    ├── FormatError           bytes that do not follow wire/: record, seal, box
+    │   ├── TruncatedError    the bytes end too early (a torn tail)
+    │   └── DigestError       the bytes do not match their BLAKE3: damage or tampering
+    ├── VolumeError           a storage volume is missing, foreign, read-only or full
+    └── RemoteError           a peer refused or failed; `status` is its HTTP status or 0
+
+Rules: every error carries a remedy, the one thing that the reader can do next.  No message ever holds
+a credential: text that may contain URLs goes through `redact`.
+"""
+
+import re
+
+_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@'\"]*(?:@[^\s/@'\"]*)*@")
+_SECRET_PAIR = re.compile(r"(?i)\b(password|passwd|pwd|token|secret|authorization|response|nonce)(\"?\s*[=:]\s*\"?)[^\s&\",;]+")
+
+
+def redact(text: str) -> str:
+    """Return text with URL user-info and secret key=value pairs replaced by `***`."""
+    return _SECRET_PAIR.sub(r"\1\2***", _USERINFO.sub(r"\g<scheme>***@", text))
+
+
+class WatchkeepError(Exception):
+    """Base of all our errors: a message, and the remedy that the reader should try next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        self.message = redact(message)
+        self.remedy = redact(remedy)
+        super().__init__(self.message)
+
+    def line(self) -> str:
+        """One line for a terminal: what is wrong, then what to do."""
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+class UsageError(WatchkeepError):
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration file is wrong at one dotted key."""
+
+    def __init__(self, file: str, key: str, problem: str, *, remedy: str) -> None:
+        self.file, self.key = file, key
+        super().__init__(f"{file}: {key}: {problem}" if key else f"{file}: {problem}", remedy=remedy)
+
+
+class ProfileError(ConfigError):
+    """A firmware profile is missing or wrong at one dotted key."""
+
+
+class IdError(UsageError):
+    """An id does not follow `[a-z0-9-]{1,63}`."""
+
+
+class FormatError(WatchkeepError):
+    """Bytes do not follow the layouts in wire/."""
+
+
+class TruncatedError(FormatError):
+    """Bytes end before the record or box that they announce."""
+
+
+class DigestError(FormatError):
+    """Bytes do not match the BLAKE3 that they carry."""
+
+
+class VolumeError(WatchkeepError):
+    """A storage volume cannot be used."""
+
+    exit_code = 2
+
+
+class RemoteError(WatchkeepError):
+    """A peer refused or failed."""
+
+    def __init__(self, message: str, *, remedy: str = "", status: int = 0) -> None:
+        self.status = status
+        super().__init__(message, remedy=remedy)

@@ -1,0 +1,37 @@
+"""HTTP paths, media types, headers and error codes of the archiver's API (docs/OPERATIONS.md).
+
+Rules: agents and hubs meet only here; an error code keeps its meaning for ever.
+"""
+
+from typing import Final
+
+APPEND: Final = "/v1/append"
+CAMERAS: Final = "/v1/cameras"
+HEALTH: Final = "/healthz"
+METRICS: Final = "/metrics"
+
+RECORDS_TYPE: Final = "application/vnd.watchkeep.records"
+AGENT_HEADER: Final = "Watchkeep-Agent"
+VERSION_HEADER: Final = "Watchkeep-Wire"
+
+TRUNCATED: Final = "truncated"  # 400
+MALFORMED: Final = "malformed"  # 400: header, seal or box damaged, or id not valid
+UNKNOWN_VERSION: Final = "unknown-version"  # 400
+OVERSIZE: Final = "oversize"  # 413
+HASH_MISMATCH: Final = "hash-mismatch"  # 422
+CONFLICT: Final = "conflict"  # 409: a second hash for a known name: reported as tampering
+STORAGE_FULL: Final = "storage-full"  # 507
+STORAGE_FAILED: Final = "storage-failed"  # 503
+BUSY: Final = "busy"  # 503, with Retry-After
+
+
+def timeline(camera: str) -> str:
+    return f"{CAMERAS}/{camera}/timeline"
+
+
+def playlist(camera: str) -> str:
+    return f"{CAMERAS}/{camera}/index.m3u8"
+
+
+def export(camera: str) -> str:
+    return f"{CAMERAS}/{camera}/export.mp4"

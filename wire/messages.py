@@ -1,0 +1,183 @@
+"""Messages between agent, archiver and operators: MQTT payloads and HTTP answers, one pydantic type each.
+
+Rules: times are UTC seconds as floats named `*_s`, ages are seconds measured by the sender's monotonic clock,
+byte counts are `*_bytes`.  Readers ignore fields that they do not know (`extra="ignore"`), so that mixed versions
+of one site understand each other; writers never remove a field within WIRE_VERSION.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+from .causes import CameraStatus, EventKind, Protection
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ArchiverLink(Message):
+    """How one agent sees one archiver."""
+
+    archiver: str
+    healthy: bool
+    why: str = ""
+    since_s: float
+    received: int
+    durable: int
+    missing: int
+    """Chunks that are owed to it and that it has not acknowledged yet."""
+    sent_bytes: int
+
+
+class AgentBeacon(Message):
+    """`agent/<id>/beacon`, retained, every beacon period; the will carries online=false."""
+
+    agent: str
+    site: str
+    version: str
+    online: bool
+    boot: str
+    """Random per process: a late will of an old process does not match the current boot id."""
+    beat: int
+    """Counts beacons of this boot from 0; -1 in a will."""
+    sent_s: float
+    uptime_s: float = 0.0
+    cameras: int = 0
+    recording: int = 0
+    journal_bytes: int = 0
+    journal_max_bytes: int = 0
+    oldest_owed_age_s: float = 0.0
+    links: tuple[ArchiverLink, ...] = ()
+
+
+class CameraState(Message):
+    """`camera/<id>/state`, retained."""
+
+    camera: str
+    agent: str
+    boot: str
+    status: CameraStatus
+    since_s: float
+    why: str = ""
+    protection: Protection
+    protection_since_s: float
+    protection_why: str = ""
+    epoch: int = 0
+    chunks: int = 0
+    frames: int = 0
+    dropped_frames: int = 0
+    reconnects: int = 0
+    chunk_age_s: float | None = None
+    """Age of the newest cut chunk; None before the first."""
+    durable_age_s: float | None = None
+    """Age of the newest chunk that has all wanted copies durable."""
+    mbit_s: float = 0.0
+    codec: str = ""
+
+
+class VolumeState(Message):
+    path: str
+    online: bool
+    why: str = ""
+    free_bytes: int
+    total_bytes: int
+
+
+class ArchiverBeacon(Message):
+    """`archiver/<id>/beacon`, retained; the will carries online=false."""
+
+    archiver: str
+    site: str
+    version: str
+    online: bool
+    boot: str
+    beat: int
+    sent_s: float
+    url: str = ""
+    uptime_s: float = 0.0
+    cameras: int = 0
+    received: int = 0
+    durable: int = 0
+    refused: int = 0
+    volumes: tuple[VolumeState, ...] = ()
+
+
+class Event(Message):
+    """`event/<kind>`, not retained."""
+
+    kind: EventKind
+    source: str
+    at_s: float
+    camera: str = ""
+    archiver: str = ""
+    text: str
+    remedy: str = ""
+
+
+class EpochState(Message):
+    """What an archiver has of the chunks of one epoch that a batch mentioned: inclusive seq ranges.
+
+    received: bytes in a file, not yet fsynced; durable: fsynced and hash compared (invariant 3);
+    missing: mentioned by an ASK and neither received nor durable.
+    """
+
+    epoch: int
+    received: list[tuple[int, int]] = []
+    durable: list[tuple[int, int]] = []
+    missing: list[tuple[int, int]] = []
+    need_init: bool = False
+    """The archiver has no init segment of this epoch yet and stored none of its chunks."""
+
+
+class AppendAnswer(Message):
+    """Answer 200 to `POST /v1/append`."""
+
+    archiver: str
+    boot: str
+    """Changes when the archiver restarts: what was only received may be gone, ask again."""
+    cameras: dict[str, list[EpochState]]
+
+
+class ChunkName(Message):
+    camera: str
+    epoch: int
+    seq: int
+
+
+class ErrorAnswer(Message):
+    """Any 4xx or 5xx answer of the HTTP API.  `/v1/append` stores nothing of a batch that gets one."""
+
+    code: str
+    reason: str
+    remedy: str = ""
+    names: list[ChunkName] = []
+    """The chunks that are to blame, when they are known: the sender may leave them out and send the rest."""
+
+
+class Span(Message):
+    """A run of chunks without a gap, possibly over several epochs' worth of parameter changes."""
+
+    start_s: float
+    end_s: float
+    epoch: int
+    first_seq: int
+    last_seq: int
+
+
+class Gap(Message):
+    start_s: float
+    end_s: float
+    cause: str
+
+
+class Timeline(Message):
+    camera: str
+    spans: list[Span]
+    gaps: list[Gap]
+
+
+class CameraInfo(Message):
+    camera: str
+    first_s: float
+    last_s: float
+    chunks: int
+    bytes: int

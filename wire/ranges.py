@@ -1,0 +1,111 @@
+"""Sets of chunk numbers as sorted, disjoint, inclusive ranges.
+
+Rules: a camera that records without a gap for a year is one range, so every set here is as small as the
+number of its gaps.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+
+Range = tuple[int, int]
+
+
+class RangeSet:
+    """A mutable set of integers; `[(0, 57), (60, 60)]` holds 59 of them."""
+
+    __slots__ = ("_spans",)
+
+    def __init__(self, spans: Iterable[Range] = ()) -> None:
+        self._spans: list[Range] = []
+        for low, high in spans:
+            self.add(low, high)
+
+    def __iter__(self) -> Iterator[Range]:
+        return iter(self._spans)
+
+    def __len__(self) -> int:
+        """How many integers the set holds."""
+        return sum(high - low + 1 for low, high in self._spans)
+
+    def __bool__(self) -> bool:
+        return bool(self._spans)
+
+    def __contains__(self, value: int) -> bool:
+        return self.covers(value, value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RangeSet) and self._spans == other._spans
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"RangeSet({self._spans})"
+
+    def spans(self) -> list[Range]:
+        """A copy of the ranges, ascending."""
+        return list(self._spans)
+
+    def first(self) -> int | None:
+        return self._spans[0][0] if self._spans else None
+
+    def last(self) -> int | None:
+        return self._spans[-1][1] if self._spans else None
+
+    def _at_or_before(self, value: int) -> int:
+        return bisect_right(self._spans, value, key=lambda span: span[0]) - 1
+
+    def covers(self, low: int, high: int) -> bool:
+        """Whether every integer of low..high is in the set."""
+        at = self._at_or_before(low)
+        return at >= 0 and self._spans[at][1] >= high
+
+    def add(self, low: int, high: int) -> None:
+        """Add low..high, both included."""
+        if high < low:
+            raise ValueError(f"range {low}..{high} runs backwards")
+        start = self._at_or_before(low)
+        if start < 0 or self._spans[start][1] < low - 1:
+            start += 1
+        end = start
+        while end < len(self._spans) and self._spans[end][0] <= high + 1:
+            low, high = min(low, self._spans[end][0]), max(high, self._spans[end][1])
+            end += 1
+        self._spans[start:end] = [(low, high)]
+
+    def discard(self, low: int, high: int) -> None:
+        """Remove low..high, both included, as far as present."""
+        start = max(self._at_or_before(low), 0)
+        kept: list[Range] = []
+        end = start
+        while end < len(self._spans) and self._spans[end][0] <= high:
+            span_low, span_high = self._spans[end]
+            if span_low < low:
+                kept.append((span_low, min(span_high, low - 1)))
+            if span_high > high:
+                kept.append((max(span_low, high + 1), span_high))
+            end += 1
+        self._spans[start:end] = kept
+
+    def clip(self, low: int, high: int) -> "RangeSet":
+        """The part of the set inside low..high."""
+        found = RangeSet()
+        at = max(self._at_or_before(low), 0)
+        while at < len(self._spans) and self._spans[at][0] <= high:
+            start, end = max(self._spans[at][0], low), min(self._spans[at][1], high)
+            if start <= end:
+                found._spans.append((start, end))
+            at += 1
+        return found
+
+    def minus(self, other: "RangeSet") -> "RangeSet":
+        """A new set with the integers that are in this set and not in the other."""
+        left = RangeSet()
+        left._spans = list(self._spans)
+        for low, high in other:
+            left.discard(low, high)
+        return left
+
+    def update(self, other: "RangeSet") -> None:
+        """Add every integer of the other set."""
+        for low, high in other:
+            self.add(low, high)

@@ -1,0 +1,48 @@
+"""Publishing files so that a power cut leaves the old one or the new one, never half of either.
+
+Rules: temp, write, fsync, rename, fsync of the directory (habit 13).
+"""
+
+import os
+from pathlib import Path
+
+
+def sync_dir(path: Path) -> None:
+    """fsync a directory, so that names created or renamed in it survive a power cut."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def publish(path: Path, data: bytes) -> None:
+    """Replace path with data atomically; raises OSError and leaves the old file when that fails."""
+    temp = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temp, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temp, path)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
+    sync_dir(path.parent)
+
+
+def write_all(handle: int, parts: list[bytes | bytearray | memoryview]) -> int:
+    """Write all parts to a descriptor with as few vectored writes as possible; returns the bytes written.
+
+    Raises OSError when the kernel takes less than everything and then refuses the rest (a full disk).
+    """
+    views = [memoryview(part).cast("B") for part in parts if len(part)]
+    total = 0
+    while views:
+        written = os.writev(handle, views[:512])  # IOV_MAX is 1024 on Linux; half of it keeps one call short
+        total += written
+        while views and written >= len(views[0]):
+            written -= len(views.pop(0))
+        if views and written:
+            views[0] = views[0][written:]
+    return total

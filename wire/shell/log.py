@@ -1,0 +1,45 @@
+"""Structured logs: one line per event, `key=value` on a terminal or JSON, credentials redacted in every field.
+
+Rules: the root logger gets exactly one handler; `redact` runs on the finished line, so that no library's
+message can carry a credential past it.
+"""
+
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+from ..errors import redact
+
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__()
+        self._json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+        fields: dict[str, Any] = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        text = record.getMessage()
+        if record.exc_info:
+            fields["trace"] = self.formatException(record.exc_info)
+        if self._json:
+            line = json.dumps({"time": stamp, "level": record.levelname.lower(), "logger": record.name, "text": text, **fields}, default=str)
+        else:
+            pairs = "".join(f" {key}={value}" for key, value in fields.items())
+            line = f"{stamp} {record.levelname.lower():7} {record.name.removeprefix('watchkeep.')}: {text}{pairs}"
+        return redact(line)
+
+
+def setup(*, as_json: bool = False, level: str = "INFO") -> None:
+    """Install our handler on the root logger; call once, from a command."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(as_json=as_json))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for chatty in ("zeroconf", "amqtt", "transitions", "uvicorn.access"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

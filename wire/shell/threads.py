@@ -1,0 +1,54 @@
+"""Threads that have an owner: named, supervised, stopped by an event, joined in order.
+
+Rules: a worker never restarts itself; its supervisor does, after a pause that grows with jitter up to a bound.
+"""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class Supervised:
+    """A thread that runs `body(stop)` and runs it again after an unexpected exception, until stopped.
+
+    body returns normally only when stop is set or when its work is finished.
+    """
+
+    def __init__(self, name: str, body: Callable[[threading.Event], None], *, first_pause_s: float = 0.5, max_pause_s: float = 30.0) -> None:
+        self.name, self._body = name, body
+        self._first, self._max = first_pause_s, max_pause_s
+        self.stop_event = threading.Event()
+        self.failures = 0
+        self._thread = threading.Thread(target=self._run, name=name, daemon=False)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the body to return; does not wait."""
+        self.stop_event.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread's end; False when it did not end in time."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        pause = self._first
+        while not self.stop_event.is_set():
+            try:
+                self._body(self.stop_event)
+                return
+            except Exception:
+                self.failures += 1
+                log.exception("thread failed, it starts again", extra={"thread": self.name, "pause_s": round(pause, 1)})
+            self.stop_event.wait(pause * random.uniform(0.5, 1.0))
+            pause = min(pause * 2, self._max)

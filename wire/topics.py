@@ -1,0 +1,34 @@
+"""MQTT topics, `watchkeep/v1/<site>/...` (docs/MQTT.md).
+
+Rules: JSON payloads; beacons and camera states are retained and have a symmetric will; nothing here is
+evidence, and no acknowledgement ever travels on MQTT.
+"""
+
+from .ids import check_id
+
+PREFIX = "watchkeep/v1"
+
+
+def agent_beacon(site: str, agent: str) -> str:
+    return f"{_site(site)}/agent/{check_id('agent', agent)}/beacon"
+
+
+def archiver_beacon(site: str, archiver: str) -> str:
+    return f"{_site(site)}/archiver/{check_id('archiver', archiver)}/beacon"
+
+
+def camera_state(site: str, camera: str) -> str:
+    return f"{_site(site)}/camera/{check_id('camera', camera)}/state"
+
+
+def event(site: str, kind: str) -> str:
+    return f"{_site(site)}/event/{check_id('event', kind)}"
+
+
+def everything(site: str) -> str:
+    """A subscription filter for the whole site."""
+    return f"{_site(site)}/#"
+
+
+def _site(site: str) -> str:
+    return f"{PREFIX}/{check_id('site', site)}"

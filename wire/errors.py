@@ -7,7 +7,9 @@
     │   └── IdError           an id that is not `[a-z0-9-]{1,63}`
     ├── FormatError           bytes that do not follow wire/: record, seal, box
     │   ├── TruncatedError    the bytes end too early (a torn tail)
-    │   └── DigestError       the bytes do not match their BLAKE3: damage or tampering
+    │   ├── DigestError       the bytes do not match their BLAKE3: damage or tampering
+    │   ├── VersionError      the bytes follow a version of a layout that is not known here
+    │   └── OversizeError     the bytes announce more than their layout allows
     ├── VolumeError           a storage volume is missing, foreign, read-only or full
     └── RemoteError           a peer refused or failed; `status` is its HTTP status or 0
 
@@ -71,6 +73,14 @@ class TruncatedError(FormatError):
 
 class DigestError(FormatError):
     """Bytes do not match the BLAKE3 that they carry."""
+
+
+class VersionError(FormatError):
+    """Bytes follow a version of their layout that this machine does not know."""
+
+
+class OversizeError(FormatError):
+    """Bytes announce more than their layout allows."""
 
 
 class VolumeError(WatchkeepError):

@@ -23,6 +23,12 @@ CONFLICT: Final = "conflict"  # 409: a second hash for a known name: reported as
 STORAGE_FULL: Final = "storage-full"  # 507
 STORAGE_FAILED: Final = "storage-failed"  # 503
 BUSY: Final = "busy"  # 503, with Retry-After
+MEDIA_TYPE: Final = "media-type"  # 415: the body is not RECORDS_TYPE
+BAD_REQUEST: Final = "bad-request"  # 400: a query or path value is wrong
+NOT_FOUND: Final = "not-found"  # 404: no such camera, file, or nothing recorded in the window
+RANGE: Final = "range"  # 416
+SEVERAL_PARTS: Final = "several-parts"  # 409: the window spans several epochs; the answer lists them
+INTERNAL: Final = "internal"  # 500
 
 
 def timeline(camera: str) -> str:

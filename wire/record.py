@@ -31,7 +31,7 @@ from zlib import crc32
 
 from blake3 import blake3
 
-from .errors import DigestError, FormatError, IdError, TruncatedError
+from .errors import DigestError, FormatError, IdError, OversizeError, TruncatedError, VersionError
 from .ids import MAX_EPOCH, MAX_SEQ, check_id
 from .seal import Seal, parse_seal
 
@@ -89,12 +89,14 @@ def parse_header(data: bytes | memoryview) -> Header:
     if magic != _MAGIC:
         raise FormatError("no record starts here", remedy="send the whole batch again")
     if version != RECORD_VERSION:
-        raise FormatError(f"record version {version} is not known", remedy="update the older of the two machines")
+        raise VersionError(f"record version {version} is not known", remedy="update the older of the two machines")
     raw[_CRC_AT : _CRC_AT + 4] = bytes(4)
     if crc32(raw) != crc or reserved:
         raise FormatError("record header is damaged", remedy="send the whole batch again")
-    if payload_bytes > MAX_PAYLOAD_BYTES or epoch > MAX_EPOCH or seq > MAX_SEQ:
-        raise FormatError("record numbers are out of range", remedy=f"keep payloads within {MAX_PAYLOAD_BYTES} bytes")
+    if payload_bytes > MAX_PAYLOAD_BYTES:
+        raise OversizeError(f"record announces {payload_bytes} bytes", remedy=f"keep payloads within {MAX_PAYLOAD_BYTES} bytes")
+    if epoch > MAX_EPOCH or seq > MAX_SEQ:
+        raise FormatError("record numbers are out of range", remedy=f"keep epochs within {MAX_EPOCH} and seqs within {MAX_SEQ}")
     try:
         known = RecordKind(kind)
         name = check_id("camera", camera.rstrip(b"\0").decode("ascii"))

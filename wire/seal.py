@@ -39,7 +39,7 @@ from struct import Struct
 from typing import Final
 
 from .causes import Cause, ClockQuality
-from .errors import FormatError, TruncatedError
+from .errors import FormatError, TruncatedError, VersionError
 from .ids import MAX_EPOCH, MAX_SEQ, check_id
 
 SEAL_UUID: Final = bytes.fromhex("77617463686b6565708ea15ea1c0de01")
@@ -127,7 +127,7 @@ def parse_seal(data: bytes | memoryview) -> Seal:
     (version, flags, clock, cause, video, audio, zero_a, timescale, duration, zero_b, epoch, seq, segment_seq,
      wall, pts, camera, init_hash, prev_hash) = _BODY.unpack_from(view, _BOX.size)  # fmt: skip
     if version != SEAL_VERSION:
-        raise FormatError(f"seal version {version} is not known", remedy="update this machine's Watchkeep")
+        raise VersionError(f"seal version {version} is not known", remedy="update this machine's Watchkeep")
     frames = video + audio
     if not (0 < frames <= MAX_FRAMES and size == seal_bytes(frames) and timescale > 0 and zero_a == zero_b == 0):
         raise FormatError("seal fields contradict each other", remedy="fetch the chunk again from another copy")

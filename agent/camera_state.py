@@ -1,0 +1,68 @@
+"""The state that a camera shows, and when to try again.  No I/O, no clock.
+
+    status        event         becomes
+    ───────────   ───────────   ──────────────────────────────
+    any           opening       connecting, unless it waits with a worse reason
+    any           frame         recording
+    any           fault(s)      s: connecting | stalled | unauthorized | unsupported
+    any           ended         connecting
+
+Rules: retries for ever, pause 0.5 s doubling to 30 s, each with jitter of +-25 %, and back to 0.5 s after a
+minute of recording; a camera that refuses its credentials is asked at most every 30 s, because cameras lock accounts.
+"""
+
+from dataclasses import dataclass
+
+from ..wire.causes import CameraStatus
+
+FIRST_PAUSE_S = 0.5
+MAX_PAUSE_S = 30.0
+STEADY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What operators see of a camera's ingest."""
+
+    status: CameraStatus
+    since_s: float
+    why: str
+
+
+class CameraLife:
+    """State and retry pauses of one camera.  Times are UTC seconds for show and monotonic for pauses."""
+
+    def __init__(self, utc_s: float) -> None:
+        self.shown = Shown(CameraStatus.CONNECTING, utc_s, "starting")
+        self.reconnects = 0
+        self._pause = FIRST_PAUSE_S
+        self._recording_since: float | None = None
+
+    def frame(self, utc_s: float, now: float) -> bool:
+        """A frame arrived; True when the shown state changed."""
+        if self._recording_since is None:
+            self._recording_since = now
+            return self._show(CameraStatus.RECORDING, utc_s, "")
+        return False
+
+    def failed(self, status: CameraStatus, why: str, utc_s: float, now: float) -> bool:
+        """The session could not be opened or broke; True when the shown state changed."""
+        steady = self._recording_since is not None and now - self._recording_since >= STEADY_S
+        if steady:
+            self._pause = FIRST_PAUSE_S
+        self._recording_since = None
+        self.reconnects += 1
+        return self._show(status, utc_s, why)
+
+    def pause_s(self, jitter: float) -> float:
+        """How long to wait before the next try; jitter is a random number from 0 to 1."""
+        if self.shown.status is CameraStatus.UNAUTHORIZED:
+            self._pause = MAX_PAUSE_S
+        pause, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE_S)
+        return pause * (0.75 + jitter / 2)
+
+    def _show(self, status: CameraStatus, utc_s: float, why: str) -> bool:
+        changed = (status, why) != (self.shown.status, self.shown.why)
+        if changed:
+            self.shown = Shown(status, utc_s, why)
+        return changed

@@ -1,0 +1,118 @@
+"""agent.toml: what one edge recorder records, and where the copies go (docs/examples/agent.toml explains each key).
+
+Rules: strict and frozen; a key that is not known is an error; nothing is touched while checking.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, StringConstraints
+
+from ..wire.config import Config, load
+from ..wire.errors import ConfigError
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
+Item = TypeVar("Item")
+MAX_COPIES = 8
+"""A camera of 4 Mbit/s with eight copies uploads 32 Mbit/s; more than that is a mistake in the file."""
+
+
+class AgentSection(Config):
+    id: Id
+    site: Id
+    data_dir: str
+    profile: str = "generic"
+    log: Literal["text", "json"] = "text"
+
+
+class MqttSection(Config):
+    url: str
+
+
+class DiscoverySection(Config):
+    mdns: bool = True
+    interfaces: tuple[str, ...] | None = None
+
+
+class JournalSection(Config):
+    max_bytes: int | None = Field(default=None, ge=256 << 20)
+
+
+class RecordingSection(Config):
+    chunk_ms: int | None = Field(default=None, ge=100, le=1000)
+    segment_s: float | None = Field(default=None, ge=1, le=3600)
+
+
+class ReplicationSection(Config):
+    ack_timeout_ms: int = Field(default=2000, ge=200, le=60_000)
+    failback: Literal["auto", "sticky"] = "auto"
+    failback_hold_s: float = Field(default=60.0, ge=0)
+
+
+class ArchiverSection(Config):
+    id: Id
+    url: str
+
+
+class CameraSection(Config):
+    id: Id
+    url: str
+    copies: int = Field(default=1, ge=1, le=MAX_COPIES)
+    archivers: tuple[Id, ...] | None = None
+    transport: Literal["tcp", "udp"] | None = None
+    profile: str = "generic"
+
+
+class AgentConfig(Config):
+    agent: AgentSection
+    mqtt: MqttSection | None = None
+    discovery: DiscoverySection = DiscoverySection()
+    journal: JournalSection = JournalSection()
+    recording: RecordingSection = RecordingSection()
+    replication: ReplicationSection = ReplicationSection()
+    archiver: tuple[ArchiverSection, ...] = ()
+    camera: tuple[CameraSection, ...] = ()
+
+
+def read(path: Path) -> AgentConfig:
+    """Load and check agent.toml; raises ConfigError naming file, dotted key and remedy."""
+    config = load(path, AgentConfig)
+    _check_unique(path, "camera", [camera.id for camera in config.camera])
+    _check_unique(path, "archiver", [archiver.id for archiver in config.archiver])
+    for number, archiver in enumerate(config.archiver):
+        _check_url(path, f"archiver[{number}].url", archiver.url, ("http",), "http://host:9701")
+    for number, camera in enumerate(config.camera):
+        _check_url(path, f"camera[{number}].url", camera.url, ("rtsp",), "rtsp://host:554/path")
+        if camera.archivers is not None:
+            _check_copies(path, number, camera)
+    if config.mqtt is not None:
+        _check_url(path, "mqtt.url", config.mqtt.url, ("mqtt", "mqtts"), "mqtt://host:1883")
+    if not config.discovery.mdns and not config.archiver:
+        raise ConfigError(str(path), "archiver", "no archiver is listed and mDNS is off", remedy="list one or set discovery.mdns = true")
+    return config
+
+
+def _check_unique(path: Path, section: str, ids: list[str]) -> None:
+    for number, value in enumerate(ids):
+        if value in ids[:number]:
+            raise ConfigError(str(path), f"{section}[{number}].id", f"{value!r} is used twice", remedy=f"give each {section} its own id")
+
+
+def _check_url(path: Path, key: str, url: str, schemes: tuple[str, ...], example: str) -> None:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ConfigError(str(path), key, f"{url!r} is not a valid URL", remedy=f"write it like {example}")
+
+
+def _check_copies(path: Path, number: int, camera: CameraSection) -> None:
+    listed = camera.archivers or ()
+    if len(set(listed)) != len(listed):
+        raise ConfigError(str(path), f"camera[{number}].archivers", "names an archiver twice", remedy="list each archiver once")
+    if camera.copies > len(listed):
+        raise ConfigError(str(path), f"camera[{number}].copies", f"{camera.copies} copies cannot stand on {len(listed)} archivers",
+                          remedy="list more archivers or ask for fewer copies")  # fmt: skip

@@ -1,0 +1,136 @@
+"""One RTSP session read through PyAV: open, what the stream is, packets, close.
+
+Rules: opened, read and closed by one thread (a container closed from another thread is a use-after-free);
+FFmpeg's own socket time-out bounds every read; after any error the session is finished, the caller opens a new one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import av
+from av.error import FFmpegError, HTTPForbiddenError, HTTPUnauthorizedError
+
+from ...wire.causes import CameraStatus
+from ...wire.errors import WatchkeepError, redact
+from .init_segment import LPCM, AudioFormat, init_from_parameters, init_segment
+
+OPEN_TIMEOUT_S = 8.0
+"""Bounds DNS, connect, DESCRIBE, SETUP, PLAY and the probe together; SIGTERM must be obeyed within 10 s."""
+READ_TIMEOUT_US = 5_000_000
+"""A camera that sends nothing for 5 s is stalled."""
+PROBE_BYTES = 1_000_000
+PROBE_US = 2_000_000
+VIDEO_CODECS = frozenset({"h264", "hevc", "av1"})
+COPIED_AUDIO = frozenset({"aac", "opus"})
+G711 = {"pcm_alaw": "alaw", "pcm_mulaw": "ulaw"}
+_ENCODER = {"opus": "libopus"}
+
+
+class CameraError(WatchkeepError):
+    """The camera cannot be recorded now; `status` is the state to show."""
+
+    def __init__(self, status: CameraStatus, why: str, *, remedy: str = "") -> None:
+        self.status = status
+        super().__init__(why, remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One packet of a session.  `data` is PyAV's own memory: read it before the next one, never write to it."""
+
+    video: bool
+    data: Any
+    pts: int | None
+    dts: int | None
+    duration: int
+    key: bool
+    damaged: bool
+
+
+class RtspSession:
+    """An open RTSP session.  `ticks` and `audio_ticks` are the time bases as ticks a second."""
+
+    def __init__(self, url: str, transport: str) -> None:
+        options = {"rtsp_transport": transport, "timeout": str(READ_TIMEOUT_US),
+                   "probesize": str(PROBE_BYTES), "analyzeduration": str(PROBE_US)}  # fmt: skip
+        try:
+            self._container: Any = av.open(url, options=options, timeout=(OPEN_TIMEOUT_S, None))
+        except (FFmpegError, OSError) as error:
+            raise fault_of(error) from error
+        try:
+            self._choose_streams()
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _choose_streams(self) -> None:
+        videos = self._container.streams.video
+        if not videos:
+            raise CameraError(CameraStatus.UNSUPPORTED, "the stream has no video", remedy="choose a video profile in the camera's URL")
+        self._video = videos[0]
+        self.codec: str = self._video.codec_context.name
+        if self.codec not in VIDEO_CODECS:
+            raise CameraError(CameraStatus.UNSUPPORTED, f"video codec {self.codec} is not supported",
+                              remedy="choose H.264 or H.265 in the camera's settings")  # fmt: skip
+        self.ticks = self._video.time_base.denominator // self._video.time_base.numerator
+        self._audio: Any = None
+        self.audio: AudioFormat | None = None
+        self.audio_law = ""
+        self.dropped_audio = ""
+        audio = self._container.streams.audio
+        if audio:
+            self._choose_audio(audio[0])
+        self.audio_ticks = self._audio.time_base.denominator // self._audio.time_base.numerator if self._audio is not None else 1
+
+    def _choose_audio(self, stream: Any) -> None:
+        context = stream.codec_context
+        layout = context.layout.name if context.layout is not None else "mono"
+        if context.name in COPIED_AUDIO and context.sample_rate:
+            self._audio, self.audio = stream, AudioFormat(_ENCODER.get(context.name, context.name), context.sample_rate, layout, stream)
+        elif context.name in G711 and context.sample_rate:
+            self._audio, self.audio = stream, AudioFormat(LPCM, context.sample_rate, layout)
+            self.audio_law = G711[context.name]
+        else:
+            self.dropped_audio = context.name or "unknown"
+
+    @property
+    def parameter_sets(self) -> bytes:
+        """The parameter sets that the session description carried (Annex B), or empty."""
+        extradata = self._video.codec_context.extradata or b""
+        return bytes(extradata) if extradata[:3] in (b"\0\0\0", b"\0\0\1") else b""
+
+    def init_segment(self) -> bytes:
+        """ftyp+moov from the session description's parameters; raises FormatError."""
+        return init_segment(self._video, self.audio)
+
+    def init_for(self, parameter_sets: bytes, key_frame: bytes) -> bytes:
+        """ftyp+moov for in-band parameter sets that differ from the session description's; raises FormatError."""
+        return init_from_parameters(self.codec, parameter_sets, key_frame, self.audio)
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield packets until the camera ends the session; raises CameraError when it fails."""
+        streams = [stream for stream in (self._video, self._audio) if stream is not None]
+        try:
+            for packet in self._container.demux(*streams):
+                if packet.size:
+                    yield Sample(packet.stream_index == self._video.index, packet, packet.pts, packet.dts, packet.duration or 0,
+                                 packet.is_keyframe, packet.is_corrupt)  # fmt: skip
+        except (FFmpegError, OSError) as error:
+            raise fault_of(error) from error
+
+    def close(self) -> None:
+        """End the session; only from the thread that opened it."""
+        self._container.close()
+
+
+def fault_of(error: Exception) -> CameraError:
+    """What an error of libav means for the camera's state."""
+    why = redact(getattr(error, "strerror", None) or str(error))
+    if isinstance(error, HTTPUnauthorizedError | HTTPForbiddenError):
+        return CameraError(CameraStatus.UNAUTHORIZED, "the camera refuses the user name or password",
+                           remedy="correct the credentials in the camera's url")  # fmt: skip
+    if isinstance(error, TimeoutError | av.error.ExitError):
+        return CameraError(CameraStatus.STALLED, "the camera sends nothing", remedy="check the camera's power and network")
+    return CameraError(CameraStatus.CONNECTING, f"the camera cannot be reached ({why})",
+                       remedy="check the url, the camera's power and network")  # fmt: skip

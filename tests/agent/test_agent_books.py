@@ -1,0 +1,86 @@
+"""Epoch numbers, archiver addresses and clock steps: agent/epochs.py, archivers.py, clock.py."""
+
+from watchkeep.agent.archivers import MAX_KNOWN, ArchiverBook
+from watchkeep.agent.clock import Clock, StepWatch
+from watchkeep.agent.epochs import EpochBook
+from watchkeep.wire.causes import ClockQuality
+
+
+class FakeSlots:
+    def __init__(self):
+        self.data = None
+
+    def read(self):
+        return self.data
+
+    def write(self, data):
+        self.data = data
+
+
+class FakeClock(Clock):
+    now = 1_700_000_000.0
+
+    def utc_s(self):
+        return self.now
+
+
+def test_epochs_rise_over_restarts_lost_disks_and_clock_steps():
+    clock, slots = FakeClock(), FakeSlots()
+    book = EpochBook(slots, clock, {})
+    first = book.next("cam0")
+    assert first == 1_700_000_000
+    book.save()
+    clock.now = 0.0  # a box that boots in 1970
+    again = EpochBook(slots, clock, {})
+    assert again.known("cam0")
+    assert not again.known("cam1")
+    assert again.next("cam0") == first + 1
+    assert EpochBook(FakeSlots(), clock, {"cam0": first + 7}).next("cam0") == first + 8
+    clock.now = 1_700_000_060.0
+    assert EpochBook(FakeSlots(), clock, {}).next("cam0") > first + 8
+
+
+def test_unsaved_epochs_are_tried_again_after_a_failed_write():
+    slots = FakeSlots()
+    book = EpochBook(slots, FakeClock(), {})
+    book.next("cam0")
+
+    def full(data):
+        raise OSError(28, "disk full")
+
+    slots.write, write = full, slots.write
+    try:
+        book.save()
+    except OSError:
+        slots.write = write
+    book.save()
+    assert slots.data is not None
+
+
+def test_static_addresses_win_and_discovery_never_takes_one_away():
+    book = ArchiverBook({"a": "http://static:1"}, {"b": "http://old:2"})
+    assert book.urls() == {"a": "http://static:1", "b": "http://old:2"}
+    assert book.found({"a": "http://moved:1", "b": "http://new:2", "c": "http://c:3"})
+    assert book.urls() == {"a": "http://static:1", "b": "http://new:2", "c": "http://c:3"}
+    assert not book.found({"c": "http://c:3"})
+    assert book.found({"c": "http://c:4"})
+    assert book.last_known()["b"] == "http://new:2"
+
+
+def test_the_list_of_known_archivers_is_bounded():
+    book = ArchiverBook({}, {})
+    book.found({f"x{number}": "http://h" for number in range(10 * MAX_KNOWN)})
+    assert len(book.urls()) == MAX_KNOWN
+    assert f"x{10 * MAX_KNOWN - 1}" in book.urls()
+
+
+def test_step_watch_ignores_slewing_and_sees_steps():
+    watch = StepWatch(1000.0, 0.0)
+    assert watch.step(1010.004, 10.0) == 0.0
+    assert round(watch.step(87_410.0, 10.1)) == 86_400
+    assert watch.step(87_411.0, 11.1) == 0.0
+    assert round(watch.step(83_811.0, 11.1)) == -3600
+
+
+def test_kernel_is_asked_for_its_clock():
+    assert Clock().quality() in set(ClockQuality)

@@ -1,0 +1,47 @@
+"""The state table of a camera: agent/camera_state.py."""
+
+from watchkeep.agent.camera_state import MAX_PAUSE_S, CameraLife
+from watchkeep.wire.causes import CameraStatus
+
+
+def test_starts_connecting_then_records_and_says_since_when():
+    life = CameraLife(100.0)
+    assert life.shown.status is CameraStatus.CONNECTING
+    assert life.frame(105.0, 1.0)
+    assert (life.shown.status, life.shown.since_s, life.shown.why) == (CameraStatus.RECORDING, 105.0, "")
+    assert not life.frame(106.0, 2.0)
+
+
+def test_same_fault_again_keeps_its_since():
+    life = CameraLife(0.0)
+    assert life.failed(CameraStatus.STALLED, "silent", 10.0, 1.0)
+    assert not life.failed(CameraStatus.STALLED, "silent", 20.0, 2.0)
+    assert life.shown.since_s == 10.0
+    assert life.reconnects == 2
+
+
+def test_pauses_double_up_to_the_limit_and_never_end():
+    life = CameraLife(0.0)
+    pauses = []
+    for number in range(1000):
+        life.failed(CameraStatus.CONNECTING, "refused", float(number), float(number))
+        pauses.append(life.pause_s(0.5))
+    assert pauses[:4] == [0.5, 1.0, 2.0, 4.0]
+    assert pauses[-1] == MAX_PAUSE_S
+    assert 0.75 * MAX_PAUSE_S <= life.pause_s(0.0) < life.pause_s(1.0) <= 1.25 * MAX_PAUSE_S
+
+
+def test_a_minute_of_recording_makes_the_next_retry_quick():
+    life = CameraLife(0.0)
+    for _ in range(10):
+        life.failed(CameraStatus.CONNECTING, "refused", 0.0, 0.0)
+        life.pause_s(0.5)
+    life.frame(0.0, 100.0)
+    life.failed(CameraStatus.CONNECTING, "ended", 0.0, 161.0)
+    assert life.pause_s(0.5) == 0.5
+
+
+def test_wrong_credentials_are_tried_slowly():
+    life = CameraLife(0.0)
+    life.failed(CameraStatus.UNAUTHORIZED, "refused", 0.0, 0.0)
+    assert life.pause_s(0.5) == MAX_PAUSE_S

@@ -73,7 +73,9 @@ def _remedy(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if detail["type"] == "extra_forbidden":
         known = sorted(_fields_at(model, detail["loc"][:-1]))
         near = get_close_matches(str(detail["loc"][-1]), known, 1)
-        return f"did you mean {near[0]}?" if near else f"known keys here: {', '.join(known)}"
+        if near:
+            return f"did you mean {near[0]}?"
+        return f"known keys here: {', '.join(known)}" if known else "remove it"
     return "add it" if detail["type"] == "missing" else "correct the value"
 
 
@@ -82,7 +84,8 @@ def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
     for part in loc:
         if isinstance(part, int):
             continue
-        found = _model_in(model.model_fields[part].annotation) if part in model.model_fields else None
+        field = next((field for name, field in model.model_fields.items() if part in (name, field.alias)), None)
+        found = _model_in(field.annotation) if field is not None else None
         if found is None:
             return set()
         model = found

@@ -10,7 +10,10 @@
     │   ├── DigestError       the bytes do not match their BLAKE3: damage or tampering
     │   ├── VersionError      the bytes follow a version of a layout that is not known here
     │   └── OversizeError     the bytes announce more than their layout allows
+    ├── DiscoveryError        mDNS cannot run here; everything else does, try again later
     ├── VolumeError           a storage volume is missing, foreign, read-only or full
+    │   └── FullError         there is no room: free some, then try the same again
+    ├── GoneError             a chunk that was released or dropped is not held any more
     └── RemoteError           a peer refused or failed; `status` is its HTTP status or 0
 
 Rules: every error carries a remedy, the one thing that the reader can do next.  No message ever holds
@@ -19,13 +22,34 @@ a credential: text that may contain URLs goes through `redact`.
 
 import re
 
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@'\"]*(?:@[^\s/@'\"]*)*@")
-_SECRET_PAIR = re.compile(r"(?i)\b(password|passwd|pwd|token|secret|authorization|response|nonce)(\"?\s*[=:]\s*\"?)[^\s&\",;]+")
+_URL = re.compile(r"""://((?:[^\s"]|"(?![\s,:}\])]|$))+)""")
+"""What follows a scheme, up to white space or a quote that closes a JSON string: one pass, so linear in the text."""
+_SECRET = re.compile(
+    r"""(?ix)
+    ( [\w-]{0,32}(?: pass(?:word|wd|phrase)? | pwd | token | secret | api_?key | authorization ) \\?["']? \s{0,8} [=:] \s{0,8}
+    | \b(?: response | c?nonce ) = (?=") )
+    ( \\"(?:(?!\\").)*(?:\\")? | "(?:[^"\\]|\\.)*"? | '(?:[^'\\]|\\.)*'? | (?: (?:basic|bearer|digest) \s+ )? [^\s&",;'}]+ )"""
+)
+"""A name that means a credential, then its value: quoted, quoted inside a JSON string, or bare with its scheme."""
 
 
 def redact(text: str) -> str:
-    """Return text with URL user-info and secret key=value pairs replaced by `***`."""
-    return _SECRET_PAIR.sub(r"\1\2***", _USERINFO.sub(r"\g<scheme>***@", text))
+    """Return text with URL user-info and secret key=value pairs replaced by `***`; JSON stays JSON.
+
+    Passwords come unescaped from people, so everything up to the last `@` of a URL counts as user-info,
+    slashes too: a host that is hidden for no reason costs less than a password that is shown.
+    """
+    return _SECRET.sub(_hide_value, _URL.sub(_hide_user, text))
+
+
+def _hide_user(match: re.Match[str]) -> str:
+    _, at, rest = match[1].rpartition("@")
+    return f"://***@{rest}" if at else match[0]
+
+
+def _hide_value(match: re.Match[str]) -> str:
+    quote = next((mark for mark in ('\\"', '"', "'") if match[2].startswith(mark)), "")
+    return f"{match[1]}{quote}***{quote}"
 
 
 class WatchkeepError(Exception):
@@ -83,10 +107,22 @@ class OversizeError(FormatError):
     """Bytes announce more than their layout allows."""
 
 
+class DiscoveryError(WatchkeepError):
+    """mDNS cannot run on this machine now; static lists work without it."""
+
+
 class VolumeError(WatchkeepError):
     """A storage volume cannot be used."""
 
     exit_code = 2
+
+
+class FullError(VolumeError):
+    """A disk or a quota has no room; nothing of what was refused was stored."""
+
+
+class GoneError(WatchkeepError):
+    """What is asked for was held once and is not any more."""
 
 
 class RemoteError(WatchkeepError):

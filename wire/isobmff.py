@@ -14,6 +14,10 @@ _TFHD_DEFAULT_SIZE = 0x10
 _TRUN_DATA_OFFSET, _TRUN_FIRST_FLAGS = 0x1, 0x4
 _TRUN_PER_SAMPLE = ((0x100, 4), (0x200, 4), (0x400, 4), (0x800, 4))
 BOX_HEADER_BYTES = _HEADER.size
+MAX_TRACKS = 8
+"""Track fragments of one chunk: a video and an audio track are two."""
+MAX_SAMPLES = 4096
+"""Samples of one track fragment: twice what a seal can name; bounds what a damaged count can make us allocate."""
 
 
 def box_header(data: bytes | memoryview) -> tuple[int, bytes]:
@@ -43,12 +47,15 @@ def sample_sizes(moof: bytes | memoryview) -> list[tuple[int, list[int]]]:
     for kind, traf in boxes(moof):
         if kind != b"traf":
             continue
-        track, sizes, default = 0, [], 0
+        if len(found) == MAX_TRACKS:
+            raise FormatError("moof has too many tracks", remedy="fetch the chunk again from another copy")
+        track, default = 0, 0
+        sizes: list[int] = []
         for part, body in boxes(traf):
             if part == b"tfhd":
                 track, default = _track_header(body)
             elif part == b"trun":
-                sizes += _run_sizes(body, default)
+                sizes += _run_sizes(body, default, MAX_SAMPLES - len(sizes))
         found.append((track, sizes))
     return found
 
@@ -59,15 +66,15 @@ def _track_header(body: memoryview) -> tuple[int, int]:
     return track, _full(body, at) if flags & _TFHD_DEFAULT_SIZE else 0
 
 
-def _run_sizes(body: memoryview, default: int) -> list[int]:
+def _run_sizes(body: memoryview, default: int, room: int) -> list[int]:
     flags, count = _full(body, 0) & 0xFFFFFF, _full(body, 4)
+    if count > room:
+        raise FormatError(f"trun announces {count} samples", remedy="fetch the chunk again from another copy")
     at = 8 + (4 if flags & _TRUN_DATA_OFFSET else 0) + (4 if flags & _TRUN_FIRST_FLAGS else 0)
     if not flags & 0x200:
-        return [default] * min(count, len(body))
+        return [default] * count
     stride = sum(width for bit, width in _TRUN_PER_SAMPLE if flags & bit)
     at += 4 if flags & 0x100 else 0
-    if at + stride * count > len(body) + stride:
-        raise TruncatedError("trun ends early", remedy="fetch the chunk again from another copy")
     return [_full(body, at + stride * i) for i in range(count)]
 
 

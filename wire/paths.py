@@ -17,7 +17,8 @@ from .ids import check_id
 IDENTITY_FILE = "watchkeep-volume.json"
 SEGMENT_SUFFIX = ".mp4"
 _NAME = re.compile(
-    r"(?P<camera>[a-z0-9-]{1,63})/(?P<day>\d{4}-\d\d-\d\d)/(?P<hour>\d\d)/(?P<rest>\d\d-\d\d\.\d{3})Z\.(?P<epoch>\d+)\.(?P<seq>\d+)\.mp4"
+    r"(?P<camera>[a-z0-9-]{1,63})/(?P<day>\d{4}-\d\d-\d\d)/(?P<hour>\d\d)/(?P<rest>\d\d-\d\d\.\d{3})Z\.(?P<epoch>\d{1,16})\.(?P<seq>\d{1,15})\.mp4",
+    re.ASCII,
 )
 _MIN_NS, _MAX_NS = 0, 253_402_300_799_000_000_000
 """1970 to 9999: what strftime can write; stamps outside are clamped, because names do not decide order, epoch and seq do."""
@@ -41,7 +42,7 @@ class SegmentName:
 
 
 def parse_segment_path(relative: str) -> SegmentName:
-    """The inverse of SegmentName.path; raises FormatError for any other name."""
+    """The inverse of SegmentName.path; raises FormatError for any other name, also for a second spelling of one."""
     match = _NAME.fullmatch(relative)
     if match is None:
         raise FormatError(f"{relative[:200]!r} is not a segment's name", remedy="move the file out of the volume")
@@ -50,4 +51,7 @@ def parse_segment_path(relative: str) -> SegmentName:
     except ValueError as error:
         raise FormatError(f"{relative[:200]!r} holds no valid time", remedy="move the file out of the volume") from error
     start_ns = (int(at.timestamp()) * 1000 + at.microsecond // 1000) * 1_000_000
-    return SegmentName(match["camera"], start_ns, int(match["epoch"]), int(match["seq"]))
+    found = SegmentName(match["camera"], start_ns, int(match["epoch"]), int(match["seq"]))
+    if str(found.path()) != relative:
+        raise FormatError(f"{relative[:200]!r} is not how this segment's name is written", remedy="move the file out of the volume")
+    return found

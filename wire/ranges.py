@@ -74,6 +74,8 @@ class RangeSet:
 
     def discard(self, low: int, high: int) -> None:
         """Remove low..high, both included, as far as present."""
+        if high < low:
+            raise ValueError(f"range {low}..{high} runs backwards")
         start = max(self._at_or_before(low), 0)
         kept: list[Range] = []
         end = start

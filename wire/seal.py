@@ -39,7 +39,7 @@ from struct import Struct
 from typing import Final
 
 from .causes import Cause, ClockQuality
-from .errors import FormatError, TruncatedError, VersionError
+from .errors import FormatError, IdError, TruncatedError, VersionError
 from .ids import MAX_EPOCH, MAX_SEQ, check_id
 
 SEAL_UUID: Final = bytes.fromhex("77617463686b6565708ea15ea1c0de01")
@@ -138,7 +138,7 @@ def parse_seal(data: bytes | memoryview) -> Seal:
     try:
         name = check_id("camera", camera.rstrip(b"\0").decode("ascii"))
         known_cause, known_clock = Cause(cause), ClockQuality(clock)
-    except ValueError as error:
+    except (ValueError, IdError) as error:
         raise FormatError(f"seal holds an unknown value: {error}", remedy="update this machine's Watchkeep") from error
     hashes = bytes(view[FIXED_BYTES : size - HASH_BYTES])
     return Seal(

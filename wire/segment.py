@@ -6,13 +6,14 @@ bad, and never guesses where the next chunk might start.  A zero-filled tail is 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from blake3 import blake3
 
 from .errors import DigestError, FormatError, TruncatedError
 from .isobmff import BOX_HEADER_BYTES, box_header, boxes, sample_sizes
 from .record import MAX_PAYLOAD_BYTES, chunk_digest
-from .seal import FIXED_BYTES, HASH_BYTES, Seal, parse_seal, seal_bytes
+from .seal import FIXED_BYTES, HASH_BYTES, MAX_FRAMES, Seal, parse_seal, seal_bytes
 
 Read = Callable[[int, int], bytes]
 """`read(offset, length)` returns up to length bytes; fewer only at the end of the file."""
@@ -46,7 +47,7 @@ def init_length(read: Read) -> int:
     for wanted in (b"ftyp", b"moov"):
         size, kind = box_header(read(at, BOX_HEADER_BYTES))
         if kind != wanted or at + size > MAX_INIT_BYTES:
-            raise FormatError(f"the file does not start with ftyp and moov but has {kind!r}", remedy="it is not a segment file: move it away")
+            raise FormatError(f"the file starts with {kind!r} where {wanted!r} belongs", remedy="it is not a segment file: move it away")
         at += size
     if len(read(0, at)) < at:
         raise TruncatedError("the init segment ends early", remedy="fetch the segment again from another copy")
@@ -59,7 +60,7 @@ def chunk_at(read: Read, offset: int) -> ChunkAt | None:
     if not head:
         return None
     size, _ = box_header(head)
-    if size > seal_bytes(2 * 0xFFFF):
+    if size > seal_bytes(MAX_FRAMES):
         raise FormatError("a box here is no seal", remedy="fetch the chunk again from another copy")
     seal = parse_seal(read(offset, size))
     at = offset + size
@@ -84,15 +85,16 @@ def iter_chunks(read: Read, start: int) -> Iterator[ChunkAt]:
 def samples(payload: bytes | memoryview, seal: Seal) -> Iterator[memoryview]:
     """Yield a chunk's samples in the order of the seal's frame hashes: video first, then audio."""
     view = memoryview(payload)[seal.size :]
-    parts = dict(boxes(view))
-    if b"moof" not in parts or b"mdat" not in parts:
-        raise FormatError("chunk has no moof or no mdat", remedy="fetch the chunk again from another copy")
+    parts = list(islice(boxes(view), 3))
+    if [kind for kind, _ in parts] != [b"moof", b"mdat"]:
+        raise FormatError("chunk is not one moof and one mdat", remedy="fetch the chunk again from another copy")
+    (_, moof), (_, mdat) = parts
     at = 0
-    for _track, sizes in sample_sizes(parts[b"moof"]):
+    for _track, sizes in sample_sizes(moof):
         for size in sizes:
-            if at + size > len(parts[b"mdat"]):
+            if at + size > len(mdat):
                 raise TruncatedError("a sample reaches past mdat", remedy="fetch the chunk again from another copy")
-            yield parts[b"mdat"][at : at + size]
+            yield mdat[at : at + size]
             at += size
 
 
@@ -116,6 +118,6 @@ def damage_of(payload: bytes | memoryview, chunk: ChunkAt, init_hash: bytes) -> 
 
 def check_init(init: bytes) -> bytes:
     """BLAKE3 of an init segment after checking that it is exactly ftyp+moov; raises FormatError."""
-    if [kind for kind, _ in boxes(init)] != [b"ftyp", b"moov"]:
+    if len(init) > MAX_INIT_BYTES or [kind for kind, _ in boxes(init)] != [b"ftyp", b"moov"]:
         raise DigestError("init segment is not ftyp and moov", remedy="send the record again")
     return blake3(init).digest()

@@ -20,11 +20,11 @@ def publish(path: Path, data: bytes) -> None:
     """Replace path with data atomically; raises OSError and leaves the old file when that fails."""
     temp = path.with_name(f".{path.name}.tmp")
     try:
-        with open(temp, "wb") as stream:
+        with temp.open("wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temp, path)
+        temp.replace(path)
     except BaseException:
         temp.unlink(missing_ok=True)
         raise

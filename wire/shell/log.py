@@ -27,7 +27,8 @@ class _Formatter(logging.Formatter):
         if record.exc_info:
             fields["trace"] = self.formatException(record.exc_info)
         if self._json:
-            line = json.dumps({"time": stamp, "level": record.levelname.lower(), "logger": record.name, "text": text, **fields}, default=str)
+            head = {"time": stamp, "level": record.levelname.lower(), "logger": record.name, "text": text}
+            line = json.dumps(head | fields, default=str)
         else:
             pairs = "".join(f" {key}={value}" for key, value in fields.items())
             line = f"{stamp} {record.levelname.lower():7} {record.name.removeprefix('watchkeep.')}: {text}{pairs}"

@@ -6,6 +6,7 @@ Rules: a worker never restarts itself; its supervisor does, after a pause that g
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,8 @@ class Supervised:
     body returns normally only when stop is set or when its work is finished.
     """
 
-    def __init__(self, name: str, body: Callable[[threading.Event], None], *, first_pause_s: float = 0.5, max_pause_s: float = 30.0) -> None:
+    def __init__(self, name: str, body: Callable[[threading.Event], None], *,
+                 first_pause_s: float = 0.5, max_pause_s: float = 30.0) -> None:  # fmt: skip
         self.name, self._body = name, body
         self._first, self._max = first_pause_s, max_pause_s
         self.stop_event = threading.Event()
@@ -44,11 +46,14 @@ class Supervised:
     def _run(self) -> None:
         pause = self._first
         while not self.stop_event.is_set():
+            started = time.monotonic()
             try:
                 self._body(self.stop_event)
                 return
             except Exception:
                 self.failures += 1
-                log.exception("thread failed, it starts again", extra={"thread": self.name, "pause_s": round(pause, 1)})
+                log.exception("thread failed, it starts again", extra={"worker": self.name, "pause_s": round(pause, 1)})
+            if time.monotonic() - started > self._max:
+                pause = self._first  # it had worked for long: this is a new trouble, not the same one again
             self.stop_event.wait(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, self._max)

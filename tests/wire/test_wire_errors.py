@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeep.wire.errors import ConfigError, DigestError, FormatError, ProfileError, RemoteError, UsageError, VolumeError, WatchkeepError, redact
+from watchkeep.wire.errors import (
+    ConfigError,
+    DigestError,
+    FormatError,
+    ProfileError,
+    RemoteError,
+    UsageError,
+    VolumeError,
+    WatchkeepError,
+    redact,
+)
 
 URL_SAFE = "abcXYZ019-._~!$&'()*+,;=:"
 SECRETS = st.text(URL_SAFE + "@/?#<>\\^|{}[]§é", min_size=6, max_size=24).map(lambda text: f"{text}SECRET{text}")
@@ -107,7 +117,7 @@ def test_a_config_error_names_file_key_problem_and_remedy_in_one_line() -> None:
     assert ConfigError("agent.toml", "", "cannot be read", remedy="x").message == "agent.toml: cannot be read"
 
 
-@pytest.mark.parametrize(("kind", "code"), [(WatchkeepError, 1), (UsageError, 2), (FormatError, 1), (DigestError, 1), (VolumeError, 2), (RemoteError, 1)])
+@pytest.mark.parametrize(("kind", "code"), [(WatchkeepError, 1), (UsageError, 2), (FormatError, 1), (VolumeError, 2), (RemoteError, 1)])
 def test_exit_codes_of_the_tree(kind: type[WatchkeepError], code: int) -> None:
     assert kind("x", remedy="y").exit_code == code
 

@@ -1,5 +1,7 @@
 """RangeSet against a plain set of integers."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,10 +9,11 @@ from hypothesis import strategies as st
 from watchkeep.wire.ranges import RangeSet
 
 SPANS = st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+Steps = list[tuple[str, tuple[int, int]]]
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "discard"]), SPANS), max_size=25)
 
 
-def built(steps: list[tuple[str, tuple[int, int]]]) -> tuple[RangeSet, set[int]]:
+def built(steps: Steps) -> tuple[RangeSet, set[int]]:
     ranges, model = RangeSet(), set[int]()
     for action, (low, high) in steps:
         numbers = range(low, high + 1)
@@ -28,7 +31,7 @@ def members(ranges: RangeSet) -> set[int]:
 
 
 @given(STEPS)
-def test_it_holds_what_a_set_holds_in_the_fewest_sorted_ranges(steps: list[tuple[str, tuple[int, int]]]) -> None:
+def test_it_holds_what_a_set_holds_in_the_fewest_sorted_ranges(steps: Steps) -> None:
     ranges, model = built(steps)
     assert members(ranges) == model
     assert len(ranges) == len(model)
@@ -36,11 +39,11 @@ def test_it_holds_what_a_set_holds_in_the_fewest_sorted_ranges(steps: list[tuple
     assert (ranges.first(), ranges.last()) == (min(model, default=None), max(model, default=None))
     spans = ranges.spans()
     assert all(low <= high for low, high in spans)
-    assert all(before[1] + 1 < after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(spans))
 
 
 @given(STEPS, SPANS)
-def test_covers_clip_and_membership(steps: list[tuple[str, tuple[int, int]]], span: tuple[int, int]) -> None:
+def test_covers_clip_and_membership(steps: Steps, span: tuple[int, int]) -> None:
     ranges, model = built(steps)
     low, high = span
     wanted = set(range(low, high + 1))
@@ -50,7 +53,7 @@ def test_covers_clip_and_membership(steps: list[tuple[str, tuple[int, int]]], sp
 
 
 @given(STEPS, STEPS)
-def test_minus_and_update_leave_the_other_set_alone(left: list[tuple[str, tuple[int, int]]], right: list[tuple[str, tuple[int, int]]]) -> None:
+def test_minus_and_update_leave_the_other_set_alone(left: Steps, right: Steps) -> None:
     ranges, model = built(left)
     other, other_model = built(right)
     assert members(ranges.minus(other)) == model - other_model
@@ -61,7 +64,7 @@ def test_minus_and_update_leave_the_other_set_alone(left: list[tuple[str, tuple[
 
 
 @given(STEPS)
-def test_the_same_numbers_are_equal_however_they_came_in(steps: list[tuple[str, tuple[int, int]]]) -> None:
+def test_the_same_numbers_are_equal_however_they_came_in(steps: Steps) -> None:
     ranges, model = built(steps)
     assert ranges == RangeSet((number, number) for number in sorted(model, key=lambda number: -number))
     assert ranges != built([*steps, ("add", (100, 100))])[0]

@@ -40,3 +40,57 @@ def parse_txt(txt: Mapping[str, str]) -> Announcement:
     for role in roles:
         check_id("role", role)
     return Announcement(check_id("hub", txt.get("id", "")), roles, check_id("site", txt.get("site", "")), txt.get("ver", "")[:32])
+
+
+MAX_SIGHTINGS: Final = 1024
+"""Instances remembered, ours or not: anyone on the network can announce, and a site has some dozens of hubs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A hub as its announcement shows it; not authenticated, and possibly long dead (mDNS caches last up to 75 minutes)."""
+
+    id: str
+    url: str
+    roles: tuple[str, ...]
+    site: str
+    version: str
+
+
+class Sightings:
+    """Who is announced under which instance name, and which of them stands for an id.  No I/O.
+
+    Two instances with one id and one address are the same hub under an old name and a new one.  Two with different
+    addresses are a conflict: the one seen first is kept until it is gone.
+    """
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._seen: dict[str, Found] = {}
+        self.ignored = 0
+
+    def saw(self, instance: str, found: Found) -> None:
+        """Note an announcement; those of other sites, and those beyond MAX_SIGHTINGS, are ignored."""
+        if found.site != self._site:
+            self._seen.pop(instance, None)
+        elif instance in self._seen or len(self._seen) < MAX_SIGHTINGS:
+            self._seen[instance] = found
+        else:
+            self.ignored += 1
+
+    def gone(self, instance: str) -> None:
+        self._seen.pop(instance, None)
+
+    def hubs(self) -> dict[str, Found]:
+        """The hub of each id."""
+        found: dict[str, Found] = {}
+        for sighting in self._seen.values():
+            found.setdefault(sighting.id, sighting)
+        return found
+
+    def conflicts(self) -> dict[str, tuple[str, ...]]:
+        """Ids that are announced with several addresses: the url in use, then the others."""
+        urls: dict[str, dict[str, None]] = {}
+        for sighting in self._seen.values():
+            urls.setdefault(sighting.id, {})[sighting.url] = None
+        return {hub: tuple(several) for hub, several in urls.items() if len(several) > 1}

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 something failed or was found wrong, 2 usage or configurat
 """
 
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
 import typer
@@ -16,17 +17,15 @@ GROUP = "watchkeep.commands"
 _EXTRA_OF = {"hub": "hub", "demo": "hub"}
 
 
-def _missing(part: EntryPoint, why: ImportError) -> typer.Typer:
-    """Stands in for a part whose libraries are not installed, and says which to install."""
-    app = typer.Typer(help=f"(not installed: needs {why.name})", invoke_without_command=True)
+def _missing(part: EntryPoint, why: ImportError) -> Callable[[], None]:
+    """A command that stands in for a part whose libraries are not installed, and says which to install."""
 
-    @app.callback(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
     def explain() -> None:
         extra = f"'watchkeep[{_EXTRA_OF[part.name]}]'" if part.name in _EXTRA_OF else "watchkeep"
         typer.echo(f"watchkeep {part.name}: the Python package {why.name} is missing; pip install {extra}", err=True)
         raise typer.Exit(2)
 
-    return app
+    return explain
 
 
 def build() -> typer.Typer:
@@ -47,7 +46,8 @@ def build() -> typer.Typer:
         try:
             loaded = part.load()
         except ImportError as why:
-            app.add_typer(_missing(part, why), name=part.name)
+            anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+            app.command(part.name, help=f"(not installed: needs {why.name})", context_settings=anything)(_missing(part, why))
             continue
         if isinstance(loaded, typer.Typer):
             app.add_typer(loaded, name=part.name)

@@ -1,7 +1,7 @@
 """Structured logs: one line per event, `key=value` on a terminal or JSON, credentials redacted in every field.
 
 Rules: the root logger gets exactly one handler; `redact` runs on the finished line, so that no library's
-message can carry a credential past it.
+message can carry a credential past it; control characters are escaped, so that no camera can forge a line.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import redact
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {10: "\\n", 0x2028: "\\n", 0x2029: "\\n"}
 
 
 class _Formatter(logging.Formatter):
@@ -32,7 +33,7 @@ class _Formatter(logging.Formatter):
         else:
             pairs = "".join(f" {key}={value}" for key, value in fields.items())
             line = f"{stamp} {record.levelname.lower():7} {record.name.removeprefix('watchkeep.')}: {text}{pairs}"
-        return redact(line)
+        return redact(line).translate(_CONTROLS)
 
 
 def setup(*, as_json: bool = False, level: str = "INFO") -> None:

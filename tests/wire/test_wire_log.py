@@ -1,0 +1,79 @@
+"""Log lines: one line each, machine-readable on request, and without credentials."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from watchkeep.wire.shell import log as wire_log
+
+Lines = Callable[[], list[str]]
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
+    """What was logged so far; the root logger is put back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield lambda: str(capsys.readouterr().err).splitlines()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def failing() -> None:
+    try:
+        int("rtsp://admin:SECRET@cam\nsecond line")
+    except ValueError:
+        logging.getLogger("watchkeep.agent.ingest").exception("lost", extra={"camera": "cam0", "url": "rtsp://u:SECRET@h/1"})
+
+
+def test_text_is_one_line_with_its_fields(lines: Lines) -> None:
+    wire_log.setup()
+    logging.getLogger("watchkeep.agent.ingest").warning("stalled for %d s", 5, extra={"camera": "cam0"})
+    [line] = lines()
+    assert line.endswith("warning agent.ingest: stalled for 5 s camera=cam0")
+    assert line[10] == "T"
+    assert line[23] == "Z"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_trace_is_one_line_without_credentials(as_json: bool, lines: Lines) -> None:
+    wire_log.setup(as_json=as_json)
+    failing()
+    [line] = lines()
+    assert "ValueError" in line
+    assert "nsecond line" in line
+    assert "SECRET" not in line
+
+
+def test_json_carries_every_field(lines: Lines) -> None:
+    wire_log.setup(as_json=True)
+    failing()
+    [line] = lines()
+    fields = json.loads(line)
+    assert fields["logger"] == "watchkeep.agent.ingest"
+    assert (fields["level"], fields["text"], fields["camera"], fields["url"]) == ("error", "lost", "cam0", "rtsp://***@h/1")
+
+
+def test_a_camera_cannot_forge_a_log_line(lines: Lines) -> None:
+    wire_log.setup()
+    logging.getLogger("x").warning("camera says: %s", "ok\n2026-01-01T00:00:00.000Z error x: forged\r\x1b[2J")
+    [line] = lines()
+    assert "\x1b" not in line
+
+
+def test_setting_up_twice_logs_once(lines: Lines) -> None:
+    wire_log.setup()
+    wire_log.setup()
+    logging.getLogger("x").warning("once")
+    assert len(lines()) == 1
+
+
+def test_chatty_libraries_are_held_to_warnings(lines: Lines) -> None:
+    wire_log.setup(level="DEBUG")
+    logging.getLogger("zeroconf").info("chatter")
+    logging.getLogger("watchkeep").debug("ours")
+    assert [line.rsplit(" ", 1)[1] for line in lines()] == ["ours"]
+    assert logging.getLogger().handlers[0].stream is sys.stderr  # type: ignore[attr-defined]

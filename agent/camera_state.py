@@ -7,8 +7,8 @@
     any           fault(s)      s: connecting | stalled | unauthorized | unsupported
     any           ended         connecting
 
-Rules: retries for ever, pause 0.5 s doubling to 30 s, each with jitter of +-25 %, and back to 0.5 s after a
-minute of recording; a camera that refuses its credentials is asked at most every 30 s, because cameras lock accounts.
+Rules: retries for ever, pause 0.5 s doubling to 30 s, each with jitter of +-25 %, and back to 0.5 s after
+ten seconds of recording; a camera that refuses its credentials is asked at most every 30 s, because cameras lock accounts.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ..wire.causes import CameraStatus
 
 FIRST_PAUSE_S = 0.5
 MAX_PAUSE_S = 30.0
-STEADY_S = 60.0
+STEADY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class AgentSection(Config):
 
 class MqttSection(Config):
     url: str
+    beacon_s: float = Field(default=5.0, ge=0.5, le=60)
 
 
 class DiscoverySection(Config):

@@ -1,6 +1,7 @@
 """The writer thread: every tick, what all cameras have ready goes into the journal with one write.
 
     tick: take from every ring ─▶ one vectored append ─▶ offer to replication        sync thread: fdatasync each sync_ms
+                                   └─ full: give up the oldest file, declare what had no copy, append again
 
 Rules: records that the journal cannot take stay here, and nothing more is taken from the rings until it can: the rings
 hold 30 s and then drop whole GOPs, counted.  fdatasync has its own thread, so that a slow disk does not delay cutting.
@@ -9,12 +10,12 @@ hold 30 s and then drop whole GOPs, counted.  fdatasync has its own thread, so t
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..wire.errors import WatchkeepError
+from ..wire.errors import FullError, WatchkeepError
 from .clock import Clock, StepWatch
 from .epochs import EpochBook
-from .ingest import Ingest
 from .line import Line, Record
 
 log = logging.getLogger(__name__)
@@ -30,25 +31,32 @@ class JournalPort(Protocol):
     def sync(self) -> Any: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the threads of the writer work."""
+
+    tick_ms: int
+    sync_ms: int
+
+
 class Writer:
     """Owns no thread: `run_ticks` and `run_syncs` are the bodies of two supervised threads."""
 
-    def __init__(self, lines: Sequence[Line], ingests: Sequence[Ingest], journal: JournalPort, epochs: EpochBook, clock: Clock, *,
-                 tick_ms: int, sync_ms: int, offer: Callable[[Sequence[Any]], None], stepped: Callable[[float], None]) -> None:  # fmt: skip
-        self._lines, self._ingests, self._journal, self._epochs, self._clock = lines, ingests, journal, epochs, clock
-        self._tick_s, self._sync_s = tick_ms / 1000, sync_ms / 1000
-        self._offer, self._stepped = offer, stepped
+    def __init__(self, lines: Sequence[Line], journal: JournalPort, epochs: EpochBook, clock: Clock, *, pace: Pace,
+                 offer: Callable[[Sequence[Any]], None], reclaim: Callable[[], None], stepped: Callable[[float], None]) -> None:  # fmt: skip
+        self._lines, self._journal, self._epochs, self._clock, self._pace = lines, journal, epochs, clock, pace
+        self._offer, self._reclaim, self._stepped = offer, reclaim, stepped
         self._waiting: list[Record] = []
         self._watch = StepWatch(clock.utc_s(), clock.monotonic())
         self._logged_at = -FAULT_LOG_S
         self.fault = ""
 
     def run_ticks(self, stop: threading.Event) -> None:
-        while not stop.wait(self._tick_s):
+        while not stop.wait(self._pace.tick_ms / 1000):
             self.tick()
 
     def run_syncs(self, stop: threading.Event) -> None:
-        while not stop.wait(self._sync_s):
+        while not stop.wait(self._pace.sync_ms / 1000):
             self.sync()
 
     def tick(self, *, flush: bool = False) -> None:
@@ -62,13 +70,20 @@ class Writer:
         if not self._waiting:
             return
         try:
-            entries = self._journal.append(self._waiting)
+            entries = self._append(self._waiting)
         except (OSError, WatchkeepError) as error:
             self._failed("journal cannot be written", error)
             return
         self._waiting = []
         self.fault = ""
         self._offer(entries)
+
+    def _append(self, records: Sequence[Record]) -> Sequence[Any]:
+        try:
+            return self._journal.append(records)
+        except FullError:
+            self._reclaim()
+            return self._journal.append(records)
 
     def sync(self) -> None:
         """Make what was appended durable on the local disk."""
@@ -90,8 +105,6 @@ class Writer:
     def _watch_clock(self) -> None:
         change = self._watch.step(self._clock.utc_s(), self._clock.monotonic())
         if change:
-            for ingest in self._ingests:
-                ingest.clock_stepped()
             self._stepped(change)
 
     def _failed(self, what: str, error: Exception) -> None:

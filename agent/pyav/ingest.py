@@ -15,8 +15,8 @@ from ...wire.causes import CameraStatus
 from ...wire.errors import WatchkeepError, redact
 from .init_segment import LPCM, AudioFormat, init_from_parameters, init_segment
 
-OPEN_TIMEOUT_S = 8.0
-"""Bounds DNS, connect, DESCRIBE, SETUP, PLAY and the probe together; SIGTERM must be obeyed within 10 s."""
+OPEN_TIMEOUT_S = 4.0
+"""Bounds connecting up to PLAY, and once more the probe: SIGTERM must be obeyed within 10 s."""
 READ_TIMEOUT_US = 5_000_000
 """A camera that sends nothing for 5 s is stalled."""
 PROBE_BYTES = 1_000_000

@@ -1,0 +1,76 @@
+"""What the agent says of itself: beacons and camera states from what lines, ingest and replication show.  No I/O.
+
+Rules: readers only look; nothing here decides.  Times on the wire are UTC seconds, ages are monotonic.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol as Shape
+
+from ..wire import VERSION
+from ..wire.causes import Protection
+from ..wire.messages import AgentBeacon, ArchiverLink, CameraState
+from .camera_state import CameraLife
+from .line import Line
+
+
+class ProtectionView(Shape):
+    """What replication knows of one camera's copies."""
+
+    @property
+    def status(self) -> Protection: ...
+    @property
+    def since_s(self) -> float: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def durable_age_s(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who speaks: the agent, its site, and this process's random boot id."""
+
+    agent: str
+    site: str
+    boot: str
+
+
+class RateMeter:
+    """Mbit/s of one camera between two readings of its byte counter."""
+
+    def __init__(self) -> None:
+        self._bytes, self._at = 0, 0.0
+        self.mbit_s = 0.0
+
+    def read(self, total_bytes: int, now: float) -> float:
+        if now - self._at >= 1.0:
+            self.mbit_s = (total_bytes - self._bytes) * 8 / 1e6 / (now - self._at) if self._at else 0.0
+            self._bytes, self._at = total_bytes, now
+        return round(self.mbit_s, 3)
+
+
+def camera_state(who: Identity, line: Line, life: CameraLife, copies: ProtectionView, *, mbit_s: float, now: float) -> CameraState:
+    """The retained state of one camera."""
+    shown, stats = life.shown, line.stats
+    return CameraState(
+        camera=line.camera, agent=who.agent, boot=who.boot, status=shown.status, since_s=shown.since_s, why=shown.why,
+        protection=copies.status, protection_since_s=copies.since_s, protection_why=copies.why, epoch=stats.epoch, chunks=stats.chunks,
+        frames=stats.frames, dropped_frames=line.ring.dropped_frames, reconnects=life.reconnects,
+        chunk_age_s=None if stats.last_cut is None else round(now - stats.last_cut, 3), durable_age_s=copies.durable_age_s,
+        mbit_s=mbit_s, codec=stats.codec)  # fmt: skip
+
+
+def beacon(who: Identity, *, beat: int, sent_s: float, uptime_s: float, cameras: Sequence[CameraState], links: tuple[ArchiverLink, ...],
+           journal_bytes: int, journal_max_bytes: int, oldest_owed_age_s: float) -> AgentBeacon:  # fmt: skip
+    """The agent's beacon."""
+    return AgentBeacon(
+        agent=who.agent, site=who.site, version=VERSION, online=True, boot=who.boot, beat=beat, sent_s=sent_s, uptime_s=uptime_s,
+        cameras=len(cameras), recording=sum(camera.status.value == "recording" for camera in cameras), journal_bytes=journal_bytes,
+        journal_max_bytes=journal_max_bytes, oldest_owed_age_s=oldest_owed_age_s, links=links)  # fmt: skip
+
+
+def farewell(who: Identity, sent_s: float) -> bytes:
+    """The payload that stands for an agent that is gone: its will, and its goodbye."""
+    gone = AgentBeacon(agent=who.agent, site=who.site, version=VERSION, online=False, boot=who.boot, beat=-1, sent_s=sent_s)
+    return gone.model_dump_json().encode()

@@ -1,0 +1,173 @@
+"""Numbering, chaining and causes from the ring to records: agent/line.py and agent/writer.py."""
+
+import itertools
+
+import pytest
+
+from watchkeep.agent.clock import Clock
+from watchkeep.agent.epochs import EpochBook
+from watchkeep.agent.line import Line
+from watchkeep.agent.writer import Pace, Writer
+from watchkeep.native import Ring
+from watchkeep.wire.causes import Cause, ClockQuality
+from watchkeep.wire.errors import FullError, VolumeError
+from watchkeep.wire.record import RecordKind, check_payload
+from watchkeep.wire.seal import ZERO_HASH, SealFlag
+
+INIT = b"\0\0\0\x08ftyp\0\0\0\x08moov"
+STEP = 3000
+
+
+class StoppedClock(Clock):
+    def __init__(self):
+        self.now = 100.0
+        self.offset = 1_700_000_000.0
+
+    def utc_s(self):
+        return self.now + self.offset
+
+    def utc_ns(self):
+        return int(self.utc_s() * 1e9)
+
+    def monotonic(self):
+        return self.now
+
+    def quality(self):
+        return ClockQuality.FREE_RUNNING
+
+
+class Slots:
+    data = None
+
+    def read(self):
+        return self.data
+
+    def write(self, data):
+        self.data = data
+
+
+@pytest.fixture
+def line():
+    numbers = itertools.count(500)
+    ring = Ring(1 << 20, 1000, chunk_ticks=90_000, segment_ticks=2 * 90_000)
+    yield Line("cam0", ring, lambda camera: next(numbers), chunk_s=1.0)
+    ring.close()
+
+
+def feed(line, run, first, count, *, gop=30, size=200, now=100.0):
+    return [line.push(run, b"\0\0\0\1\x65" + b"U" * size, video=True, pts=n * STEP, dts=n * STEP, duration=STEP, key=n % gop == 0,
+                      damaged=False, arrival_ns=10**9 + n * STEP * 10**9 // 90_000, annexb=True, now=now)
+            for n in range(first, first + count)]  # fmt: skip
+
+
+def seals(records):
+    return [check_payload(header, payload) for header, payload in records if header.kind is RecordKind.CHUNK]
+
+
+def test_an_epoch_is_an_init_and_a_chain_of_chunks(line):
+    feed(line, line.begin(INIT, Cause.FIRST_START, 7), 0, 125)
+    records = line.take(100.0, ClockQuality.SYNCHRONISED)
+    assert [header.kind for header, _ in records] == [RecordKind.INIT, *[RecordKind.CHUNK] * 4]
+    found = seals(records)
+    assert [seal.seq for seal in found] == [0, 1, 2, 3]
+    assert [seal.segment_seq for seal in found] == [0, 0, 2, 2]
+    assert [bool(seal.flags & SealFlag.SEGMENT_START) for seal in found] == [True, False, True, False]
+    assert found[0].prev_hash == ZERO_HASH
+    assert all(b.prev_hash == a.chunk_hash for a, b in itertools.pairwise(found))
+    assert {(seal.epoch, seal.cause, seal.clock) for seal in found} == {(500, Cause.FIRST_START, ClockQuality.SYNCHRONISED)}
+    assert [seal.pts for seal in found] == [7, 90_007, 180_007, 270_007]
+    assert [seal.wall_end_ns for seal in found[:-1]] == [seal.wall_start_ns for seal in found[1:]]
+
+
+def test_the_end_of_a_session_leaves_nothing_behind_and_the_next_one_starts_anew(line):
+    feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 40)
+    line.end()
+    feed(line, line.begin(INIT, Cause.CAMERA_LOST, 0), 0, 10)
+    line.end()
+    found = seals(line.take(100.0, ClockQuality.UNKNOWN))
+    assert [(seal.epoch, seal.seq, seal.video_frames, seal.cause) for seal in found] == [
+        (500, 0, 30, Cause.FIRST_START), (500, 1, 10, Cause.FIRST_START), (501, 0, 10, Cause.CAMERA_LOST)]  # fmt: skip
+    assert found[1].flags & SealFlag.DURATION_GUESSED
+
+
+def test_a_mute_camera_does_not_keep_its_last_frames_from_the_journal(line):
+    feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 10, now=100.0)
+    assert line.take(101.9, ClockQuality.UNKNOWN) == []
+    assert [seal.video_frames for seal in seals(line.take(102.1, ClockQuality.UNKNOWN))] == [10]
+
+
+def test_overflow_drops_counts_and_needs_a_new_epoch(line):
+    run = line.begin(INIT, Cause.FIRST_START, 0)
+    kept = feed(line, run, 0, 60, size=30_000)
+    assert not all(kept)
+    assert line.ring.dropping
+    assert line.ring.dropped_frames == kept.count(False)
+    assert line.stats.frames == kept.count(True)
+    assert sum(seal.video_frames for seal in seals(line.take(100.0, ClockQuality.UNKNOWN, flush=True))) == kept.count(True)
+    assert all(feed(line, line.begin(INIT, Cause.OVERFLOW, 0), 0, 5))
+    assert seals(line.take(100.0, ClockQuality.UNKNOWN, flush=True))[0].cause is Cause.OVERFLOW
+
+
+class FakeJournal:
+    def __init__(self):
+        self.faults, self.records, self.syncs = [], [], 0
+
+    def append(self, records):
+        if self.faults:
+            raise self.faults.pop(0)
+        self.records += records
+        return [header for header, _ in records]
+
+    def sync(self):
+        self.syncs += 1
+
+
+def build(line, journal, clock, calls):
+    return Writer([line], journal, EpochBook(Slots(), clock, {}), clock, pace=Pace(100, 1000), offer=lambda refs: calls.append(("offer", len(refs))),
+                  reclaim=lambda: calls.append("reclaim"), stepped=lambda change: calls.append(round(change)))  # fmt: skip
+
+
+def test_what_the_journal_cannot_take_waits_and_is_written_later_in_order(line):
+    journal, clock, calls = FakeJournal(), StoppedClock(), []
+    writer = build(line, journal, clock, calls)
+    run = line.begin(INIT, Cause.FIRST_START, 0)
+    feed(line, run, 0, 35)
+    journal.faults = [VolumeError("disk is gone", remedy="plug it in")]
+    writer.tick()
+    assert journal.records == []
+    assert "disk is gone" in writer.fault
+    feed(line, run, 35, 30)
+    writer.tick()
+    writer.tick()
+    assert [seal.seq for seal in seals(journal.records)] == [0, 1]
+    assert calls == [("offer", 2), ("offer", 1)]
+    assert writer.fault == ""
+
+
+def test_a_full_journal_is_reclaimed_and_the_same_records_written(line):
+    journal, calls = FakeJournal(), []
+    writer = build(line, journal, StoppedClock(), calls)
+    feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)
+    journal.faults = [FullError("quota", remedy="raise it")]
+    writer.tick()
+    assert calls == ["reclaim", ("offer", 2)]
+
+
+def test_a_clock_step_is_told_once(line):
+    clock, calls = StoppedClock(), []
+    writer = build(line, FakeJournal(), clock, calls)
+    clock.now += 5
+    writer.tick()
+    clock.offset += 86_400
+    writer.tick()
+    writer.tick()
+    assert calls == [86_400]
+
+
+def test_drain_writes_everything_and_syncs(line):
+    journal = FakeJournal()
+    writer = build(line, journal, StoppedClock(), [])
+    feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 1000, size=50)
+    writer.drain()
+    assert sum(seal.video_frames for seal in seals(journal.records)) == 1000
+    assert journal.syncs == 1

@@ -1,0 +1,163 @@
+"""`./run bench`: what recording costs, beside FFmpeg's segment recorder on the same cameras in the same run.
+
+    load server (N cameras, 4 Mbit/s) ──▶ watchkeep agent ──▶ two archivers        phase 1
+                                      └─▶ ffmpeg -c copy -f segment, N processes   phase 2
+
+Rules: only ratios of one run mean anything on a shared machine; a figure with a lost frame does not count, so dropped
+frames, gaps and the proof of both archives are part of the result.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import usage
+from rich.console import Console
+from rich.table import Table
+
+from watchkeep.hub.demo.cast import Cast, free_port, listening, wait_until
+from watchkeep.hub.verify import verify_paths
+
+HERE = Path(__file__).resolve().parent
+ARCHIVERS = ("a", "b")
+LIMITS = {"agent_cpu_percent_per_camera": 1.0, "agent_rss_mb_per_camera": 12.0, "archiver_cpu_percent_per_camera": 0.5}
+
+
+@dataclass(slots=True)
+class Result:
+    """Figures of one run; CPU in % of one core per camera, memory in MB per camera."""
+
+    when: str
+    cameras: int
+    seconds: float
+    agent_cpu_percent_per_camera: float = 0.0
+    agent_rss_mb_per_camera: float = 0.0
+    agent_idle_rss_mb: float = 0.0
+    agent_threads: int = 0
+    agent_wakeups_per_s: float = 0.0
+    archiver_cpu_percent_per_camera: float = 0.0
+    archiver_rss_mb: float = 0.0
+    ffmpeg_cpu_percent_per_camera: float = 0.0
+    ffmpeg_rss_mb_per_camera: float = 0.0
+    mbit_s_per_camera: float = 0.0
+    frames: int = 0
+    expected_frames: int = 0
+    damage: int = 0
+    gaps: int = 0
+
+    @property
+    def cpu_ratio(self) -> float:
+        """Agent's CPU over FFmpeg's: ours writes twice over the network and once to disk, hashed and synced."""
+        return self.agent_cpu_percent_per_camera / self.ffmpeg_cpu_percent_per_camera if self.ffmpeg_cpu_percent_per_camera else 0.0
+
+
+def idle_rss(cast: Cast) -> float:
+    """RSS in MB of an agent that runs with no camera."""
+    agent = cast.agent({}, archivers=ARCHIVERS, copies=2, name="idle", static=True)
+    time.sleep(6)  # what is measured is the state after a few seconds of doing nothing, no condition shows it
+    rss = usage.read(agent.pid).rss_mb
+    cast.stop("idle")
+    return rss
+
+
+def record(cast: Cast, urls: dict[str, str], result: Result, warm_s: float) -> None:
+    """Run agent and archivers for result.seconds after warming up; fills in their figures."""
+    agent = cast.agent(urls, archivers=ARCHIVERS, copies=2, static=True)
+    time.sleep(warm_s)
+    hubs = [cast.members[name] for name in ARCHIVERS]
+    before, hubs_before, start = usage.read(agent.pid), [usage.read(hub.pid) for hub in hubs], time.monotonic()
+    time.sleep(result.seconds)
+    after, hubs_after, wall = usage.read(agent.pid), [usage.read(hub.pid) for hub in hubs], time.monotonic() - start
+    share = 100 / wall / result.cameras
+    result.agent_cpu_percent_per_camera = (after.cpu_s - before.cpu_s) * share
+    result.agent_rss_mb_per_camera = (after.rss_mb - result.agent_idle_rss_mb) / result.cameras
+    result.agent_threads = after.threads
+    result.agent_wakeups_per_s = (after.wakeups - before.wakeups) / wall
+    result.archiver_cpu_percent_per_camera = sum(b.cpu_s - a.cpu_s for a, b in zip(hubs_before, hubs_after, strict=True)) * share / 2
+    result.archiver_rss_mb = max(hub.rss_mb for hub in hubs_after)
+    cast.stop(agent.name)
+
+
+def check(cast: Cast, result: Result) -> None:
+    """Prove both archives; fills in frames, gaps and damage."""
+    for name in ARCHIVERS:
+        cast.stop(name)
+    reports = [verify_paths([cast.volume(name)]) for name in ARCHIVERS]
+    cameras = [camera for report in reports for camera in report.cameras]
+    result.frames = min(sum(camera.frames for camera in report.cameras) for report in reports)
+    result.expected_frames = sum(round((span.end_s - span.start_s) * 30) for camera in reports[0].cameras for span in camera.spans)
+    result.damage = sum(len(camera.damage) for camera in cameras)
+    result.gaps = sum(len(camera.gaps) for camera in cameras)
+    seconds = sum(span.end_s - span.start_s for camera in reports[0].cameras for span in camera.spans)
+    result.mbit_s_per_camera = sum(camera.bytes for camera in reports[0].cameras) * 8 / seconds / 1e6
+
+
+def baseline(shared: Path, port: int, result: Result) -> None:
+    """FFmpeg's segment recorder, measured by the script that everybody here measures with."""
+    out = subprocess.run([sys.executable, str(shared / "bench/ffmpeg_baseline.py"), "--cameras", str(result.cameras), "--seconds",
+                          str(result.seconds), "--port", str(port)], check=True, capture_output=True, text=True).stdout  # fmt: skip
+    figures = dict(re.findall(r"(\w+)=([\d.]+)", out))
+    result.ffmpeg_cpu_percent_per_camera = float(figures["cpu_percent_per_camera"])
+    result.ffmpeg_rss_mb_per_camera = float(figures["rss_mb_per_camera"])
+
+
+def show(result: Result) -> bool:
+    """Print the table; True when every limit is kept and no frame is lost."""
+    table = Table(title=f"{result.cameras} cameras of {result.mbit_s_per_camera:.1f} Mbit/s, {result.seconds:g} s, {result.when}")
+    for name in ("figure", "watchkeep", "limit", "ffmpeg segment"):
+        table.add_column(name, justify="left" if name == "figure" else "right")
+    good = result.damage == 0 and result.gaps == 0
+    rows = {"agent_cpu_percent_per_camera": result.ffmpeg_cpu_percent_per_camera,
+            "agent_rss_mb_per_camera": result.ffmpeg_rss_mb_per_camera, "archiver_cpu_percent_per_camera": None}  # fmt: skip
+    for name, other in rows.items():
+        value = getattr(result, name)
+        good = good and value <= LIMITS[name]
+        table.add_row(name, f"{value:.3f}", f"{LIMITS[name]:g}", "" if other is None else f"{other:.3f}")
+    table.add_row("agent CPU / ffmpeg CPU", f"{result.cpu_ratio:.2f}", "", "1.00")
+    table.add_row("agent wake-ups a second", f"{result.agent_wakeups_per_s:.0f}", "", "")
+    table.add_row("frames in each archive", f"{result.frames} of {result.expected_frames}", "", "")
+    table.add_row("gaps, damage", f"{result.gaps}, {result.damage}", "0, 0", "")
+    Console().print(table)
+    return good
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cameras", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--warm", type=float, default=12, help="seconds before measuring starts")
+    parser.add_argument("--shared", type=Path, default=HERE.parents[2] / "shared", help="folder that holds bench/rtsp_load.py")
+    parser.add_argument("--report", type=Path, help="write the figures as JSON")
+    args = parser.parse_args()
+    result = Result(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), args.cameras, args.seconds)
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder, Cast(Path(folder)) as cast:
+        load = subprocess.Popen(["/usr/bin/python3", str(args.shared / "bench/rtsp_load.py"), "--cameras", str(args.cameras),
+                                 "--port", str(port)], stdout=subprocess.DEVNULL)  # fmt: skip
+        try:
+            wait_until(lambda: listening(port), 120, "the start of the load server")
+            cast.broker()
+            for name in ARCHIVERS:
+                cast.archiver(name)
+            result.agent_idle_rss_mb = idle_rss(cast)
+            record(cast, {f"cam{i}": f"rtsp://127.0.0.1:{port}/cam{i}" for i in range(args.cameras)}, result, args.warm)
+            check(cast, result)
+            baseline(args.shared, port, result)
+        finally:
+            load.terminate()
+            load.wait()
+    good = show(result)
+    if args.report:
+        args.report.write_text(json.dumps({**asdict(result), "cpu_ratio": result.cpu_ratio}, indent=1) + "\n")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

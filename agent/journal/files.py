@@ -1,0 +1,267 @@
+"""The journal's files: begun, written, flushed, abandoned, recycled.
+
+    begin ──▶ active ──full──▶ sealed ──flush──▶ closed ──retire──▶ spare ──begin──▶ active
+                 │                │                         └─spoiled or too many─▶ deleted
+                 └─fsync failed───┴─▶ abandoned: spoiled, closed, never written or fsynced again
+
+Rules: the caller's pen lock guards everything here except `flush`, which touches only the batch it is given, so that
+appending goes on while a slow disk flushes.  A handle that may be in a batch is closed only by `flushed` and
+`abandon`, and these belong to the one thread that flushes.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from watchkeep.wire.errors import FullError
+from watchkeep.wire.record import HEADER_BYTES
+
+from .disk import Disk
+from .entry import Item
+from .layout import FILE_HEAD_BYTES, FileHead, file_name, pack_head
+from .recover import Found
+from .scan import Cut
+
+MAX_SPARES: Final = 2
+"""Files kept for recycling: one batch fills at most two at usual sizes; what is more than that is free space for others."""
+
+
+@dataclass(slots=True)
+class Tail:
+    """A file open for writing; `offset` is where its next record goes."""
+
+    number: int
+    handle: int
+    size: int
+    offset: int = 0
+    flushed: int = 0
+
+    @property
+    def dirty(self) -> bool:
+        return self.offset > self.flushed
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one vectored write puts into one file."""
+
+    tail: Tail
+    at: int
+    parts: list[bytes | bytearray] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one flush makes durable: files up to an offset, and the folder's names up to a change."""
+
+    tails: tuple[tuple[Tail, int], ...]
+    names: int
+
+
+class FileSet:
+    """The files of one folder; `used` is what they occupy, spares included."""
+
+    def __init__(self, disk: Disk, folder: Path, found: Found, *, file_bytes: int, max_bytes: int) -> None:
+        """Go on from what recovery found; a file that cannot be gone on with is noted in `found.cuts`."""
+        self._disk, self._folder = disk, folder
+        self._file_bytes, self._max_bytes = file_bytes, max_bytes
+        self._sizes, self._next = found.sizes, found.next_number
+        self._active: Tail | None = None
+        self._sealed: list[Tail] = []
+        self._spares: list[int] = []
+        self._spoiled = set(found.spoiled)
+        self._names, self._names_flushed = 1, 0
+        self.used = sum(self._sizes.values())
+        for number, end in found.unflushed:
+            try:
+                self._resume(number, end, go_on=number == found.tail)
+            except OSError as error:  # What was read stands; new records begin a new file.
+                self._spoiled.add(number)
+                found.cuts.append(Cut(number, end, 0, f"cannot be flushed or gone on with: {error.strerror}"))
+
+    def path(self, number: int) -> Path:
+        return self._folder / file_name(number)
+
+    @property
+    def spares(self) -> int:
+        return len(self._spares)
+
+    def is_open(self, number: int) -> bool:
+        """Whether a file is being written or waits to be flushed: it cannot be retired now."""
+        return any(tail.number == number for tail in self._tails())
+
+    def write(self, items: Sequence[Item], first: int, durable: int) -> list[tuple[int, int]]:
+        """Write records one after the other, the first at position `first`; returns (file, offset) of each.
+
+        All or nothing: on FullError or OSError nothing was written as far as the journal is concerned, and the same
+        positions may be used again.
+        """
+        runs = self._plan(items, first, durable)
+        try:
+            for run in runs:
+                end_mark = bytes(min(HEADER_BYTES, run.tail.size - run.at))
+                self._disk.write(run.tail.handle, run.tail.offset, [*run.parts, end_mark])
+        except OSError:
+            self._refused(runs)
+            raise
+        for run in runs:
+            run.tail.offset = run.at
+        return [place for run in runs for place in run.places]
+
+    def unflushed(self) -> Batch:
+        """What a flush has to make durable now."""
+        return Batch(tuple((tail, tail.offset) for tail in self._tails() if tail.dirty), self._names)
+
+    def flush(self, batch: Batch) -> None:
+        """fdatasync the batch's files, then the folder; raises OSError.  May run while others write."""
+        for tail, _ in batch.tails:
+            self._disk.sync(tail.handle)
+        if batch.names > self._names_flushed:
+            self._disk.sync_dir(self._folder)
+
+    def flushed(self, batch: Batch) -> None:
+        """The batch is durable; files that are full and durable are closed."""
+        self._names_flushed = batch.names
+        for tail, offset in batch.tails:
+            tail.flushed = offset
+        for tail in [tail for tail in self._sealed if not tail.dirty]:
+            self._sealed.remove(tail)
+            self._disk.close(tail.handle)
+
+    def abandon(self) -> int:
+        """Give up the files with unflushed bytes; returns how many.
+
+        A flush failed: the kernel may have dropped any page not yet on disk and calls it clean now (invariant 3).
+        It is all of them, whichever failed, so that the records that are not durable can be written anew in their order.
+        """
+        given_up = [tail for tail in self._tails() if tail.dirty]
+        for tail in given_up:
+            self._spoiled.add(tail.number)
+            self._sealed = [other for other in self._sealed if other is not tail]
+            self._active = None if tail is self._active else self._active
+            with suppress(OSError):  # what close may report is what the flush already did
+                self._disk.close(tail.handle)
+        return len(given_up)
+
+    def retire(self, number: int) -> None:
+        """A file whose records nobody wants becomes a spare, or goes."""
+        if number in self._spoiled or len(self._spares) >= MAX_SPARES:
+            self._delete(number)
+        else:
+            self._spares.append(number)
+
+    def close(self) -> None:
+        for tail in self._tails():
+            self._disk.close(tail.handle)
+        self._active, self._sealed = None, []
+
+    def _resume(self, number: int, end: int, *, go_on: bool) -> None:
+        """Flush a recovered file that may not have been, and go on writing it behind its last record.
+
+        What stood there is cut off and reserved anew, as zeros: a torn record's intact successors hold
+        positions that will be given out again.
+        """
+        handle = self._disk.open(self.path(number), create=False)
+        try:
+            size = max(self._sizes[number], self._file_bytes)
+            if go_on:
+                self._disk.truncate(handle, end)
+                self._disk.allocate(handle, size)
+            self._disk.sync(handle)
+        except BaseException:
+            self._disk.close(handle)
+            raise
+        if not go_on:
+            self._disk.close(handle)
+            return
+        self.used += size - self._sizes[number]
+        self._sizes[number] = size
+        self._active = Tail(number, handle, size, end, end)
+
+    def _tails(self) -> list[Tail]:
+        return [*self._sealed, self._active] if self._active else list(self._sealed)
+
+    def _plan(self, items: Sequence[Item], first: int, durable: int) -> list[_Run]:
+        """Give every record its place, beginning files as needed, before anything is written."""
+        runs: list[_Run] = []
+        tail, begun = self._active, []
+        try:
+            for position, (header, payload) in enumerate(items, first):
+                length = len(header) + len(payload)
+                run = runs[-1] if runs else None
+                if tail is None or (run.at if run else tail.offset) + length > tail.size:
+                    tail = self._begin(length)
+                    begun.append(tail)
+                    run = None
+                if run is None:
+                    run = _Run(tail, tail.offset)
+                    runs.append(run)
+                    if tail in begun:
+                        run.parts.append(pack_head(FileHead(tail.number, position, durable)))
+                        run.at += FILE_HEAD_BYTES
+                run.places.append((tail.number, run.at))
+                run.parts += (header, payload)
+                run.at += length
+        except BaseException:
+            for fresh in begun:
+                self._disk.close(fresh.handle)
+                self.retire(fresh.number)
+            raise
+        self._adopt(begun)
+        return runs
+
+    def _adopt(self, begun: list[Tail]) -> None:
+        if begun:
+            self._sealed += [tail for tail in [self._active, *begun[:-1]] if tail is not None]
+            self._active = begun[-1]
+
+    def _begin(self, record_bytes: int) -> Tail:
+        """A file, recycled or new, with the next number and room for at least one record; FullError or OSError."""
+        size = max(self._file_bytes, FILE_HEAD_BYTES + record_bytes)
+        spare = self._spares[0] if self._spares else None
+        size = max(size, self._sizes[spare]) if spare is not None else size
+        grows = size - (self._sizes[spare] if spare is not None else 0)
+        if self.used + grows > self._max_bytes:
+            raise FullError(f"journal {self._folder}: {self.used} of {self._max_bytes} bytes are used",
+                            remedy="bring an archiver back, or raise journal.max_bytes")  # fmt: skip
+        number, self._next = self._next, self._next + 1
+        self._names += 1
+        if spare is not None:
+            self._disk.rename(self.path(spare), self.path(number))
+            self._spares.remove(spare)
+            self._sizes[number] = self._sizes.pop(spare)
+        handle = self._disk.open(self.path(number), create=spare is None)
+        self._sizes.setdefault(number, 0)
+        try:
+            self._disk.allocate(handle, size)
+        except BaseException:
+            self._disk.close(handle)
+            self._delete(number)
+            raise
+        self.used += size - self._sizes[number]
+        self._sizes[number] = size
+        return Tail(number, handle, size)
+
+    def _refused(self, runs: list[_Run]) -> None:
+        """A write failed midway: the bytes behind the files' tails are void, and these files take no more.
+
+        A later file begins with the same positions and outranks them.
+        """
+        for run in runs:
+            self._spoiled.add(run.tail.number)
+        if self._active:
+            self._sealed.append(self._active)
+            self._active = None
+        for empty in [tail for tail in self._sealed if tail.offset == 0]:
+            self._sealed.remove(empty)
+            self._disk.close(empty.handle)
+            self._delete(empty.number)
+
+    def _delete(self, number: int) -> None:
+        self._disk.unlink(self.path(number))
+        self.used -= self._sizes.pop(number)
+        self._spoiled.discard(number)
+        self._names += 1

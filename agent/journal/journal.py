@@ -1,0 +1,326 @@
+"""The journal: appends chunk records of all cameras, reads them back, and forgets them when nobody is owed them.
+
+Locks, always taken in this order:
+    _flushing   one sync at a time; held over fdatasync
+    _pen        one thread at a time writes, begins or deletes files; held over writes, never over fdatasync
+    _memory     book, RAM copies and counters; never held over I/O.  Readers and releases take only this one
+
+Bounds: RAM copies `ram_bytes` (held.py), the index 0.6 kB a chunk (entry.py), open files: the active one and those that
+were filled since the last sync, the disk `max_bytes`.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from watchkeep.wire.errors import DigestError, FormatError, FullError, GoneError, UsageError, VolumeError
+from watchkeep.wire.record import HEADER_BYTES, Header, RecordKind, check_payload, pack_header, parse_header
+from watchkeep.wire.seal import Seal
+
+from .book import Book
+from .disk import Disk, volume_errors
+from .entry import Entry, Item, entry_of, seal_of
+from .files import FileSet
+from .held import Held
+from .reclaim import Dropped, HasCopy, choose, dropped
+from .recover import recover
+from .scan import Cut
+
+log = logging.getLogger(__name__)
+
+FILE_BYTES: Final = 64 << 20
+RAM_BYTES: Final = 32 << 20
+"""16 cameras of 4 Mbit/s cut 8 MB a second: four seconds, so the live lane never reads the disk."""
+_MIN_FILES: Final = 3
+"""One to write, one to keep, one to free: a smaller quota could not be reclaimed while recording."""
+_SYNC_ATTEMPTS: Final = 2
+"""A failed fsync is answered with one new file at once; if that fails as well, the caller hears of it and tries later."""
+
+Record = tuple[Header, bytes | bytearray]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The journal at one moment, for beacons and metrics."""
+
+    bytes: int
+    max_bytes: int
+    files: int
+    chunks: int
+    oldest: Entry | None
+    next_position: int
+    durable: int
+    ram_bytes: int
+    unsynced_bytes: int
+    abandoned_files: int
+    lost_inits: int
+
+
+class Journal:
+    """Open with `Journal.open`, close with `close`; in between see each method for who may call it."""
+
+    def __init__(self, folder: Path, disk: Disk, folder_lock: int, *, max_bytes: int, file_bytes: int, ram_bytes: int) -> None:
+        """For `open` only."""
+        self._folder, self._disk, self._folder_lock = folder, disk, folder_lock
+        self._max_bytes, self._ram_bytes = max_bytes, ram_bytes
+        self._flushing, self._pen, self._memory = threading.Lock(), threading.Lock(), threading.Lock()
+        found = recover(disk, folder)
+        self._book = Book()
+        for number, entries in found.entries.items():
+            self._book.restore(number, entries)
+        self.recovered: list[Entry] = self._book.restored()
+        self.cuts: list[Cut] = found.cuts
+        self._next = found.next_position
+        self._files = FileSet(disk, folder, found, file_bytes=file_bytes, max_bytes=max_bytes)
+        self._held = Held(ram_bytes, self._next - 1)
+        self._broken = False
+        self._abandoned = self._lost_inits = 0
+
+    @classmethod
+    def open(cls, folder: Path, *, max_bytes: int, file_bytes: int = FILE_BYTES, ram_bytes: int = RAM_BYTES,
+             disk: Disk | None = None) -> "Journal":  # fmt: skip
+        """Open or make the journal in folder, alone: recovers what a crash left in `recovered` (in order) and `cuts`.
+
+        Raises UsageError when another process has it or max_bytes is too small, FullError or VolumeError when the disk fails.
+        """
+        if max_bytes < _MIN_FILES * file_bytes:
+            raise UsageError(f"journal.max_bytes = {max_bytes} holds less than {_MIN_FILES} files",
+                             remedy=f"make it at least {_MIN_FILES * file_bytes}")  # fmt: skip
+        disk = disk or Disk()
+        with volume_errors(folder):
+            lock = disk.lock(folder)
+            try:
+                return cls(folder, disk, lock, max_bytes=max_bytes, file_bytes=file_bytes, ram_bytes=ram_bytes)
+            except BaseException:
+                disk.close(lock)
+                raise
+
+    def append(self, records: Sequence[Record]) -> list[Entry]:
+        """Number and write records, all or none; one vectored write unless a file fills.  The writer thread only.
+
+        The payloads belong to the journal now and may not be changed.  A chunk of an epoch is preceded by the epoch's
+        init segment, at any distance.  FullError: call `reclaim` and append the same again; VolumeError: the disk fails,
+        the same may be appended again later.  Waits for the disk only when ram_bytes are not durable yet.
+        """
+        sealed = [(header, payload, seal_of(header, payload)) for header, payload in records]
+        size = sum(header.record_bytes for header, _, _ in sealed)
+        with self._memory:
+            must_sync = self._held.unsynced_bytes and self._held.unsynced_bytes + size > self._ram_bytes
+        if must_sync:
+            self.sync()
+        with self._pen, volume_errors(self._folder):
+            self._mend()
+            self._tidy()
+            return self._write(sealed)
+
+    def sync(self) -> int:
+        """Make everything appended before this call durable; returns the highest durable position.  Any one thread.
+
+        After a failed fsync what is not durable is written to a new file and synced there; raises VolumeError or FullError
+        when that fails too, and nothing is lost: the next call begins with a new file again.
+        """
+        with self._flushing, volume_errors(self._folder):
+            for attempt in range(1, _SYNC_ATTEMPTS + 1):
+                with self._pen:
+                    self._mend()
+                    batch, upto = self._files.unflushed(), self._next - 1
+                try:
+                    self._files.flush(batch)
+                    break
+                except OSError as error:
+                    with self._pen:
+                        self._abandon(error)
+                    if attempt == _SYNC_ATTEMPTS:
+                        raise
+            with self._pen:
+                self._files.flushed(batch)
+                with self._memory:
+                    self._held.synced(upto)
+                self._carry_inits()
+                self._tidy()
+            return upto
+
+    def read(self, entry: Entry) -> bytes:
+        """A record, header and payload, from RAM or proven from the disk.  Any thread; never waits for the writer's disk.
+
+        Raises GoneError when it was released or dropped, DigestError when the disk gives back other bytes, VolumeError when none.
+        """
+        with self._memory:
+            place = self._book.find(entry)
+            item = self._held.get(place.position) if place else None
+        if place is None:
+            raise GoneError(f"chunk {entry.name} is not in the journal any more", remedy="ask the archivers that have it")
+        if item is not None:
+            return b"".join(item)
+        try:
+            with volume_errors(self._folder), self._disk.reader(self._files.path(place.file)) as read:
+                record = read(place.offset, place.record_bytes)
+            _check(place, record)
+        except (VolumeError, FormatError) as error:
+            with self._memory:
+                moved = self._book.find(entry) != place
+            if moved:  # released, dropped or carried elsewhere while we read, and the file recycled under us
+                return self.read(entry)
+            if isinstance(error, VolumeError):
+                raise
+            raise DigestError(f"journal file {place.file} is damaged at byte {place.offset}, chunk {place.name}: {error.message}",
+                              remedy="check the disk; the chunk is lost here unless an archiver has it") from error  # fmt: skip
+        return record
+
+    def release(self, camera: str, epoch: int, low: int, high: int) -> int:
+        """Nobody is owed chunks low..high of an epoch any more; returns how many were still held.  Any thread, no I/O."""
+        with self._memory:
+            gone = self._book.release(camera, epoch, low, high)
+            for entry in gone:
+                self._held.release(entry.position)
+        return sum(entry.kind is RecordKind.CHUNK for entry in gone)
+
+    def release_entries(self, entries: Iterable[Entry]) -> int:
+        """The same, for single chunks."""
+        return sum(self.release(entry.camera, entry.epoch, entry.seq, entry.seq) for entry in entries if entry.kind is RecordKind.CHUNK)
+
+    def reclaim(self, has_copy: HasCopy) -> Dropped:
+        """Free one file although its chunks are still owed (reclaim.py says which); the writer thread only.
+
+        The caller publishes what was lost.  Raises FullError when there is no file to free.  Init segments in it that are
+        still needed are written anew; one that cannot be is counted in `lost_inits`.
+        """
+        with self._pen, self._memory:
+            owed = [(number, chunks) for number, chunks in self._book.owed() if not self._files.is_open(number)]
+        number = choose(owed, has_copy)
+        if number is None:
+            raise FullError(f"journal {self._folder}: no file can be freed", remedy="raise journal.max_bytes, or free space on its disk")
+        with self._memory:
+            chunks = dict(self._book.owed())[number]
+            for chunk in chunks:
+                self._held.release(chunk.position)
+                self._book.release(*chunk.name, chunk.seq)
+            inits = self._book.inits_in(number)
+        rescued = self._readable(inits)
+        with self._pen, volume_errors(self._folder):
+            with self._memory:
+                self._book.remove_file(number)
+            self._files.retire(number)
+            self._rescue(rescued)
+        return dropped(number, chunks, has_copy)
+
+    def chunk(self, camera: str, epoch: int, seq: int) -> Entry | None:
+        """The entry of a chunk that is still held.  Any thread."""
+        with self._memory:
+            return self._book.chunk(camera, epoch, seq)
+
+    def init_of(self, camera: str, epoch: int) -> Entry | None:
+        """The entry of an epoch's init segment, while a chunk of it is held or may still come.  Any thread."""
+        with self._memory:
+            return self._book.init_of(camera, epoch)
+
+    def usage(self) -> Usage:
+        """Any thread."""
+        with self._memory:
+            return Usage(self._files.used, self._max_bytes, self._book.file_count(), self._book.chunks, self._book.oldest(), self._next,
+                         self._held.durable, self._held.bytes, self._held.unsynced_bytes, self._abandoned, self._lost_inits)  # fmt: skip
+
+    def close(self) -> None:
+        """Sync and close, after the threads that use the journal have ended; raises like `sync`, closed all the same."""
+        try:
+            self.sync()
+        finally:
+            self._files.close()
+            self._disk.close(self._folder_lock)
+
+    def _write(self, records: Sequence[tuple[Header, bytes | bytearray, Seal | None]]) -> list[Entry]:
+        """Number, write, enter.  Under the pen."""
+        first = self._next
+        headers = [replace(header, position=position) for position, (header, _, _) in enumerate(records, first)]
+        items: list[Item] = [(pack_header(header), payload) for header, (_, payload, _) in zip(headers, records, strict=True)]
+        places = self._files.write(items, first, self._held.durable)
+        entries = [entry_of(header, seal, *place) for header, (_, _, seal), place in zip(headers, records, places, strict=True)]
+        with self._memory:
+            for entry, item in zip(entries, items, strict=True):
+                self._book.put(entry)
+                self._held.put(entry.position, item)
+            self._next += len(items)
+        return entries
+
+    def _abandon(self, error: OSError) -> None:
+        """A flush failed: give up the files it was for.  Under the pen."""
+        log.error("fsync failed, its files are abandoned and written anew", extra={"folder": str(self._folder), "why": error.strerror})
+        with self._memory:
+            self._abandoned += self._files.abandon()
+            self._broken = True
+
+    def _mend(self) -> None:
+        """After a failed fsync: write what is not durable to a new file, under its old positions.  Under the pen."""
+        if not self._broken:
+            return
+        with self._memory:
+            pending = self._held.unsynced()
+        if pending:
+            places = self._files.write([item for _, item in pending], pending[0][0], self._held.durable)
+            with self._memory:
+                for (position, item), place in zip(pending, places, strict=True):
+                    self._book.move(parse_header(item[0]), position, *place)
+        self._broken = False
+
+    def _tidy(self) -> None:
+        """Recycle or delete the files that hold nothing wanted.  Under the pen."""
+        with self._memory:
+            free = [number for number in self._book.free(self._held.durable) if not self._files.is_open(number)]
+            for number in free:
+                self._book.remove_file(number)
+        for number in free:
+            self._files.retire(number)
+
+    def _carry_inits(self) -> None:
+        """Write init segments anew when nothing else keeps their file; it is freed once they are durable.  Under the pen."""
+        with self._memory:
+            numbers = [number for number in self._book.kept_by_inits() if not self._files.is_open(number)]
+            inits = [init for number in numbers for init in self._book.inits_in(number)]
+        records = self._readable(inits)
+        try:
+            self._write(records)
+        except FullError:
+            return  # They stay where they are; when their room is needed, reclaim takes their file and rescues them.
+
+    def _rescue(self, records: Sequence[tuple[Header, bytes, None]]) -> None:
+        """Write anew the init segments of a file that is gone.  Under the pen.
+
+        The next append may overwrite that file before they are durable: a power cut in this second, with the quota
+        reached, leaves chunks without their init here.  Archivers got it with the epoch's first chunk.
+        """
+        try:
+            self._write(records)
+        except (OSError, FullError) as error:
+            self._lose_inits(len(records), str(error))
+
+    def _readable(self, inits: Sequence[Entry]) -> list[tuple[Header, bytes, None]]:
+        """The records of init segments; one that the disk does not give back is forgotten and counted."""
+        records: list[tuple[Header, bytes, None]] = []
+        for init in inits:
+            try:
+                record = self.read(init)
+            except GoneError:
+                continue  # its epoch's last chunk was released meanwhile
+            except (DigestError, VolumeError) as error:
+                with self._memory:
+                    self._book.drop_init(init)
+                self._lose_inits(1, error.message)
+                continue
+            records.append((parse_header(record), record[HEADER_BYTES:], None))
+        return records
+
+    def _lose_inits(self, count: int, why: str) -> None:
+        log.error("init segments are lost", extra={"folder": str(self._folder), "count": count, "why": why})
+        with self._memory:
+            self._lost_inits += count
+
+
+def _check(place: Entry, record: bytes) -> None:
+    """Prove that record is the one that was written at that place; raises FormatError."""
+    header = parse_header(record)
+    if (header.position, header.hash, header.record_bytes) != (place.position, place.hash, place.record_bytes):
+        raise FormatError("another record stands there", remedy="check the disk")
+    check_payload(header, memoryview(record)[HEADER_BYTES:])

@@ -1,0 +1,100 @@
+"""What a crash left in the journal's folder: which records stand, and what is cut.
+
+Steps: 1. read the head of every file; a file whose head does not prove itself, or names another number, holds nothing.
+2. Walk the files from the last to the first.  A later file outranks an earlier one: positions from its first
+on are taken from it, because it was begun after a failed fsync or write made the earlier ones void.
+3. Delete the files that hold nothing.  Only this step writes, and doing it again changes nothing.
+
+Rules: files and records are believed only on proof (scan.py); damage in the middle costs what is damaged, never
+what stands behind it in later files.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .disk import Disk
+from .entry import Entry
+from .layout import FILE_HEAD_BYTES, FileHead, file_name, file_number, parse_head
+from .scan import Cut, Walk, walk
+
+
+@dataclass(slots=True)
+class Found:
+    """What stands: entries per file, both ascending; where to go on; and what does not stand, with the reason."""
+
+    entries: dict[int, list[Entry]] = field(default_factory=dict)
+    cuts: list[Cut] = field(default_factory=list)
+    sizes: dict[int, int] = field(default_factory=dict)
+    next_number: int = 1
+    next_position: int = 1
+    unflushed: list[tuple[int, int]] = field(default_factory=list)
+    """(file, end) of the files that may not have been fsynced, ascending."""
+    tail: int | None = None
+    """The file that the next record may be added to; None when it has to begin a new one."""
+    spoiled: set[int] = field(default_factory=set)
+    """Files not to be recycled: they hold positions that are void, or damage."""
+
+
+def recover(disk: Disk, folder: Path) -> Found:
+    """Look through the folder; raises OSError when it cannot be read."""
+    found = Found()
+    found.sizes = {number: size for name, size in disk.sizes(folder).items() if (number := file_number(name)) is not None}
+    found.next_number = max(found.sizes, default=0) + 1
+    heads = _heads(disk, folder, found)
+    durable = max((head.durable for head in heads), default=0)
+    found.next_position = max((head.first for head in heads), default=1)
+    later: FileHead | None = None
+    for head in reversed(heads):
+        with disk.reader(folder / file_name(head.number)) as read:
+            walked = walk(read, head, durable=durable, last=later is None)
+        if _take(found, head, walked, later, durable):
+            later = head
+    for number in [number for number in found.sizes if number not in found.entries]:
+        disk.unlink(folder / file_name(number))
+        del found.sizes[number]
+    found.entries = dict(sorted(found.entries.items()))
+    found.cuts.sort(key=lambda cut: (cut.file, cut.offset))
+    return found
+
+
+def _heads(disk: Disk, folder: Path, found: Found) -> list[FileHead]:
+    heads = []
+    for number in sorted(found.sizes):
+        with disk.reader(folder / file_name(number)) as read:
+            data = read(0, FILE_HEAD_BYTES)
+        head = parse_head(data)
+        if head is not None and head.number == number:
+            heads.append(head)
+        elif head is None and any(data):
+            found.cuts.append(Cut(number, 0, found.sizes[number], "the file's head is damaged"))
+    return heads
+
+
+def _take(found: Found, head: FileHead, walked: Walk, later: FileHead | None, durable: int) -> bool:
+    """Enter one file's walk; False when the file holds nothing that stands."""
+    entries = [entry for entry in walked.entries if later is None or entry.position < later.first]
+    if _is_loss(head, walked, later):
+        size = max(found.sizes[head.number] - walked.end, 0)
+        found.cuts.append(Cut(head.number, walked.end, size, walked.stop or "records are missing here", walked.next))
+    found.cuts += [cut for cut in walked.damaged if later is None or cut.position < later.first]
+    if later is None:
+        found.next_position = max(found.next_position, walked.next)
+    if not entries:
+        return False
+    if later is None and walked.next == found.next_position:
+        found.tail = head.number
+    elif walked.stop or walked.damaged or len(entries) < len(walked.entries):
+        found.spoiled.add(head.number)
+    if walked.next > durable + 1 or head.number == found.tail:
+        found.unflushed.insert(0, (head.number, walked.end))
+    found.entries[head.number] = entries
+    return True
+
+
+def _is_loss(head: FileHead, walked: Walk, later: FileHead | None) -> bool:
+    """Whether records stood behind the walk's end that no later file has."""
+    if later is None:
+        return bool(walked.stop)
+    if later.first <= walked.next:
+        return False
+    return bool(walked.stop) or later.number == head.number + 1

@@ -1,0 +1,486 @@
+"""Appending, reading, syncing and releasing: agent/journal/journal.py, with files.py, held.py and book.py under it."""
+
+import errno
+import threading
+from pathlib import Path
+
+import pytest
+from journal_lab import (
+    FILE_BYTES,
+    FaultyDisk,
+    StallingDisk,
+    chunk_record,
+    chunk_records,
+    init_record,
+    kill,
+    open_journal,
+    record_bytes,
+    seqs,
+    snapshot,
+)
+
+from watchkeep.agent.journal.journal import Journal
+from watchkeep.wire.errors import DigestError, FormatError, FullError, GoneError, UsageError, VolumeError
+from watchkeep.wire.record import Header, RecordKind
+from watchkeep.wire.seal import SealFlag
+
+
+def journal_files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.wkj"))
+
+
+def test_what_is_appended_is_read_back_from_ram_and_from_disk(tmp_path):
+    records = [init_record(), *chunk_records(8)]
+    journal = open_journal(tmp_path, ram_bytes=2000)
+    entries = journal.append(records)
+    journal.sync()
+    assert journal.usage().ram_bytes <= 2000
+    assert [journal.read(entry) for entry in entries] == [record_bytes(*pair) for pair in zip(entries, records, strict=True)]
+    assert [entry.position for entry in entries] == list(range(1, 10))
+    assert entries[1].flags == SealFlag.KEY | SealFlag.SEGMENT_START
+    assert (entries[2].seq, entries[2].duration_ns, entries[0].duration_ns) == (1, 1_000_000_000, 0)
+    journal.close()
+
+
+def test_a_batch_within_a_file_is_one_write_and_a_longer_one_one_per_file(tmp_path):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk)
+    journal.append(chunk_records(3))
+    assert disk.calls.count("write") == 1
+    entries = journal.append(chunk_records(6, start=3))
+    assert disk.calls.count("write") == 1 + len({entry.file for entry in entries}) and len(journal_files(tmp_path)) == 3
+    journal.close()
+
+
+def test_a_record_larger_than_a_file_gets_a_file_of_its_own(tmp_path):
+    journal = open_journal(tmp_path, ram_bytes=1)
+    small, large, after = journal.append([chunk_record(0), chunk_record(1, size=3 * FILE_BYTES), chunk_record(2)])
+    assert len({small.file, large.file, after.file}) == 3
+    journal.close()
+    again = open_journal(tmp_path)
+    assert seqs(again.recovered) == [0, 1, 2] and not again.cuts
+    assert again.read(large)[-FILE_BYTES:] == chunk_record(1, size=3 * FILE_BYTES)[1][-FILE_BYTES:]
+    again.close()
+
+
+def test_after_a_clean_end_everything_is_there_and_positions_go_on(tmp_path):
+    with_init = [init_record(), *chunk_records(20)]
+    journal = open_journal(tmp_path)
+    entries = journal.append(with_init)
+    journal.close()
+    again = open_journal(tmp_path)
+    assert again.recovered == entries and again.cuts == []
+    assert again.append(chunk_records(1, start=20))[0].position == 22
+    assert again.init_of("cam0", 1) == entries[0] and again.chunk("cam0", 1, 7) == entries[8]
+    again.close()
+
+
+def test_older_payloads_are_not_read_at_start(tmp_path, monkeypatch):
+    journal = open_journal(tmp_path)
+    for seq in range(40):
+        journal.append(chunk_records(1, start=seq))
+        journal.sync()
+    newest = journal.usage().files
+    journal.close()
+    hashed: list[int] = []
+    original = __import__("watchkeep.agent.journal.scan", fromlist=["check_payload"]).check_payload
+    monkeypatch.setattr("watchkeep.agent.journal.scan.check_payload", lambda header, payload: hashed.append(header.seq) or original(header, payload))
+    again = open_journal(tmp_path)
+    assert len(again.recovered) == 40 and newest > 10
+    assert 0 < len(hashed) <= 4, "only the last file may be torn"
+    again.close()
+
+
+def test_a_damaged_byte_in_an_older_file_is_found_by_reading_and_costs_one_chunk(tmp_path):
+    journal = open_journal(tmp_path)
+    entries = []
+    for seq in range(12):
+        entries += journal.append(chunk_records(1, start=seq))
+        journal.sync()
+    journal.close()
+    victim = tmp_path / f"{entries[1].file:012d}.wkj"
+    raw = bytearray(victim.read_bytes())
+    raw[entries[1].offset + entries[1].record_bytes - 1] ^= 1
+    victim.write_bytes(raw)
+    again = open_journal(tmp_path)
+    assert seqs(again.recovered) == list(range(12))
+    damaged = []
+    for entry in again.recovered:
+        try:
+            again.read(entry)
+        except DigestError as error:
+            damaged.append(entry.seq)
+            assert "cam0" in error.message and error.remedy
+    assert damaged == [1]
+    again.close()
+
+
+def test_a_damaged_seal_in_an_older_file_is_named_and_costs_one_chunk(tmp_path):
+    journal = open_journal(tmp_path)
+    entries = []
+    for seq in range(12):
+        entries += journal.append(chunk_records(1, start=seq))
+        journal.sync()
+    journal.close()
+    victim = tmp_path / f"{entries[1].file:012d}.wkj"
+    raw = bytearray(victim.read_bytes())
+    raw[entries[1].offset + 136 + 30] ^= 0xFF
+    victim.write_bytes(raw)
+    again = open_journal(tmp_path)
+    assert seqs(again.recovered) == [seq for seq in range(12) if seq != 1]
+    assert [cut.name for cut in again.cuts] == [("cam0", 1, 1)]
+    again.close()
+
+
+def test_wrong_records_are_refused_before_anything_is_written(tmp_path):
+    journal = open_journal(tmp_path)
+    header, payload = chunk_record(0)
+    ask = Header(RecordKind.ASK, "cam0", 1, 0, 8, bytes(32))
+    for wrong in [(Header(RecordKind.CHUNK, "cam1", 1, 0, len(payload), header.hash), payload), (ask, bytes(8))]:
+        with pytest.raises(FormatError):
+            journal.append([(header, payload), wrong])
+    assert journal.usage().next_position == 1 and journal_files(tmp_path) == []
+    journal.close()
+
+
+def test_released_chunks_are_gone_and_their_files_are_recycled(tmp_path):
+    journal = open_journal(tmp_path)
+    entries = journal.append(chunk_records(30))
+    journal.sync()
+    before = journal.usage()
+    assert journal.release("cam0", 1, 0, 10**9) == 30
+    assert journal.release("cam0", 1, 0, 10**9) == 0
+    with pytest.raises(GoneError) as refused:
+        journal.read(entries[3])
+    assert refused.value.remedy
+    journal.sync()
+    after = journal.usage()
+    assert after.chunks == 0 and after.oldest is None and after.ram_bytes == 0
+    assert len(journal_files(tmp_path)) == 3 and after.bytes == 3 * FILE_BYTES < before.bytes, "the active file and two spares"
+    journal.append(chunk_records(12, start=30))
+    assert max(map(int, (name[:12] for name in journal_files(tmp_path)))) > before.files, "numbers only rise"
+    journal.close()
+
+
+def test_release_of_single_entries_out_of_order(tmp_path):
+    journal = open_journal(tmp_path)
+    entries = journal.append([init_record(), *chunk_records(9)])
+    assert journal.release_entries([entries[0], entries[5], entries[2]]) == 2
+    assert journal.usage().chunks == 7
+    journal.close()
+    again = open_journal(tmp_path)
+    assert seqs(again.recovered) == list(range(9)), "release state is not persisted: archivers are asked again"
+    again.close()
+
+
+def test_an_init_outlives_its_file_as_long_as_its_epoch_is_needed(tmp_path):
+    journal = open_journal(tmp_path, ram_bytes=1)
+    (init,) = journal.append([init_record()])
+    for seq in range(40):
+        journal.append(chunk_records(1, start=seq))
+        journal.sync()
+        journal.release("cam0", 1, 0, seq - 2)
+    moved = journal.init_of("cam0", 1)
+    assert moved.position > init.position and journal.usage().files <= 4
+    assert journal.read(init)[136:] == init_record()[1] == journal.read(moved)[136:]
+    journal.close()
+    again = open_journal(tmp_path)
+    assert again.read(again.init_of("cam0", 1))[136:] == init_record()[1]
+    again.close()
+
+
+def test_an_init_goes_with_the_last_chunk_of_an_epoch_that_is_over(tmp_path):
+    journal = open_journal(tmp_path)
+    (first,) = journal.append([init_record(epoch=1)])
+    journal.append(chunk_records(3, epoch=1))
+    journal.release("cam0", 1, 0, 2)
+    assert journal.read(first), "the epoch goes on: its next chunk needs the init"
+    journal.append([init_record(epoch=2), *chunk_records(1, epoch=2)])
+    assert journal.init_of("cam0", 1) is None and journal.init_of("cam0", 2) is not None
+    with pytest.raises(GoneError):
+        journal.read(first)
+    journal.close()
+
+
+def test_the_quota_is_an_error_that_leaves_the_batch_to_be_tried_again(tmp_path):
+    journal = open_journal(tmp_path, files=3)
+    entries = journal.append(chunk_records(9))
+    journal.sync()
+    before = journal.usage()
+    with pytest.raises(FullError) as full:
+        journal.append(chunk_records(5, start=10))
+    assert "max_bytes" in full.value.remedy
+    assert journal.usage().next_position == before.next_position and journal.usage().chunks == before.chunks
+    journal.release_entries(entries)
+    journal.append(chunk_records(5, start=10))
+    journal.close()
+    again = open_journal(tmp_path, files=3)
+    assert again.cuts == [] and set(range(10, 15)) <= set(seqs(again.recovered))
+    again.close()
+
+
+def test_reclaim_prefers_what_has_a_copy_and_names_what_is_lost(tmp_path):
+    journal = open_journal(tmp_path, files=3, ram_bytes=1)
+    entries = journal.append([init_record(), *chunk_records(7)])
+    journal.sync()
+    files = sorted({entry.file for entry in entries})
+    second = {entry.seq for entry in entries if entry.file == files[1] and entry.kind is RecordKind.CHUNK}
+    first = {entry.seq for entry in entries if entry.file == files[0] and entry.kind is RecordKind.CHUNK}
+    journal.append(chunk_records(2, start=7))
+    freed = journal.reclaim(lambda camera, epoch, seq: seq in second)
+    assert (freed.file, {entry.seq for entry in freed.copied}, freed.lost) == (files[1], second, ())
+    journal.append(chunk_records(3, start=9))
+    freed = journal.reclaim(lambda camera, epoch, seq: seq == min(first))
+    assert {entry.seq for entry in freed.copied} == {min(first)} and {entry.seq for entry in freed.lost} == first - {min(first)}
+    assert journal.read(journal.init_of("cam0", 1))[136:] == init_record()[1], "the init went with the file and was rescued"
+    assert journal.usage().lost_inits == 0
+    journal.close()
+
+
+def test_a_full_quota_with_unreachable_archivers_goes_on_recording_by_declared_loss(tmp_path):
+    journal = open_journal(tmp_path, files=4)
+    lost, kept = [], []
+    for seq in range(60):
+        record = init_record() if seq == 0 else chunk_record(seq)
+        try:
+            kept += journal.append([record])
+        except FullError:
+            lost += journal.reclaim(lambda *_: False).lost
+            kept += journal.append([record])
+        journal.sync()
+    held = seqs(journal.append([])) + [entry.seq for entry in kept if journal.chunk(*entry.name)]
+    assert sorted([*held, *(entry.seq for entry in lost)]) == list(range(1, 60)), "every chunk is held or declared lost"
+    assert journal.usage().bytes <= 4 * FILE_BYTES
+    journal.close()
+
+
+def test_reclaim_without_a_file_to_free_is_an_error(tmp_path):
+    journal = open_journal(tmp_path, files=3)
+    journal.append(chunk_records(2))
+    with pytest.raises(FullError):
+        journal.reclaim(lambda *_: True)
+    journal.close()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_no_space_for_a_new_file_is_typed_and_the_same_batch_goes_in_later(tmp_path, number):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk)
+    journal.append(chunk_records(3))
+    disk.fail["allocate"] = [None, number]
+    with pytest.raises(FullError) as full:
+        journal.append(chunk_records(12, start=3))
+    assert full.value.remedy and isinstance(full.value.__cause__, OSError)
+    assert journal.usage().next_position == 4
+    assert seqs(journal.append(chunk_records(12, start=3))) == list(range(3, 15))
+    kill(journal)
+    again = open_journal(tmp_path)
+    assert seqs(again.recovered) == list(range(15)) and again.cuts == []
+    again.close()
+
+
+def test_a_write_that_fails_midway_leaves_nothing_and_the_batch_goes_in_later(tmp_path):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk)
+    journal.append(chunk_records(2))
+    disk.fail["write"] = [errno.EIO]
+    with pytest.raises(VolumeError) as failed:
+        journal.append(chunk_records(2, start=2, size=200))
+    assert not isinstance(failed.value, FullError)
+    entries = journal.append(chunk_records(3, start=10))
+    assert [entry.position for entry in entries] == [3, 4, 5]
+    kill(journal)
+    again = open_journal(tmp_path)
+    assert seqs(again.recovered) == [0, 1, 10, 11, 12] and again.cuts == []
+    again.close()
+
+
+def test_after_a_failed_fsync_the_file_is_given_up_and_its_records_stand_in_a_new_one(tmp_path):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk)
+    durable = journal.append(chunk_records(2))
+    journal.sync()
+    entries = journal.append(chunk_records(1, start=2))
+    disk.fail["sync"] = [errno.EIO]
+    assert journal.sync() == 3
+    assert [journal.chunk(*entry.name).file for entry in durable + entries] == [1, 1, 2]
+    assert [journal.chunk(*entry.name).position for entry in durable + entries] == [1, 2, 3]
+    assert journal.usage().abandoned_files == 1 and journal.usage().unsynced_bytes == 0
+    journal.append(chunk_records(1, start=3))
+    kill(journal)
+    again = open_journal(tmp_path)
+    assert seqs(again.recovered) == [0, 1, 2, 3] and again.cuts == []
+    assert [again.read(entry)[136:] for entry in again.recovered] == [record[1] for record in chunk_records(4)]
+    again.close()
+
+
+def test_an_abandoned_file_is_deleted_once_nothing_in_it_is_wanted(tmp_path):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk)
+    journal.append(chunk_records(2))
+    disk.fail["sync"] = [errno.EIO]
+    journal.sync()
+    assert journal_files(tmp_path) == ["000000000002.wkj"]
+    journal.close()
+
+
+def test_a_disk_that_never_syncs_is_an_error_and_loses_nothing_when_it_comes_back(tmp_path):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk)
+    disk.fail["sync"] = [errno.EIO] * 6
+    journal.append(chunk_records(2))
+    for _ in range(2):
+        with pytest.raises(VolumeError):
+            journal.sync()
+    assert seqs(journal.append(chunk_records(2, start=2))) == [2, 3]
+    with pytest.raises(VolumeError):
+        journal.close()
+    again = open_journal(tmp_path)
+    assert seqs(again.recovered) == [0, 1, 2, 3]
+    again.close()
+
+
+def test_a_directory_that_cannot_be_synced_counts_as_a_failed_sync(tmp_path):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk)
+    journal.append(chunk_records(1))
+    disk.fail["sync_dir"] = [errno.EIO, errno.EIO]
+    with pytest.raises(VolumeError):
+        journal.sync()
+    assert journal.usage().durable == 0
+    assert journal.sync() == 1
+    journal.close()
+
+
+def test_ram_is_bounded_by_syncing_before_more_is_taken(tmp_path):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk, ram_bytes=4000)
+    for seq in range(20):
+        journal.append(chunk_records(1, start=seq))
+        assert journal.usage().ram_bytes <= 4000
+    assert disk.calls.count("sync") >= 2
+    disk.fail["sync"] = [errno.EIO] * 100
+    with pytest.raises(VolumeError):
+        for seq in range(20, 40):
+            journal.append(chunk_records(1, start=seq))
+    assert journal.usage().ram_bytes <= 4000
+    disk.fail.clear()
+    journal.close()
+
+
+@pytest.mark.parametrize("operation", ["sync", "write"])
+def test_a_stalled_disk_stops_neither_readers_of_ram_copies_nor_releases(tmp_path, operation):
+    disk = StallingDisk()
+    journal = open_journal(tmp_path, disk)
+    records = chunk_records(3)
+    entries = journal.append(records)
+    disk.stall = operation
+    worker = threading.Thread(target=journal.sync if operation == "sync" else lambda: journal.append(chunk_records(1, start=3)), name="wk-test")
+    worker.start()
+    assert disk.stalled.wait(10)
+    assert [journal.read(entry) for entry in entries] == [record_bytes(*pair) for pair in zip(entries, records, strict=True)]
+    assert journal.release("cam0", 1, 0, 0) == 1
+    assert journal.usage().chunks == 2
+    if operation == "sync":
+        assert seqs(journal.append(chunk_records(1, start=3))) == [3], "appending goes on while fdatasync stalls"
+    disk.stall = ""
+    disk.go_on.set()
+    worker.join(10)
+    assert journal.sync() == 4
+    journal.close()
+
+
+def test_what_is_appended_during_a_sync_that_fails_is_written_anew_as_well(tmp_path):
+    disk = StallingDisk()
+    journal = open_journal(tmp_path, disk)
+    journal.append(chunk_records(2))
+    disk.stall = "sync"
+    worker = threading.Thread(target=journal.sync, name="wk-test")
+    worker.start()
+    assert disk.stalled.wait(10)
+    journal.append(chunk_records(6, start=2))
+    faults = FaultyDisk()
+    faults.fail["sync"] = [errno.EIO]
+    StallingDisk.sync, original = (lambda self, handle: (self._gate("sync"), faults.sync(handle))[0]), StallingDisk.sync
+    disk.stall = ""
+    try:
+        disk.go_on.set()
+        worker.join(10)
+        assert journal.sync() == 8
+    finally:
+        StallingDisk.sync = original
+    kill(journal)
+    again = open_journal(tmp_path)
+    assert seqs(again.recovered) == list(range(8)) and again.cuts == []
+    again.close()
+
+
+def test_many_readers_and_releases_beside_the_writer(tmp_path):
+    journal = open_journal(tmp_path, ram_bytes=3000)
+    offered: list = []
+    done, failures = threading.Event(), []
+
+    def follow(release: bool) -> None:
+        at = 0
+        while not done.is_set() or at < len(offered):
+            if at == len(offered):
+                continue
+            entry, payload = offered[at]
+            at += 1
+            try:
+                if journal.read(entry)[136:] != payload:
+                    failures.append(entry)
+            except GoneError:
+                pass  # the other follower released it first
+            if release:
+                journal.release_entries([entry])
+
+    threads = [threading.Thread(target=follow, args=(release,), name="wk-test") for release in (True, False, False)]
+    for thread in threads:
+        thread.start()
+    for seq in range(0, 300, 3):
+        records = chunk_records(3, start=seq)
+        offered.extend(zip(journal.append(records), [record[1] for record in records], strict=True))
+        if seq % 30 == 0:
+            journal.sync()
+    done.set()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    journal.sync()
+    assert journal.usage().chunks == 0 and len(journal_files(tmp_path)) <= 3
+    journal.close()
+
+
+def test_a_journal_belongs_to_one_process(tmp_path):
+    journal = open_journal(tmp_path / "journal")
+    with pytest.raises(UsageError) as refused:
+        open_journal(tmp_path / "journal")
+    assert "in use" in refused.value.message and refused.value.remedy
+    journal.close()
+    open_journal(tmp_path / "journal").close()
+
+
+def test_a_quota_that_cannot_work_is_refused(tmp_path):
+    with pytest.raises(UsageError):
+        Journal.open(tmp_path, max_bytes=2 * FILE_BYTES, file_bytes=FILE_BYTES)
+
+
+def test_an_unreadable_disk_is_an_error_at_reading(tmp_path):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk, ram_bytes=1)
+    (entry,) = journal.append(chunk_records(1))
+    journal.sync()
+    disk.fail["reader"] = [errno.EIO]
+    with pytest.raises(VolumeError):
+        journal.read(entry)
+    assert journal.read(entry)
+    journal.close()
+
+
+def test_foreign_files_in_the_folder_are_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    journal = open_journal(tmp_path)
+    journal.append(chunk_records(1))
+    journal.close()
+    assert snapshot(tmp_path, tmp_path / "copy").joinpath("notes.txt").read_text() == "mine"

@@ -1,0 +1,8 @@
+cdef struct Nal:
+    const unsigned char* start
+    size_t size
+
+
+cdef const unsigned char* next_nal(const unsigned char* at, const unsigned char* end, Nal* nal) noexcept nogil
+cdef size_t prefixed_bound(size_t size) noexcept nogil
+cdef size_t put_prefixed(unsigned char* into, const unsigned char* data, size_t size) noexcept nogil

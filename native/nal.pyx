@@ -1,0 +1,158 @@
+"""NAL units in Annex B byte streams, and the same units behind length prefixes (ISO/IEC 14496-15).
+
+Rules: 1. units are never dropped, reordered or rewritten (invariant 1): a start code becomes a length, no more.
+2. What lies between units and is none is left out: leading_zero_8bits, zero_byte, trailing_zero_8bits (ITU-T H.264 B.1),
+and units of no bytes at all.  3. Bytes before the first start code are a unit; so is a buffer without any start code.
+Twin: nal_py.py.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport uint32_t
+from libc.string cimport memchr
+
+from .store cimport put_be32, put_bytes
+
+cdef enum:
+    H264_SLICE = 1
+    H264_IDR = 5
+    H264_SPS = 7
+    H264_PPS = 8
+    H265_LAST_VCL = 31
+    H265_FIRST_IRAP = 16
+    H265_LAST_IRAP = 21
+    H265_VPS = 32
+    H265_PPS = 34
+    MAX_DATA = 1 << 30      # a prefix has 32 bits; one access unit of a gigabyte is a mistake or an attack
+
+
+cdef const unsigned char* _start_code(const unsigned char* at, const unsigned char* end) noexcept nogil:
+    """Address of the first 00 00 01 at or after `at`; `end` when there is none."""
+    cdef const unsigned char* one
+    if end - at < 3:
+        return end
+    one = at + 2
+    while one < end:
+        one = <const unsigned char*> memchr(one, 1, end - one)
+        if one == NULL:
+            return end
+        if one[-1] == 0 and one[-2] == 0:
+            return one - 2
+        one += 1
+    return end
+
+
+cdef const unsigned char* next_nal(const unsigned char* at, const unsigned char* end, Nal* nal) noexcept nogil:
+    """Find the first unit at or after `at`, which starts the data or follows a start code.
+
+    Returns where to go on, or NULL when no unit is left; `nal` then holds nothing.
+    """
+    cdef const unsigned char* code
+    cdef const unsigned char* stop
+    while at < end:
+        code = stop = _start_code(at, end)
+        while stop > at and stop[-1] == 0:
+            stop -= 1
+        nal.start = at
+        nal.size = stop - at
+        at = code + 3 if code < end else end
+        if nal.size:
+            return at
+    return NULL
+
+
+cdef size_t prefixed_bound(size_t size) noexcept nogil:
+    """The most that put_prefixed writes: a unit costs at least 3 + 1 bytes of Annex B and grows by one, and the first
+    unit, which may come without a start code, by four."""
+    return size + size // 4 + 4
+
+
+cdef size_t put_prefixed(unsigned char* into, const unsigned char* data, size_t size) noexcept nogil:
+    """Write the units behind 4-byte big-endian lengths, in one pass; returns the bytes written, 0 when there is no unit.
+
+    `into` has room for prefixed_bound(size) bytes and does not overlap data.
+    """
+    cdef Nal nal
+    cdef unsigned char* at = into
+    cdef const unsigned char* source = next_nal(data, data + size, &nal)
+    while source != NULL:
+        at = put_bytes(put_be32(at, <uint32_t> nal.size), nal.start, nal.size)
+        source = next_nal(source, data + size, &nal)
+    return at - into
+
+
+cdef int _kind(const Nal* nal, bint hevc) noexcept nogil:
+    return (nal.start[0] >> 1) & 0x3f if hevc else nal.start[0] & 0x1f
+
+
+cdef bint _is_vcl(int kind, bint hevc) noexcept nogil:
+    return kind <= H265_LAST_VCL if hevc else H264_SLICE <= kind <= H264_IDR
+
+
+cdef bint _is_parameter_set(int kind, bint hevc) noexcept nogil:
+    return H265_VPS <= kind <= H265_PPS if hevc else kind == H264_SPS or kind == H264_PPS
+
+
+cdef int _first_vcl(const unsigned char* data, size_t size, bint hevc) noexcept nogil:
+    """Type of the first VCL unit, or -1; slices of one picture are all IDR/IRAP or none is (H.264 7.4.1.2.4, H.265 7.4.2.2)."""
+    cdef Nal nal
+    cdef const unsigned char* source = next_nal(data, data + size, &nal)
+    while source != NULL:
+        if _is_vcl(_kind(&nal, hevc), hevc):
+            return _kind(&nal, hevc)
+        source = next_nal(source, data + size, &nal)
+    return -1
+
+
+cdef class _Bytes:
+    """Any contiguous buffer, held for as long as this object lives."""
+
+    cdef Py_buffer view
+    cdef const unsigned char* start
+    cdef const unsigned char* end
+
+    def __cinit__(self, data):
+        PyObject_GetBuffer(data, &self.view, PyBUF_SIMPLE)
+        self.start = <const unsigned char*> self.view.buf
+        self.end = self.start + self.view.len
+        if self.view.len > MAX_DATA:
+            raise ValueError(f"{self.view.len} bytes are more than one access unit may have ({MAX_DATA})")
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.view)
+
+
+def split_annexb(data):
+    cdef _Bytes source = _Bytes(data)
+    cdef Nal nal
+    cdef const unsigned char* at = next_nal(source.start, source.end, &nal)
+    cdef list found = []
+    while at != NULL:
+        found.append((nal.start - source.start, nal.size))
+        at = next_nal(at, source.end, &nal)
+    return found
+
+
+def length_prefixed(data):
+    cdef _Bytes source = _Bytes(data)
+    cdef size_t size = source.end - source.start
+    cdef bytes room = PyBytes_FromStringAndSize(NULL, prefixed_bound(size))
+    return room[:put_prefixed(<unsigned char*> PyBytes_AS_STRING(room), source.start, size)]
+
+
+def parameter_sets(data, bint hevc):
+    cdef _Bytes source = _Bytes(data)
+    cdef Nal nal
+    cdef const unsigned char* at = next_nal(source.start, source.end, &nal)
+    cdef list found = []
+    while at != NULL and not _is_vcl(_kind(&nal, hevc), hevc):
+        if _is_parameter_set(_kind(&nal, hevc), hevc):
+            found.append(b"\0\0\0\1" + nal.start[:nal.size])
+        at = next_nal(at, source.end, &nal)
+    return b"".join(found)
+
+
+def is_key(data, bint hevc):
+    cdef _Bytes source = _Bytes(data)
+    cdef int kind = _first_vcl(source.start, source.end - source.start, hevc)
+    return H265_FIRST_IRAP <= kind <= H265_LAST_IRAP if hevc else kind == H264_IDR

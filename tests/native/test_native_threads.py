@@ -1,0 +1,105 @@
+"""Producer and consumer at the same time: every accepted frame comes out once, in order, byte for byte."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from native_kit import FRAME, INIT_HASH, RINGS, build, new_ring, push
+
+from watchkeep.native import Ring
+from watchkeep.wire import seal, segment
+
+FRAMES = 6000
+GOP = 20
+DEADLINE_S = 60
+
+
+@pytest.fixture(autouse=True)
+def _quick_switches() -> Iterator[None]:
+    """Switch threads every 10 us instead of 5 ms, so that a race has a thousand times more turns."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+def _content(number: int) -> bytes:
+    """A frame that tells its number and is wrong if any byte is; sizes on both sides of the copy without the GIL."""
+    size = Random(number).choice([9, 500, 20_000, 60_000])
+    return number.to_bytes(4, "big") + bytes([number % 251 + 1]) * size
+
+
+def _produce(ring: Ring, accepted: list[int]) -> None:
+    run = start = 0
+    for number in range(FRAMES):
+        key = number % GOP == 0
+        if key and ring.dropping:
+            run, start = run + 1, number
+        if push(ring, _content(number), run=run, dts=(number - start) * FRAME, key=key):
+            accepted.append(number)
+
+
+def _consume(ring: Ring, produced: threading.Event, found: list[bytes]) -> None:
+    while True:
+        last_look = produced.is_set()
+        cut = ring.cut(last_look)
+        if cut is not None:
+            found.append(build(ring, cut))
+            ring.release(cut)
+        elif last_look:
+            return
+
+
+@pytest.mark.parametrize("capacity", [300_000, 2_000_000], ids=["always full", "roomy"])
+def test_frames_come_out_as_they_went_in(capacity: int) -> None:
+    ring = new_ring(RINGS[0], capacity=capacity, frames=40)
+    accepted: list[int] = []
+    chunks: list[bytes] = []
+    produced = threading.Event()
+    consumer = threading.Thread(target=_consume, args=(ring, produced, chunks), name="wk-test-consumer")
+    consumer.start()
+    _produce(ring, accepted)
+    produced.set()
+    consumer.join(DEADLINE_S)
+    assert not consumer.is_alive()
+    samples = [bytes(sample) for chunk in chunks for sample in segment.samples(chunk, seal.parse_seal(chunk))]
+    assert [int.from_bytes(sample[:4], "big") for sample in samples] == accepted
+    assert all(sample == _content(number) for sample, number in zip(samples, accepted, strict=True))
+    assert all(segment.damage_of(chunk, segment.ChunkAt(0, len(chunk), seal.parse_seal(chunk)), INIT_HASH) == [] for chunk in chunks)
+    assert (ring.dropped_frames, ring.frames) == (FRAMES - len(accepted), 0)
+    assert len(accepted) > GOP
+
+
+def test_close_during_pushes_and_builds_ends_both_with_an_error() -> None:
+    """Closing is the owner's act and may come from a third thread; memory must outlive the copies under way."""
+    for _ in range(30):
+        ring = new_ring(RINGS[0], capacity=4_000_000, frames=100)
+        errors: list[str] = []
+        started = threading.Barrier(3)
+
+        def work(ring: Ring, started: threading.Barrier, errors: list[str], consume: bool) -> None:
+            data, dts = bytes(200_000), 0
+            started.wait(DEADLINE_S)
+            try:
+                while True:
+                    dts += FRAME
+                    if not consume:
+                        push(ring, data, dts=dts, key=True, run=dts)
+                    elif (cut := ring.cut(True)) is not None:
+                        build(ring, cut)
+                        ring.release(cut)
+            except ValueError as error:
+                errors.append(str(error))
+
+        threads = [threading.Thread(target=work, args=(ring, started, errors, side), name=f"wk-test-{side}") for side in (False, True)]
+        for thread in threads:
+            thread.start()
+        started.wait(DEADLINE_S)
+        while ring.high_water == 0:
+            assert any(thread.is_alive() for thread in threads)
+        ring.close()
+        for thread in threads:
+            thread.join(DEADLINE_S)
+        assert errors == ["the ring is closed"] * 2

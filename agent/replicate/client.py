@@ -1,0 +1,136 @@
+"""The adapter of http.client: `POST /v1/append` over one kept-alive HTTP/1.1 connection.
+
+    append ─▶ connect if needed ─▶ send the buffers ─▶ read the answer ─▶ AppendAnswer, or AppendError with its Fault
+
+Rules: one thread owns a client; only abort() may be called by another.  After any error the connection is closed,
+the next append opens a new one.  http.client sets TCP_NODELAY itself, so buffers should be few: small ones are joined
+by the caller.
+"""
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Final, cast
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from ...wire import WIRE_VERSION, http
+from ...wire.errors import UsageError
+from ...wire.messages import AppendAnswer, ErrorAnswer
+from .verdict import AppendError, Fault
+
+CONNECT_TIMEOUT_S: Final = 1.5
+MAX_ANSWER_BYTES: Final = 4 << 20
+"""64 cameras with 1000 ranges of 30 bytes each are 2 MB."""
+SEND_FACTOR: Final = 4
+"""A batch that takes longer than this many read time-outs to send is given up: a peer that drains a trickle is as good as hung."""
+
+
+class AppendClient:
+    """Appends to one archiver's URL; `connections` counts the connections opened, so a new value means a new connection."""
+
+    def __init__(self, url: str, agent: str, *, read_timeout_s: float) -> None:
+        scheme, host, port, path = _parts(url)
+        kind = HTTPSConnection if scheme == "https" else HTTPConnection
+        self._http = kind(host, port, timeout=min(CONNECT_TIMEOUT_S, read_timeout_s))
+        self._path = path.rstrip("/") + http.APPEND
+        self._agent, self._timeout_s = agent, read_timeout_s
+        self._used = False
+        self._aborted = False
+        self.connections = 0
+
+    def connect(self) -> None:
+        """Open the connection unless it is open, so that the caller knows `connections` before it builds a batch; raises AppendError."""
+        if self._http.sock is not None:
+            return
+        try:
+            self._http.connect()
+        except TimeoutError as error:
+            raise self._fault(Fault.SILENT, "no connection in time", error) from error
+        except OSError as error:
+            raise self._fault(Fault.REFUSED, "no connection", error) from error
+        cast(socket.socket, self._http.sock).settimeout(self._timeout_s)
+        self._used = False
+        self.connections += 1
+        if self._aborted:  # abort() found no socket to shut down
+            self._close_socket()
+
+    def append(self, buffers: Sequence[bytes]) -> AppendAnswer:
+        """Send one batch and wait for its answer; raises AppendError.  connect() comes first."""
+        try:
+            response = self._exchange(buffers)
+            status, body = response.status, response.read(MAX_ANSWER_BYTES + 1)
+        except TimeoutError as error:
+            raise self._fault(Fault.SILENT, f"no answer within {self._timeout_s:g} s", error) from error
+        except (OSError, HTTPException) as error:
+            # A peer may close an idle connection at any moment (RFC 9112, 9.3.1); that says nothing about its health.
+            raise self._fault(Fault.STALE if self._used else Fault.RESET, "connection lost", error) from error
+        self._used = True
+        if response.will_close or len(body) > MAX_ANSWER_BYTES:
+            self.close()
+        return self._answer(status, body)
+
+    def abort(self) -> None:
+        """Make a call under way fail soon; the client is of no use afterwards.  Called by another thread."""
+        self._aborted = True
+        self._close_socket()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _exchange(self, buffers: Sequence[bytes]) -> HTTPResponse:
+        self._http.putrequest("POST", self._path, skip_accept_encoding=True)
+        self._http.putheader("Content-Type", http.RECORDS_TYPE)
+        self._http.putheader("Content-Length", str(sum(map(len, buffers))))
+        self._http.putheader(http.AGENT_HEADER, self._agent)
+        self._http.putheader(http.VERSION_HEADER, str(WIRE_VERSION))
+        # A refusal such as 413 may come, and the connection go, before the body is through: the answer is worth reading.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._http.endheaders(self._timely(buffers))
+        return self._http.getresponse()
+
+    def _timely(self, buffers: Sequence[bytes]) -> Iterator[bytes]:
+        """The buffers, as long as time is left; socket time-outs apply to each buffer alone."""
+        deadline = time.monotonic() + self._timeout_s * SEND_FACTOR
+        for buffer in buffers:
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            yield buffer
+
+    def _answer(self, status: int, body: bytes) -> AppendAnswer:
+        if status == 200:
+            try:
+                return AppendAnswer.model_validate_json(body)
+            except ValidationError as error:
+                raise self._fault(Fault.FOREIGN, "the answer is not a Watchkeep archiver's", error) from error
+        try:
+            answer = ErrorAnswer.model_validate_json(body)
+        except ValidationError:
+            answer = None  # a proxy's or a foreign server's page: the status alone counts
+        reason = f"{answer.code}: {answer.reason}" if answer else "without a reason"
+        raise AppendError(f"status {status}, {reason}", Fault.STATUS, status=status, answer=answer,
+                          remedy=(answer.remedy if answer else "") or "look at the archiver's log")  # fmt: skip
+
+    def _fault(self, fault: Fault, what: str, error: Exception) -> AppendError:
+        self.close()
+        detail = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        return AppendError(f"{what} ({detail})", fault, remedy="check that the archiver runs and that its address is right")
+
+    def _close_socket(self) -> None:
+        connection = self._http.sock
+        if connection is not None:
+            with contextlib.suppress(OSError):  # closed by its owner in this very moment
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def _parts(url: str) -> tuple[str, str, int | None, str]:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts.scheme, parts.hostname, parts.port, parts.path
+    except ValueError as error:  # a port that is no number, a broken IPv6 address
+        raise UsageError(f"archiver URL {url!r} cannot be read: {error}", remedy="write it as http://host:port") from error
+    raise UsageError(f"archiver URL {url!r} is not http://host:port", remedy="correct the url of this archiver")

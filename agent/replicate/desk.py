@@ -1,0 +1,246 @@
+"""Every decision of replication behind one mutex: policy, ledger and lanes, fed by the workers.
+
+    worker: plan ─▶ (send) ─▶ stored | lost | blamed          pacer: tick ─▶ releases and events to carry out
+
+Rules: no method does I/O or waits for anything but the mutex, which is held for microseconds to milliseconds; what
+has to be done outside is put into the outbox and carried out by the pacer.  Lock order: the desk's mutex is the last
+one taken; nothing is called under it that takes another.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ...wire.causes import EventKind, Protection
+from ...wire.messages import AppendAnswer, ArchiverLink, Event
+from ...wire.record import RecordKind
+from . import events, policy
+from .health import Health, HealthLimits
+from .lanes import Batch, Lanes
+from .ledger import CopyLedger
+from .pace import Budget
+from .policy import CameraPolicy, CopyPolicy
+from .ports import ChunkRef
+from .protection import Judgement, judge
+
+MAX_EVENTS = 1024
+"""Waiting for the pacer, which takes them ten times a second; the oldest go first when nobody takes them."""
+NAMED_IN_TEXT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionView:
+    """How one camera is protected; since is UTC seconds, the age counts from when the chunk was offered."""
+
+    state: Protection
+    since_s: float
+    why: str
+    durable_age_s: float | None
+
+
+@dataclass(slots=True)
+class _Judged:
+    judgement: Judgement
+    since: float
+
+
+class Desk:
+    def __init__(self, agent: str, limits: HealthLimits, *, monotonic: Callable[[], float], utc_s: Callable[[], float]) -> None:
+        self._agent, self._monotonic, self._utc_s = agent, monotonic, utc_s
+        self._changed = threading.Condition(threading.Lock())
+        self._ledger, self._policy = CopyLedger(), CopyPolicy(limits)
+        self._lanes: dict[str, Lanes] = {}
+        self._sent_bytes: dict[str, int] = {}
+        self._judged: dict[str, _Judged] = {}
+        self._releases: list[events.Release] = []
+        """Bounded by what the journal holds: a release is a range of its chunks."""
+        self._events: list[Event] = []
+        self._reported: set[tuple[str, str]] = set()
+        """(archiver, reason) reported as foreign since it last answered properly."""
+
+    # What the agent says.
+
+    def offer(self, refs: Iterable[ChunkRef], *, recovered: bool = False) -> None:
+        """New chunks of the journal, or those that it found at start; records that are no chunks are left out."""
+        chunks = tuple(ref for ref in refs if ref.kind is RecordKind.CHUNK)
+        with self._changed:
+            strange = {ref.camera for ref in chunks if not self._policy.knows(ref.camera)}
+            if strange:
+                self._decide(policy.Configured(tuple(CameraPolicy(camera, 1) for camera in sorted(strange))))
+            self._account(events.Recovered(chunks) if recovered else events.Offered(chunks))
+
+    def dropped(self, camera: str, epoch: int, low: int, high: int) -> None:
+        with self._changed:
+            self._account(events.Dropped(camera, epoch, low, high))
+
+    def configure(self, cameras: Sequence[CameraPolicy]) -> None:
+        with self._changed:
+            self._decide(policy.Configured(tuple(cameras)))
+
+    def know(self, archivers: Iterable[str]) -> None:
+        """The archivers that exist now."""
+        with self._changed:
+            known = frozenset(archivers)
+            left = self._lanes.keys() - known
+            self._decide(policy.Known(known))
+            for name in left:
+                del self._lanes[name], self._sent_bytes[name]
+                self._account(events.Gone(name))
+            for name in sorted(known - self._lanes.keys()):
+                self._lanes[name], self._sent_bytes[name] = Lanes(name), 0
+
+    def move(self, archiver: str) -> None:
+        """An operator ends an archiver's hold-down."""
+        with self._changed:
+            self._decide(policy.Moved(archiver))
+
+    # What the workers say.
+
+    def plan(self, archiver: str, budget: Budget) -> Batch:
+        """The next batch for an archiver, counted as sent; one of stored, unsent, lost or blamed has to follow."""
+        with self._changed:
+            # Deadlines of the others are checked here too: a pacer that waits for the disk delays no takeover.
+            self._decide(policy.Tick())
+            if archiver not in self._lanes:
+                return Batch()
+            batch = self._lanes[archiver].plan(self._ledger, budget, self._monotonic())
+            if batch:
+                self._account(events.Sent(archiver, batch.refs))
+                self._decide(policy.Waiting(archiver))
+            return batch
+
+    def stored(self, archiver: str, refs: tuple[ChunkRef, ...], answer: AppendAnswer, sent_bytes: int) -> bool:
+        """The archiver answered 200 to a batch of these chunks; False when not one of them was taken."""
+        with self._changed:
+            if archiver not in self._lanes:
+                return True
+            self._sent_bytes[archiver] += sent_bytes
+            self._account(events.Answered(archiver, refs, answer))
+            taken = not refs or self._ledger.acknowledged(archiver, refs) > 0
+            if taken:
+                self._reported = {item for item in self._reported if item[0] != archiver}
+                self._decide(policy.Answered(archiver))
+            else:
+                self._decide(policy.Failed(archiver, "it answers, and takes no chunk"))
+            return taken
+
+    def unsent(self, archiver: str, refs: tuple[ChunkRef, ...]) -> None:
+        """These chunks of a batch were not stored, through no fault of the archiver."""
+        with self._changed:
+            self._account(events.Unsent(archiver, refs))
+
+    def lost(self, archiver: str, refs: tuple[ChunkRef, ...], why: str, *, at_once: bool) -> None:
+        """A batch of these chunks got no answer, or one that helps nobody."""
+        with self._changed:
+            self._account(events.Unsent(archiver, refs))
+            self._decide(policy.Broken(archiver, why) if at_once else policy.Failed(archiver, why))
+
+    def foreign(self, archiver: str, refs: tuple[ChunkRef, ...], why: str) -> None:
+        """Somebody else answers at this archiver's address (invariant 11); reported once until it answers properly."""
+        self.lost(archiver, refs, why, at_once=True)
+        with self._changed:
+            if (archiver, why) not in self._reported:
+                self._reported.add((archiver, why))
+                self._tell(EventKind.TAMPER, f"archiver {archiver}: {why}", "check its address and id", archiver=archiver)
+
+    def blamed(self, archiver: str, guilty: Sequence[ChunkRef], why: str, kind: EventKind, remedy: str) -> None:
+        """These chunks cannot be stored there: excluded for good and reported, one event for each camera."""
+        with self._changed:
+            # A chunk may have been released between plan and read: then nothing is wrong.
+            guilty = tuple(ref for ref in guilty if self._ledger.holds(ref))
+            self._account(events.Refused(archiver, guilty))
+            for camera in sorted({ref.camera for ref in guilty}):
+                names = [f"{ref.epoch}.{ref.seq}" for ref in guilty if ref.camera == camera]
+                more = f" and {len(names) - NAMED_IN_TEXT} more" if len(names) > NAMED_IN_TEXT else ""
+                text = f"chunk {', '.join(names[:NAMED_IN_TEXT])}{more} is not stored on {archiver}: {why}"
+                self._tell(kind, text, remedy, camera=camera, archiver=archiver)
+
+    # What the pacer takes, and what anybody may ask.
+
+    def tick(self) -> tuple[list[events.Release], list[Event], float | None]:
+        """Let time take effect; returns what to release, what to publish, and the next deadline."""
+        with self._changed:
+            self._decide(policy.Tick())
+            for camera in self._ledger.cameras:
+                self._judge(camera)
+            (releases, self._releases), (told, self._events) = (self._releases, []), (self._events, [])
+            return releases, told, self._policy.next_deadline()
+
+    def protection(self, camera: str) -> ProtectionView:
+        with self._changed:
+            judged, now = self._judge(camera), self._monotonic()
+            book = self._ledger.cameras.get(camera)
+            age = now - book.durable_at if book and book.durable_at is not None else None
+            return ProtectionView(judged.judgement.state, self._utc(judged.since), judged.judgement.why, age)
+
+    def links(self) -> tuple[ArchiverLink, ...]:
+        with self._changed:
+            return tuple(self._link(name) for name in sorted(self._lanes))
+
+    def has_copy(self, camera: str, epoch: int, seq: int) -> bool:
+        with self._changed:
+            return self._ledger.has_copy(camera, epoch, seq)
+
+    def wait_settled(self, deadline: float) -> bool:
+        """Wait until every chunk offered has its copies, up to a monotonic deadline; False at once when only archivers
+        that cannot be reached are still owed something."""
+        with self._changed:
+            while any(camera.epochs for camera in self._ledger.cameras.values()):
+                reachable = [name for name in self._lanes if self._policy.health(name).state is not Health.UNHEALTHY]
+                left_s = deadline - self._monotonic()
+                if left_s <= 0 or not any(self._ledger.pending(name) for name in reachable):
+                    return False
+                self._changed.wait(left_s)
+            return True
+
+    # Under the mutex.
+
+    def _account(self, event: events.Event) -> None:
+        self._releases += self._ledger.handle(event, self._monotonic())
+        self._changed.notify_all()
+
+    def _decide(self, event: policy.Event) -> None:
+        actions = self._policy.handle(event, self._monotonic())
+        for action in actions:
+            match action:
+                case policy.Retarget(camera, targets, copies, at_cut):
+                    self._account(events.Moved(camera, targets, copies, at_cut))
+                case policy.HealthChanged():
+                    moved = sum(isinstance(other, policy.Retarget) for other in actions)
+                    self._tell_health(action, moved)
+        if actions:
+            self._changed.notify_all()
+
+    def _tell_health(self, change: policy.HealthChanged, cameras: int) -> None:
+        name = change.archiver
+        if change.after is Health.UNHEALTHY:
+            self._tell(EventKind.TAKEOVER, f"archiver {name} is unhealthy: {change.why}; {cameras} cameras list it",
+                       "check the archiver and the network to it", archiver=name)  # fmt: skip
+        elif change.after is Health.HEALTHY:
+            self._tell(EventKind.FAILBACK, f"archiver {name} is in full use again; {cameras} cameras move to it", "", archiver=name)
+
+    def _tell(self, kind: EventKind, text: str, remedy: str, *, camera: str = "", archiver: str = "") -> None:
+        self._events.append(Event(kind=kind, source=self._agent, at_s=self._utc_s(), camera=camera, archiver=archiver,
+                                  text=text, remedy=remedy))  # fmt: skip
+        del self._events[:-MAX_EVENTS]
+
+    def _judge(self, camera: str) -> _Judged:
+        book, now = self._ledger.cameras.get(camera), self._monotonic()
+        healths = {name: self._policy.health(name) for name in self._policy.wanted(camera)}
+        unhealthy = {name: health.why for name, health in healths.items() if health.state is Health.UNHEALTHY}
+        found = judge(book, unhealthy, now) if book else Judgement(Protection.PROTECTED)
+        judged = self._judged.get(camera)
+        if judged is None or judged.judgement.state is not found.state:
+            judged = self._judged[camera] = _Judged(found, now)
+        judged.judgement = found
+        return judged
+
+    def _link(self, name: str) -> ArchiverLink:
+        health, counts = self._policy.health(name), self._ledger.counts(name)
+        why = "answers again, in its hold-down" if health.state is Health.HOLDING else health.why
+        return ArchiverLink(
+            archiver=name, healthy=health.state is not Health.UNHEALTHY, why=why, since_s=self._utc(health.since),
+            received=counts.received, durable=counts.durable, missing=counts.missing, sent_bytes=self._sent_bytes[name])  # fmt: skip
+
+    def _utc(self, monotonic: float) -> float:
+        return self._utc_s() - (self._monotonic() - monotonic)

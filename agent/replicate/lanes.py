@@ -1,0 +1,170 @@
+"""What the next batch for one archiver carries: the live lane, then asks, then the catch-up lane.  No I/O, no threads.
+
+    lane       chunks                                             order                                      bound
+    live       owed and offered within LIVE_S                     each camera ascending, cameras in turn     Budget.live_bytes
+    ask        RECEIVED (is it durable?), UNKNOWN (is it there?)  newest epochs first                        MAX_ASKS, each ASK_EVERY_S
+    catch-up   owed and older, when live fits the batch           newest segment first, ascending inside it  Budget.catchup_bytes
+    probe      nothing: one ask for the newest chunk known        when nothing else was asked for PROBE_S    one record
+
+Rules: catch-up never delays live by more than its bound.  A segment's missing run is sent ascending, so that the
+archiver writes contiguous files.  A batch is grouped by camera, epoch and seq within each lane.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from ...wire.record import MAX_BATCH_BYTES
+from .book import CameraBook, EpochBook
+from .ledger import CopyLedger
+from .pace import Budget
+from .ports import ChunkRef
+from .stages import Stage
+
+LIVE_S: Final = 10.0
+"""Longer than the ack time-out and a back-off: what a takeover moves is still live, and goes in order."""
+ASK_EVERY_S: Final = 0.5
+"""Half of an archiver's fsync period."""
+MAX_ASKS: Final = 512
+"""Of one batch: 64 cameras of 4 ranges in 2 epochs; 144 bytes each, 74 kB."""
+ASKS_PER_EPOCH: Final = 4
+PROBE_S: Final = 2.0
+"""An idle archiver's health is this old at most."""
+_ROOM: Final = 4 << 20
+"""Left of MAX_BATCH_BYTES for init segments and asks."""
+
+
+class Ask(NamedTuple):
+    camera: str
+    epoch: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    live: tuple[ChunkRef, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    catchup: tuple[ChunkRef, ...] = ()
+
+    @property
+    def refs(self) -> tuple[ChunkRef, ...]:
+        return self.live + self.catchup
+
+    def __bool__(self) -> bool:
+        return bool(self.live or self.asks or self.catchup)
+
+
+class _Load:
+    """Takes chunks until a lane, or the whole batch, is full; the first chunk of a lane is always taken if the batch has room."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.left_chunks, self.left_bytes = budget.chunks, MAX_BATCH_BYTES - _ROOM
+
+    def take(self, source: Iterable[ChunkRef], limit: int) -> tuple[list[ChunkRef], bool]:
+        """The chunks taken, and whether the source ran out first."""
+        taken: list[ChunkRef] = []
+        used = 0
+        for ref in source:
+            if not self.left_chunks or ref.record_bytes > self.left_bytes or (taken and used + ref.record_bytes > limit):
+                return taken, False
+            taken.append(ref)
+            used += ref.record_bytes
+            self.left_bytes -= ref.record_bytes
+            self.left_chunks -= 1
+        return taken, True
+
+
+class Lanes:
+    """Plans one archiver's batches; keeps whose turn it is and when it last asked."""
+
+    def __init__(self, archiver: str) -> None:
+        self._archiver, self._turn = archiver, 0
+        self._asked_at = self._spoke_at = float("-inf")
+
+    def plan(self, ledger: CopyLedger, budget: Budget, now: float) -> Batch:
+        """The next batch, empty when there is nothing to say.  The caller tells the ledger what was Sent."""
+        self._turn += 1
+        load = _Load(budget)
+        live, all_live = load.take(self._live(ledger, now), budget.live_bytes)
+        catchup = load.take(self._catchup(ledger, now), budget.catchup_bytes)[0] if all_live else []
+        batch = Batch(_grouped(live), self._asks(ledger, now), _grouped(catchup))
+        if not batch and now >= self._spoke_at + PROBE_S:
+            batch = Batch(asks=self._probe(ledger))
+        if batch:
+            self._spoke_at = now
+        return batch
+
+    def _live(self, ledger: CopyLedger, now: float) -> Iterator[ChunkRef]:
+        """One chunk of each camera in turn, so that a small budget starves none."""
+        queues = deque(self._live_of(ledger.cameras[camera], now) for camera in self._cameras(ledger))
+        while queues:
+            queue = queues.popleft()
+            ref = next(queue, None)
+            if ref is not None:
+                queues.append(queue)
+                yield ref
+
+    def _live_of(self, camera: CameraBook, now: float) -> Iterator[ChunkRef]:
+        recent: list[EpochBook] = []
+        for book in reversed(camera.epochs.values()):
+            if book.last_offer() < now - LIVE_S:
+                break
+            recent.append(book)
+        for book in reversed(recent):
+            yield from _refs(book, self._archiver, book.first_since(now - LIVE_S), book.last_seq)
+
+    def _catchup(self, ledger: CopyLedger, now: float) -> Iterator[ChunkRef]:
+        owed = ledger.open_epochs(self._archiver, Stage.OWED)
+        for name in self._cameras(ledger):
+            for epoch in sorted(owed.get(name, ()), reverse=True):
+                book = ledger.cameras[name].epochs[epoch]
+                yield from self._holes(book, book.first_since(now - LIVE_S) - 1)
+
+    def _holes(self, book: EpochBook, below: int) -> Iterator[ChunkRef]:
+        """The owed chunks up to `below`: newest segment first, ascending inside a segment."""
+        while below >= 0:
+            last = book.at(self._archiver)[Stage.OWED].clip(0, below).last()
+            if last is None:
+                return
+            first = min(book.held[last].ref.segment_seq, last)
+            yield from _refs(book, self._archiver, first, last)
+            below = first - 1
+
+    def _cameras(self, ledger: CopyLedger) -> list[str]:
+        names = list(ledger.open_epochs(self._archiver, Stage.OWED))
+        turn = self._turn % len(names) if names else 0
+        return names[turn:] + names[:turn]
+
+    def _asks(self, ledger: CopyLedger, now: float) -> tuple[Ask, ...]:
+        if now < self._asked_at + ASK_EVERY_S:
+            return ()
+        found = [ask for stage in (Stage.UNKNOWN, Stage.RECEIVED) for ask in self._asks_of(ledger, stage)][:MAX_ASKS]
+        if found:
+            self._asked_at = now
+        return tuple(found)
+
+    def _asks_of(self, ledger: CopyLedger, stage: Stage) -> Iterator[Ask]:
+        for camera, epochs in ledger.open_epochs(self._archiver, stage).items():
+            for epoch in sorted(epochs, reverse=True)[:ASKS_PER_EPOCH]:
+                spans = ledger.stages(self._archiver, camera, epoch)[stage].spans()
+                yield from (Ask(camera, epoch, low, high) for low, high in spans[-ASKS_PER_EPOCH:])
+
+    def _probe(self, ledger: CopyLedger) -> tuple[Ask, ...]:
+        for name, camera in ledger.cameras.items():
+            if camera.newest is not None:
+                epoch, seq = camera.newest
+                return (Ask(name, epoch, seq, seq),)
+        return ()
+
+
+def _refs(book: EpochBook, archiver: str, low: int, high: int) -> Iterator[ChunkRef]:
+    if high < low:
+        return
+    for start, end in book.at(archiver)[Stage.OWED].clip(low, high):
+        yield from (book.held[seq].ref for seq in range(start, end + 1))
+
+
+def _grouped(refs: list[ChunkRef]) -> tuple[ChunkRef, ...]:
+    return tuple(sorted(refs, key=lambda ref: (ref.camera, ref.epoch, ref.seq)))

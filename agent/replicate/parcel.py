@@ -1,0 +1,99 @@
+"""From a planned batch to the buffers of one request: reads the journal, puts init segments before their chunks.
+
+    live chunks │ asks │ catch-up chunks        each epoch's first chunk on a connection follows its INIT record
+
+Rules: never longer than MAX_BATCH_BYTES; what does not fit is left for the next batch.  A chunk that cannot be read is
+named and left out, and holds nothing else up.  Small records are joined, so that the socket sees few writes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ...wire.errors import FormatError, GoneError, WatchkeepError
+from ...wire.record import MAX_BATCH_BYTES, ask
+from .lanes import Ask, Batch
+from .ports import ChunkRef, Spool
+
+SMALL_BYTES: Final = 16 << 10
+"""Below this a copy is cheaper than a system call and a packet of its own."""
+
+
+@dataclass(slots=True)
+class Parcel:
+    """One request's body and what is in it."""
+
+    buffers: list[bytes] = field(default_factory=list)
+    size: int = 0
+    refs: list[ChunkRef] = field(default_factory=list)
+    left: list[ChunkRef] = field(default_factory=list)
+    """Did not fit."""
+    gone: list[ChunkRef] = field(default_factory=list)
+    """Released, or dropped by the journal's quota, since the batch was planned."""
+    unreadable: list[tuple[ChunkRef, str]] = field(default_factory=list)
+    introduced: set[tuple[str, int]] = field(default_factory=set)
+    """(camera, epoch) of the INIT records in it."""
+    _small: list[bytes] = field(default_factory=list)
+
+    def add(self, records: Iterable[bytes]) -> None:
+        for record in records:
+            self.size += len(record)
+            if len(record) < SMALL_BYTES:
+                self._small.append(record)
+            else:
+                self.seal()
+                self.buffers.append(record)
+
+    def seal(self) -> None:
+        """Join what waits; call it once at the end."""
+        if self._small:
+            self.buffers.append(b"".join(self._small))
+            self._small.clear()
+
+
+def pack(batch: Batch, spool: Spool, known: set[tuple[str, int]]) -> Parcel:
+    """Read the batch's records; `known` are the epochs whose init segment this connection has carried."""
+    parcel = Parcel()
+    for ref in batch.live:
+        _add_chunk(parcel, ref, spool, known)
+    for question in batch.asks:
+        _add_ask(parcel, question)
+    for ref in batch.catchup:
+        _add_chunk(parcel, ref, spool, known)
+    parcel.seal()
+    return parcel
+
+
+def _add_chunk(parcel: Parcel, ref: ChunkRef, spool: Spool, known: set[tuple[str, int]]) -> None:
+    epoch = (ref.camera, ref.epoch)
+    new = epoch not in known and epoch not in parcel.introduced
+    try:
+        records = [spool.read(ref)]
+        if new:
+            records.insert(0, _init(spool, *epoch))
+    except GoneError:
+        parcel.gone.append(ref)
+        return
+    except (WatchkeepError, OSError) as error:
+        parcel.unreadable.append((ref, str(error)))
+        return
+    if parcel.size + sum(map(len, records)) > MAX_BATCH_BYTES:
+        parcel.left.append(ref)
+        return
+    parcel.add(records)
+    parcel.refs.append(ref)
+    if new:
+        parcel.introduced.add(epoch)
+
+
+def _init(spool: Spool, camera: str, epoch: int) -> bytes:
+    try:
+        return spool.read_init(camera, epoch)
+    except GoneError as error:  # the chunk is there: without its init segment it can never be stored, which is damage
+        raise FormatError(f"the init segment is lost: {error.message}", remedy="look for earlier journal errors") from error
+
+
+def _add_ask(parcel: Parcel, question: Ask) -> None:
+    record = ask(*question)
+    if parcel.size + len(record) <= MAX_BATCH_BYTES:
+        parcel.add([record])

@@ -1,0 +1,217 @@
+"""Which archivers owe the chunks of each camera: `copies` copies on the first `copies` healthy of its list.  No I/O.
+
+    rank  state of the archiver         among themselves
+    1     HEALTHY                       by the camera's list
+    2     HOLDING (back, hold-down)     those in use first, then by the list
+    3     UNHEALTHY                     by the list: still owed, because a copy owed to nobody would be forgotten
+
+    change                                            the targets move
+    a target became UNHEALTHY, or left, or was missing   at once, with every chunk that lacks copies (takeover)
+    anything else, such as the end of a hold-down        at the camera's next segment cut (failback)
+
+Rules: DESIGN 4.  The caller performs the actions in order and passes its monotonic clock; events are dataclasses, so
+a simulation can drive this file and ledger.py alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from .health import ArchiverHealth, Health, HealthLimits, Sign
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPolicy:
+    """How one camera is kept; archivers None means every known one, ordered by id."""
+
+    camera: str
+    copies: int
+    archivers: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The archivers that exist now; those not named have left."""
+
+    archivers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The cameras that exist now; those not named keep what they had, for the chunks that they left behind."""
+
+    cameras: tuple[CameraPolicy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request to this archiver is wanted or under way."""
+
+    archiver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Sign.ANSWERED of health.py."""
+
+    archiver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request failed; counts when nothing is answered until the ack time-out."""
+
+    archiver: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Sign.BROKEN of health.py."""
+
+    archiver: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An operator wants this archiver used again now."""
+
+    archiver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+ArchiverEvent = Waiting | Answered | Failed | Broken | Moved
+Event = Known | Configured | Tick | ArchiverEvent
+
+
+@dataclass(frozen=True, slots=True)
+class HealthChanged:
+    archiver: str
+    before: Health
+    after: Health
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retarget:
+    """A camera's chunks are owed to these archivers, at once or from its next segment cut on."""
+
+    camera: str
+    targets: tuple[str, ...]
+    copies: int
+    at_cut: bool
+
+
+Action = HealthChanged | Retarget
+
+
+_RANK: Final = {Health.HEALTHY: 1, Health.HOLDING: 2, Health.UNHEALTHY: 3}
+
+
+def choose(order: Iterable[str], copies: int, health: Mapping[str, Health], in_use: Iterable[str]) -> tuple[str, ...]:
+    """The targets by the ranks above, in list order; names without health are not known and not chosen."""
+    known, used = [name for name in dict.fromkeys(order) if name in health], set(in_use)
+
+    def rank(place: int) -> tuple[int, bool, int]:
+        name = known[place]
+        return _RANK[health[name]], health[name] is Health.HOLDING and name not in used, place
+
+    return tuple(known[place] for place in sorted(sorted(range(len(known)), key=rank)[:copies]))
+
+
+class CopyPolicy:
+    """Health of every archiver and targets of every camera."""
+
+    def __init__(self, limits: HealthLimits | None = None) -> None:
+        self._limits = limits or HealthLimits()
+        self._archivers: dict[str, ArchiverHealth] = {}
+        self._cameras: dict[str, CameraPolicy] = {}
+        self._targets: dict[str, tuple[str, ...]] = {}
+
+    def handle(self, event: Event, now: float) -> list[Action]:
+        """Advance; the caller performs the actions in order.  Events about unknown archivers are too late and ignored."""
+        match event:
+            case Known(archivers):
+                return self._know(archivers, now)
+            case Configured(cameras):
+                return self._configure(cameras)
+            case Tick():
+                return [action for name in self._archivers for action in self._after(name, now, None, "")]
+        return self._of_archiver(event, now) if event.archiver in self._archivers else []
+
+    def next_deadline(self) -> float | None:
+        """Monotonic time at which the next Tick is wanted, or None."""
+        return min((at for health in self._archivers.values() if (at := health.next_deadline()) is not None), default=None)
+
+    def health(self, archiver: str) -> ArchiverHealth:
+        """State, since and why of a known archiver; KeyError of an unknown one."""
+        return self._archivers[archiver]
+
+    def knows(self, camera: str) -> bool:
+        return camera in self._cameras
+
+    def wanted(self, camera: str) -> tuple[str, ...]:
+        """The known archivers of a camera's list, in its order."""
+        policy = self._cameras.get(camera)
+        order = policy.archivers if policy and policy.archivers is not None else sorted(self._archivers)
+        return tuple(name for name in order if name in self._archivers)
+
+    def targets(self, camera: str) -> tuple[str, ...]:
+        return self._targets.get(camera, ())
+
+    def _of_archiver(self, event: ArchiverEvent, now: float) -> list[Action]:
+        match event:
+            case Waiting(name):
+                self._archivers[name].waiting(now)
+            case Failed(name, why):
+                self._archivers[name].failed(why)
+            case Answered(name):
+                return self._after(name, now, Sign.ANSWERED, "")
+            case Broken(name, why):
+                return self._after(name, now, Sign.BROKEN, why)
+            case Moved(name):
+                return self._after(name, now, Sign.MOVED, "")
+        return []
+
+    def _know(self, archivers: frozenset[str], now: float) -> list[Action]:
+        left = self._archivers.keys() - archivers
+        for name in left:
+            del self._archivers[name]
+        for name in sorted(archivers - self._archivers.keys()):
+            self._archivers[name] = ArchiverHealth(self._limits, now)
+        return self._retarget(left=left)
+
+    def _configure(self, cameras: tuple[CameraPolicy, ...]) -> list[Action]:
+        changed = {policy.camera for policy in cameras if self._cameras.get(policy.camera) != policy}
+        self._cameras.update((policy.camera, policy) for policy in cameras)
+        return self._retarget(reconfigured=changed)
+
+    def _after(self, name: str, now: float, sign: Sign | None, why: str) -> list[Action]:
+        health = self._archivers[name]
+        before = health.state
+        if not (health.tick(now) if sign is None else health.handle(sign, now, why)):
+            return []
+        failed = {name} if health.state is Health.UNHEALTHY else set()
+        return [HealthChanged(name, before, health.state, health.why), *self._retarget(failed=failed)]
+
+    def _retarget(self, *, failed: Iterable[str] = (), left: Iterable[str] = (), reconfigured: Iterable[str] = ()) -> list[Action]:
+        """Retarget what has to move.  An archiver that failed or left may hold chunks from before the last cut, which no
+        longer shows in the targets, so every camera that lists it is told again."""
+        states = {name: health.state for name, health in self._archivers.items()}
+        gone, actions = {*failed, *left}, list[Action]()
+        for camera, policy in self._cameras.items():
+            order = policy.archivers if policy.archivers is not None else sorted({*states, *left})
+            now_on = self._targets.get(camera, ())
+            chosen = choose(order, policy.copies, states, now_on)
+            if chosen == now_on and camera not in reconfigured and not gone & set(order):
+                continue
+            urgent = (camera in reconfigured or bool(gone & set(order)) or len(now_on) < len(chosen)
+                      or any(states.get(name) in (None, Health.UNHEALTHY) for name in now_on))  # fmt: skip
+            self._targets[camera] = chosen
+            actions.append(Retarget(camera, chosen, policy.copies, at_cut=not urgent))
+        return actions

@@ -1,0 +1,52 @@
+"""How well one camera's chunks are protected, judged in time (DESIGN 4).  No I/O, no clock, no threads.
+
+    chunks older than GRACE_S             protection
+    all have every copy durable           PROTECTED
+    some have fewer, all have one         DEGRADED
+    some have none                        UNPROTECTED
+
+Rules: only durable copies count (invariant 3); chunks younger than GRACE_S are on their way and do not count yet; a
+chunk lost to the journal's quota is a declared loss, reported by the journal, and no longer judged here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ...wire.causes import Protection
+from .book import CameraBook, EpochBook
+
+GRACE_S: Final = 5.0
+"""A chunk is sent within a tick of 0.1 s, fsynced within 1 s and asked for within 0.5 s; the rest is patience for a slow disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    state: Protection
+    why: str = ""
+
+
+def judge(camera: CameraBook, unhealthy: Mapping[str, str], now: float) -> Judgement:
+    """The state of one camera; `unhealthy` maps archivers that cannot be used to the reason."""
+    bare = sum(_aged(book, 1, now) for book in camera.epochs.values())
+    lacking = sum(_aged(book, camera.copies, now) for book in camera.epochs.values()) if camera.copies > 1 else bare
+    if not lacking:
+        return Judgement(Protection.PROTECTED)
+    state = Protection.UNPROTECTED if bare else Protection.DEGRADED
+    return Judgement(state, "; ".join([_shortage(camera, bare, lacking), *(f"{name}: {why}" for name, why in sorted(unhealthy.items()))]))
+
+
+def _aged(book: EpochBook, copies: int, now: float) -> int:
+    """How many chunks older than GRACE_S have fewer durable copies than `copies`."""
+    lacking = book.lacking(copies)
+    young = book.first_since(now - GRACE_S)
+    first = lacking.first()
+    return len(lacking.clip(first, young - 1)) if first is not None and first < young else 0
+
+
+def _shortage(camera: CameraBook, bare: int, lacking: int) -> str:
+    if len(camera.targets) < camera.copies:
+        return f"{len(camera.targets)} of {camera.copies} archivers are known"
+    if bare:
+        return f"{bare} chunks have no durable copy"
+    return f"{lacking} chunks have fewer than {camera.copies} durable copies"

@@ -1,0 +1,178 @@
+"""Replication as the agent sees it: owns the desk, a worker for each archiver, and the pacer thread.
+
+    offer, recovered ─▶ desk ◀─ wk-send-<id> (one for each archiver) ─▶ archivers
+                         │
+                    wk-replicate ─▶ journal.release, on_event
+
+Rules: offering never waits for a network or a disk.  The pacer alone releases chunks and publishes events, so that
+neither delays a worker; a release that fails is tried again, because forgetting it would fill the journal.
+Start once; stop joins every thread.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from random import Random
+from typing import Final
+
+from ...wire.causes import EventKind
+from ...wire.errors import WatchkeepError
+from ...wire.ids import check_id
+from ...wire.messages import ArchiverLink, Event
+from ...wire.shell.threads import Supervised
+from .desk import Desk, ProtectionView
+from .events import Release
+from .health import HealthLimits
+from .policy import CameraPolicy
+from .ports import ChunkRef, Spool
+from .worker import SendWorker
+
+log = logging.getLogger(__name__)
+PACE_S: Final = 0.2
+"""How often releases and events are carried out; health deadlines are kept more exactly."""
+JOIN_S: Final = 5.0
+"""A worker ends within a connect time-out of 1.5 s once it is told to."""
+
+
+class Replicator:
+    """Keeps copies of what is offered on the archivers that it was told of."""
+
+    def __init__(self, spool: Spool, *, agent: str, cameras: Sequence[CameraPolicy], limits: HealthLimits | None = None,
+                 tick_s: float = 0.1, on_event: Callable[[Event], None] | None = None, utc_s: Callable[[], float] = time.time,
+                 random: Random | None = None) -> None:  # fmt: skip
+        """`on_event` is called on the pacer's thread and must not wait for anything."""
+        self._spool, self._agent, self._tick_s = spool, agent, tick_s
+        self._limits, self._random = limits or HealthLimits(), random or Random()
+        self._on_event, self._utc_s = on_event or (lambda _event: None), utc_s
+        self._desk = Desk(agent, self._limits, monotonic=time.monotonic, utc_s=utc_s)
+        self._desk.configure(cameras)
+        self._hiring = threading.Lock()
+        """Held while workers come and go.  Lock order: this one, then the desk's mutex."""
+        self._workers: dict[str, SendWorker] = {}
+        """Replaced, never changed: offer() reads it without a lock."""
+        self._unreleased: deque[Release] = deque()
+        """Ranges that the journal has not taken back yet; bounded by what it holds."""
+        self._release_failed = False
+        self._pacer = Supervised("wk-replicate", self._run)
+        self._stopped = False
+
+    def start(self) -> None:
+        self._pacer.start()
+
+    def offer(self, refs: Iterable[ChunkRef]) -> None:
+        """Chunks just appended to the journal; seqs of an epoch ascend over all calls."""
+        self._desk.offer(refs)
+        self._wake()
+
+    def recovered(self, refs: Iterable[ChunkRef]) -> None:
+        """Chunks that the journal held at start: archivers are asked before anything is sent again.  Call before offer."""
+        self._desk.offer(refs, recovered=True)
+        self._wake()
+
+    def dropped(self, camera: str, epoch: int, low: int, high: int) -> None:
+        """The journal gave seqs low..high up (quota): nobody is owed them any more."""
+        self._desk.dropped(camera, epoch, low, high)
+
+    def has_copy(self, camera: str, epoch: int, seq: int) -> bool:
+        """Whether a chunk of the journal has a durable copy: the journal's quota drops those first (invariant 4)."""
+        return self._desk.has_copy(camera, epoch, seq)
+
+    def set_cameras(self, cameras: Sequence[CameraPolicy]) -> None:
+        self._desk.configure(cameras)
+        self._wake()
+
+    def set_archivers(self, urls: Mapping[str, str]) -> None:
+        """All archivers that are known now, id to base URL.  May wait seconds for workers of those that left or moved.
+
+        Raises UsageError or IdError before anything has changed.
+        """
+        with self._hiring:
+            if self._stopped:
+                return
+            stay = {name: worker for name, worker in self._workers.items() if urls.get(name) == worker.url}
+            new = {name: self._hire(check_id("archiver", name), url) for name, url in urls.items() if name not in stay}
+            leave = [worker for name, worker in self._workers.items() if name not in stay]
+            _end(leave)
+            self._desk.know(urls)
+            self._workers = stay | new
+            for worker in new.values():
+                worker.start()
+
+    def move(self, archiver: str) -> None:
+        """Use an archiver in its hold-down again now; the operator's word against `failback = "sticky"`."""
+        self._desk.move(archiver)
+
+    def links(self) -> tuple[ArchiverLink, ...]:
+        return self._desk.links()
+
+    def protection(self, camera: str) -> ProtectionView:
+        return self._desk.protection(camera)
+
+    def drain(self, deadline_s: float) -> bool:
+        """Wait until everything offered has its durable copies; True then.
+
+        False after deadline_s seconds, or as soon as only archivers that cannot be reached are owed anything.
+        """
+        self._wake()
+        return self._desk.wait_settled(time.monotonic() + deadline_s)
+
+    def stop(self) -> None:
+        """End every thread and release what was acknowledged last.  What is not stays in the journal for the next start."""
+        with self._hiring:
+            self._stopped = True
+            _end(list(self._workers.values()))
+            self._workers = {}
+            self._pacer.stop()
+            if self._pacer.join(JOIN_S):
+                self._pace()
+
+    def _hire(self, name: str, url: str) -> SendWorker:
+        return SendWorker(name, url, self._desk, self._spool, agent=self._agent, tick_s=self._tick_s,
+                          ack_timeout_s=self._limits.ack_timeout_s, random=Random(self._random.getrandbits(64)))  # fmt: skip
+
+    def _wake(self) -> None:
+        for worker in self._workers.values():
+            worker.wake()
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            deadline = self._pace()
+            wait_s = PACE_S if deadline is None else min(PACE_S, max(deadline - time.monotonic(), 0.01))
+            stop.wait(wait_s)
+
+    def _pace(self) -> float | None:
+        releases, told, deadline = self._desk.tick()
+        self._unreleased.extend(releases)
+        for event in told:
+            self._publish(event)
+        self._release()
+        return deadline
+
+    def _release(self) -> None:
+        while self._unreleased:
+            release = self._unreleased[0]
+            try:
+                self._spool.release(release.camera, release.epoch, release.low, release.high)
+            except (WatchkeepError, OSError) as error:
+                if not self._release_failed:
+                    self._publish(Event(kind=EventKind.DISK, source=self._agent, at_s=self._utc_s(), camera=release.camera,
+                                        text=f"the journal cannot release chunks: {error}",
+                                        remedy="check the agent's data_dir"))  # fmt: skip
+                self._release_failed = True
+                return
+            self._release_failed = False
+            self._unreleased.popleft()
+
+    def _publish(self, event: Event) -> None:
+        log.warning(event.text, extra={"kind": event.kind.value, "camera": event.camera, "archiver": event.archiver})
+        self._on_event(event)
+
+
+def _end(workers: Sequence[SendWorker]) -> None:
+    for worker in workers:
+        worker.stop()
+    for worker in workers:
+        if not worker.join(JOIN_S):
+            log.error("a sender does not end", extra={"archiver": worker.archiver})

@@ -1,0 +1,102 @@
+"""The stages of every chunk of one epoch at one archiver.  No I/O, no clock, no threads.
+
+                 assign              send                acknowledged            fsynced
+       (none) ─────────▶ OWED ─────────────▶ SENT ─────────────▶ RECEIVED ─────────────▶ DURABLE
+                          ▲ ▲                 │ unsent              │ │
+        assign, unproven  │ └─────────────────┘                     │ │ archiver restarted
+       (none) ─▶ UNKNOWN ─┤◀──────────────── missing ───────────────┘ │
+                    ▲     └─ (asked; received and durable lead on)    │
+                    └─────────────────────────────────────────────────┘
+       any but DURABLE ── refuse ──▶ REFUSED        OWED SENT RECEIVED UNKNOWN ── dismiss ──▶ (none)
+
+    OWED      to be sent                          SENT      under way, no answer yet
+    RECEIVED  acknowledged, asked for durability  UNKNOWN   maybe there: ask before sending
+    DURABLE   a copy (invariant 3), final         REFUSED   never sent there again
+
+Rules: a chunk is in at most one stage; TABLE is complete: what it does not name does not move.  Every step costs
+the number of ranges it meets, not of chunks.
+"""
+
+from enum import Enum, auto
+from typing import Final
+
+from ...wire.ranges import Range, RangeSet
+
+
+class Stage(Enum):
+    OWED = auto()
+    SENT = auto()
+    RECEIVED = auto()
+    UNKNOWN = auto()
+    DURABLE = auto()
+    REFUSED = auto()
+
+
+class Step(Enum):
+    ASSIGN = auto()
+    ASSIGN_UNPROVEN = auto()
+    SEND = auto()
+    UNSENT = auto()
+    IS_RECEIVED = auto()
+    IS_DURABLE = auto()
+    IS_MISSING = auto()
+    RESTARTED = auto()
+    REFUSE = auto()
+    DISMISS = auto()
+    FORGET = auto()
+
+
+TABLE: Final[dict[Step, dict[Stage | None, Stage | None]]] = {
+    Step.ASSIGN: {None: Stage.OWED},
+    Step.ASSIGN_UNPROVEN: {None: Stage.UNKNOWN},
+    Step.SEND: {Stage.OWED: Stage.SENT},
+    Step.UNSENT: {Stage.SENT: Stage.OWED},
+    Step.IS_RECEIVED: dict.fromkeys((Stage.OWED, Stage.SENT, Stage.UNKNOWN), Stage.RECEIVED),
+    Step.IS_DURABLE: dict.fromkeys((None, Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN), Stage.DURABLE),
+    Step.IS_MISSING: dict.fromkeys((Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN), Stage.OWED),
+    Step.RESTARTED: {Stage.RECEIVED: Stage.UNKNOWN},
+    Step.REFUSE: dict.fromkeys((None, Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN), Stage.REFUSED),
+    Step.DISMISS: dict.fromkeys((Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN)),
+    Step.FORGET: dict.fromkeys(Stage),
+}
+PENDING: Final = (Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN)
+"""A chunk here will still become DURABLE or REFUSED."""
+UNACKNOWLEDGED: Final = (Stage.OWED, Stage.SENT, Stage.UNKNOWN)
+
+
+class EpochStages:
+    """Seqs of one epoch at one archiver, by stage."""
+
+    __slots__ = ("_sets",)
+
+    def __init__(self) -> None:
+        self._sets = {stage: RangeSet() for stage in Stage}
+
+    def __getitem__(self, stage: Stage) -> RangeSet:
+        """The live set: read it, never change it."""
+        return self._sets[stage]
+
+    def apply(self, step: Step, low: int, high: int) -> int:
+        """Take the step for every seq of low..high that the table moves; returns how many moved."""
+        moves = [(source, target, self._part(source, low, high)) for source, target in TABLE[step].items()]
+        moved = 0
+        for source, target, part in moves:
+            for span in part:
+                self._move(source, target, span)
+            moved += len(part)
+        return moved
+
+    def _part(self, source: Stage | None, low: int, high: int) -> RangeSet:
+        if source is not None:
+            return self._sets[source].clip(low, high)
+        fresh = RangeSet([(low, high)])
+        for known in self._sets.values():
+            for span in known.clip(low, high):
+                fresh.discard(*span)
+        return fresh
+
+    def _move(self, source: Stage | None, target: Stage | None, span: Range) -> None:
+        if source is not None:
+            self._sets[source].discard(*span)
+        if target is not None:
+            self._sets[target].add(*span)

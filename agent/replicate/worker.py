@@ -1,0 +1,172 @@
+"""One archiver's thread, `wk-send-<id>`: plan a batch, send it, tell the desk how it went, wait for the next tick.
+
+    ┌▶ plan ──(nothing)──▶ wait until something is offered, IDLE_S at most ─┐
+    │   └─(batch)──▶ send ──▶ taken ────▶ wait for the end of the tick ─────┤
+    │                  └────▶ failed ───▶ wait for the back-off ────────────┤
+    └───────────────────────────────────────────────────────────────────────┘
+
+Rules: one batch under way, one connection, nothing shared with another archiver's thread but the desk (invariant 7).
+Whatever plan() counted as sent is answered for, also when this thread fails.  What an error means: verdict.py.
+"""
+
+import threading
+import time
+from random import Random
+from typing import Final
+
+from ...wire.causes import EventKind
+from ...wire.http import CONFLICT
+from ...wire.messages import AppendAnswer
+from ...wire.shell.threads import Supervised
+from .client import AppendClient
+from .desk import Desk
+from .pace import TRIAL, Backoff, Pace
+from .parcel import Parcel, pack
+from .ports import ChunkRef, Spool
+from .verdict import AppendError, Fault, Verdict, judge
+
+IDLE_S: Final = 0.5
+"""How late an ask or a probe may be: lanes.ASK_EVERY_S."""
+MAX_BLAMED_ALONE: Final = 3
+"""Chunks in a row that may be blamed for being refused alone; then the archiver is to blame, which refuses everything."""
+
+
+class SendWorker:
+    """Carries chunks to one archiver; start, wake as often as there is something new, stop, join."""
+
+    def __init__(self, archiver: str, url: str, desk: Desk, spool: Spool, *, agent: str, tick_s: float, ack_timeout_s: float,
+                 random: Random) -> None:  # fmt: skip
+        self.archiver, self.url = archiver, url
+        self._desk, self._spool, self._tick_s = desk, spool, tick_s
+        self._client = AppendClient(url, agent, read_timeout_s=ack_timeout_s)
+        self._pace, self._backoff = Pace(), Backoff(random)
+        self._failing = False
+        self._blamed_alone = 0
+        self._known: set[tuple[str, int]] = set()
+        """(camera, epoch) whose init segment this connection has carried."""
+        self._connection = 0
+        self._wake = threading.Event()
+        self._thread = Supervised(f"wk-send-{archiver}", self._run)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something was offered."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Ask the thread to end, also out of a request under way; does not wait."""
+        self._thread.stop()
+        self._client.abort()
+        self._wake.set()
+
+    def join(self, timeout_s: float) -> bool:
+        return self._thread.join(timeout_s)
+
+    def _run(self, stop: threading.Event) -> None:
+        try:
+            while not stop.is_set():
+                self._wake.clear()
+                began = time.monotonic()
+                pause = self._round()
+                if pause is None:
+                    self._wake.wait(IDLE_S)
+                else:
+                    stop.wait(max(pause, began + self._tick_s - time.monotonic()))
+        finally:
+            self._client.close()
+
+    def _round(self) -> float | None:
+        """One batch; returns how long to pause at least, None when there was nothing to send."""
+        batch = self._desk.plan(self.archiver, TRIAL if self._failing else self._pace.budget())
+        if not batch:
+            return None
+        refs = batch.refs
+        try:
+            self._connect()
+            parcel = pack(batch, self._spool, self._known)
+            self._set_aside(parcel)
+            refs = tuple(parcel.refs)
+            return self._send(parcel, refs) if parcel.buffers else 0.0
+        except AppendError as error:
+            return self._failed(refs, error)
+        except BaseException:
+            self._desk.unsent(self.archiver, refs)
+            raise
+
+    def _connect(self) -> None:
+        self._client.connect()
+        if self._client.connections != self._connection:
+            self._connection = self._client.connections
+            self._known.clear()
+
+    def _send(self, parcel: Parcel, refs: tuple[ChunkRef, ...]) -> float:
+        began = time.monotonic()
+        answer = self._client.append(parcel.buffers)
+        if answer.archiver != self.archiver:
+            self._client.close()
+            raise AppendError(f"archiver {answer.archiver[:63]!r} answers at this address", Fault.FOREIGN, remedy="correct address or id")
+        self._know(parcel, answer)
+        if not self._desk.stored(self.archiver, refs, answer, parcel.size):
+            self._failing = True
+            return self._backoff.pause()
+        self._pace.stored(parcel.size, time.monotonic() - began)
+        self._backoff.reset()
+        self._failing, self._blamed_alone = False, 0
+        return 0.0
+
+    def _know(self, parcel: Parcel, answer: AppendAnswer) -> None:
+        self._known |= parcel.introduced
+        for camera, states in answer.cameras.items():
+            self._known -= {(camera, state.epoch) for state in states if state.need_init}
+
+    def _failed(self, refs: tuple[ChunkRef, ...], error: AppendError) -> float:
+        """Tell the desk what the error means; returns the pause before the next batch."""
+        verdict = judge(error)
+        if verdict is Verdict.BLAME and self._blame_named(refs, error):
+            return 0.0
+        if verdict in (Verdict.BLAME, Verdict.SPLIT) and refs and self._split(refs, error):
+            return 0.0
+        if verdict is Verdict.AGAIN:
+            self._desk.unsent(self.archiver, refs)
+            return 0.0
+        if error.fault is Fault.FOREIGN:
+            self._desk.foreign(self.archiver, refs, error.message)
+        else:
+            self._desk.lost(self.archiver, refs, error.message, at_once=verdict is Verdict.BROKEN)
+        self._pace.failed()
+        self._failing = True
+        return self._backoff.pause()
+
+    def _blame_named(self, refs: tuple[ChunkRef, ...], error: AppendError) -> bool:
+        """Exclude the chunks that the answer names; False when it names none of ours."""
+        names = {(name.camera, name.epoch, name.seq) for name in error.answer.names} if error.answer else set()
+        guilty = tuple(ref for ref in refs if (ref.camera, ref.epoch, ref.seq) in names)
+        if guilty:
+            self._blame(guilty, error)
+            self._desk.unsent(self.archiver, refs)
+        return bool(guilty)
+
+    def _split(self, refs: tuple[ChunkRef, ...], error: AppendError) -> bool:
+        """Halve the next batch, or blame the only chunk of this one; False when too many were blamed like that."""
+        if len(refs) == 1:
+            self._blamed_alone += 1
+            if self._blamed_alone > MAX_BLAMED_ALONE:
+                return False
+            self._blame(refs, error)
+        self._pace.refused(len(refs))
+        self._desk.unsent(self.archiver, refs)
+        return True
+
+    def _blame(self, guilty: tuple[ChunkRef, ...], error: AppendError) -> None:
+        conflict = error.answer is not None and error.answer.code == CONFLICT
+        self._desk.blamed(self.archiver, guilty, error.message, EventKind.TAMPER if conflict else EventKind.HOLE, error.remedy)
+
+    def _set_aside(self, parcel: Parcel) -> None:
+        """Answer for the planned chunks that are not in the parcel."""
+        self._desk.unsent(self.archiver, tuple(parcel.left))
+        for ref in parcel.gone:
+            self._desk.dropped(ref.camera, ref.epoch, ref.seq, ref.seq)
+        for ref, why in parcel.unreadable:
+            self._desk.blamed(self.archiver, (ref,), why, EventKind.DISK, "check the disk of this agent; other copies stay as they are")

@@ -1,0 +1,163 @@
+"""The file system calls of one volume: the only place of the store that touches its files.
+
+Rules: every path is relative to a descriptor of the volume's root that is held open, so a disk that goes away is an
+error and never the folder beneath its mount point.  Nothing is retried here, and no error is hidden.  Tests put faults
+in place of this class.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from ...wire.shell.files import write_all
+
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Disk:
+    """One volume's files.  `open` first; all methods raise OSError."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._root_fd = -1
+        self._retired: list[int] = []
+
+    def open(self) -> None:
+        """Hold the root as it is mounted now.  A handle of a root that was replaced is kept until close, because another
+        thread may be about to use it; there is one for every disk that was swapped under a running archiver."""
+        handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if self._root_fd >= 0 and os.path.samestat(os.fstat(handle), os.fstat(self._root_fd)):
+            os.close(handle)
+            return
+        if self._root_fd >= 0:
+            self._retired.append(self._root_fd)
+        self._root_fd = handle
+
+    def close(self) -> None:
+        for handle in (*self._retired, self._root_fd):
+            if handle >= 0:
+                os.close(handle)
+        self._retired, self._root_fd = [], -1
+
+    @property
+    def root_fd(self) -> int:
+        if self._root_fd < 0:
+            raise FileNotFoundError(f"{self.root} is not open")
+        return self._root_fd
+
+    def is_mounted(self) -> bool:
+        """Whether the root's path still leads to what is held open."""
+        return os.path.samestat(self.root.stat(), os.fstat(self.root_fd))
+
+    def space(self) -> tuple[int, int]:
+        """(free, total) bytes, free for users without privileges."""
+        found = os.fstatvfs(self.root_fd)
+        return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+    def create(self, path: str) -> tuple[int, set[str]]:
+        """A new file for appending, and the directories to sync before its name is durable."""
+        changed = self._make_dirs(PurePosixPath(path).parent)
+        changed.add(str(PurePosixPath(path).parent))
+        return os.open(path, _NEW, 0o644, dir_fd=self.root_fd), changed
+
+    def _make_dirs(self, folder: PurePosixPath) -> set[str]:
+        changed = set()
+        for step in (*reversed(folder.parents), folder)[1:]:
+            try:
+                os.mkdir(step, 0o755, dir_fd=self.root_fd)
+            except FileExistsError:
+                continue
+            changed.add(str(step.parent))
+        return changed
+
+    def write(self, handle: int, parts: list[bytes | bytearray | memoryview]) -> None:
+        write_all(handle, parts)
+
+    def sync(self, handle: int) -> None:
+        """Data and size on the medium; other times may wait, they are not evidence."""
+        os.fdatasync(handle)
+
+    def sync_dir(self, path: str) -> None:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.root_fd)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def close_file(self, handle: int) -> None:
+        os.close(handle)
+
+    @staticmethod
+    def is_full(error: OSError) -> bool:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+    def shorten(self, handle: int, size: int) -> None:
+        """Take back what an unfinished write left behind."""
+        os.ftruncate(handle, size)
+
+    def cut(self, path: str, size: int) -> None:
+        """Shorten a closed file; durable after `sync_path`."""
+        handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.root_fd)
+        try:
+            os.ftruncate(handle, size)
+        finally:
+            os.close(handle)
+
+    def sync_path(self, path: str) -> None:
+        """Sync a closed file, whoever wrote it."""
+        handle = self.open_read(path)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def rename(self, old: str, new: str) -> None:
+        os.rename(old, new, src_dir_fd=self.root_fd, dst_dir_fd=self.root_fd)
+
+    def unlink(self, path: str) -> None:
+        """Remove a file; one that is gone already is fine."""
+        try:
+            os.unlink(path, dir_fd=self.root_fd)
+        except FileNotFoundError:
+            return
+
+    def tidy(self, path: str) -> None:
+        """Remove the hour's and the day's directory of a removed file when nothing is left in them."""
+        for folder in list(PurePosixPath(path).parents)[:2]:
+            try:
+                os.rmdir(folder, dir_fd=self.root_fd)
+            except OSError:  # not empty, or gone: both are as they should be
+                return
+
+    def open_read(self, path: str) -> int:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.root_fd)
+
+    def read(self, path: str, offset: int, length: int) -> bytes:
+        """Up to length bytes; fewer only at the end of the file."""
+        handle = self.open_read(path)
+        try:
+            return os.pread(handle, length, offset)
+        finally:
+            os.close(handle)
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names in a directory; none when it is not there."""
+        try:
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.root_fd)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        try:
+            return sorted(os.listdir(handle))  # noqa: PTH208 (a descriptor has no Path)
+        finally:
+            os.close(handle)
+
+    def stat(self, path: str) -> os.stat_result:
+        return os.stat(path, dir_fd=self.root_fd, follow_symlinks=False)
+
+    def files_of_day(self, folder: str) -> Iterator[str]:
+        """Every file of a day's directory, `<camera>/<day>`, in order of its name."""
+        for hour in self.names(folder):
+            for name in self.names(f"{folder}/{hour}"):
+                yield f"{folder}/{hour}/{name}"

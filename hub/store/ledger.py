@@ -1,0 +1,85 @@
+"""What this archiver has of one epoch, by chunk number.  No I/O, no clock, no threads.
+
+    unknown --plan--> PENDING --written--> RECEIVED --synced--> DURABLE
+       ^                 |                     |                   |
+       '--write failed---'----sync failed------'-----retention-----'
+
+Rules: a chunk is in one state; only DURABLE counts as a copy (invariant 3).  One name has one hash (invariant 2): hashes
+of pending and of recent chunks are kept here, older ones are read back from the seals in the files.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+from ...wire.messages import EpochState
+from ...wire.ranges import RangeSet
+
+RECENT_HASHES: Final = 256
+"""Hashes kept per epoch: a repeat after a lost answer is seconds old, this is minutes.  About 50 kB an epoch in use."""
+
+
+class EpochLedger:
+    """The chunks of one (camera, epoch)."""
+
+    __slots__ = ("_pending", "_recent", "durable", "init_hash", "received")
+
+    def __init__(self, init_hash: bytes | None = None) -> None:
+        self.init_hash = init_hash
+        self._pending: dict[int, bytes] = {}
+        self._recent: OrderedDict[int, bytes] = OrderedDict()
+        self.received, self.durable = RangeSet(), RangeSet()
+
+    def holds(self, seq: int) -> bool:
+        """Whether the chunk is known at all, written or about to be."""
+        return seq in self._pending or seq in self.durable or seq in self.received
+
+    def hash_of(self, seq: int) -> bytes | None:
+        """The chunk's hash when it is in memory; None says nothing."""
+        return self._pending.get(seq) or self._recent.get(seq)
+
+    def plan(self, seq: int, digest: bytes) -> None:
+        """The chunk is on its way to a writer."""
+        self._pending[seq] = digest
+
+    def give_up(self, seq: int) -> None:
+        """The chunk was not written."""
+        self._pending.pop(seq, None)
+
+    def written(self, seq: int) -> None:
+        """The chunk's bytes are in a file."""
+        self.remember(seq, self._pending.pop(seq))
+        self.received.add(seq, seq)
+
+    def synced(self, low: int, high: int) -> None:
+        """The file that holds low..high was synced after they were written."""
+        self.received.discard(low, high)
+        self.durable.add(low, high)
+
+    def lost(self, low: int, high: int) -> None:
+        """Received chunks whose file was given up: they are missing again."""
+        self.received.discard(low, high)
+        for seq in range(low, high + 1):
+            self._recent.pop(seq, None)
+
+    def removed(self, low: int, high: int) -> None:
+        """Durable chunks that retention has deleted."""
+        self.durable.discard(low, high)
+
+    def remember(self, seq: int, digest: bytes) -> None:
+        self._recent[seq] = digest
+        self._recent.move_to_end(seq)
+        if len(self._recent) > RECENT_HASHES:
+            self._recent.popitem(last=False)
+
+    def state(self, epoch: int, low: int, high: int, *, need_init: bool) -> EpochState:
+        """The answer about low..high; pending chunks count as missing, because nothing holds them yet."""
+        missing = RangeSet([(low, high)])
+        for have in (self.received, self.durable):
+            missing = missing.minus(have)
+        return EpochState(epoch=epoch, received=self.received.clip(low, high).spans(), durable=self.durable.clip(low, high).spans(),
+                          missing=missing.spans(), need_init=need_init)  # fmt: skip
+
+    @property
+    def has_chunks(self) -> bool:
+        """Whether a chunk is here or on its way; an epoch without can be forgotten."""
+        return bool(self._pending or self.received or self.durable)

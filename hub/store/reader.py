@@ -1,0 +1,163 @@
+"""Reading what is stored: timeline, chunks, init segments, bytes of files.
+
+Rules: parts that are being written are seen from memory, all others from the catalog; a part that moves from one to the
+other in between is seen once.  Nothing here waits for a writer.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from blake3 import blake3
+
+from ...wire.causes import Cause
+from ...wire.errors import FormatError, VolumeError
+from ...wire.messages import CameraInfo, Timeline
+from ...wire.seal import SealFlag
+from . import timeline as build
+from .catalog import Catalog
+from .keeper import Moves
+from .model import Entry, Name, Part, StoredChunk
+from .register import Register
+from .scan import sealed_hash
+from .volume import Volume
+
+FAR_PAST_NS: Final = -(1 << 62)
+FAR_FUTURE_NS: Final = 1 << 62
+"""Within SQLite's 64-bit integers: an open end of a window."""
+
+
+class Reader:
+    """Read access to the parts of some volumes."""
+
+    def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, moves: Moves) -> None:
+        self._volumes, self._register, self._catalog, self._moves = volumes, register, catalog, moves
+
+    # -- what there is -----------------------------------------------------------------------------------------
+
+    def cameras(self) -> list[CameraInfo]:
+        """Every camera with chunks; chunks are counted as held, bytes as files."""
+        totals = {camera: [start, end, chunks, size] for camera, start, end, chunks, size in self._catalog.totals()}
+        for part in self._register.parts():
+            found = totals.setdefault(part.camera, [part.start_ns, part.end_ns, 0, 0])
+            found[:] = min(found[0], part.start_ns), max(found[1], part.end_ns), found[2] + part.chunks, found[3] + part.size
+        return [CameraInfo(camera=camera, first_s=start / 1e9, last_s=end / 1e9, chunks=chunks, bytes=size)
+                for camera, (start, end, chunks, size) in sorted(totals.items())]  # fmt: skip
+
+    def timeline(self, camera: str, start_ns: int | None, end_ns: int | None) -> Timeline:
+        """Spans and gaps of a window; its neighbours are looked at too, because a gap may reach over its edge."""
+        low, high = _window(start_ns, end_ns)
+        being_written = {(part.volume, part.path): part for part in self._register.parts_of(camera)}
+        seen = [*self._catalog.window(camera, low, high), *self._catalog.beside(camera, low, high)]
+        known = {(part.volume, part.path): part for part in seen}
+        return build.timeline(camera, {**being_written, **known}.values(), low, high)
+
+    def _parts(self, camera: str, start_ns: int, end_ns: int) -> list[Part]:
+        being_written = self._register.parts_of(camera)
+        known = self._catalog.window(camera, start_ns, end_ns)
+        have = {(part.volume, part.path) for part in known}
+        fresh = [part for part in being_written
+                 if (part.volume, part.path) not in have and part.end_ns > start_ns and part.start_ns < end_ns]  # fmt: skip
+        return build.ordered([*known, *fresh])
+
+    def chunks(self, camera: str, start_ns: int | None, end_ns: int | None) -> Iterator[StoredChunk]:
+        """The chunks that overlap the window, in (epoch, seq) order, each once; `end_ns` is not part of the window."""
+        low, high = _window(start_ns, end_ns)
+        last: tuple[int, int] | None = None
+        for part in self._parts(camera, low, high):
+            volume = self._volume(part.volume)
+            full = part if part.index else self._catalog.with_index(part)
+            if volume is None or full is None:
+                continue  # retention was faster
+            for entry in full.entries():
+                if (last is not None and (part.epoch, entry.seq) <= last) or not _inside(entry, low, high):
+                    continue
+                broken = last is not None and last != (part.epoch, entry.seq - 1)
+                last = (part.epoch, entry.seq)
+                yield _stored(volume.root / full.path, full, entry, broken)
+
+    # -- bytes -------------------------------------------------------------------------------------------------
+
+    def read(self, path: Path, offset: int, length: int) -> bytes:
+        """Up to length bytes of a segment file, also when it was joined into another meanwhile; raises VolumeError."""
+        try:
+            return self._read(path, offset, length)
+        except FileNotFoundError as error:
+            moved = self._moves.find(path)
+            if moved is None:
+                raise VolumeError(f"{path.name} is not stored any more", remedy="ask for the timeline again") from error
+            return self._read_moved(moved[0], offset, length, moved[1])
+        except OSError as error:
+            raise VolumeError(f"{path} cannot be read ({error.strerror})", remedy="check the disk") from error
+
+    def _read_moved(self, path: Path, offset: int, length: int, shift: int) -> bytes:
+        """The init segment stays at the start; everything after it has moved up."""
+        init = self._part_at(path)
+        if init is None or offset >= init.init_bytes:
+            return self.read(path, offset + shift, length)
+        head = self.read(path, offset, min(length, init.init_bytes - offset))
+        rest = length - len(head)
+        return head + self.read(path, init.init_bytes + shift, rest) if rest > 0 else head
+
+    def _read(self, path: Path, offset: int, length: int) -> bytes:
+        volume = next((volume for volume in self._volumes if path.is_relative_to(volume.root)), None)
+        if volume is None or ".." in path.parts:
+            raise VolumeError(f"{path} is on no volume of this archiver", remedy="ask for the timeline again")
+        return volume.disk.read(str(path.relative_to(volume.root)), offset, length)
+
+    def _part_at(self, path: Path) -> Part | None:
+        for volume in self._volumes:
+            if path.is_relative_to(volume.root):
+                return self._catalog.at(volume.id, str(path.relative_to(volume.root)))
+        return None
+
+    def init_segment(self, camera: str, epoch: int) -> bytes | None:
+        """ftyp+moov of an epoch, proven; None when no readable file has it."""
+        candidates = [part for part in self._register.parts_of(camera) if part.epoch == epoch]
+        for part in [*candidates, *self._catalog.some(camera, epoch)]:
+            volume = self._volume(part.volume)
+            if volume is None:
+                continue
+            try:
+                init = self.read(volume.root / part.path, 0, part.init_bytes)
+            except VolumeError:
+                continue  # another file of the epoch may be readable
+            if blake3(init).digest() == part.init_hash:
+                return init
+        return None
+
+    # -- for appends: what memory does not know any more -------------------------------------------------------
+
+    def hash_of(self, name: Name) -> bytes | None:
+        """The hash in the seal of a stored chunk; None when no file can tell."""
+        camera, epoch, seq = name
+        open_parts = [part for part in self._register.parts_of(camera) if part.epoch == epoch and part.first_seq <= seq <= part.last_seq]
+        for part in [*open_parts, *self._catalog.around(camera, epoch, seq, seq, index=True)]:
+            volume = self._volume(part.volume)
+            entry = next(entry for entry in part.entries() if entry.seq == seq)
+            if volume is None:
+                continue
+            try:
+                return sealed_hash(partial(self.read, volume.root / part.path), entry.offset)
+            except (VolumeError, FormatError):
+                continue
+        return None
+
+    def _volume(self, volume_id: str) -> Volume | None:
+        return next((volume for volume in self._volumes if volume.identity and volume.id == volume_id), None)
+
+
+def _window(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
+    return FAR_PAST_NS if start_ns is None else start_ns, FAR_FUTURE_NS if end_ns is None else end_ns
+
+
+def _inside(entry: Entry, low: int, high: int) -> bool:
+    return entry.start_ns < high and entry.start_ns + entry.duration_ns > low
+
+
+def _stored(path: Path, part: Part, entry: Entry, broken: bool) -> StoredChunk:
+    return StoredChunk(
+        path=path, offset=entry.offset, length=entry.length, start_ns=entry.start_ns, duration_ns=entry.duration_ns,
+        key=bool(entry.flags & SealFlag.KEY), segment_start=bool(entry.flags & SealFlag.SEGMENT_START), epoch=part.epoch, seq=entry.seq,
+        init_hash=part.init_hash, init_bytes=part.init_bytes, discontinuity=broken, cause=Cause(part.cause).label)  # fmt: skip

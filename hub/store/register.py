@@ -1,0 +1,185 @@
+"""What the store knows in memory: ledgers, parts that are being written, init segments, counts.
+
+Rules: one lock guards everything here and is never held while a file is read or written.  Methods whose name starts with
+`locked_` want the caller to hold it, because several of them have to be one step.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Final
+
+from ...wire.messages import EpochState
+from .intake import Plan
+from .ledger import EpochLedger
+from .model import Damaged, EpochKey, Part, SegmentKey, Write
+from .partfile import PartFile
+
+MAX_INITS: Final = 256
+"""Init segments kept: two epochs each of 128 cameras; 1.5 kB each as a rule, at most 1 MiB each (wire.segment)."""
+MAX_DAMAGE: Final = 1000
+"""Damaged files that are listed; more are counted in the log only."""
+
+
+class Register:
+    """Shared by appends, writers, the keeper and readers."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ledgers: dict[EpochKey, EpochLedger] = {}
+        self.received = self.durable = self.refused = 0
+        self._inits: OrderedDict[EpochKey, bytes] = OrderedDict()
+        self._parts: dict[tuple[str, str], PartFile | Part] = {}
+        self._to_stitch: set[SegmentKey] = set()
+        self._damage: list[Damaged] = []
+
+    # -- epochs ------------------------------------------------------------------------------------------------
+
+    def load(self, runs: Iterable[tuple[str, int, int, int, bytes, bytes]]) -> None:
+        """Fill the ledgers from the catalog; for the start."""
+        for camera, epoch, low, high, init_hash, last_hash in runs:
+            ledger = self.ledgers.setdefault((camera, epoch), EpochLedger(init_hash))
+            ledger.durable.add(low, high)
+            ledger.remember(high, last_hash)
+
+    def locked_init(self, key: EpochKey) -> bytes | None:
+        return self._inits.get(key)
+
+    def locked_plan(self, plan: Plan) -> None:
+        """The plan's chunks are on their way, its init segments are known."""
+        for key, (digest, init) in plan.fresh_inits.items():
+            self.ledgers.setdefault(key, EpochLedger()).init_hash = digest
+            self._keep_init(key, init)
+        for write in plan.writes:
+            key = (write.seal.camera, write.seal.epoch)
+            self.ledgers[key].plan(write.seal.seq, write.seal.chunk_hash)
+            self._keep_init(key, write.init)
+
+    def _keep_init(self, key: EpochKey, init: bytes) -> None:
+        self._inits[key] = init
+        self._inits.move_to_end(key)
+        if len(self._inits) > MAX_INITS:
+            gone, _ = self._inits.popitem(last=False)
+            if not self.ledgers[gone].has_chunks:  # no file has it: it has to be sent again
+                del self.ledgers[gone]
+
+    def state(self, camera: str, epoch: int, low: int, high: int) -> EpochState:
+        with self.lock:
+            ledger = self.ledgers.get((camera, epoch)) or EpochLedger()
+            return ledger.state(epoch, low, high, need_init=ledger.init_hash is None)
+
+    def knows(self, camera: str) -> bool:
+        with self.lock:
+            return any(key[0] == camera and ledger.has_chunks for key, ledger in self.ledgers.items())
+
+    # -- chunks on their way -----------------------------------------------------------------------------------
+
+    def give_up(self, writes: Iterable[Write]) -> None:
+        """These chunks were not written."""
+        with self.lock:
+            for write in writes:
+                self.ledgers[write.seal.camera, write.seal.epoch].give_up(write.seal.seq)
+
+    def written(self, part: PartFile, run: list[Write]) -> None:
+        """The run's bytes are in the part's file."""
+        with self.lock:
+            part.note(run)
+            self._parts[part.volume, part.path] = part
+            ledger = self.ledgers[part.camera, part.epoch]
+            for write in run:
+                ledger.written(write.seal.seq)
+            self.received += len(run)
+
+    def synced(self, part: PartFile) -> None:
+        """Everything written to the part is durable."""
+        with self.lock:
+            low, high = part.mark_durable()
+            if low <= high:
+                self.ledgers[part.camera, part.epoch].synced(low, high)
+                self.durable += high - low + 1
+
+    def abandoned(self, part: PartFile) -> Part | None:
+        """The part's file was given up: what was not durable is missing again.  Returns what stays, if anything does."""
+        with self.lock:
+            low, high = part.trim()
+            if low <= high:
+                self.ledgers[part.camera, part.epoch].lost(low, high)
+            if part.first_seq > part.last_seq:
+                self._parts.pop((part.volume, part.path), None)
+                return None
+            self._parts[part.volume, part.path] = kept = part.snapshot()
+            return kept
+
+    def snapshot(self, part: PartFile) -> Part:
+        with self.lock:
+            return part.snapshot()
+
+    def closed(self, part: Part) -> None:
+        """The part is complete; it stays here until the catalog has it."""
+        with self.lock:
+            self._parts[part.volume, part.path] = part
+
+    def in_catalog(self, parts: Iterable[Part]) -> None:
+        """The catalog has these now."""
+        with self.lock:
+            for part in parts:
+                self._parts.pop((part.volume, part.path), None)
+                self._to_stitch.add(part.segment)
+
+    # -- parts that the catalog does not have yet --------------------------------------------------------------
+
+    def parts_of(self, camera: str) -> list[Part]:
+        """Snapshots of a camera's parts that are being written or wait for the catalog, with their indexes."""
+        with self.lock:
+            return [self._seen(part) for part in self._parts.values() if part.camera == camera]
+
+    def parts(self) -> list[Part]:
+        with self.lock:
+            return [self._seen(part) for part in self._parts.values()]
+
+    @staticmethod
+    def _seen(part: PartFile | Part) -> Part:
+        return part.snapshot() if isinstance(part, PartFile) else part
+
+    def busy_segments(self) -> set[SegmentKey]:
+        """Segments that have a part outside the catalog."""
+        with self.lock:
+            return {(part.camera, part.epoch, part.segment_seq) for part in self._parts.values()}
+
+    # -- upkeep ------------------------------------------------------------------------------------------------
+
+    def removed(self, part: Part, still: Iterable[Part]) -> None:
+        """Retention has deleted a part; `still` are other parts that hold some of the same chunks."""
+        key = (part.camera, part.epoch)
+        with self.lock:
+            ledger = self.ledgers[key]
+            ledger.removed(part.first_seq, part.last_seq)
+            for other in still:
+                ledger.durable.add(other.first_seq, other.last_seq)
+            if not ledger.has_chunks and key not in self._inits:
+                del self.ledgers[key]
+
+    def want_stitch(self, keys: Iterable[SegmentKey]) -> None:
+        with self.lock:
+            self._to_stitch.update(keys)
+
+    def take_stitch(self) -> set[SegmentKey]:
+        with self.lock:
+            taken, self._to_stitch = self._to_stitch, set()
+            return taken
+
+    def damaged(self, found: Iterable[Damaged]) -> None:
+        with self.lock:
+            self._damage += list(found)[: MAX_DAMAGE - len(self._damage)]
+
+    def damage(self) -> tuple[Damaged, ...]:
+        with self.lock:
+            return tuple(self._damage)
+
+    def refuse(self, count: int) -> None:
+        with self.lock:
+            self.refused += count
+
+    def cameras(self) -> set[str]:
+        with self.lock:
+            return {key[0] for key, ledger in self.ledgers.items() if ledger.has_chunks}

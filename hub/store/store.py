@@ -1,0 +1,210 @@
+"""The archiver's storage: one object that takes records and answers what is stored.
+
+    append ─▶ intake (what is new?) ─▶ placement (which volume?) ─▶ writer of each volume ─▶ part files ─▶ catalog
+    state  ◀─ register ◀────────────────────── received, durable ◀──────┘
+    timeline, chunks, read ◀─ reader ◀─ register and catalog          keeper: retention, stitching
+
+Rules: what is accepted is planned and queued in one step under the register's lock, so that two senders of the same chunk
+make one chunk.  A caller of `append` waits for the page cache at most WRITE_WAIT_S; what a slow disk has not taken by
+then is not yet received, and the journals keep it (invariant 7).
+"""
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from ...wire.causes import EventKind
+from ...wire.errors import VolumeError
+from ...wire.ids import check_id
+from ...wire.messages import CameraInfo, EpochState, Event, Timeline
+from .catalog import Catalog
+from .clock import Clock
+from .disk import Disk
+from .events import Reporter
+from .identity import KnownVolumes
+from .intake import Batch, Known, Plan, Planner, sort_records
+from .keeper import Keeper, policy
+from .model import Accepted, Conflict, Job, Record, Stats, StoredChunk, StoreFull
+from .placement import Placement
+from .reader import Reader
+from .recovery import Recovery
+from .register import Register
+from .volume import Volume
+from .writer import Surroundings, VolumeWriter
+
+log = logging.getLogger(__name__)
+
+WRITE_WAIT_S: Final = 1.5
+"""Below the agents' ack_timeout_ms (2000): a stalled disk is answered with what is known, not with silence."""
+JOIN_S: Final = 8.0
+"""A clean stop has 10 s; a disk that hangs longer keeps its thread, and recovery finds what it did not sync."""
+
+
+class Store:
+    """Storage of one archiver.  `open` first, `close` last; everything between may be called from any thread."""
+
+    def __init__(self, archiver_id: str, volumes: list[Path], *, retention_days: float, min_free_bytes: int, sync_ms: int = 1000,
+                 state_dir: Path, clock: Clock | None = None, on_event: Callable[[Event], None] = lambda _: None,
+                 disk: Callable[[Path], Disk] = Disk) -> None:  # fmt: skip
+        self._clock = clock or Clock()
+        self._state_dir = state_dir
+        self._reporter = Reporter(check_id("hub", archiver_id), self._clock, on_event)
+        self._register, self._catalog = Register(), Catalog(state_dir)
+        known = KnownVolumes(state_dir)
+        self._volumes = [Volume(path, archiver_id, known, disk(path)) for path in volumes]
+        around = Surroundings(self._register, self._catalog, self._clock, self._reporter.report, sync_ms / 1000)
+        self._writers = [VolumeWriter(volume, around, f"wk-store-{number}") for number, volume in enumerate(self._volumes)]
+        self._keeper = Keeper(self._volumes, self._register, self._catalog, self._clock, self._reporter.report,
+                              policy(retention_days, min_free_bytes))  # fmt: skip
+        self._placement = Placement(self._writers, self._catalog)
+        self._reader = Reader(self._volumes, self._register, self._catalog, self._keeper.moves)
+        self._running = False
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Check the volumes, recover, start the threads.  Raises VolumeError, and leaves nothing open then."""
+        try:
+            self._state_dir.mkdir(parents=True, exist_ok=True)
+            for volume in self._volumes:
+                volume.open()
+            self._check_distinct()
+            self._recover()
+        except (OSError, sqlite3.Error) as error:
+            self._release()
+            raise VolumeError(f"storage cannot be opened: {error}",
+                              remedy="check the disks of data_dir and of the volumes, and their permissions") from error  # fmt: skip
+        except BaseException:
+            self._release()
+            raise
+        self._running = True
+        for writer in self._writers:
+            writer.start()
+        self._keeper.start()
+
+    def _check_distinct(self) -> None:
+        if len({volume.id for volume in self._volumes}) < len(self._volumes):
+            raise VolumeError("two volumes are the same disk", remedy="name every disk once")
+
+    def _recover(self) -> None:
+        if self._catalog.open():
+            log.warning("the catalog is made anew from the files; that can take a while", extra={"state_dir": str(self._state_dir)})
+        self._catalog.keep_volumes([volume.id for volume in self._volumes])
+        for volume in self._volumes:
+            recovery = Recovery(volume, self._catalog)
+            recovery.run()
+            self._register.damaged(recovery.damage)
+            log.info("volume recovered", extra={"volume": str(volume.root), "scanned": recovery.scanned, "damaged": len(recovery.damage)})
+            if recovery.damage:
+                text = f"volume {volume.root}: {len(recovery.damage)} damaged file(s), first {recovery.damage[0].path}"
+                self._reporter.report(EventKind.DISK, text, "run `watchkeep verify` on them", "")
+        self._register.load(self._catalog.runs())
+        self._register.want_stitch(self._catalog.split_segments())
+
+    def close(self) -> None:
+        """Write and sync what was accepted, then end.  Calling it again does nothing."""
+        if self._running:
+            self._running = False
+            self._keeper.stop()
+            for writer in self._writers:
+                writer.stop()
+            writers_done = [writer.join(JOIN_S) for writer in self._writers]
+            if not (self._keeper.join(JOIN_S) and all(writers_done)):
+                log.error("a disk hangs: its thread is left behind")  # closing what it uses would pull the files from under it
+                return
+        self._release()
+
+    def _release(self) -> None:
+        self._catalog.close()
+        for volume in self._volumes:
+            volume.close()
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    def append(self, records: list[Record]) -> Accepted:
+        """Store verified records: framing and hashes have been checked by the caller, and payloads do not change any more.
+
+        Returns when the chunks are in the page cache or WRITE_WAIT_S has passed; `state` tells what is received.  Raises,
+        with nothing written, Conflict, StoreFull, StoreBusy or VolumeError; the last ones also when the only usable
+        volume fails on the way: what was written until then is stored, and sending it again is harmless.
+        """
+        batch = sort_records(records)
+        try:
+            plan, jobs = self._accept(batch)
+        except Conflict as conflict:
+            self._register.refuse(len(conflict.names))
+            first = conflict.names[0]
+            self._reporter.report(EventKind.TAMPER, conflict.message, conflict.remedy, first.camera)
+            raise
+        except StoreFull:
+            self._keeper.kick()
+            raise
+        self._wait(jobs)
+        return Accepted(len(plan.writes), plan.repeated, frozenset(plan.need_init))
+
+    def _accept(self, batch: Batch) -> tuple[Plan, list[Job]]:
+        """Plan until memory and files have told everything, then queue.  Ends, because every round reads what it wanted."""
+        known = Known()
+        self._placement.learn({(seal.camera, seal.epoch, seal.segment_seq) for _, _, seal in batch.chunks if seal is not None})
+        while True:
+            with self._register.lock:
+                plan = Planner(self._register.ledgers, self._register.locked_init, known).plan(batch)
+                if not plan.wants_files:
+                    picked = self._placement.pick(plan.writes)
+                    self._register.locked_plan(plan)
+                    jobs = []
+                    for writer, writes in picked.items():
+                        job = Job(writes, sum(len(write.payload) for write in writes), threading.Event())
+                        writer.submit(job)
+                        jobs.append(job)
+                    return plan, jobs
+            known.hashes.update({name: self._reader.hash_of(name) for name in plan.wanted_hashes})
+            known.inits.update({key: self._reader.init_segment(*key) for key in plan.wanted_inits})
+
+    def _wait(self, jobs: list[Job]) -> None:
+        deadline = self._clock.monotonic() + WRITE_WAIT_S
+        for job in jobs:
+            job.done.wait(max(deadline - self._clock.monotonic(), 0))
+        failed = next((job.error for job in jobs if job.error is not None), None)
+        if isinstance(failed, StoreFull):
+            self._keeper.kick()
+        if failed is not None and not any(volume.has_room(0) for volume in self._volumes):
+            raise failed
+
+    # -- answers -----------------------------------------------------------------------------------------------
+
+    def state(self, camera: str, epoch: int, low: int, high: int) -> EpochState:
+        """What is received, durable and missing of seqs low..high."""
+        return self._register.state(camera, epoch, low, high)
+
+    def cameras(self) -> list[CameraInfo]:
+        """Every camera that has a chunk here."""
+        return self._reader.cameras()
+
+    def knows(self, camera: str) -> bool:
+        """Whether there is a chunk of the camera; cheap."""
+        return self._register.knows(camera)
+
+    def timeline(self, camera: str, start_ns: int | None = None, end_ns: int | None = None) -> Timeline:
+        """Spans and gaps with causes in a window of UTC ns; None is an open end."""
+        return self._reader.timeline(camera, start_ns, end_ns)
+
+    def chunks(self, camera: str, start_ns: int | None = None, end_ns: int | None = None) -> Iterator[StoredChunk]:
+        """The chunks that overlap a window, in (epoch, seq) order; received ones too, durable or not."""
+        return self._reader.chunks(camera, start_ns, end_ns)
+
+    def init_segment(self, camera: str, epoch: int) -> bytes | None:
+        """ftyp+moov of an epoch; None when it is not here."""
+        return self._reader.init_segment(camera, epoch)
+
+    def read(self, path: Path, offset: int, length: int) -> bytes:
+        """Bytes of a segment file; fewer than length only at its end.  Raises VolumeError."""
+        return self._reader.read(path, offset, length)
+
+    def stats(self) -> Stats:
+        register = self._register
+        return Stats(register.received, register.durable, register.refused, len(register.cameras()),
+                     tuple(volume.state() for volume in self._volumes), register.damage())  # fmt: skip

@@ -1,0 +1,151 @@
+"""One volume: opened, checked before every new file, fenced when it fails, and how much room it has.
+
+    closed --open--> ONLINE --fence(why)--> OFFLINE --reopen--> ONLINE
+
+Rules: the identity file and the device are compared before every open of a new file (DESIGN 5), so an unmounted disk
+is a VolumeError and never fills the root disk.  One archiver process owns a volume: it holds a lock on the root.
+"""
+
+import fcntl
+import logging
+from pathlib import Path
+from typing import Final
+
+from ...wire.errors import VolumeError
+from ...wire.messages import VolumeState
+from .disk import Disk
+from .identity import Identity, KnownVolumes, force_command, init_volume, is_empty, read_identity
+
+log = logging.getLogger(__name__)
+
+PROBE_FILE: Final = ".watchkeep-probe"
+FULL_MARGIN_BYTES: Final = 1 << 20
+"""A volume counts as full with less than this free after a write: room for the directories and the truncation of the last write."""
+
+
+class Volume:
+    """One configured volume.  `free` and `full` are as of the last `measure`; only the writer's thread fences and reopens."""
+
+    def __init__(self, root: Path, archiver: str, known: KnownVolumes, disk: Disk) -> None:
+        self.root, self.disk = root, disk
+        self._archiver, self._known = archiver, known
+        self.identity: Identity | None = None
+        self.online, self.why, self.full = False, "not opened yet", False
+        self.free_bytes = self.total_bytes = 0
+
+    @property
+    def id(self) -> str:
+        assert self.identity is not None, "open comes first"
+        return self.identity.volume
+
+    def open(self) -> None:
+        """Identify the volume and take it; a volume that is empty and new gets its identity now.  Raises VolumeError."""
+        if not self.root.is_dir():
+            raise VolumeError(f"volume {self.root} does not exist", remedy="mount the disk or create the directory")
+        identity = read_identity(self.root) or self._first_identity()
+        self._expect(identity)
+        self._take()
+        self.identity = identity
+        self._known.remember(self.root, identity.volume)
+        try:
+            self._probe()
+        except VolumeError:
+            self.close()
+            raise
+        self.online, self.why = True, ""
+
+    def _first_identity(self) -> Identity:
+        if str(self.root) in self._known.load():
+            raise VolumeError(f"volume {self.root} has lost its identity: it is probably not mounted",
+                              remedy=f"mount the disk, or run {force_command(self.root)} if this is a new one")  # fmt: skip
+        if not is_empty(self.root):
+            raise VolumeError(f"volume {self.root} is not empty and has no identity",
+                              remedy=f"choose an empty directory, or run {force_command(self.root)}")  # fmt: skip
+        identity = init_volume(self.root, self._archiver, self._known.state_dir)
+        log.info("new volume identified", extra={"volume": str(self.root), "volume_id": identity.volume})
+        return identity
+
+    def _expect(self, found: Identity) -> None:
+        if found.archiver != self._archiver:
+            raise VolumeError(f"volume {self.root} belongs to archiver {found.archiver!r}, not to {self._archiver!r}",
+                              remedy=f"mount the right disk, or run {force_command(self.root)} to take this one over")  # fmt: skip
+        wanted = self.identity.volume if self.identity else self._known.load().get(str(self.root), found.volume)
+        if found.volume != wanted:
+            raise VolumeError(f"volume {self.root} is another disk than before",
+                              remedy=f"mount the right disk, or run {force_command(self.root)} to use this one")  # fmt: skip
+
+    def _take(self) -> None:
+        try:
+            self.disk.open()
+            fcntl.flock(self.disk.root_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.disk.close()
+            raise VolumeError(f"volume {self.root} is in use by another process", remedy="stop the other archiver") from error
+        except OSError as error:
+            self.disk.close()
+            raise VolumeError(f"volume {self.root} cannot be opened ({error.strerror})",
+                              remedy="check the disk and its permissions") from error  # fmt: skip
+
+    def check(self) -> None:
+        """Is this still the volume that was opened?  Called before every open of a new file; raises VolumeError."""
+        try:
+            mounted = self.disk.is_mounted()
+        except OSError as error:
+            raise VolumeError(f"volume {self.root} is gone ({error.strerror})", remedy="mount the disk again") from error
+        found = read_identity(self.root) if mounted else None
+        if found is None:
+            raise VolumeError(f"volume {self.root} is not mounted any more", remedy="mount the disk again")
+        self._expect(found)
+
+    def _probe(self) -> None:
+        """Write, sync and remove a small file; raises VolumeError.  A full disk is no failure here."""
+        try:
+            self.measure()
+            self.disk.unlink(PROBE_FILE)
+            handle, _ = self.disk.create(PROBE_FILE)
+            try:
+                self.disk.sync(handle)
+            finally:
+                self.disk.close_file(handle)
+            self.disk.unlink(PROBE_FILE)
+        except OSError as error:
+            if self.disk.is_full(error):
+                self.full = True
+                return
+            raise VolumeError(f"volume {self.root} cannot be written ({error.strerror})",
+                              remedy="mount it writable, check the disk and its permissions") from error  # fmt: skip
+
+    def measure(self) -> None:
+        """Read the free space, and so whether the volume is full; raises OSError."""
+        self.free_bytes, self.total_bytes = self.disk.space()
+        self.full = self.free_bytes < FULL_MARGIN_BYTES
+
+    def has_room(self, size: int) -> bool:
+        return self.online and not self.full and self.free_bytes - size >= FULL_MARGIN_BYTES
+
+    def fence(self, why: str) -> None:
+        """Take the volume out of use until `reopen` succeeds."""
+        self.online, self.why = False, why
+        log.error("volume is out of use", extra={"volume": str(self.root), "why": why})
+
+    def reopen(self) -> None:
+        """Try a fenced volume again; raises VolumeError or OSError while it is still unusable."""
+        self.disk.open()
+        fcntl.flock(self.disk.root_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.check()
+        self._probe()
+        self.online, self.why = True, ""
+        log.info("volume is back in use", extra={"volume": str(self.root)})
+
+    def prove(self) -> None:
+        """After a failed write: is the volume as a whole still usable?  Raises VolumeError."""
+        self.check()
+        self._probe()
+
+    def state(self) -> VolumeState:
+        return VolumeState(path=str(self.root), online=self.online, why="storage is full" if self.online and self.full else self.why,
+                           free_bytes=self.free_bytes, total_bytes=self.total_bytes)  # fmt: skip
+
+    def close(self) -> None:
+        self.disk.close()
+        self.online, self.why = False, "closed"

@@ -4,6 +4,7 @@ Rules: each check takes a list of sources and returns what is wrong, one line ea
 small bad tree (below) and cannot rot into one that accepts everything.
 """
 
+import logging
 import sys
 from collections.abc import Callable
 from fnmatch import fnmatch
@@ -63,6 +64,8 @@ DECISIONS = [
 ]
 """Decision files by name; every file whose docstring opens with "No I/O" is one too."""
 IMPURE = ["os", "socket", "threading", "time", "logging", "asyncio", "subprocess", "select", "selectors", "signal", "queue"]
+
+RECORD_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 
 
 def decides(source: Source) -> bool:
@@ -136,7 +139,12 @@ def sizes(tree: list[Source]) -> list[str]:
     return [f"{source.path} has {lines} lines" for source in tree if (lines := source.text.count("\n")) > MAX_LINES]
 
 
-CHECKS = [sides, shells, adapters, decisions, tops, headers, sizes]
+def log_fields(tree: list[Source]) -> list[str]:
+    """No `extra` names a field that every log record has: logging raises KeyError then, in the middle of an error's handling."""
+    return [f"{s.path}:{line} logs a field named {key!r}" for s in tree for key, line in s.log_extras() if key in RECORD_FIELDS]
+
+
+CHECKS = [log_fields, sides, shells, adapters, decisions, tops, headers, sizes]
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +193,7 @@ BAD = [
     (headers, "hub/y.py", '"""Purpose."""'),
     (headers, "hub/y.pyx", '# cython: language_level=3\n"""Purpose."""'),
     (headers, "hub/y/__init__.py", '"""Purpose."""\n' + "x = 1\n" * 20),
+    (log_fields, "agent/x.py", 'log.warning("x", extra={"camera": "a", "name": "b"})'),
     (sizes, "hub/y.py", RULES + "x = 1\n" * 400),
 ]
 

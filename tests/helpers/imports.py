@@ -49,6 +49,14 @@ class Source:
         """Whether this file imports the module or anything below it."""
         return any(name == module or name.startswith(f"{module}.") for name in self.imports)
 
+    def log_extras(self) -> Iterator[tuple[str, int]]:
+        """(key, line) of every literal key of an `extra={...}` argument."""
+        calls = (node for node in ast.walk(ast.parse(self.text)) if isinstance(node, ast.Call)) if self.path.endswith(".py") else ()
+        for call in calls:
+            for named in call.keywords:
+                if named.arg == "extra" and isinstance(named.value, ast.Dict):
+                    yield from ((key.value, key.lineno) for key in named.value.keys if isinstance(key, ast.Constant))
+
     def _absolute(self, base: str, level: int) -> str:
         if level == 0:
             return base

@@ -1,0 +1,90 @@
+"""A site of real processes for one test: Mosquitto, hubs, agent, sources, and what they say on MQTT.
+
+Rules: everything is started through the commands that users have, on loopback, and is gone when the block ends.
+"""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from watchkeep.hub.demo.cast import Cast, free_port, listening, wait_until
+from watchkeep.hub.demo.follow import SiteView
+from watchkeep.hub.verify import verify_paths
+from watchkeep.hub.verify.report import CameraReport, Report
+from watchkeep.wire import topics
+from watchkeep.wire.shell.mqtt import MqttClient
+
+
+class Site(Cast):
+    """A cast whose broker is Mosquitto, and a view of its messages."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.view = SiteView()
+        self._client: MqttClient | None = None
+        self._others: list[subprocess.Popen[bytes]] = []
+
+    def mosquitto(self) -> None:
+        config = self.folder / "mosquitto.conf"
+        config.write_text(f"listener {self.port('broker')} 127.0.0.1\nallow_anonymous true\n")
+        self.other(["mosquitto", "-c", str(config)])
+        wait_until(lambda: listening(self.port("broker")), 20, "Mosquitto's start")
+        self._client = MqttClient(self.broker_url, client_id="test", will=None, birth=list)
+        self._client.subscribe(topics.everything(self.site), self.view.take)
+        self._client.start()
+
+    def other(self, command: list[str]) -> subprocess.Popen[bytes]:
+        """A process that is not ours, ended with the site."""
+        with (self.folder / f"{Path(command[0]).name}-{len(self._others)}.log").open("wb") as log:
+            self._others.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+        return self._others[-1]
+
+    def close(self) -> None:
+        super().close()
+        if self._client is not None:
+            self._client.stop()
+        for process in self._others:
+            process.kill()
+            process.wait()
+
+    def recording(self, cameras: int, seconds: float = 40) -> None:
+        wait_until(lambda: self.view.recording() == cameras, seconds, f"recording of {cameras} cameras")
+
+    def frames(self, camera: str) -> int:
+        state = self.view.cameras.get(camera)
+        return 0 if state is None else state.frames
+
+    def settled(self, seconds: float = 40) -> None:
+        """Wait until a beacon from now on says that nothing is owed."""
+        beats = {name: beacon.beat for name, beacon in self.view.agents.items()}
+        wait_until(lambda: all(self.view.agents[name].beat > beat + 1 for name, beat in beats.items()) and self.view.settled(),
+                   seconds, "every copy's becoming durable")  # fmt: skip
+
+    def stop_all(self, *names: str) -> None:
+        for name in names:
+            assert self.stop(name) == 0, (self.folder / f"{name}.log").read_text()[-3000:]
+
+    def sent(self) -> dict[str, list[dict]]:
+        """The test source's own account, per camera and session."""
+        return {camera: record["sessions"] for camera, record in json.loads((self.folder / "source.json").read_text())["cameras"].items()}
+
+    def proof(self, name: str, against: str | None = None) -> Report:
+        return verify_paths([self.volume(name)], against=self.volume(against) if against else None)
+
+
+@contextmanager
+def site_in(folder: Path) -> Iterator[Site]:
+    with Site(folder) as site:
+        site.mosquitto()
+        yield site
+
+
+def all_frames(camera: CameraReport, count: int, session: int = 0) -> None:
+    """Assert that exactly frames 0 to count-1 of one session are there, once each."""
+    found = next(one for one in camera.sessions if one.session == session)
+    assert (found.first, found.last, found.missing, found.duplicates) == (0, count - 1, (), ()), found
+
+
+__all__ = ["Site", "all_frames", "free_port", "listening", "site_in", "wait_until"]

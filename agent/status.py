@@ -18,7 +18,7 @@ class ProtectionView(Shape):
     """What replication knows of one camera's copies."""
 
     @property
-    def status(self) -> Protection: ...
+    def state(self) -> Protection: ...
     @property
     def since_s(self) -> float: ...
     @property
@@ -55,7 +55,7 @@ def camera_state(who: Identity, line: Line, life: CameraLife, copies: Protection
     shown, stats = life.shown, line.stats
     return CameraState(
         camera=line.camera, agent=who.agent, boot=who.boot, status=shown.status, since_s=shown.since_s, why=shown.why,
-        protection=copies.status, protection_since_s=copies.since_s, protection_why=copies.why, epoch=stats.epoch, chunks=stats.chunks,
+        protection=copies.state, protection_since_s=copies.since_s, protection_why=copies.why, epoch=stats.epoch, chunks=stats.chunks,
         frames=stats.frames, dropped_frames=line.ring.dropped_frames, reconnects=life.reconnects,
         chunk_age_s=None if stats.last_cut is None else round(now - stats.last_cut, 3), durable_age_s=copies.durable_age_s,
         mbit_s=mbit_s, codec=stats.codec)  # fmt: skip

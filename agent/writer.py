@@ -43,7 +43,8 @@ class Writer:
     """Owns no thread: `run_ticks` and `run_syncs` are the bodies of two supervised threads."""
 
     def __init__(self, lines: Sequence[Line], journal: JournalPort, epochs: EpochBook, clock: Clock, *, pace: Pace,
-                 offer: Callable[[Sequence[Any]], None], reclaim: Callable[[], None], stepped: Callable[[float], None]) -> None:  # fmt: skip
+                 offer: Callable[[Sequence[Any]], None], reclaim: Callable[[], None],
+                 stepped: Callable[[float], None]) -> None:  # fmt: skip
         self._lines, self._journal, self._epochs, self._clock, self._pace = lines, journal, epochs, clock, pace
         self._offer, self._reclaim, self._stepped = offer, reclaim, stepped
         self._waiting: list[Record] = []

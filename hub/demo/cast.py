@@ -154,8 +154,9 @@ class Cast:
         data.mkdir(exist_ok=True)
         config = self.folder / f"hub-{name}.toml"
         listed = ", ".join(f'"{role}"' for role in roles)
-        lines = [f'[hub]\nid = "{name}"\nsite = "{self.site}"\nroles = [{listed}]', f'listen = "127.0.0.1:{self.port(name)}"',
-                 f'data_dir = "{data}"', f'[mqtt]\nurl = "{self.broker_url}"', '[discovery]\ninterfaces = ["127.0.0.1"]', sections]  # fmt: skip
+        lines = ["[hub]", f'id = "{name}"', f'site = "{self.site}"', f"roles = [{listed}]", f'listen = "127.0.0.1:{self.port(name)}"',
+                 f'data_dir = "{data}"', "[mqtt]", f'url = "{self.broker_url}"', "[discovery]", 'interfaces = ["127.0.0.1"]',
+                 sections]  # fmt: skip
         config.write_text("\n".join(lines) + "\n")
         return self.add(name, ["hub", "run", "-c", str(config)])
 
@@ -163,9 +164,9 @@ class Cast:
               static: bool = False, extra: str = "") -> Member:  # fmt: skip
         """An agent recording cameras (id to URL) with copies on the named archivers, found by mDNS or listed."""
         config = self.folder / f"{name}.toml"
-        lines = [f'[agent]\nid = "{name}"\nsite = "{self.site}"\ndata_dir = "{self.folder / name}"',
-                 f'[mqtt]\nurl = "{self.broker_url}"\nbeacon_s = 1.0',
-                 f'[discovery]\nmdns = {str(not static).lower()}\ninterfaces = ["127.0.0.1"]', "[journal]\nmax_bytes = 2_000_000_000", extra]  # fmt: skip
+        lines = ["[agent]", f'id = "{name}"', f'site = "{self.site}"', f'data_dir = "{self.folder / name}"', "[mqtt]",
+                 f'url = "{self.broker_url}"', "beacon_s = 1.0", "[discovery]", f"mdns = {str(not static).lower()}",
+                 'interfaces = ["127.0.0.1"]', "[journal]", "max_bytes = 2_000_000_000", extra]  # fmt: skip
         lines += [f'[[archiver]]\nid = "{one}"\nurl = "http://127.0.0.1:{self.port(one)}"' for one in archivers if static]
         listed = ", ".join(f'"{one}"' for one in archivers)
         for camera, url in cameras.items():

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SessionKey = tuple[int, int]
-"""(run, session) of wire.counter: one play of one camera."""
+from ..verify.report import CameraReport, Report
+
+Sent = Mapping[str, Mapping[int, int]]
+"""Per camera, per session of the test source: how many frames it sent, counted from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,30 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "good": self.good}
+
+
+def sent_frames(report: Mapping[str, Any]) -> dict[str, dict[int, int]]:
+    """What the test source's report (watchkeep source --report) says was sent."""
+    return {camera: {session["session"]: session["frames"] for session in record["sessions"] if session["frames"]}
+            for camera, record in report["cameras"].items()}  # fmt: skip
+
+
+def archive_of(name: str, proof: Report, sent: Sent) -> Archive:
+    """Hold the proof of one archive against what was sent."""
+    cameras = {camera.camera: camera for camera in proof.cameras}
+    missing = {camera: sum(sessions.values()) - _present(cameras.get(camera), sessions) for camera, sessions in sent.items()}
+    damage = [f"{camera.camera}: {item.reason} in {item.file}" for camera in proof.cameras for item in camera.damage]
+    damage += [f"{camera.camera}: frames {session.duplicates} stand there twice"
+               for camera in proof.cameras for session in camera.sessions if session.duplicates]  # fmt: skip
+    return Archive(name, {camera: found.frames for camera, found in cameras.items()}, missing,
+                   {camera: len(found.gaps) for camera, found in cameras.items()}, damage)  # fmt: skip
+
+
+def _present(camera: CameraReport | None, sessions: Mapping[int, int]) -> int:
+    """How many different frames of these sessions are proven to be there."""
+    if camera is None:
+        return 0
+    return sum(found.last - found.first + 1 - found.missing_frames for found in camera.sessions if found.session in sessions)
 
 
 def judge(verdict: Verdict) -> list[str]:

@@ -23,7 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     """Exit code of a command that raises error."""
 
-    def failing() -> typer.Typer:
+    def failing(_wanted: str | None) -> typer.Typer:
         app = typer.Typer(pretty_exceptions_enable=False)
 
         @app.command()
@@ -74,3 +74,12 @@ def test_a_part_whose_library_is_missing_says_what_to_install(monkeypatch: pytes
     assert shown.exit_code == 2
     assert "pip install 'watchkeep[hub]'" in shown.output
     assert "watchkeep_absent_library" in shown.output
+
+
+def test_a_command_loads_its_own_part_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [EntryPoint("hub", "watchkeep_absent_library:app", cli.GROUP), EntryPoint("verify", "typer:Typer", cli.GROUP)]
+    loaded: list[str] = []
+    monkeypatch.setattr(cli, "entry_points", lambda **_: parts)
+    monkeypatch.setattr(EntryPoint, "load", lambda self: loaded.append(self.name) or typer.Typer())
+    cli.build("verify")
+    assert loaded == ["verify"]

@@ -1,6 +1,7 @@
 """The `watchkeep` command: gathers the command groups of the installed parts, turns errors into one line and an exit code.
 
-Rules: parts register under the entry-point group `watchkeep.commands`, so agent and hub never import each other.
+Rules: parts register under the entry-point group `watchkeep.commands`, so agent and hub never import each other.  Only
+the part that is asked for is loaded: a hub does not carry FFmpeg, and a broken library breaks one command alone.
 Exit codes: 0 done, 1 something failed or was found wrong, 2 usage or configuration, 130 interrupted.
 """
 
@@ -28,8 +29,8 @@ def _missing(part: EntryPoint, why: ImportError) -> Callable[[], None]:
     return explain
 
 
-def build() -> typer.Typer:
-    """The whole command, from every installed part."""
+def build(wanted: str | None = None) -> typer.Typer:
+    """The whole command; of the installed parts only the wanted one is loaded, all of them when none is named."""
     app = typer.Typer(name="watchkeep", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                       help="Camera-edge recording that does not lose video.")  # fmt: skip
 
@@ -43,9 +44,13 @@ def build() -> typer.Typer:
         typer.echo(VERSION)
 
     for part in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        if wanted not in (None, part.name):
+            continue
         try:
             loaded = part.load()
         except ImportError as why:
+            if (why.name or "").partition(".")[0] == "watchkeep":
+                raise  # a file of ours is missing: no library that is installed would mend that
             anything = {"allow_extra_args": True, "ignore_unknown_options": True}
             app.command(part.name, help=f"(not installed: needs {why.name})", context_settings=anything)(_missing(part, why))
             continue
@@ -59,7 +64,8 @@ def build() -> typer.Typer:
 def main() -> None:
     """Entry point of the console script."""
     try:
-        build()()
+        parts = {part.name for part in entry_points(group=GROUP)}
+        build(sys.argv[1] if parts.intersection(sys.argv[1:2]) else None)()
     except WatchkeepError as error:
         print(f"watchkeep: {error.line()}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -1,0 +1,57 @@
+"""`watchkeep agent run|check`.
+
+Rules: everything that can be wrong is found before anything is touched; errors leave as one line and exit code 2.
+"""
+
+import json
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..wire.errors import redact
+from ..wire.shell import log
+from .config import CameraSection, read
+from .service import AgentService
+from .setup import Plan, plan
+
+app = typer.Typer(no_args_is_help=True, help="The edge recorder.")
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="agent.toml")]
+
+
+@app.command()
+def run(config: ConfigPath) -> None:
+    """Record in the foreground until SIGTERM or SIGINT; then stop cleanly within 10 s, nothing lost."""
+    ready = plan(config, read(config))
+    log.setup(as_json=ready.config.agent.log == "json")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with AgentService(ready) as service:
+        service.run(stop)
+
+
+@app.command()
+def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False) -> None:
+    """Validate agent.toml and its profiles, and explain what would be recorded where."""
+    ready = plan(config, read(config))
+    rows = [_explained(ready, camera) for camera in ready.config.camera]
+    summary = {"agent": ready.config.agent.id, "profile": ready.config.agent.profile, "ring_bytes_per_camera": ready.ring_bytes,
+               "journal_max_bytes": ready.journal_max_bytes, "journal_hours": round(ready.journal_hours, 1), "cameras": rows}  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(summary, indent=1))
+        return
+    typer.echo(f"{config}: good. Agent {summary['agent']} records {len(rows)} cameras with profile {summary['profile']}.")
+    typer.echo(f"Without any archiver the journal holds about {summary['journal_hours']} hours.")
+    for row in rows:
+        where = ", ".join(row["archivers"] or ["all known archivers, by id"])
+        typer.echo(f"  {row['camera']}: {row['url']} over {row['transport']}, {row['copies']} copies on {where}")
+
+
+def _explained(ready: Plan, camera: CameraSection) -> dict[str, Any]:
+    """One camera as it would be recorded; archivers None means all that are known."""
+    archivers = None if camera.archivers is None else list(camera.archivers)
+    return {"camera": camera.id, "url": redact(camera.url), "copies": camera.copies, "transport": ready.transport(camera),
+            "archivers": archivers}  # fmt: skip

@@ -1,0 +1,105 @@
+"""The agent's voice: events, camera states and beacons on MQTT and in the log.
+
+Rules: publishing never waits; a changed camera state goes out at once, everything else every beacon period.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+
+from ..wire import topics
+from ..wire.causes import EventKind
+from ..wire.messages import CameraState, Event
+from ..wire.shell.mqtt import MqttClient
+from .camera_state import CameraLife
+from .clock import Clock
+from .config import MqttSection
+from .journal.journal import Journal
+from .line import Line
+from .replicate.replicator import Replicator
+from .status import Identity, RateMeter, beacon, camera_state, farewell
+
+log = logging.getLogger(__name__)
+POLL_S = 0.25
+"""How soon a changed protection of a camera is seen and published."""
+
+
+class Reporter:
+    """Owns the MQTT client and no thread: `run` is the body of one."""
+
+    def __init__(self, who: Identity, mqtt: MqttSection | None, lines: Mapping[str, Line], lives: Mapping[str, CameraLife],
+                 replicator: Replicator, journal: Journal, clock: Clock) -> None:  # fmt: skip
+        self._who, self._lines, self._lives, self._replicator, self._journal, self._clock = who, lines, lives, replicator, journal, clock
+        self._meters = {name: RateMeter() for name in lines}
+        self._started = clock.monotonic()
+        self._beat = 0
+        self._period = mqtt.beacon_s if mqtt is not None else 5.0
+        self._topic = topics.agent_beacon(who.site, who.agent)
+        self._changed = threading.Event()
+        self._client = None if mqtt is None else MqttClient(
+            mqtt.url, client_id=f"wk-agent-{who.agent}", will=(self._topic, farewell(who, clock.utc_s())), birth=self._birth)  # fmt: skip
+
+    def start(self) -> None:
+        if self._client is not None:
+            self._client.start()
+
+    def stop(self) -> None:
+        """Say goodbye and disconnect."""
+        if self._client is not None:
+            self._client.stop(farewell(self._who, self._clock.utc_s()))
+
+    def changed(self) -> None:
+        """A camera's state changed: publish soon.  Any thread."""
+        self._changed.set()
+
+    def event(self, event: Event) -> None:
+        """Log and publish an event; any thread."""
+        level = logging.WARNING if event.kind in (EventKind.LOSS, EventKind.TAMPER, EventKind.DISK, EventKind.TAKEOVER) else logging.INFO
+        fields = {"kind": event.kind.value, "camera": event.camera, "archiver": event.archiver, "remedy": event.remedy}
+        log.log(level, event.text, extra={key: value for key, value in fields.items() if value})
+        if self._client is not None:
+            self._client.publish(topics.event(self._who.site, event.kind.value), event.model_dump_json().encode())
+
+    def run(self, stop: threading.Event) -> None:
+        """Publish until stopped."""
+        due = 0.0
+        shown: dict[str, tuple[str, str, str]] = {}
+        while not stop.is_set():
+            self._changed.wait(POLL_S)
+            self._changed.clear()
+            states = self._states()
+            now = self._clock.monotonic()
+            changed = {name for name, state in states.items() if shown.get(name) != (state.status, state.why, state.protection)}
+            everything = now >= due
+            for name in states if everything else changed:
+                self._publish(topics.camera_state(self._who.site, name), states[name].model_dump_json().encode())
+                shown[name] = (states[name].status, states[name].why, states[name].protection)
+            if everything:
+                due = now + self._period
+                self._publish(self._topic, self._beacon(list(states.values())))
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        if self._client is not None:
+            self._client.publish(topic, payload, retain=True)
+
+    def _birth(self) -> list[tuple[str, bytes]]:
+        states = self._states()
+        camera_topics = [(topics.camera_state(self._who.site, name), state.model_dump_json().encode()) for name, state in states.items()]
+        return [*camera_topics, (self._topic, self._beacon(list(states.values())))]
+
+    def _states(self) -> dict[str, CameraState]:
+        now = self._clock.monotonic()
+        return {name: self._state(name, line, now) for name, line in self._lines.items()}
+
+    def _state(self, name: str, line: Line, now: float) -> CameraState:
+        mbit_s = self._meters[name].read(line.stats.bytes, now)
+        return camera_state(self._who, line, self._lives[name], self._replicator.protection(name), mbit_s=mbit_s, now=now)
+
+    def _beacon(self, states: list[CameraState]) -> bytes:
+        usage, now = self._journal.usage(), self._clock.monotonic()
+        oldest = 0.0 if usage.oldest is None else max(self._clock.utc_s() - usage.oldest.wall_start_ns / 1e9, 0.0)
+        self._beat += 1
+        message = beacon(self._who, beat=self._beat - 1, sent_s=self._clock.utc_s(), uptime_s=round(now - self._started, 1), cameras=states,
+                         links=self._replicator.links(), journal_bytes=usage.bytes, journal_max_bytes=usage.max_bytes,
+                         oldest_owed_age_s=round(oldest, 1))  # fmt: skip
+        return message.model_dump_json().encode()

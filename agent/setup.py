@@ -1,0 +1,68 @@
+"""From agent.toml and its profiles to the numbers that the service runs with.
+
+Rules: reads files, touches nothing; every number that the operator did not give comes from the recorder's profile.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..profiles import CameraProfile, RecorderProfile, camera_profile, recorder_profile
+from ..wire.errors import ConfigError
+from .config import AgentConfig, CameraSection
+
+RING_MARGIN = 1.25
+"""Bitrates of real cameras swing: 25 % above the profile's figure, still 30 s of ring."""
+MAX_FPS = 120
+"""Frames a second, video and audio together, that the ring's table is made for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked configuration with everything that it refers to."""
+
+    file: Path
+    config: AgentConfig
+    profile: RecorderProfile
+    cameras: dict[str, CameraProfile]
+
+    @property
+    def ring_bytes(self) -> int:
+        """Capacity of one camera's ring: ring_seconds at the profile's bitrate, plus the margin.  Touched only as needed."""
+        return int(self.profile.ring_seconds * self.profile.bitrate_mbit * 1e6 / 8 * RING_MARGIN)
+
+    @property
+    def ring_frames(self) -> int:
+        return int(self.profile.ring_seconds * MAX_FPS)
+
+    @property
+    def chunk_ms(self) -> int:
+        return self.config.recording.chunk_ms or self.profile.chunk_ms
+
+    @property
+    def segment_s(self) -> float:
+        return self.config.recording.segment_s or self.profile.segment_s
+
+    @property
+    def journal_max_bytes(self) -> int:
+        return self.config.journal.max_bytes or self.profile.journal_max_bytes
+
+    @property
+    def journal_hours(self) -> float:
+        """How long the journal bridges a loss of all archivers at the profile's bitrate."""
+        per_second = max(len(self.config.camera), 1) * self.profile.bitrate_mbit * 1e6 / 8
+        return self.journal_max_bytes / per_second / 3600
+
+    def transport(self, camera: CameraSection) -> str:
+        """`tcp` or `udp`: the camera's own setting, or its profile's."""
+        return camera.transport or self.cameras[camera.id].transport
+
+
+def plan(file: Path, config: AgentConfig) -> Plan:
+    """Load the profiles; raises ConfigError or ProfileError naming file and key."""
+    profile = recorder_profile(config.agent.profile)
+    cameras = {camera.id: camera_profile(camera.profile) for camera in config.camera}
+    if len(config.camera) > profile.max_cameras:
+        raise ConfigError(str(file), "camera",
+                          f"{len(config.camera)} cameras are more than the {profile.max_cameras} of profile {config.agent.profile}",
+                          remedy="share the cameras between several recorders, or choose another profile")  # fmt: skip
+    return Plan(file, config, profile, cameras)

@@ -1,0 +1,177 @@
+"""hub.toml: typed, strict, frozen; what each key means to an operator is in docs/OPERATIONS.md.
+
+Rules: `load_hub` either returns a configuration that makes sense as a whole or raises ConfigError naming file, dotted
+key and remedy.  It looks at nothing but the file: sockets, directories and volumes are service.py's to try.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
+
+from ..wire.config import Config, load
+from ..wire.errors import ConfigError, IdError, UsageError
+from ..wire.ids import check_id
+from ..wire.shell.mqtt import parse_url
+
+Role = Literal["archiver", "directory", "broker"]
+File = Annotated[Path, Field(strict=False)]
+"""A path written as a TOML string: strict models take no str for a Path otherwise."""
+
+MAX_VOLUMES: Final = 64
+"""More disks than one server holds; bounds the threads and the open files of the store."""
+
+
+class HubSection(Config):
+    id: str
+    site: str
+    roles: tuple[Role, ...] = Field(min_length=1, max_length=3)
+    listen: str
+    data_dir: File
+
+
+class MqttSection(Config):
+    url: str | None = None
+
+
+class BrokerSection(Config):
+    listen: str | None = None
+
+
+class ArchiverSection(Config):
+    volumes: tuple[File, ...] = Field(min_length=1, max_length=MAX_VOLUMES)
+    retention_days: float = Field(default=30, gt=0, le=36_500)
+    min_free_bytes: int = Field(default=5_000_000_000, ge=0)
+    sync_ms: int = Field(default=1000, ge=10, le=60_000)
+
+
+class DiscoverySection(Config):
+    mdns: bool = True
+    interfaces: tuple[str, ...] = ()
+
+
+class HubConfig(Config):
+    hub: HubSection
+    mqtt: MqttSection = MqttSection()
+    broker: BrokerSection = BrokerSection()
+    archiver: ArchiverSection | None = None
+    discovery: DiscoverySection = DiscoverySection()
+
+    def holds(self, role: Role) -> bool:
+        return role in self.hub.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens; host is a name or an address without brackets, port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the meaning of a configuration, at a dotted key."""
+
+    key: str
+    text: str
+    remedy: str
+
+
+def load_hub(path: Path) -> HubConfig:
+    """Read hub.toml; raises ConfigError for the first thing that is wrong."""
+    config = load(path, HubConfig)
+    for problem in problems(config):
+        raise ConfigError(str(path), problem.key, problem.text, remedy=problem.remedy)
+    return config
+
+
+def problems(config: HubConfig) -> Iterator[Problem]:
+    """Everything that types alone do not catch, in the order of the file."""
+    yield from check_ids(config)
+    yield from check_roles(config)
+    yield from check_addresses(config)
+    yield from check_paths(config)
+
+
+def check_ids(config: HubConfig) -> Iterator[Problem]:
+    for key, kind, value in (("hub.id", "hub", config.hub.id), ("hub.site", "site", config.hub.site)):
+        try:
+            check_id(kind, value)
+        except IdError as error:
+            yield Problem(key, error.message, error.remedy)
+
+
+def check_roles(config: HubConfig) -> Iterator[Problem]:
+    """Every role once, every role with what it needs."""
+    if len(set(config.hub.roles)) != len(config.hub.roles):
+        yield Problem("hub.roles", "names a role twice", "name each role once")
+    if config.holds("directory"):
+        yield Problem("hub.roles", "the directory role is not in this version", 'leave "directory" out of the list')
+    if config.holds("archiver") and config.archiver is None:
+        yield Problem("archiver", "is missing, and hub.roles holds archiver", "add [archiver] with its volumes")
+    if config.archiver is not None and not config.holds("archiver"):
+        yield Problem("archiver", "is given, and hub.roles does not hold archiver", 'add "archiver" to hub.roles, or remove [archiver]')
+    if config.holds("broker") and not (config.broker.listen or config.mqtt.url):
+        yield Problem("broker.listen", "is missing, and hub.roles holds broker", "give broker.listen or mqtt.url")
+    if config.broker.listen and not config.holds("broker"):
+        yield Problem("broker.listen", "is given, and hub.roles does not hold broker", 'add "broker" to hub.roles, or remove it')
+
+
+def check_addresses(config: HubConfig) -> Iterator[Problem]:
+    for key, value in (("hub.listen", config.hub.listen), ("broker.listen", config.broker.listen)):
+        if value is not None and parse_address(value) is None:
+            yield Problem(key, f"{value!r} is not host:port", 'write it as "0.0.0.0:9701" or "[::]:9701"')
+    if config.mqtt.url is not None:
+        try:
+            parse_url(config.mqtt.url)
+        except UsageError as error:
+            yield Problem("mqtt.url", error.message, error.remedy)
+
+
+def check_paths(config: HubConfig) -> Iterator[Problem]:
+    """Absolute, because a service's working directory is not its operator's; and every volume once."""
+    named = [("hub.data_dir", config.hub.data_dir)]
+    named += [(f"archiver.volumes[{number}]", path) for number, path in enumerate(config.archiver.volumes if config.archiver else ())]
+    for key, path in named:
+        if not path.is_absolute():
+            yield Problem(key, f"{str(path)!r} is not an absolute path", "start it with /")
+    seen: list[Path] = []
+    for key, path in named[1:]:
+        if any(path == other or other in path.parents or path in other.parents for other in seen):
+            yield Problem(key, f"{str(path)!r} is, holds or lies in another volume of the list", "name every disk once")
+        seen.append(path)
+
+
+def parse_address(text: str) -> Address | None:
+    """`host:port` or `[v6]:port` as an Address; None when it is neither."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        return None
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65_535) or any(c.isspace() or c in "/@[]" for c in host):
+        return None
+    return Address(host, int(port))
+
+
+def broker_address(config: HubConfig) -> Address:
+    """Where the embedded broker listens: broker.listen, or else the host and port of mqtt.url."""
+    if config.broker.listen is None:
+        site_broker = parse_url(config.mqtt.url or "")
+        return Address(site_broker.host, site_broker.port)
+    found = parse_address(config.broker.listen)
+    assert found is not None, "check_addresses has passed"
+    return found
+
+
+def http_address(config: HubConfig) -> Address:
+    """Where the HTTP API listens."""
+    found = parse_address(config.hub.listen)
+    assert found is not None, "check_addresses has passed"
+    return found

@@ -1,0 +1,120 @@
+"""hub.toml: what is accepted, and the one line that each mistake gets."""
+
+from pathlib import Path
+
+import pytest
+
+from watchkeep.hub.config import Address, broker_address, http_address, load_hub, parse_address
+from watchkeep.wire.errors import ConfigError
+
+SAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "hub.toml"
+GOOD = """
+[hub]
+id = "a"
+site = "demo"
+roles = ["archiver"]
+listen = "127.0.0.1:9701"
+data_dir = "/var/lib/watchkeep-hub"
+[archiver]
+volumes = ["/srv/video"]
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "hub.toml"
+    path.write_text(text)
+    return path
+
+
+def refusal(tmp_path: Path, old: str, new: str) -> ConfigError:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as caught:
+        load_hub(written(tmp_path, GOOD.replace(old, new)))
+    assert caught.value.exit_code == 2
+    assert str(tmp_path / "hub.toml") in caught.value.line()
+    assert caught.value.remedy
+    assert "\n" not in caught.value.line()
+    return caught.value
+
+
+def test_defaults(tmp_path: Path) -> None:
+    config = load_hub(written(tmp_path, GOOD))
+    assert config.archiver is not None
+    assert (config.archiver.retention_days, config.archiver.min_free_bytes, config.archiver.sync_ms) == (30, 5_000_000_000, 1000)
+    assert config.discovery.mdns
+    assert config.mqtt.url is None
+    assert http_address(config) == Address("127.0.0.1", 9701)
+
+
+def test_the_sample_loads_and_names_every_key() -> None:
+    config = load_hub(SAMPLE)
+    text = SAMPLE.read_text()
+    for section, model in (("hub", config.hub), ("mqtt", config.mqtt), ("broker", config.broker), ("archiver", config.archiver),
+                           ("discovery", config.discovery)):  # fmt: skip
+        assert f"[{section}]" in text
+        assert model is not None
+        for key in type(model).model_fields:
+            assert f"{key} = " in text, f"{section}.{key} is not in the sample"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "says"),
+    [
+        ('site = "demo"', 'site = "demo"\nsight = 1', "hub.sight", "did you mean site?"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/video"]\nretention_day = 3', "archiver.retention_day", "retention_days"),
+        ('id = "a"', "id = 7", "hub.id", "correct"),
+        ('id = "a"', 'id = "Archiver One"', "hub.id", "a-z"),
+        ('site = "demo"', "", "hub.site", "missing"),
+        ('roles = ["archiver"]', "roles = []", "hub.roles", "at least 1"),
+        ('roles = ["archiver"]', 'roles = ["archiver", "archiver"]', "hub.roles", "once"),
+        ('roles = ["archiver"]', 'roles = ["archiver", "directory"]', "hub.roles", "not in this version"),
+        ('roles = ["archiver"]', 'roles = ["recorder"]', "hub.roles", "archiver"),
+        ('roles = ["archiver"]', 'roles = ["archiver", "broker"]', "broker.listen", "give broker.listen or mqtt.url"),
+        ('roles = ["archiver"]', 'roles = ["broker"]', "archiver", "does not hold archiver"),
+        ('listen = "127.0.0.1:9701"', 'listen = "9701"', "hub.listen", "host:port"),
+        ('listen = "127.0.0.1:9701"', 'listen = "127.0.0.1:99999"', "hub.listen", "host:port"),
+        ('data_dir = "/var/lib/watchkeep-hub"', 'data_dir = "state"', "hub.data_dir", "absolute"),
+        ('volumes = ["/srv/video"]', 'volumes = "/srv/video"', "archiver.volumes", "correct"),
+        ('volumes = ["/srv/video"]', "volumes = []", "archiver.volumes", "at least 1"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a", "/srv/a"]', "archiver.volumes[1]", "once"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a", "/srv/a/b"]', "archiver.volumes[1]", "once"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention_days = 0', "archiver.retention_days", "greater than 0"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nsync_ms = "1000"', "archiver.sync_ms", "integer"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\n[broker]\nlisten = "127.0.0.1:1"', "broker.listen", "does not hold broker"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\n[mqtt]\nurl = "http://h"', "mqtt.url", "mqtt://"),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_key_and_remedy(tmp_path: Path, old: str, new: str, key: str, says: str) -> None:
+    error = refusal(tmp_path, old, new)
+    assert error.key.startswith(key)
+    assert says in error.line()
+
+
+def test_an_mqtt_password_is_not_shown(tmp_path: Path) -> None:
+    error = refusal(tmp_path, '["/srv/video"]', '["/srv/a"]\n[mqtt]\nurl = "mqtts://me:hunter2@broker"')
+    assert "hunter2" not in error.line()
+
+
+def test_no_archiver_section_for_the_archiver_role(tmp_path: Path) -> None:
+    error = refusal(tmp_path, '[archiver]\nvolumes = ["/srv/video"]', "")
+    assert error.key == "archiver"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:80", Address("127.0.0.1", 80)), ("[::1]:0", Address("::1", 0)), ("nvr.local:9701", Address("nvr.local", 9701)),
+        ("::1:80", None), (":80", None), ("host:", None), ("host:-1", None), ("host:8a", None), ("ho st:80", None), ("http://h:80", None),
+        ("host:٣", None), ("", None),
+    ],
+)  # fmt: skip
+def test_addresses(text: str, address: Address | None) -> None:
+    assert parse_address(text) == address
+    if address is not None:
+        assert parse_address(str(address)) == address
+
+
+def test_the_broker_listens_where_it_is_told_or_where_mqtt_url_points(tmp_path: Path) -> None:
+    text = GOOD.replace('["archiver"]', '["archiver", "broker"]') + '[mqtt]\nurl = "mqtt://127.0.0.1:1884"\n'
+    assert broker_address(load_hub(written(tmp_path, text))) == Address("127.0.0.1", 1884)
+    assert broker_address(load_hub(written(tmp_path, text + '[broker]\nlisten = "0.0.0.0:1"\n'))) == Address("0.0.0.0", 1)

@@ -55,7 +55,7 @@ class Source:
         for call in calls:
             for named in call.keywords:
                 if named.arg == "extra" and isinstance(named.value, ast.Dict):
-                    yield from ((key.value, key.lineno) for key in named.value.keys if isinstance(key, ast.Constant))
+                    yield from ((str(key.value), key.lineno) for key in named.value.keys if isinstance(key, ast.Constant))
 
     def _absolute(self, base: str, level: int) -> str:
         if level == 0:

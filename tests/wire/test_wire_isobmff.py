@@ -67,7 +67,7 @@ def test_damage_anywhere_in_a_moof_gives_sizes_or_a_format_error(at: int, patch:
     start = at % len(raw)
     raw[start : start + len(patch)] = patch
     try:
-        for _, body in boxes(raw):
+        for _, body in boxes(bytes(raw)):
             sample_sizes(body)
     except FormatError as error:
         assert error.remedy

@@ -49,7 +49,7 @@ def test_every_flipped_bit_of_a_header_is_refused(header: Header, bit: int) -> N
     raw = bytearray(pack_header(header))
     raw[bit // 8] ^= 1 << bit % 8
     with pytest.raises(FormatError) as caught:
-        parse_header(raw)
+        parse_header(bytes(raw))
     assert caught.value.remedy
 
 
@@ -70,7 +70,7 @@ def test_a_batch_is_views_into_what_came_in_and_ends_at_the_first_bad_record() -
     found = list(iter_records(batch))
     assert [header.position for header, _ in found] == [1, 2, 3]
     assert all(payload.obj is batch for _, payload in found)
-    seen = []
+    seen: list[int] = []
     with pytest.raises(FormatError, match="no record starts here"):
         seen.extend(header.seq for header, _ in iter_records(parts[0] + b"x" * HEADER_BYTES + parts[1]))
     with pytest.raises(TruncatedError):
@@ -113,7 +113,7 @@ def test_versions_and_sizes_have_their_own_errors() -> None:
     raw = bytearray(record(*chunk()))
     raw[4] = 2
     with pytest.raises(VersionError, match="version 2"):
-        parse_header(raw)
+        parse_header(bytes(raw))
     with pytest.raises(OversizeError):
         parse_header(pack_header(Header(RecordKind.CHUNK, CAMERA, EPOCH, 0, MAX_PAYLOAD_BYTES + 1, bytes(32))))
 

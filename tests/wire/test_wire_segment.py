@@ -131,7 +131,7 @@ def test_every_flipped_byte_of_a_chunk_is_found() -> None:
         except FormatError:
             continue
         assert found is not None
-        assert damage_of(broken, found, INIT_HASH), at
+        assert damage_of(bytes(broken), found, INIT_HASH), at
 
 
 def test_a_chunk_of_another_init_segment_is_damage() -> None:

@@ -1,7 +1,7 @@
 """The hot path in Cython: the ring between ingest and journal, the chunk cutter, the fragment builder, NAL units.
 
 Rules: imports nothing of ours; every compiled file has a plain-Python twin (`*_py.py`) under the same tests.  The twins
-are for tests and reading, 10 to 100 times slower, so nothing falls back to them silently.
+are for tests and reading and several times slower, so nothing falls back to them silently.
 """
 
 from .cut import Cut

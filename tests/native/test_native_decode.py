@@ -30,8 +30,8 @@ def _picture(number: int) -> av.VideoFrame:
     return frame
 
 
-def _access_units(encoder: str, options: dict[str, str]) -> list[av.Packet]:
-    context = av.CodecContext.create(encoder, "w")
+def _access_units(encoder: str, options: dict[str, str]) -> list[Any]:
+    context: Any = av.CodecContext.create(encoder, "w")
     context.width, context.height, context.pix_fmt = 160, 128, "yuv420p"
     context.framerate, context.time_base, context.gop_size = Fraction(RATE), Fraction(1, RATE), GOP
     context.options = options
@@ -50,7 +50,7 @@ def _init_segment(codec: str, stream: bytes) -> bytes:
     return b"".join((len(found[kind]) + 8).to_bytes(4, "big") + kind + bytes(found[kind]) for kind in (b"ftyp", b"moov"))
 
 
-def _chunks(packets: list[av.Packet], hevc: bool, init: bytes) -> Iterator[bytes]:
+def _chunks(packets: list[Any], hevc: bool, init: bytes) -> Iterator[bytes]:
     ring = new_ring(Ring, segment_ticks=1)
     tick, first = SECOND // RATE, min(packet.dts for packet in packets)
     for packet in packets:
@@ -66,12 +66,12 @@ def _chunks(packets: list[av.Packet], hevc: bool, init: bytes) -> Iterator[bytes
     ring.close()
 
 
-def _decode(file: bytes) -> tuple[list[av.VideoFrame], list[str]]:
+def _decode(file: bytes) -> tuple[list[Any], list[str]]:
     """All pictures, and what FFmpeg's libraries said of them at level warning or above, from any of their threads."""
     before = av.logging.get_level()
     av.logging.set_level(av.logging.WARNING)
     try:
-        with av.logging.Capture(local=False) as captured, av.open(BytesIO(file), format="mov") as recording:
+        with av.logging.Capture(local=False) as captured, av.open(BytesIO(file), "r", format="mov") as recording:
             assert recording.streams.video[0].time_base == Fraction(1, SECOND)
             frames = list(recording.decode(video=0))
     finally:

@@ -21,7 +21,7 @@ def _record(ring: Ring, first: int, frames: int) -> None:
     for number in range(first, first + frames):
         assert push(ring, DATA, dts=number * FRAME, key=number % 50 == 0)
         if (cut := ring.cut()) is not None:
-            build(ring, cut)
+            assert build(ring, cut).endswith(DATA * cut.video_frames)
             ring.release(cut)
 
 

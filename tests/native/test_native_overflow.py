@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from native_kit import FRAME, RINGS, SECOND, counters, new_ring, push, push_gop
+from native_kit import FRAME, RINGS, SECOND, build, counters, new_ring, push, push_gop
 
 
 @pytest.fixture(params=RINGS, ids=["compiled", "twin"])
@@ -43,6 +43,23 @@ def test_a_ring_smaller_than_a_chunk_still_records(kind: Any) -> None:
         kept += cut.frames
         ring.release(cut)
     assert (kept, ring.dropped_frames, ring.dropped_gops) == (40, 60, 4)
+
+
+def test_a_frame_goes_to_the_beginning_when_the_end_is_short(kind: Any) -> None:
+    """100 bytes, three frames of 30; when the first is gone, 10 are free at the end and 30 at the beginning."""
+    ring = new_ring(kind, capacity=100, chunk_ticks=FRAME)
+    sent = [bytes([letter]) * size for letter, size in zip(b"abcdef", (30, 30, 30, 20, 10, 1), strict=True)]
+    for number, data in enumerate(sent[:3]):
+        assert push(ring, data, dts=number * FRAME)
+    ring.release(ring.cut())
+    assert not push(ring, bytes(31), dts=3 * FRAME)
+    assert [push(ring, data, run=1, key=True, dts=number * FRAME) for number, data in enumerate(sent[3:])] == [True, True, False]
+    assert ring.bytes_used == 90
+    found = b""
+    while (cut := ring.cut(True)) is not None:
+        found += build(ring, cut)[-cut.payload_bytes :]
+        ring.release(cut)
+    assert found == b"".join(sent[1:5])
 
 
 def test_a_frame_larger_than_the_ring_is_dropped(kind: Any) -> None:
@@ -87,7 +104,7 @@ def test_empty_frames_do_not_end_a_drop(kind: Any) -> None:
     [{"track": 2}, {"track": -1}, {"run": -1}, {"run": 1 << 61}, {"dts": -1}, {"dts": 1 << 62}, {"pts": -(1 << 62)}, {"pts": 1 << 70},
      {"duration": -1}, {"duration": 1 << 32}, {"arrival_ns": 1 << 63}],
 )  # fmt: skip
-def test_numbers_out_of_range_are_refused_and_change_nothing(kind: Any, wrong: dict[str, int]) -> None:
+def test_numbers_out_of_range_are_refused_and_change_nothing(kind: Any, wrong: dict[str, Any]) -> None:
     ring = new_ring(kind)
     with pytest.raises((ValueError, OverflowError)):
         push(ring, **wrong)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
-from native_kit import FRAME, INIT_HASH, RINGS, build, new_ring, push
+from native_kit import FRAME, INIT_HASH, RINGS, build, last_cut, new_ring, push
 
 from watchkeep.native import Ring
 from watchkeep.wire import seal, segment
@@ -70,6 +70,52 @@ def test_frames_come_out_as_they_went_in(capacity: int) -> None:
     assert all(segment.damage_of(chunk, segment.ChunkAt(0, len(chunk), seal.parse_seal(chunk)), INIT_HASH) == [] for chunk in chunks)
     assert (ring.dropped_frames, ring.frames) == (FRAMES - len(accepted), 0)
     assert len(accepted) > GOP
+
+
+def _is_copying(ring: Ring) -> bool:
+    """Whether another thread is in push: the ring tells a second producer so before it looks at its numbers."""
+    try:
+        push(ring, track=9)
+    except RuntimeError:
+        return True
+    except ValueError:
+        return False
+    raise AssertionError("track 9 was accepted")
+
+
+def test_release_moves_nothing_into_a_copy_under_way() -> None:
+    """The frame being copied goes to the beginning, where release would move the waiting ones if it could (ring.pyx).
+
+    64 waiting frames are the most that release moves: the first release leaves more and so stays where it is.  Bytes of 1
+    are what the search for start codes likes least, so the copy takes long enough to release in the middle of it.
+    """
+    large, small = b"\1" * (10 << 20), [bytes([number]) * 50 for number in range(90)]
+    released_in_time = 0
+    for _ in range(5):
+        ring = new_ring(RINGS[0], capacity=(25 << 20), chunk_ticks=20 * FRAME)
+        push(ring, bytes(13 << 20), key=True)
+        for number, data in enumerate(small):
+            push(ring, data, dts=(20 + number) * FRAME)
+        ring.release(ring.cut())
+        assert ring.frames == 90
+        copy = threading.Thread(target=push, args=(ring, large), kwargs={"dts": 110 * FRAME, "annexb": True}, name="wk-test-copy")
+        copy.start()
+        while not _is_copying(ring) and copy.is_alive():
+            pass
+        first, second = _take(ring), _take(ring)
+        released_in_time += _is_copying(ring)
+        copy.join(DEADLINE_S)
+        rest = [_take(ring) for _ in range(3)]
+        assert b"".join([first, second, *rest]) == b"".join([*small, len(large).to_bytes(4, "big"), large])
+        ring.close()
+    assert released_in_time
+
+
+def _take(ring: Ring) -> bytes:
+    cut = last_cut(ring)
+    media = build(ring, cut)[-cut.payload_bytes :]
+    ring.release(cut)
+    return media
 
 
 def test_close_during_pushes_and_builds_ends_both_with_an_error() -> None:

@@ -91,7 +91,7 @@ class Store:
 
     def _recover(self) -> None:
         if self._catalog.open():
-            log.warning("the catalog is made anew from the files; that can take a while", extra={"state_dir": str(self._state_dir)})
+            log.info("there is no usable catalog: it is made from the files", extra={"state_dir": str(self._state_dir)})
         self._catalog.keep_volumes([volume.id for volume in self._volumes])
         for volume in self._volumes:
             recovery = Recovery(volume, self._catalog)

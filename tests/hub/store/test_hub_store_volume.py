@@ -1,0 +1,123 @@
+"""Volume identity: which directories are taken, which are refused, and with what remedy."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hub_store_chunks import Chain, Site, contents, expected
+
+from watchkeep.hub.store import init_volume
+from watchkeep.wire.errors import VolumeError
+from watchkeep.wire.paths import IDENTITY_FILE
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def refused(site: Site, words: str, **options: str) -> str:
+    """The remedy of the refusal; nothing was touched."""
+    before = sorted(path for path in site.root.rglob("*") if site.state not in (path, *path.parents))
+    with pytest.raises(VolumeError, match=words) as caught:
+        site.store(**options).open()
+    assert sorted(path for path in site.root.rglob("*") if site.state not in (path, *path.parents)) == before
+    assert caught.value.exit_code == 2
+    return caught.value.remedy
+
+
+def test_an_empty_directory_is_identified_at_the_first_start_and_kept(site: Site) -> None:
+    (site.volumes[0] / "lost+found").mkdir()
+    with site.running():
+        pass
+    first = json.loads((site.volumes[0] / IDENTITY_FILE).read_text())
+    assert first["archiver"] == "a"
+    with site.running():
+        pass
+    assert json.loads((site.volumes[0] / IDENTITY_FILE).read_text()) == first
+
+
+def test_a_missing_directory_is_refused(site: Site) -> None:
+    site.volumes[0].rmdir()
+    assert "mount the disk or create the directory" in refused(site, "does not exist")
+
+
+def test_a_directory_with_other_files_is_refused_and_can_be_forced(site: Site) -> None:
+    (site.volumes[0] / "holiday.jpg").touch()
+    remedy = refused(site, "not empty and has no identity")
+    assert f"watchkeep hub init-volume {site.volumes[0]} --force" in remedy
+    with pytest.raises(VolumeError, match="not empty"):
+        init_volume(site.volumes[0], "a", site.state)
+    init_volume(site.volumes[0], "a", site.state, force=True)
+    with site.running():
+        pass
+
+
+def test_a_known_volume_without_identity_is_an_unmounted_disk(site: Site) -> None:
+    with site.running():
+        pass
+    (site.volumes[0] / IDENTITY_FILE).unlink()
+    assert "init-volume" in refused(site, "probably not mounted")
+    init_volume(site.volumes[0], "a", site.state, force=True)
+    with site.running():
+        pass
+
+
+def test_another_disk_at_the_same_place_is_refused_until_forced(site: Site) -> None:
+    with site.running():
+        pass
+    other = Site(site.root / "other")
+    with other.running():
+        pass
+    shutil.copy(other.volumes[0] / IDENTITY_FILE, site.volumes[0] / IDENTITY_FILE)
+    refused(site, "another disk than before")
+    init_volume(site.volumes[0], "a", site.state, force=True)
+    with site.running():
+        pass
+
+
+def test_the_volume_of_another_archiver_is_refused_and_can_be_taken_over_with_its_video(site: Site) -> None:
+    chain = Chain()
+    with site.running() as store:
+        store.append(chain.batch(0, 1))
+    shutil.rmtree(site.state)
+    assert "take this one over" in refused(site, "belongs to archiver 'a', not to 'b'", archiver="b")
+    init_volume(site.volumes[0], "b", site.state, force=True)
+    with site.running(archiver="b") as store:
+        assert contents(store) == expected(chain, 0, 1)
+
+
+def test_a_damaged_identity_is_refused(site: Site) -> None:
+    (site.volumes[0] / IDENTITY_FILE).write_text("{}")
+    refused(site, "is damaged")
+    (site.volumes[0] / IDENTITY_FILE).write_text(json.dumps({"volume": "x", "archiver": "a", "version": 9}))
+    refused(site, "version 9")
+
+
+def test_one_volume_has_one_archiver_process(site: Site) -> None:
+    with site.running():
+        refused(site, "in use by another process")
+
+
+def test_a_read_only_volume_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with site.running():
+        pass
+    real = os.open
+
+    def read_only(path: str, flags: int, *args: int, **options: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(30, "Read-only file system")
+        return real(path, flags, *args, **options)
+
+    monkeypatch.setattr("os.open", read_only)
+    assert "mount it writable" in refused(site, "Read-only")
+
+
+def test_the_same_disk_twice_is_refused(site: Site) -> None:
+    with site.running():
+        pass
+    site.volumes.append(site.root / "copy")
+    shutil.copytree(site.volumes[0], site.volumes[1])
+    refused(site, "two volumes are the same disk")

@@ -4,7 +4,7 @@
 
 Rules: no method does I/O or waits for anything but the mutex, which is held for microseconds to milliseconds; what
 has to be done outside is put into the outbox and carried out by the pacer.  Lock order: the desk's mutex is the last
-one taken; nothing is called under it that takes another.
+one taken; nothing is called under it that waits.
 """
 
 import threading
@@ -45,8 +45,10 @@ class _Judged:
 
 
 class Desk:
-    def __init__(self, agent: str, limits: HealthLimits, *, monotonic: Callable[[], float], utc_s: Callable[[], float]) -> None:
-        self._agent, self._monotonic, self._utc_s = agent, monotonic, utc_s
+    def __init__(self, agent: str, limits: HealthLimits, *, monotonic: Callable[[], float], utc_s: Callable[[], float],
+                 wake: Callable[[], None]) -> None:  # fmt: skip
+        """`wake` is called under the mutex when chunks have become owed: it may set events, no more."""
+        self._agent, self._monotonic, self._utc_s, self._wake = agent, monotonic, utc_s, wake
         self._changed = threading.Condition(threading.Lock())
         self._ledger, self._policy = CopyLedger(), CopyPolicy(limits)
         self._lanes: dict[str, Lanes] = {}
@@ -68,6 +70,7 @@ class Desk:
             if strange:
                 self._decide(policy.Configured(tuple(CameraPolicy(camera, 1) for camera in sorted(strange))))
             self._account(events.Recovered(chunks) if recovered else events.Offered(chunks))
+            self._wake()
 
     def dropped(self, camera: str, epoch: int, low: int, high: int) -> None:
         with self._changed:
@@ -210,6 +213,7 @@ class Desk:
                     self._tell_health(action, moved)
         if actions:
             self._changed.notify_all()
+            self._wake()
 
     def _tell_health(self, change: policy.HealthChanged, cameras: int) -> None:
         name = change.archiver

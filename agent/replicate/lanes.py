@@ -4,10 +4,10 @@
     live       owed and offered within LIVE_S                     each camera ascending, cameras in turn     Budget.live_bytes
     ask        RECEIVED (is it durable?), UNKNOWN (is it there?)  newest epochs first                        MAX_ASKS, each ASK_EVERY_S
     catch-up   owed and older, when live fits the batch           newest segment first, ascending inside it  Budget.catchup_bytes
-    probe      nothing: one ask for the newest chunk known        when nothing else was asked for PROBE_S    one record
+    probe      nothing: one ask for the newest chunk known        after silence for Budget.probe_s       one record
 
 Rules: catch-up never delays live by more than its bound.  A segment's missing run is sent ascending, so that the
-archiver writes contiguous files.  A batch is grouped by camera, epoch and seq within each lane.
+archiver writes contiguous files; the live lane is chosen in turn, then grouped by camera, epoch and seq.
 """
 
 from collections import deque
@@ -29,8 +29,6 @@ ASK_EVERY_S: Final = 0.5
 MAX_ASKS: Final = 512
 """Of one batch: 64 cameras of 4 ranges in 2 epochs; 144 bytes each, 74 kB."""
 ASKS_PER_EPOCH: Final = 4
-PROBE_S: Final = 2.0
-"""An idle archiver's health is this old at most."""
 _ROOM: Final = 4 << 20
 """Left of MAX_BATCH_BYTES for init segments and asks."""
 
@@ -89,8 +87,8 @@ class Lanes:
         load = _Load(budget)
         live, all_live = load.take(self._live(ledger, now), budget.live_bytes)
         catchup = load.take(self._catchup(ledger, now), budget.catchup_bytes)[0] if all_live else []
-        batch = Batch(_grouped(live), self._asks(ledger, now), _grouped(catchup))
-        if not batch and now >= self._spoke_at + PROBE_S:
+        batch = Batch(_grouped(live), self._asks(ledger, now), tuple(catchup))
+        if not batch and now >= self._spoke_at + budget.probe_s:
             batch = Batch(asks=self._probe(ledger))
         if batch:
             self._spoke_at = now

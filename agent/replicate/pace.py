@@ -27,6 +27,8 @@ MAX_CHUNKS: Final = 4096
 """16 384 records is what an archiver takes of one batch; asks and init segments come on top."""
 CATCHUP_BYTES: Final = 2 << 20
 """Of catch-up in one batch: with a tick of 100 ms at most 20 MB/s, and a live chunk waits for 2 MB at most."""
+PROBE_S: Final = 2.0
+"""An idle archiver's health is this old at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,12 @@ class Budget:
     live_bytes: int
     catchup_bytes: int
     chunks: int
+    probe_s: float = PROBE_S
+    """Silence after which an archiver that is owed nothing is asked something."""
 
 
-TRIAL: Final = Budget(live_bytes=1, catchup_bytes=1, chunks=1)
-"""After a failure one chunk at a time, until something is acknowledged."""
+TRIAL: Final = Budget(live_bytes=1, catchup_bytes=1, chunks=1, probe_s=0.0)
+"""After a failure one chunk, or a probe, at a time, until something is acknowledged; the back-off spaces them."""
 
 
 class Pace:

@@ -46,12 +46,12 @@ class Replicator:
         self._spool, self._agent, self._tick_s = spool, agent, tick_s
         self._limits, self._random = limits or HealthLimits(), random or Random()
         self._on_event, self._utc_s = on_event or (lambda _event: None), utc_s
-        self._desk = Desk(agent, self._limits, monotonic=time.monotonic, utc_s=utc_s)
+        self._workers: dict[str, SendWorker] = {}
+        """Replaced, never changed: the desk wakes workers without a lock of ours."""
+        self._desk = Desk(agent, self._limits, monotonic=time.monotonic, utc_s=utc_s, wake=self._wake)
         self._desk.configure(cameras)
         self._hiring = threading.Lock()
         """Held while workers come and go.  Lock order: this one, then the desk's mutex."""
-        self._workers: dict[str, SendWorker] = {}
-        """Replaced, never changed: offer() reads it without a lock."""
         self._unreleased: deque[Release] = deque()
         """Ranges that the journal has not taken back yet; bounded by what it holds."""
         self._release_failed = False
@@ -64,12 +64,10 @@ class Replicator:
     def offer(self, refs: Iterable[ChunkRef]) -> None:
         """Chunks just appended to the journal; seqs of an epoch ascend over all calls."""
         self._desk.offer(refs)
-        self._wake()
 
     def recovered(self, refs: Iterable[ChunkRef]) -> None:
         """Chunks that the journal held at start: archivers are asked before anything is sent again.  Call before offer."""
         self._desk.offer(refs, recovered=True)
-        self._wake()
 
     def dropped(self, camera: str, epoch: int, low: int, high: int) -> None:
         """The journal gave seqs low..high up (quota): nobody is owed them any more."""
@@ -81,7 +79,6 @@ class Replicator:
 
     def set_cameras(self, cameras: Sequence[CameraPolicy]) -> None:
         self._desk.configure(cameras)
-        self._wake()
 
     def set_archivers(self, urls: Mapping[str, str]) -> None:
         """All archivers that are known now, id to base URL.  May wait seconds for workers of those that left or moved.
@@ -115,7 +112,6 @@ class Replicator:
 
         False after deadline_s seconds, or as soon as only archivers that cannot be reached are owed anything.
         """
-        self._wake()
         return self._desk.wait_settled(time.monotonic() + deadline_s)
 
     def stop(self) -> None:

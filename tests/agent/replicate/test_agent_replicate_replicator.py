@@ -1,0 +1,328 @@
+"""The whole of replication over real HTTP, against archivers that refuse, hang, fail, reset, lie and crash."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from random import Random
+
+import pytest
+from replicate_fakes import FakeSpool, Ref, refs
+from replicate_http import HttpArchiver, wait_for
+
+from watchkeep.agent.replicate.health import HealthLimits
+from watchkeep.agent.replicate.policy import CameraPolicy
+from watchkeep.agent.replicate.replicator import Replicator
+from watchkeep.wire.causes import EventKind, Protection
+from watchkeep.wire.errors import IdError, UsageError
+from watchkeep.wire.messages import ArchiverLink, Event
+from watchkeep.wire.record import RecordKind
+
+ACK_S = 0.4
+"""A fifth of the product's ack time-out, so that the tests are quick."""
+
+
+class Site:
+    """Archivers, a spool and a replicator; offer() appends to the spool and offers."""
+
+    def __init__(self) -> None:
+        self.spool, self.events = FakeSpool(), list[Event]()
+        self.archivers: dict[str, HttpArchiver] = {}
+        self.replicators: list[Replicator] = []
+
+    def start(self, cameras: list[CameraPolicy], *names: str, hold_s: float = 60.0) -> Replicator:
+        for name in names:
+            self.archivers.setdefault(name, HttpArchiver(name))
+        limits = HealthLimits(ack_timeout_s=ACK_S, failback_hold_s=hold_s)
+        replicator = Replicator(self.spool, agent="edge-1", cameras=cameras, limits=limits, tick_s=0.02, on_event=self.events.append,
+                                random=Random(1))  # fmt: skip
+        self.replicators.append(replicator)
+        replicator.start()
+        replicator.set_archivers({name: self.archivers[name].url for name in names})
+        return replicator
+
+    def offer(self, camera: str, low: int, high: int, **kwargs: int) -> list[Ref]:
+        new = self.spool.append(refs(camera, 1, low, high, **kwargs))
+        self.replicators[-1].offer(new)
+        return new
+
+    def link(self, name: str) -> ArchiverLink:
+        return next(link for link in self.replicators[-1].links() if link.archiver == name)
+
+    def close(self) -> None:
+        for replicator in self.replicators:
+            replicator.stop()
+        for archiver in self.archivers.values():
+            archiver.close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.close()
+
+
+def names(chunks: list[Ref]) -> set[tuple[str, int, int]]:
+    return {ref.name for ref in chunks}
+
+
+def test_both_archivers_get_every_chunk_in_order_and_the_journal_is_freed(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 2), CameraPolicy("cam1", 2)], "a", "b")
+    chunks = [ref for seq in range(20) for camera in ("cam0", "cam1") for ref in site.offer(camera, seq, seq)]
+    assert replicator.drain(5)
+    for archiver in site.archivers.values():
+        assert archiver.stored == names(chunks)
+        for camera in ("cam0", "cam1"):
+            assert [seq for name, _, seq in archiver.store.arrivals if name == camera] == list(range(20))
+    assert wait_for(lambda: not site.spool.held)
+    assert [(link.received, link.durable, link.missing) for link in replicator.links()] == [(40, 40, 0)] * 2
+    view = replicator.protection("cam0")
+    assert view.state is Protection.PROTECTED
+    assert view.durable_age_s is not None
+
+
+def test_an_init_segment_precedes_its_epoch_once_a_connection(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1)], "a")
+    site.offer("cam0", 0, 3)
+    assert replicator.drain(5)
+    site.offer("cam0", 4, 7)
+    assert replicator.drain(5)
+    archiver = site.archivers["a"]
+    kinds = [kind for request in archiver.requests for kind, _ in request]
+    assert kinds.count(RecordKind.INIT) == 1
+    assert kinds[0] is RecordKind.INIT
+    with archiver.lock:
+        archiver.store.inits.clear()  # the archiver forgot: it has to say so and gets it again
+    site.offer("cam0", 8, 9)
+    assert replicator.drain(5)
+    assert [kind for request in archiver.requests for kind, _ in request].count(RecordKind.INIT) == 2
+    assert len(archiver.stored) == 10
+
+
+@pytest.mark.parametrize("fault", ["kill", "hang", "500", "reset", "wrong id", "page"])
+def test_a_spare_takes_over_from_every_fault_and_nothing_is_lost(site: Site, fault: str) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1, ("a", "b"))], "a", "b")
+    site.offer("cam0", 0, 4)
+    assert replicator.drain(5)
+    site.archivers["a"].kill() if fault == "kill" else setattr(site.archivers["a"], "fault", fault)
+    began = time.monotonic()
+    late = site.offer("cam0", 5, 9)
+    assert wait_for(lambda: not site.link("a").healthy)
+    took = time.monotonic() - began
+    if fault in ("hang", "500"):
+        assert ACK_S - 0.1 <= took < ACK_S + 0.6
+    else:
+        assert took < ACK_S
+    assert replicator.drain(5)
+    assert site.archivers["b"].stored >= names(late)
+    foreign = {EventKind.TAMPER} if fault in ("wrong id", "page") else set()
+    assert wait_for(lambda: {event.kind for event in site.events if event.archiver == "a"} == {EventKind.TAKEOVER} | foreign)
+    site.archivers["a"].heal()
+    assert wait_for(lambda: site.link("a").healthy)
+    assert "hold-down" in site.link("a").why
+
+
+def test_failback_follows_the_hold_down_at_a_segment_cut(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1, ("a", "b"))], "a", "b", hold_s=0.3)
+    site.archivers["a"].kill()
+    site.offer("cam0", 0, 3, segment=10)
+    assert replicator.drain(5)
+    assert len(site.archivers["b"].stored) == 4
+    site.archivers["a"].heal()
+    assert wait_for(lambda: any(event.kind is EventKind.FAILBACK for event in site.events))
+    site.offer("cam0", 4, 14, segment=10)
+    assert replicator.drain(5)
+    assert {seq for *_, seq in site.archivers["b"].stored} == set(range(10))
+    assert {seq for *_, seq in site.archivers["a"].stored} == set(range(10, 15))
+
+
+def test_a_hung_archiver_delays_no_other(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 2)], "a", "b")
+    site.archivers["a"].fault = "hang"
+    slowest = 0.0
+    for seq in range(30):
+        (ref,) = site.offer("cam0", seq, seq)
+        began = time.monotonic()
+        assert wait_for(lambda wanted=ref.name: wanted in site.archivers["b"].stored, 2)
+        slowest = max(slowest, time.monotonic() - began)
+    assert slowest < ACK_S
+    assert not replicator.drain(0.2)
+    site.archivers["a"].heal()
+    assert wait_for(lambda: len(site.archivers["a"].stored) == 30)
+    assert replicator.drain(5)
+
+
+def test_without_a_spare_the_journal_bridges_an_outage_newest_segment_first(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeep.agent.replicate.lanes.LIVE_S", 0.2)
+    replicator = site.start([CameraPolicy("cam0", 2)], "a", "b")
+    site.archivers["a"].kill()
+    chunks = site.offer("cam0", 0, 39, segment=10, size=500_000)
+    assert wait_for(lambda: len(site.archivers["b"].stored) == 40)
+    assert not replicator.drain(0.1)
+    assert len(site.spool.held) == 40
+    threading.Event().wait(0.8)  # the chunks have to become older than LIVE_S
+    site.archivers["a"].heal()
+    assert wait_for(lambda: site.archivers["a"].stored == names(chunks))
+    assert replicator.drain(5)
+    order = [seq for *_, seq in site.archivers["a"].store.arrivals]
+    assert order == [seq for segment in (30, 20, 10, 0) for seq in range(segment, segment + 10)]
+    most = max(sum(kind is RecordKind.CHUNK for kind, _ in request) for request in site.archivers["a"].requests)
+    assert most <= 4  # of 500 kB in 2 MB
+
+
+def test_live_chunks_are_not_delayed_by_catch_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeep.agent.replicate.lanes.LIVE_S", 0.2)
+    site.start([CameraPolicy("cam0", 1)], "a")
+    site.archivers["a"].kill()
+    site.offer("cam0", 0, 99, segment=10, size=500_000)
+    threading.Event().wait(0.8)
+    site.archivers["a"].heal()
+    assert wait_for(lambda: len(site.archivers["a"].stored) > 3)
+    (live,) = site.offer("cam0", 100, 100)
+    assert wait_for(lambda: live.name in site.archivers["a"].stored)
+    assert len(site.archivers["a"].stored) < 100
+    request = next(request for request in site.archivers["a"].requests if (RecordKind.CHUNK, live.name) in request)
+    assert next(name for kind, name in request if kind is RecordKind.CHUNK) == live.name
+
+
+def test_a_restart_of_the_archiver_that_loses_what_was_not_durable(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1)], "a")
+    archiver = site.archivers["a"]
+    archiver.auto_fsync = False
+    chunks = site.offer("cam0", 0, 9)
+    assert wait_for(lambda: site.link("a").received == 10)
+    assert site.link("a").durable == 0
+    assert not replicator.drain(0.2)
+    archiver.kill()
+    assert not archiver.stored
+    archiver.auto_fsync = True
+    archiver.heal()
+    assert wait_for(lambda: archiver.store.durable == names(chunks))
+    assert wait_for(lambda: not site.spool.held)
+
+
+def test_a_conflict_is_reported_as_tampering_and_holds_nothing_up(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1), CameraPolicy("cam1", 1)], "a")
+    site.archivers["a"].conflicts = {("cam0", 1, 3)}
+    chunks = site.offer("cam0", 0, 9) + site.offer("cam1", 0, 9)
+    assert wait_for(lambda: site.archivers["a"].stored == names(chunks) - {("cam0", 1, 3)})
+    assert wait_for(lambda: set(site.spool.held) == {("cam0", 1, 3)})
+    assert not replicator.drain(1)
+    told = [event for event in site.events if event.kind is EventKind.TAMPER]
+    assert [(event.camera, event.archiver) for event in told] == [("cam0", "a")]
+    assert sum((RecordKind.CHUNK, ("cam0", 1, 3)) in request for request in site.archivers["a"].requests) == 1
+    assert site.link("a").healthy
+
+
+def test_an_unnamed_refusal_is_pinned_to_its_chunk(site: Site) -> None:
+    site.start([CameraPolicy("cam0", 1)], "a")
+    site.archivers["a"].unnamed = {("cam0", 1, 13)}
+    chunks = site.offer("cam0", 0, 31)
+    assert wait_for(lambda: site.archivers["a"].stored == names(chunks) - {("cam0", 1, 13)})
+    assert wait_for(lambda: [event.kind for event in site.events] == [EventKind.HOLE])
+    assert "1.13 " in site.events[0].text
+
+
+def test_an_archiver_that_refuses_everything_blames_few_chunks(site: Site) -> None:
+    site.start([CameraPolicy("cam0", 1, ("a", "b"))], "a", "b")
+    site.archivers["a"].unnamed = {("cam0", 1, seq) for seq in range(100)}
+    chunks = site.offer("cam0", 0, 31)
+    assert wait_for(lambda: not site.link("a").healthy)
+    assert wait_for(lambda: site.archivers["b"].stored == names(chunks))
+    assert sum(event.kind is EventKind.HOLE for event in site.events) <= 3
+
+
+def test_an_unreadable_chunk_is_reported_and_holds_nothing_up(site: Site) -> None:
+    site.start([CameraPolicy("cam0", 1)], "a")
+    site.spool.broken.add(("cam0", 1, 2))
+    chunks = site.offer("cam0", 0, 5)
+    assert wait_for(lambda: site.archivers["a"].stored == names(chunks) - {("cam0", 1, 2)})
+    assert wait_for(lambda: [event.kind for event in site.events] == [EventKind.DISK])
+
+
+def test_a_connection_closed_while_idle_is_nobodys_fault(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1)], "a")
+    site.archivers["a"].fault = "close"
+    for seq in range(5):
+        site.offer("cam0", seq, seq)
+        assert replicator.drain(5)
+    assert not site.events
+    assert site.link("a").healthy
+
+
+def test_after_a_restart_of_the_agent_archivers_are_asked_first(site: Site) -> None:
+    first = site.start([CameraPolicy("cam0", 1)], "a")
+    chunks = refs("cam0", 1, 0, 9)
+    first.offer(site.spool.append(chunks[:6]))
+    assert first.drain(5)
+    first.stop()
+    site.spool.append(chunks)  # the journal's releases were lost with the crash, and four chunks were never sent
+    before = len(site.archivers["a"].requests)
+    second = Replicator(site.spool, agent="edge-1", cameras=[CameraPolicy("cam0", 1)], tick_s=0.02)
+    site.replicators.append(second)
+    second.recovered(chunks)
+    second.start()
+    second.set_archivers({"a": site.archivers["a"].url})
+    assert second.drain(5)
+    requests = site.archivers["a"].requests[before:]
+    assert requests[0][0][0] is RecordKind.ASK
+    assert {name[2] for request in requests for kind, name in request if kind is RecordKind.CHUNK} == {6, 7, 8, 9}
+    assert wait_for(lambda: not site.spool.held)
+
+
+def test_archivers_come_move_and_go_at_run_time(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1)], "a")
+    site.offer("cam0", 0, 4)
+    assert replicator.drain(5)
+    moved = site.archivers["moved"] = HttpArchiver("a")
+    replicator.set_archivers({"a": moved.url})
+    site.offer("cam0", 5, 9)
+    assert replicator.drain(5)
+    assert {seq for *_, seq in moved.stored} == set(range(5, 10))
+    other = site.archivers["b"] = HttpArchiver("b")
+    replicator.set_archivers({"b": other.url})
+    site.offer("cam0", 10, 14)
+    assert replicator.drain(5)
+    assert {seq for *_, seq in other.stored} == set(range(10, 15))
+    assert [link.archiver for link in replicator.links()] == ["b"]
+    assert {thread.name for thread in threading.enumerate() if thread.name.startswith("wk-")} == {"wk-replicate", "wk-send-b"}
+
+
+@pytest.mark.parametrize(
+    ("urls", "error"), [({"a": "ftp://x"}, UsageError), ({"a": "http://x:port"}, UsageError), ({"A/..": "http://x"}, IdError)]
+)
+def test_a_bad_address_changes_nothing(site: Site, urls: dict[str, str], error: type[Exception]) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1)], "b")
+    with pytest.raises(error):
+        replicator.set_archivers(urls)
+    assert [link.archiver for link in replicator.links()] == ["b"]
+
+
+def test_stopping_is_quick_even_when_an_archiver_hangs(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1)], "a")
+    site.archivers["a"].fault = "hang"
+    site.offer("cam0", 0, 0)
+    assert wait_for(lambda: site.archivers["a"].attempts > 0)
+    began = time.monotonic()
+    replicator.stop()
+    assert time.monotonic() - began < ACK_S
+
+
+def test_a_release_that_fails_is_tried_again_and_reported_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    release: Callable[[str, int, int, int], None] = site.spool.release
+    fail = threading.Event()
+    fail.set()
+
+    def sometimes(camera: str, epoch: int, low: int, high: int) -> None:
+        if fail.is_set():
+            raise OSError(5, "Input/output error")
+        release(camera, epoch, low, high)
+
+    monkeypatch.setattr(site.spool, "release", sometimes)
+    replicator = site.start([CameraPolicy("cam0", 1)], "a")
+    site.offer("cam0", 0, 4)
+    assert replicator.drain(5)
+    assert wait_for(lambda: [event.kind for event in site.events] == [EventKind.DISK])
+    fail.clear()
+    assert wait_for(lambda: not site.spool.held)
+    assert len(site.events) == 1

@@ -23,7 +23,7 @@ class Ring:
         max_chunk_frames: int = 2048,
         max_chunk_bytes: int = 25165824,
     ) -> None:
-        """Reserve address space for capacity_bytes and max_frames (72 bytes each); memory is taken as frames touch it.
+        """Reserve address space for capacity_bytes and max_frames (64 bytes each); memory is taken as frames touch it.
 
         A chunk has at most max_chunk_frames (<= 2048) and max_chunk_bytes (<= 31 MiB) of samples.  Raises ValueError.
         """

@@ -111,6 +111,26 @@ def test_release_moves_nothing_into_a_copy_under_way() -> None:
     assert released_in_time
 
 
+def test_close_leaves_a_build_under_way_its_memory() -> None:
+    ring = new_ring(RINGS[0], capacity=64 << 20)
+    for number in range(20):
+        push(ring, bytes([number]) * (1 << 20), dts=number * FRAME)
+    cut = last_cut(ring)
+    wanted, found = build(ring, cut), []
+    worker = threading.Thread(target=lambda: found.append(build(ring, cut)), name="wk-test-build")
+    worker.start()
+    noticed = False
+    while not noticed and worker.is_alive():
+        try:
+            ring.cut()
+        except RuntimeError:
+            noticed = True
+    ring.close()
+    worker.join(DEADLINE_S)
+    assert noticed
+    assert found == [wanted]
+
+
 def _take(ring: Ring) -> bytes:
     cut = last_cut(ring)
     media = build(ring, cut)[-cut.payload_bytes :]

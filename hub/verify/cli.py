@@ -19,7 +19,6 @@ from .show import show
 from .verify import Progress as OnProgress
 from .verify import verify_paths
 
-
 PIPE_COLUMNS = 160
 """Width of the table where no terminal says one."""
 

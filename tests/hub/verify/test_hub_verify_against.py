@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from archive import Recorder, sealed, volume, write
 from hypothesis import given
 from hypothesis import strategies as st
+from verify_archive import Recorder, sealed, volume, write
 
 from watchkeep.hub.verify.against import compare_paths
 from watchkeep.hub.verify.compare import compare

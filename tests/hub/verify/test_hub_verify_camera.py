@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from archive import Recorder, sealed
+from verify_archive import Recorder, sealed
 
 from watchkeep.hub.verify.camera import CameraCheck
 from watchkeep.hub.verify.report import CameraReport

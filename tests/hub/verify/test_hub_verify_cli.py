@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from archive import Recorder, volume
 from rich.console import Console
+from verify_archive import Recorder, volume
 
 from watchkeep.hub.verify.report import MAX_LISTED, Report
 from watchkeep.hub.verify.show import MAX_LINES, show

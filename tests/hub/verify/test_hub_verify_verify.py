@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from archive import FRAMES, RUN, Recorder, sealed, volume, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sealed import INIT, WALL_NS, box
+from verify_archive import FRAMES, RUN, Recorder, sealed, volume, write
 
 from watchkeep.hub.verify.files import Plan
 from watchkeep.hub.verify.report import CameraReport, DamageFound, Report

@@ -1,0 +1,96 @@
+"""The API as one ASGI application: its routes, its errors and its OpenAPI description.
+
+Rules: every answer that is not a success is an ErrorAnswer, also for addresses that do not exist and for bugs; a bug's
+text goes to the log, never to the client.
+"""
+
+import logging
+import time
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ...wire import VERSION, http
+from ...wire.errors import WatchkeepError, redact
+from ...wire.messages import AppendAnswer
+from ..store import Store
+from . import openapi
+from .append import Appender
+from .errors import ApiError, api_error
+from .library import Library, SeveralPartsError
+from .metrics import Metrics
+from .operations import HubFacts, Operations
+from .playback import Playback, several_parts
+
+log = logging.getLogger(__name__)
+
+_TEXT: Final = (
+    "Append, timeline, playback and operation of one Watchkeep hub. Times are UTC. There is no authentication in this "
+    "version: whoever reaches the port can read and append."
+)
+
+
+class Api:
+    """The application and the worker threads behind it, until close()."""
+
+    def __init__(self, facts: HubFacts, store: Store | None) -> None:
+        metrics = Metrics(facts.stats)
+        self.app = FastAPI(title="Watchkeep hub", version=VERSION, description=_TEXT, docs_url=None, redoc_url=None)
+        self._parts: list[Appender | Playback | Operations] = []
+        if store is not None:
+            self._add_archiver(facts, store, metrics)
+        operations = Operations(facts, metrics)
+        self._parts.append(operations)
+        self.app.include_router(operations.router(self.app))
+        _declare_errors(self.app)
+
+    def _add_archiver(self, facts: HubFacts, store: Store, metrics: Metrics) -> None:
+        appender = Appender(store, facts.id, facts.boot, metrics)
+        playback = Playback(Library(store, time.time_ns), metrics)
+
+        @self.app.post(http.APPEND, response_model=AppendAnswer, responses=openapi.APPEND, openapi_extra=openapi.RECORDS_BODY,
+                       tags=["data plane"])  # fmt: skip
+        async def append(request: Request) -> Response:
+            """Store a batch of records, as a whole or not at all; answers what is received, durable and missing."""
+            return await appender.handle(request)
+
+        self._parts += [appender, playback]
+        self.app.include_router(playback.router())
+
+    def close(self) -> None:
+        """Finish what has begun; call after the server has stopped and before the store is closed."""
+        for part in self._parts:
+            part.close()
+
+
+def _declare_errors(app: FastAPI) -> None:
+    @app.exception_handler(SeveralPartsError)
+    async def parts(_request: Request, error: SeveralPartsError) -> JSONResponse:
+        return JSONResponse(several_parts(error).model_dump(mode="json"), error.status)
+
+    @app.exception_handler(WatchkeepError)
+    async def ours(_request: Request, error: WatchkeepError) -> JSONResponse:
+        return _answer(api_error(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def query(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return _answer(ApiError(http.BAD_REQUEST, f"{where}: {first['msg']}", remedy="see /docs for what this address takes"))
+
+    @app.exception_handler(HTTPException)
+    async def routing(request: Request, error: HTTPException) -> JSONResponse:
+        found = ApiError(http.NOT_FOUND, f"{request.method} {request.url.path[:200]}: {error.detail}", remedy="see /docs for what there is")
+        return JSONResponse(found.answer().model_dump(), error.status_code, headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def bug(request: Request, error: Exception) -> JSONResponse:
+        log.error("request failed", extra={"path": request.url.path, "why": redact(repr(error))})
+        return _answer(ApiError(http.INTERNAL, "the hub failed to answer this request", remedy="look into its log"))
+
+
+def _answer(error: ApiError) -> JSONResponse:
+    return JSONResponse(error.answer().model_dump(), error.status, headers=error.headers)

@@ -1,0 +1,57 @@
+"""Which states a batch asks for: the seqs that its records mention, per camera and epoch.  No I/O.
+
+Rules: an answer speaks only of what the batch mentioned, and calls missing only what an ASK asked for.
+"""
+
+from collections.abc import Callable, Iterable
+
+from ...wire.messages import EpochState
+from ...wire.ranges import RangeSet
+from ...wire.record import RecordKind, asked_last
+from .batch import Record
+
+StateOf = Callable[[str, int, int, int], EpochState]
+"""`state(camera, epoch, low, high)`: what the store has of low..high."""
+
+
+class Mentions:
+    """The seqs of one epoch that a batch mentioned, and those of them that it asked about."""
+
+    __slots__ = ("asked", "stored")
+
+    def __init__(self) -> None:
+        self.stored, self.asked = RangeSet(), RangeSet()
+
+    def state(self, state_of: StateOf, camera: str, epoch: int) -> EpochState:
+        """One EpochState over everything mentioned; an epoch of which only the init segment came has empty ranges."""
+        mentioned = RangeSet([*self.stored, *self.asked])
+        received, durable, missing, need_init = RangeSet(), RangeSet(), RangeSet(), False
+        for low, high in mentioned or [(0, 0)]:
+            part = state_of(camera, epoch, low, high)
+            need_init |= part.need_init
+            for whole, spans in ((received, part.received), (durable, part.durable), (missing, part.missing)):
+                for span_low, span_high in spans:
+                    whole.update(mentioned.clip(span_low, span_high))
+        asked_missing = RangeSet(span for low, high in self.asked for span in missing.clip(low, high))
+        return EpochState(epoch=epoch, received=received.spans(), durable=durable.spans(), missing=asked_missing.spans(),
+                          need_init=need_init)  # fmt: skip
+
+
+def mentions(records: Iterable[Record]) -> dict[tuple[str, int], Mentions]:
+    """What the records mention, by (camera, epoch), in the order of first mention."""
+    found: dict[tuple[str, int], Mentions] = {}
+    for header, payload, _seal in records:
+        entry = found.setdefault((header.camera, header.epoch), Mentions())
+        if header.kind is RecordKind.CHUNK:
+            entry.stored.add(header.seq, header.seq)
+        elif header.kind is RecordKind.ASK:
+            entry.asked.add(header.seq, asked_last(payload))
+    return found
+
+
+def states(found: dict[tuple[str, int], Mentions], state_of: StateOf) -> dict[str, list[EpochState]]:
+    """The `cameras` of an AppendAnswer."""
+    answer: dict[str, list[EpochState]] = {}
+    for (camera, epoch), entry in found.items():
+        answer.setdefault(camera, []).append(entry.state(state_of, camera, epoch))
+    return answer

@@ -1,0 +1,67 @@
+"""What the API says about its answers in OpenAPI: the parts that FastAPI cannot know from types alone.
+
+Rules: every status that an endpoint may answer is here with its type; codes are those of wire/http.py.
+"""
+
+from typing import Any, Final
+
+from ...wire import WIRE_VERSION, http
+from ...wire.messages import ErrorAnswer, Message
+
+Answers = dict[int | str, dict[str, Any]]
+
+PLAYLIST_TYPE: Final = "application/vnd.apple.mpegurl"
+MP4_TYPE: Final = "video/mp4"
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+
+
+class ExportPart(Message):
+    """One file of an export that is several."""
+
+    url: str
+    start_s: float
+    end_s: float
+    epoch: int
+    bytes: int
+
+
+class SeveralPartsAnswer(ErrorAnswer):
+    """Answer 409 to an export whose window spans several epochs."""
+
+    parts: list[ExportPart]
+
+
+def _error(description: str) -> dict[str, Any]:
+    return {"model": ErrorAnswer, "description": description}
+
+
+BUSY: Final[Answers] = {503: _error("busy or storage-failed, with Retry-After")}
+READING: Final[Answers] = {400: _error("bad-request or malformed"), 404: _error("not-found"), **BUSY}
+PLAYLIST: Final[Answers] = {200: {"content": {PLAYLIST_TYPE: {"schema": {"type": "string"}}}, "description": "an HLS playlist"}, **READING}
+VIDEO: Final[Answers] = {200: {"content": {MP4_TYPE: _BINARY}, "description": "bytes of an MP4"}, **READING}
+RANGED: Final[Answers] = {
+    **VIDEO,
+    206: {"content": {MP4_TYPE: _BINARY}, "description": "the bytes asked for by Range"},
+    304: {"description": "not modified"},
+    416: _error("range"),
+}
+EXPORT: Final[Answers] = {**VIDEO, 409: {"model": SeveralPartsAnswer, "description": "several-parts: the stream began anew in the window"}}
+APPEND: Final[Answers] = {
+    400: _error("truncated, malformed or unknown-version"),
+    409: _error("conflict: another hash under a known name"),
+    413: _error("oversize"),
+    415: _error("media-type"),
+    422: _error("hash-mismatch"),
+    507: _error("storage-full"),
+    **BUSY,
+}
+RECORDS_BODY: Final[dict[str, Any]] = {
+    "parameters": [
+        {"name": http.VERSION_HEADER, "in": "header", "required": True, "schema": {"type": "integer", "enum": [WIRE_VERSION]},
+         "description": "version of the record layout"},
+        {"name": http.AGENT_HEADER, "in": "header", "required": False, "schema": {"type": "string"},
+         "description": "the sender's id, for the log"},
+    ],
+    "requestBody": {"required": True, "description": "records of docs/STORAGE.md, one after the other, at most 64 MiB",
+                    "content": {http.RECORDS_TYPE: _BINARY}},
+}  # fmt: skip

@@ -1,0 +1,71 @@
+"""uvicorn on a thread of its own, on a socket that somebody else has bound.  The only importer of uvicorn.
+
+Rules: the socket is bound before anything else is touched, so that a port in use is an error at the very start; signals
+belong to the command, not to the server; stopping finishes what is under way, within STOP_S.
+
+Bounds: MAX_CONNECTIONS, each with 64 kB of unread body (uvicorn's high-water mark) besides what the gates admit.
+"""
+
+import socket
+import threading
+from typing import Any, Final
+
+import uvicorn
+
+from ...wire.errors import WatchkeepError
+
+MAX_CONNECTIONS: Final = 1024
+KEEP_ALIVE_S: Final = 75
+"""Agents send about once a second; players and browsers come back within a minute."""
+STOP_S: Final = 3
+"""Requests under way get this long at a stop, then they are cancelled: the whole service has 10 s."""
+_START_S: Final = 10.0
+
+
+class _Server(uvicorn.Server):
+    """Says when it is up, or that it will not come up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.settled = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.settled.set()
+
+
+class HttpServer:
+    """Serves an ASGI app on a bound socket, which it owns from here on.  start() once, then stop() once."""
+
+    def __init__(self, app: Any, listener: socket.socket) -> None:
+        self._listener = listener
+        self._server = _Server(uvicorn.Config(
+            app, http="httptools", loop="uvloop", ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False,
+            server_header=False, proxy_headers=False, limit_concurrency=MAX_CONNECTIONS, backlog=MAX_CONNECTIONS,
+            timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=STOP_S))  # fmt: skip
+        self._thread = threading.Thread(target=self._run, name="wk-hub-http", daemon=False)
+
+    def start(self) -> None:
+        """Return once requests are answered; raises WatchkeepError when the server does not come up."""
+        self._thread.start()
+        self._server.settled.wait(_START_S)
+        if not self._server.started:
+            self.stop()
+            raise WatchkeepError("the HTTP server did not start", remedy="look for its reason in the log above")
+
+    def stop(self) -> None:
+        """Take no new requests, finish the present ones, join."""
+        self._server.should_exit = True
+        if self._thread.ident is not None:
+            self._thread.join(2 * STOP_S)
+        self._listener.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._listener])
+        finally:
+            self._server.settled.set()

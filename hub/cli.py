@@ -1,0 +1,110 @@
+"""`watchkeep hub run | check | init-volume`.
+
+Rules: signals are handled here and nowhere else; errors leave as WatchkeepError and become one line and an exit code
+in wire/shell/cli.py: 0 done or stopped by a signal, 1 failed while running, 2 something has to be changed first.
+"""
+
+import json
+import logging
+import signal
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Annotated, Final
+
+import typer
+
+from ..wire.errors import ConfigError, UsageError, WatchkeepError
+from ..wire.shell import log as logs
+from .config import HubConfig, load_hub
+from .preflight import problems
+from .service import HubService
+from .store.identity import init_volume as give_identity
+
+log = logging.getLogger(__name__)
+
+DEFAULT_CONFIG: Final = Path("/etc/watchkeep/hub.toml")
+_LOOK_S: Final = 1.0
+"""How often the command looks whether the API is still served; a signal is noticed at once."""
+
+app = typer.Typer(help="The hub: archiver and embedded broker.", no_args_is_help=True)
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="hub.toml")]
+
+
+@app.command()
+def run(config: ConfigFile = DEFAULT_CONFIG, log_json: Annotated[bool, typer.Option(help="log as JSON lines")] = False) -> None:
+    """Run in the foreground until SIGTERM or SIGINT, then stop cleanly."""
+    logs.setup(as_json=log_json)
+    # SimpleQueue.put may interrupt a get of the same thread, as a signal handler does; Event.set could deadlock there.
+    asked: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: asked.put(received))
+    service = HubService(load_hub(config), str(config))
+    service.start()
+    try:
+        _wait(service, asked)
+    finally:
+        service.stop()
+
+
+def _wait(service: HubService, asked: SimpleQueue[int]) -> None:
+    """Return at a signal; raises WatchkeepError when the API ends by itself."""
+    while True:
+        try:
+            log.info("asked to stop", extra={"signal": signal.Signals(asked.get(timeout=_LOOK_S)).name})
+        except Empty:
+            if not service.alive:
+                raise WatchkeepError("the HTTP server ended by itself", remedy="look for its reason in the log above") from None
+        else:
+            return
+
+
+@app.command()
+def check(config: ConfigFile = DEFAULT_CONFIG, as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False) -> None:
+    """Say whether the hub would start here, now, and what it would do.  Changes nothing.  Exit code 2 when it would not."""
+    found: list[ConfigError] = []
+    loaded: HubConfig | None = None
+    try:
+        loaded = load_hub(config)
+        found = list(problems(loaded, str(config)))
+    except ConfigError as error:
+        found = [error]
+    if as_json:
+        typer.echo(json.dumps({"ok": not found, "problems": [_as_dict(error) for error in found]}, indent=2))
+    else:
+        for line in [error.line() for error in found] if found or loaded is None else explain(loaded):
+            typer.echo(line, err=bool(found))
+    raise typer.Exit(2 if found else 0)
+
+
+def _as_dict(error: ConfigError) -> dict[str, str]:
+    return {"file": error.file, "key": error.key, "problem": error.message, "remedy": error.remedy}
+
+
+def explain(config: HubConfig) -> list[str]:
+    """What a configuration will do, for an operator who checks it."""
+    hub, kept = config.hub, config.archiver
+    lines = [f"hub {hub.id} of site {hub.site}: {', '.join(hub.roles)}; API on {hub.listen}, own files in {hub.data_dir}"]
+    if kept is not None:
+        where = ", ".join(map(str, kept.volumes))
+        lines.append(f"keeps {kept.retention_days:g} days on {where}, less when under {kept.min_free_bytes} bytes are free")
+        lines.append(f"makes chunks durable within {kept.sync_ms} ms; agents keep theirs until then, so a power cut here loses none")
+    if config.mqtt.url is None and config.broker.listen is None:
+        lines.append("no MQTT: no beacons and no events, everything else works")
+    if not config.discovery.mdns:
+        lines.append("no mDNS: agents need this archiver in their own list")
+    return lines
+
+
+@app.command("init-volume")
+def init_volume(
+    path: Path,
+    config: ConfigFile = DEFAULT_CONFIG,
+    archiver: Annotated[str | None, typer.Option("--id", help="archiver that the volume is for; default: hub.id")] = None,
+    force: Annotated[bool, typer.Option("--force", help="also when it is not empty or another archiver's")] = False,
+) -> None:
+    """Give a disk its identity, so that this archiver will write to it and an unmounted one is noticed."""
+    hub = load_hub(config).hub
+    if not path.is_absolute():
+        raise UsageError(f"{path} is not an absolute path", remedy="write it as archiver.volumes in the configuration has it")
+    identity = give_identity(path, archiver or hub.id, hub.data_dir, force=force)
+    typer.echo(f"volume {identity.volume} of archiver {identity.archiver} at {path}")

@@ -1,0 +1,151 @@
+"""One hub process: its roles composed, started in order and stopped in the opposite one.
+
+    sockets bound ─▶ volumes looked at ─▶ store ─▶ broker ─▶ beacon ─▶ HTTP ─▶ mDNS
+    what may be refused, first: nothing is touched        what others see of us, last
+
+Rules: recording needs the store and HTTP only; a broker or a network without mDNS is logged and gone without
+(invariant 9).  A stop takes no new requests, finishes those under way, and closes the store when nobody uses it any more.
+"""
+
+import logging
+import secrets
+import socket
+from contextlib import ExitStack
+from typing import Final
+
+from ..wire import VERSION
+from ..wire.errors import ConfigError, DiscoveryError, UsageError, VolumeError
+from ..wire.mdns import Announcement
+from ..wire.messages import Event
+from ..wire.shell.mdns import Advertiser
+from .api.app import Api
+from .api.operations import HubFacts
+from .api.server import HttpServer
+from .beacon import Beacon, Identity, Vitals
+from .broker import EmbeddedBroker
+from .config import Address, ArchiverSection, HubConfig, http_address
+from .preflight import addresses, bind, data_dir_problems, volume_problems
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound
+
+
+class HubService:
+    """A hub from its configuration; start() once, then stop() once, from one thread.  file names the configuration in errors."""
+
+    def __init__(self, config: HubConfig, file: str) -> None:
+        self._config, self._file = config, file
+        self._boot = secrets.token_hex(8)
+        self._running = ExitStack()
+        self._beacon: Beacon | None = None
+        self._http: HttpServer | None = None
+        self.address = http_address(config)
+
+    @property
+    def url(self) -> str:
+        """Where others reach the API; the bound port once started."""
+        host = _reachable(self.address.host)
+        return f"http://{Address(host, self.address.port)}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the API is still served."""
+        return self._http is not None and self._http.alive
+
+    def start(self) -> None:
+        """Return once every role is up; raises ConfigError, VolumeError or WatchkeepError and leaves nothing running."""
+        try:
+            self._start()
+        except BaseException:
+            self._running.close()
+            raise
+
+    def stop(self) -> None:
+        """Stop within 10 s unless a disk hangs; what was acknowledged as durable is on disk in any case."""
+        log.info("stopping")
+        self._running.close()
+        log.info("stopped")
+
+    def _start(self) -> None:
+        config, running = self._config, self._running
+        sockets = self._bind()
+        for problem in (*data_dir_problems(config, self._file), *volume_problems(config, self._file)):
+            raise problem
+        store = None if config.archiver is None else self._open_store(config.archiver)
+        if "broker" in sockets:
+            broker = EmbeddedBroker(sockets["broker"])
+            broker.start()
+            running.callback(broker.stop)
+        if store is not None and config.mqtt.url is not None:
+            self._start_beacon(config.mqtt.url, store)
+        self._start_http(sockets["http"], store)
+        if config.discovery.mdns:
+            self._announce()
+        log.info("hub is up", extra={"hub": config.hub.id, "roles": ",".join(config.hub.roles), "url": self.url, "version": VERSION})
+
+    def _bind(self) -> dict[str, socket.socket]:
+        """Take every port before anything else, so that one in use is found while nothing is touched."""
+        found = {}
+        for key, address in addresses(self._config).items():
+            listener = bind(self._file, key, address)
+            self._running.callback(listener.close)
+            found["http" if key == "hub.listen" else "broker"] = listener
+        host, port = found["http"].getsockname()[:2]
+        self.address = Address(host, port)
+        return found
+
+    def _open_store(self, archiver: ArchiverSection) -> Store:
+        config = self._config
+        store = Store(config.hub.id, list(archiver.volumes), retention_days=archiver.retention_days, min_free_bytes=archiver.min_free_bytes,
+                      sync_ms=archiver.sync_ms, state_dir=config.hub.data_dir, on_event=self._report)  # fmt: skip
+        self._running.callback(store.close)
+        try:
+            config.hub.data_dir.mkdir(exist_ok=True)
+            store.open()
+        except VolumeError as error:
+            raise ConfigError(self._file, "archiver.volumes", error.message, remedy=error.remedy) from error
+        except OSError as error:
+            raise ConfigError(self._file, "hub.data_dir", f"cannot be used ({error.strerror})", remedy="check it") from error
+        return store
+
+    def _start_beacon(self, url: str, store: Store) -> None:
+        def vitals() -> Vitals:
+            stats = store.stats()
+            return Vitals(stats.cameras, stats.received, stats.durable, stats.refused, stats.volumes)
+
+        beacon = Beacon(url, Identity(self._config.hub.id, self._config.hub.site, self._boot, self.url), vitals)
+        beacon.start()
+        self._running.callback(beacon.stop)
+        self._beacon = beacon
+
+    def _start_http(self, listener: socket.socket, store: Store | None) -> None:
+        hub = self._config.hub
+        api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store)
+        self._running.callback(api.close)
+        self._http = HttpServer(api.app, listener)
+        self._http.start()
+        self._running.callback(self._http.stop)
+
+    def _announce(self) -> None:
+        hub, wanted = self._config.hub, self._config.discovery.interfaces
+        addresses_ = None if self.address.host in _EVERYWHERE else [self.address.host]
+        advertiser = Advertiser(Announcement(hub.id, hub.roles, hub.site, VERSION), self.address.port, addresses=addresses_,
+                                interfaces=wanted or None)  # fmt: skip
+        try:
+            advertiser.start()
+        except (DiscoveryError, UsageError) as error:
+            log.warning("mDNS is not available, agents need a static list", extra={"why": error.line()})
+            return
+        self._running.callback(advertiser.stop)
+
+    def _report(self, event: Event) -> None:
+        """The store's events, from its own threads, to the site when there is a broker; the store logs them itself."""
+        if self._beacon is not None:
+            self._beacon.publish(event)
+
+
+def _reachable(host: str) -> str:
+    """A name for others to connect to when the hub listens everywhere."""
+    return socket.gethostname() if host in _EVERYWHERE else host

@@ -153,12 +153,10 @@ class Keeper:
             volume = next(volume for volume in self._volumes if volume.id == parts[0].volume)
             if not volume.online or not volume.has_room(sum(part.size for part in parts)):
                 return  # parts can be played as they are; the next start tries again
-            stitch = Stitch(volume.disk, self._catalog, parts)
-            stitch.run()
+            Stitch(volume.disk, self._catalog, parts,
+                   lambda old, new, shift: self.moves.add(volume.root / old, volume.root / new, shift)).run()  # fmt: skip
         except (OSError, FormatError, sqlite3.Error) as error:
             self._report(EventKind.DISK, f"segment {key[2]} of epoch {key[1]} cannot be joined: {error}",
                          "run `watchkeep verify` on it", key[0])  # fmt: skip
             return
-        for path, shift in stitch.moved.items():
-            self.moves.add(volume.root / path, volume.root / stitch.path, shift)
         log.info("segment joined", extra={"camera": key[0], "epoch": key[1], "segment": key[2], "parts": len(parts)})

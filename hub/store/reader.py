@@ -66,16 +66,21 @@ class Reader:
         low, high = _window(start_ns, end_ns)
         last: tuple[int, int] | None = None
         for part in self._parts(camera, low, high):
-            volume = self._volume(part.volume)
-            full = part if part.index else self._catalog.with_index(part)
-            if volume is None or full is None:
-                continue  # retention was faster
-            for entry in full.entries():
-                if (last is not None and (part.epoch, entry.seq) <= last) or not _inside(entry, low, high):
-                    continue
-                broken = last is not None and last != (part.epoch, entry.seq - 1)
-                last = (part.epoch, entry.seq)
-                yield _stored(volume.root / full.path, full, entry, broken)
+            for full in self._as_it_is_now(part):
+                for entry in full.entries():
+                    if (last is not None and (part.epoch, entry.seq) <= last) or not _inside(entry, low, high):
+                        continue
+                    broken = last is not None and last != (part.epoch, entry.seq - 1)
+                    last = (part.epoch, entry.seq)
+                    yield _stored(self._root(full) / full.path, full, entry, broken)
+
+    def _as_it_is_now(self, part: Part) -> list[Part]:
+        """The part with its index.  It may have been joined into another since it was listed: then that one, whose other
+        chunks come a little earlier for it; or been deleted: then none."""
+        if part.index:
+            return [part]
+        found = self._catalog.with_index(part)
+        return [found] if found else self._catalog.around(part.camera, part.epoch, part.first_seq, part.last_seq, index=True)
 
     # -- bytes -------------------------------------------------------------------------------------------------
 
@@ -116,11 +121,8 @@ class Reader:
         """ftyp+moov of an epoch, proven; None when no readable file has it."""
         candidates = [part for part in self._register.parts_of(camera) if part.epoch == epoch]
         for part in [*candidates, *self._catalog.some(camera, epoch)]:
-            volume = self._volume(part.volume)
-            if volume is None:
-                continue
             try:
-                init = self.read(volume.root / part.path, 0, part.init_bytes)
+                init = self.read(self._root(part) / part.path, 0, part.init_bytes)
             except VolumeError:
                 continue  # another file of the epoch may be readable
             if blake3(init).digest() == part.init_hash:
@@ -134,18 +136,16 @@ class Reader:
         camera, epoch, seq = name
         open_parts = [part for part in self._register.parts_of(camera) if part.epoch == epoch and part.first_seq <= seq <= part.last_seq]
         for part in [*open_parts, *self._catalog.around(camera, epoch, seq, seq, index=True)]:
-            volume = self._volume(part.volume)
             entry = next(entry for entry in part.entries() if entry.seq == seq)
-            if volume is None:
-                continue
             try:
-                return sealed_hash(partial(self.read, volume.root / part.path), entry.offset)
+                return sealed_hash(partial(self.read, self._root(part) / part.path), entry.offset)
             except (VolumeError, FormatError):
-                continue
+                continue  # an overlapping file may be readable
         return None
 
-    def _volume(self, volume_id: str) -> Volume | None:
-        return next((volume for volume in self._volumes if volume.identity and volume.id == volume_id), None)
+    def _root(self, part: Part) -> Path:
+        """Every part is on a configured volume: the catalog forgets the others at the start."""
+        return next(volume.root for volume in self._volumes if volume.id == part.volume)
 
 
 def _window(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:

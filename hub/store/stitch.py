@@ -10,6 +10,7 @@ Rules: only closed, durable parts of one volume that follow each other from the 
 does not match its hash stops the stitch; nothing is removed before its copy is durable and in the catalog.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
@@ -23,6 +24,8 @@ from .model import ENTRY, Part
 from .scan import prove
 
 TEMP_SUFFIX: Final = ".tmp"
+OnMoved = Callable[[str, str, int], None]
+"""`on_moved(old path, new path, shift)`: called before the old file goes; its chunks are `shift` bytes further on in the new."""
 
 
 def can_stitch(parts: list[Part]) -> bool:
@@ -40,11 +43,10 @@ def can_stitch(parts: list[Part]) -> bool:
 class Stitch:
     """One stitch; `run` does the steps in order and raises OSError, FormatError or sqlite3.Error from where it stopped."""
 
-    def __init__(self, disk: Disk, catalog: Catalog, parts: list[Part]) -> None:
-        self._disk, self._catalog, self._parts = disk, catalog, parts
+    def __init__(self, disk: Disk, catalog: Catalog, parts: list[Part], on_moved: OnMoved) -> None:
+        self._disk, self._catalog, self._parts, self._on_moved = disk, catalog, parts, on_moved
         self.path = parts[0].path
-        self.moved: dict[str, int] = {}
-        """By path of a removed part: how far its bytes have moved up."""
+        self._moved: dict[str, int] = {}
         self._index = bytearray()
         self._size = parts[0].init_bytes
         self._last = parts[0]
@@ -63,6 +65,8 @@ class Stitch:
                          size=self._size, file_size=self._size, index=bytes(self._index))  # fmt: skip
         others = [part.path for part in self._parts[1:]]
         self._catalog.change(removed=[(joined.volume, path) for path in others], closed=[joined])
+        for path, shift in self._moved.items():
+            self._on_moved(path, self.path, shift)
         for path in others:
             self._disk.unlink(path)
             self._disk.tidy(path)
@@ -88,8 +92,8 @@ class Stitch:
         for number, entry in enumerate(part.entries()):
             if entry.seq < have:
                 continue
-            if part.path not in self.moved and part is not self._parts[0]:
-                self.moved[part.path] = self._size - entry.offset
+            if part.path not in self._moved and part is not self._parts[0]:
+                self._moved[part.path] = self._size - entry.offset
             data = self._disk.read(part.path, entry.offset, entry.length)
             prove(data)
             self._disk.write(handle, [data])

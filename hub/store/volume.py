@@ -104,6 +104,7 @@ class Volume:
             self.disk.unlink(PROBE_FILE)
             handle, _ = self.disk.create(PROBE_FILE)
             try:
+                self.disk.write(handle, [PROBE_FILE.encode()])
                 self.disk.sync(handle)
             finally:
                 self.disk.close_file(handle)

@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from struct import pack
@@ -137,8 +137,13 @@ class Site:
             store.close()
 
     def files(self) -> dict[str, bytes]:
-        """Every segment file by its path below its volume."""
-        return {str(path.relative_to(volume)): path.read_bytes() for volume in self.volumes for path in sorted(volume.rglob("*.mp4"))}
+        """Every segment file by its path below its volume, without those that are just being removed."""
+        found = {}
+        for volume in self.volumes:
+            for path in sorted(volume.rglob("*.mp4")):
+                with suppress(FileNotFoundError):
+                    found[str(path.relative_to(volume))] = path.read_bytes()
+        return found
 
 
 def durable(store: Store, chain: Chain) -> list[tuple[int, int]]:

@@ -1,5 +1,6 @@
 """Appending real chunks through the whole store: in order, with holes, twice, forged, from several threads."""
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -120,6 +121,35 @@ def test_a_hole_opens_a_part_file_and_filling_it_makes_the_canonical_file(site: 
         until(lambda: contents(store) == [*expected(chain, *range(7)), *expected(later, 0)])
         assert store.read(stale.path, stale.offset, stale.length) == chain.chunk(5)[1], "a player may still ask for the old place"
         assert store.read(stale.path, 0, stale.init_bytes + 4) == chain.init + bytes(chain.chunk(4)[1][:4])
+
+
+def test_a_listing_is_whole_while_its_parts_are_joined(site: Site) -> None:
+    chain = Chain(segment=6)
+    with site.running() as store:
+        store.append(chain.batch(0, 1, 4, 5))
+        store.append(chain.chunks(3, 3))
+        store.append(chain.chunks(6, 6))
+        until(lambda: len(store.stats().volumes) and durable(store, chain) == [(0, 1), (3, 6)])
+        store.append(Chain(epoch=8).batch(0))
+        until(lambda: catalogued(site) >= 5)
+        listing = store.chunks("cam0")
+        seen = [next(listing)]
+        store.append(chain.chunks(2, 2))
+        store.append(Chain(epoch=9).batch(0))
+        until(lambda: chain.file(0, 5) in site.files().values(), "stitch")
+        seen += listing
+        assert [chunk.seq for chunk in seen if chunk.epoch == 7] in ([0, 1, 3, 4, 5, 6], [0, 1, 2, 3, 4, 5, 6])
+        for chunk in seen[:3]:
+            assert store.read(chunk.path, chunk.offset, chunk.length) == chain.chunk(chunk.seq)[1]
+
+
+def catalogued(site: Site) -> int:
+    """Rows of the catalog."""
+    db = sqlite3.connect(site.state / "catalog.sqlite")
+    try:
+        return int(db.execute("SELECT count(*) FROM part").fetchone()[0])
+    finally:
+        db.close()
 
 
 def test_any_order_of_arrival_ends_in_the_same_bytes(tmp_path: Path) -> None:

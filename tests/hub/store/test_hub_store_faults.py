@@ -105,7 +105,10 @@ def test_after_a_failed_sync_the_file_is_given_up_and_its_chunks_are_missing_aga
         store.append(chain.batch(2, 3) if first else chain.batch(0, 1, 2, 3))
         until(lambda: not store.state("cam0", 7, 0, 3).received, "given up")
         assert store.state("cam0", 7, 0, 3).durable == first
+        until(lambda: site.events)
         assert site.events[-1].kind is EventKind.DISK
+        if fault == "fail_sync":
+            until(lambda: not store.stats().volumes[0].online, "fenced")
         setattr(disk, fault, False)
         until(lambda: store.stats().volumes[0].online)
         syncs = len(disk.calls)
@@ -129,7 +132,8 @@ def test_a_failed_write_leaves_no_half_chunk(site: Site) -> None:
         store.append(chain.batch(0, 1))
         until(lambda: durable(store, chain) == [(0, 1)])
         disk.fail_write = True
-        store.append(chain.chunks(2, 2))
+        with pytest.raises(VolumeError, match="Input/output error"):
+            store.append(chain.chunks(2, 2))
         assert store.state("cam0", 7, 2, 2).missing == [(2, 2)]
         disk.fail_write = False
         until(lambda: store.stats().volumes[0].online)

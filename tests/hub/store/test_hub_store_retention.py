@@ -52,7 +52,7 @@ def test_days_old_segments_go_with_their_directories_and_are_missing_then(tmp_pa
         store.append([*old.batch(0, 1, 2, 3), *new.batch(0, 1)])
     now[0] = START_NS + 3 * DAY_NS
     with site.running(retention_days=2, clock=clock) as store:
-        until(lambda: contents(store) == expected(new, 0, 1), "retention")
+        until(lambda: [chunk.epoch for chunk in store.chunks("cam0")] == [8, 8], "retention")
         assert store.state("cam0", 7, 0, 3).missing == [(0, 3)]
         assert durable(store, new) == [(0, 1)]
         assert [path.name for path in (site.volumes[0] / "cam0").iterdir()] == ["2026-09-23"]

@@ -43,7 +43,7 @@ def stitch(site: Site, disk: Disk, catalog: Catalog) -> Stitch:
     volume = Volume(site.volumes[0], "a", KnownVolumes(site.state), disk)
     volume.open()
     assert not catalog.open()
-    return Stitch(disk, catalog, catalog.segment(("cam0", 7, 0)))
+    return Stitch(disk, catalog, catalog.segment(("cam0", 7, 0)), lambda old, new, shift: None)
 
 
 @pytest.mark.parametrize("step", ["create", "write", "sync", "rename", "sync_dir", "change", "unlink", "tidy"])

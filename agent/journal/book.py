@@ -16,9 +16,11 @@ from .entry import Entry
 
 @dataclass(slots=True)
 class _File:
+    first: int
+    """Position of its first record."""
     wanted: dict[int, Entry] = field(default_factory=dict)
     keep_until: int = 0
-    """A record that moved elsewhere protects this file until its new position is durable."""
+    """An init segment that was carried elsewhere protects this file until its new position is durable."""
 
 
 @dataclass(slots=True)
@@ -38,7 +40,6 @@ class Book:
 
     def restore(self, file: int, entries: list[Entry]) -> None:
         """Enter what recovery found in one file; files come in ascending order, `restored` ends it."""
-        self._files[file] = _File()
         for entry in entries:
             self._enter(entry)
 
@@ -57,10 +58,11 @@ class Book:
         self._settle((entry.camera, before))
 
     def move(self, header: Header, position: int, file: int, offset: int) -> None:
-        """A record was written anew under its old position; nothing happens when it is not wanted any more."""
+        """A record was written anew because its file failed; nothing happens when it is not wanted any more."""
         found = self._named(header.kind, header.camera, header.epoch, header.seq)
         if found is not None and found.position == position:
-            self._enter(found.moved(file, offset))
+            del self._files[found.file].wanted[position]
+            self._enter(found.moved(file, offset), replaces=False)
 
     def find(self, entry: Entry) -> Entry | None:
         """The record of that name as it stands now; None when it is not wanted any more."""
@@ -89,12 +91,16 @@ class Book:
             self._forget_chunk(chunk)
         return gone + self._settle((camera, epoch))
 
-    def owed(self) -> Iterator[tuple[int, list[Entry]]]:
-        """(file, wanted chunks) from the oldest file on, of files that hold anything wanted."""
+    def owed(self, durable: int) -> Iterator[tuple[int, list[Entry]]]:
+        """(file, wanted chunks) from the oldest file on, of files that hold anything wanted and are not the last durable one."""
+        last = self._last(durable)
         for number in sorted(self._files):
-            wanted = self._files[number].wanted.values()
-            if wanted:
-                yield number, [entry for entry in wanted if entry.kind is RecordKind.CHUNK]
+            if number < last and self._files[number].wanted:
+                yield number, self.chunks_in(number)
+
+    def chunks_in(self, file: int) -> list[Entry]:
+        """The chunks in a file that are wanted."""
+        return [entry for entry in self._files[file].wanted.values() if entry.kind is RecordKind.CHUNK]
 
     def inits_in(self, file: int) -> list[Entry]:
         """The init segments in a file that are wanted."""
@@ -106,8 +112,13 @@ class Book:
                 if file.wanted and all(entry.kind is RecordKind.INIT for entry in file.wanted.values())]  # fmt: skip
 
     def free(self, durable: int) -> list[int]:
-        """Files with nothing wanted, whose moved records are durable elsewhere; ascending."""
-        return sorted(number for number, file in self._files.items() if not file.wanted and file.keep_until <= durable)
+        """Files with nothing wanted, whose moved records are durable elsewhere; ascending.
+
+        The last file with a durable record is never free: after a power cut its positions tell where to go on counting.
+        A later file that was not abandoned is still open, which the caller knows.
+        """
+        last = self._last(durable)
+        return sorted(number for number, file in self._files.items() if number != last and not file.wanted and file.keep_until <= durable)
 
     def drop_init(self, entry: Entry) -> None:
         """Forget an init segment that cannot be read any more."""
@@ -122,12 +133,12 @@ class Book:
 
     def oldest(self) -> Entry | None:
         """The wanted chunk that was appended first."""
-        return next((chunks[0] for _, chunks in self.owed() if chunks), None)
+        return next((chunks[0] for number in sorted(self._files) if (chunks := self.chunks_in(number))), None)
 
     def file_count(self) -> int:
         return len(self._files)
 
-    def _enter(self, entry: Entry) -> None:
+    def _enter(self, entry: Entry, *, replaces: bool = True) -> None:
         epoch = self._epochs.setdefault((entry.camera, entry.epoch), _Epoch())
         if entry.kind is RecordKind.INIT:
             before, epoch.init = epoch.init, entry
@@ -135,11 +146,15 @@ class Book:
             before = epoch.chunks.get(entry.seq)
             epoch.chunks[entry.seq] = entry
             self.chunks += before is None
-        if before is not None:
+        if before is not None and replaces:
             old = self._files[before.file]
             old.wanted.pop(before.position, None)
             old.keep_until = max(old.keep_until, entry.position)
-        self._files.setdefault(entry.file, _File()).wanted[entry.position] = entry
+        self._files.setdefault(entry.file, _File(entry.position)).wanted[entry.position] = entry
+
+    def _last(self, durable: int) -> int:
+        """The last file that holds anything durable; 0 when there is none."""
+        return max((number for number, file in self._files.items() if file.first <= durable), default=0)
 
     def _forget_chunk(self, chunk: Entry) -> None:
         del self._epochs[chunk.camera, chunk.epoch].chunks[chunk.seq]

@@ -1,8 +1,8 @@
 """The journal's files: begun, written, flushed, abandoned, recycled.
 
     begin ──▶ active ──full──▶ sealed ──flush──▶ closed ──retire──▶ spare ──begin──▶ active
-                 │                │                         └─spoiled or too many─▶ deleted
-                 └─fsync failed───┴─▶ abandoned: spoiled, closed, never written or fsynced again
+                 │                │                 ▲         └─spoiled or too many─▶ deleted
+                 └─flush failed───┴─▶ abandoned ──void   (spoiled: never written or fsynced again)
 
 Rules: the caller's pen lock guards everything here except `flush`, which touches only the batch it is given, so that
 appending goes on while a slow disk flushes.  A handle that may be in a batch is closed only by `flushed` and
@@ -21,7 +21,7 @@ from watchkeep.wire.record import HEADER_BYTES
 from .disk import Disk
 from .entry import Item
 from .layout import FILE_HEAD_BYTES, FileHead, file_name, pack_head
-from .recover import Found
+from .recover import Found, Leftover
 from .scan import Cut
 
 MAX_SPARES: Final = 2
@@ -71,16 +71,17 @@ class FileSet:
         self._sizes, self._next = found.sizes, found.next_number
         self._active: Tail | None = None
         self._sealed: list[Tail] = []
+        self._abandoned: list[Tail] = []
         self._spares: list[int] = []
-        self._spoiled = set(found.spoiled)
+        self._spoiled: set[int] = set()
         self._names, self._names_flushed = 1, 0
         self.used = sum(self._sizes.values())
-        for number, end in found.unflushed:
+        for left in reversed(found.leftovers):
             try:
-                self._resume(number, end, go_on=number == found.tail)
+                self._resume(left, go_on=left.number == found.tail)
             except OSError as error:  # What was read stands; new records begin a new file.
-                self._spoiled.add(number)
-                found.cuts.append(Cut(number, end, 0, f"cannot be flushed or gone on with: {error.strerror}"))
+                self._spoiled.add(left.number)
+                found.cuts.append(Cut(left.number, left.end, 0, f"cannot be flushed or gone on with: {error.strerror}"))
 
     def path(self, number: int) -> Path:
         return self._folder / file_name(number)
@@ -132,19 +133,25 @@ class FileSet:
             self._disk.close(tail.handle)
 
     def abandon(self) -> int:
-        """Give up the files with unflushed bytes; returns how many.
+        """Give up the files with unflushed bytes; returns how many.  `void` comes when their records stand elsewhere.
 
         A flush failed: the kernel may have dropped any page not yet on disk and calls it clean now (invariant 3).
         It is all of them, whichever failed, so that the records that are not durable can be written anew in their order.
         """
         given_up = [tail for tail in self._tails() if tail.dirty]
-        for tail in given_up:
-            self._spoiled.add(tail.number)
-            self._sealed = [other for other in self._sealed if other is not tail]
-            self._active = None if tail is self._active else self._active
+        self._sealed = [tail for tail in self._tails() if tail not in given_up and tail is not self._active]
+        self._active = None if self._active in given_up else self._active
+        self._spoiled |= {tail.number for tail in given_up}
+        self._abandoned += given_up
+        return len(given_up)
+
+    def void(self) -> None:
+        """What was not durable in abandoned files stands in a new one now: cut it off there and close them."""
+        for tail in self._abandoned:
+            self._cut(tail, tail.flushed)
             with suppress(OSError):  # what close may report is what the flush already did
                 self._disk.close(tail.handle)
-        return len(given_up)
+        self._abandoned.clear()
 
     def retire(self, number: int) -> None:
         """A file whose records nobody wants becomes a spare, or goes."""
@@ -154,32 +161,32 @@ class FileSet:
             self._spares.append(number)
 
     def close(self) -> None:
-        for tail in self._tails():
+        for tail in [*self._tails(), *self._abandoned]:
             self._disk.close(tail.handle)
-        self._active, self._sealed = None, []
+        self._active, self._sealed, self._abandoned = None, [], []
 
-    def _resume(self, number: int, end: int, *, go_on: bool) -> None:
-        """Flush a recovered file that may not have been, and go on writing it behind its last record.
+    def _resume(self, left: Leftover, *, go_on: bool) -> None:
+        """Flush a recovered file, without what is void in it, and go on writing it when wanted.
 
-        What stood there is cut off and reserved anew, as zeros: a torn record's intact successors hold
-        positions that will be given out again.
+        What is void goes for good: behind a torn record stand whole ones, whose positions are given out again.
         """
-        handle = self._disk.open(self.path(number), create=False)
+        handle = self._disk.open(self.path(left.number), create=False)
+        size = self._sizes[left.number]
         try:
-            size = max(self._sizes[number], self._file_bytes)
+            if left.void:
+                self._disk.truncate(handle, left.end)
+                size = left.end
             if go_on:
-                self._disk.truncate(handle, end)
+                size = max(self._file_bytes, left.end)
                 self._disk.allocate(handle, size)
             self._disk.sync(handle)
-        except BaseException:
-            self._disk.close(handle)
-            raise
-        if not go_on:
-            self._disk.close(handle)
-            return
-        self.used += size - self._sizes[number]
-        self._sizes[number] = size
-        self._active = Tail(number, handle, size, end, end)
+            if go_on:
+                self._active = Tail(left.number, handle, size, left.end, left.end)
+        finally:
+            if self._active is None:
+                self._disk.close(handle)
+        self.used += size - self._sizes[left.number]
+        self._sizes[left.number] = size
 
     def _tails(self) -> list[Tail]:
         return [*self._sealed, self._active] if self._active else list(self._sealed)
@@ -230,9 +237,7 @@ class FileSet:
         number, self._next = self._next, self._next + 1
         self._names += 1
         if spare is not None:
-            self._disk.rename(self.path(spare), self.path(number))
-            self._spares.remove(spare)
-            self._sizes[number] = self._sizes.pop(spare)
+            self._recycle(number)
         handle = self._disk.open(self.path(number), create=spare is None)
         self._sizes.setdefault(number, 0)
         try:
@@ -245,6 +250,19 @@ class FileSet:
         self._sizes[number] = size
         return Tail(number, handle, size)
 
+    def _recycle(self, number: int) -> None:
+        """Give the first spare a new name, for good.
+
+        Race with a power cut: if the old name came back, its head would vouch for records that are being overwritten;
+        and a deleted file must not come back after the file that outranked it was overwritten.
+        """
+        spare = self._spares[0]
+        self._disk.rename(self.path(spare), self.path(number))
+        self._sizes[number] = self._sizes.pop(spare)
+        self._spares[0] = number
+        self._disk.sync_dir(self._folder)
+        del self._spares[0]
+
     def _refused(self, runs: list[_Run]) -> None:
         """A write failed midway: the bytes behind the files' tails are void, and these files take no more.
 
@@ -252,6 +270,7 @@ class FileSet:
         """
         for run in runs:
             self._spoiled.add(run.tail.number)
+            self._cut(run.tail, run.tail.offset)
         if self._active:
             self._sealed.append(self._active)
             self._active = None
@@ -259,6 +278,11 @@ class FileSet:
             self._sealed.remove(empty)
             self._disk.close(empty.handle)
             self._delete(empty.number)
+
+    def _cut(self, tail: Tail, end: int) -> None:
+        """Cut off what must not be believed, should this file outlive the one that outranks it."""
+        with suppress(OSError):  # Then such a record may be found after a restart, released long ago: its hash tells.
+            self._disk.truncate(tail.handle, end)
 
     def _delete(self, number: int) -> None:
         self._disk.unlink(self.path(number))

@@ -126,6 +126,7 @@ class Journal:
             for attempt in range(1, _SYNC_ATTEMPTS + 1):
                 with self._pen:
                     self._mend()
+                    self._tidy()
                     batch, upto = self._files.unflushed(), self._next - 1
                 try:
                     self._files.flush(batch)
@@ -188,13 +189,14 @@ class Journal:
         The caller publishes what was lost.  Raises FullError when there is no file to free.  Init segments in it that are
         still needed are written anew; one that cannot be is counted in `lost_inits`.
         """
-        with self._pen, self._memory:
-            owed = [(number, chunks) for number, chunks in self._book.owed() if not self._files.is_open(number)]
-        number = choose(owed, has_copy)
+        number = choose(self._owed(), has_copy)
+        if number is None:
+            self.sync()  # Only what is durable can be freed in order; perhaps it is merely not synced yet.
+            number = choose(self._owed(), has_copy)
         if number is None:
             raise FullError(f"journal {self._folder}: no file can be freed", remedy="raise journal.max_bytes, or free space on its disk")
         with self._memory:
-            chunks = dict(self._book.owed())[number]
+            chunks = self._book.chunks_in(number)
             for chunk in chunks:
                 self._held.release(chunk.position)
                 self._book.release(*chunk.name, chunk.seq)
@@ -245,6 +247,11 @@ class Journal:
             self._next += len(items)
         return entries
 
+    def _owed(self) -> list[tuple[int, list[Entry]]]:
+        """The files that may be freed, with the chunks in them that are still owed, from the oldest on."""
+        with self._pen, self._memory:
+            return [(number, chunks) for number, chunks in self._book.owed(self._held.durable) if not self._files.is_open(number)]
+
     def _abandon(self, error: OSError) -> None:
         """A flush failed: give up the files it was for.  Under the pen."""
         log.error("fsync failed, its files are abandoned and written anew", extra={"folder": str(self._folder), "why": error.strerror})
@@ -263,6 +270,7 @@ class Journal:
             with self._memory:
                 for (position, item), place in zip(pending, places, strict=True):
                     self._book.move(parse_header(item[0]), position, *place)
+        self._files.void()
         self._broken = False
 
     def _tidy(self) -> None:

@@ -18,6 +18,15 @@ from .layout import FILE_HEAD_BYTES, FileHead, file_name, file_number, parse_hea
 from .scan import Cut, Walk, walk
 
 
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A file to be fsynced before it counts.  void: what stands behind `end` is cut off first, or it could come back one day."""
+
+    number: int
+    end: int
+    void: bool
+
+
 @dataclass(slots=True)
 class Found:
     """What stands: entries per file, both ascending; where to go on; and what does not stand, with the reason."""
@@ -27,12 +36,9 @@ class Found:
     sizes: dict[int, int] = field(default_factory=dict)
     next_number: int = 1
     next_position: int = 1
-    unflushed: list[tuple[int, int]] = field(default_factory=list)
-    """(file, end) of the files that may not have been fsynced, ascending."""
+    leftovers: list[Leftover] = field(default_factory=list)
     tail: int | None = None
     """The file that the next record may be added to; None when it has to begin a new one."""
-    spoiled: set[int] = field(default_factory=set)
-    """Files not to be recycled: they hold positions that are void, or damage."""
 
 
 def recover(disk: Disk, folder: Path) -> Found:
@@ -46,7 +52,7 @@ def recover(disk: Disk, folder: Path) -> Found:
     later: FileHead | None = None
     for head in reversed(heads):
         with disk.reader(folder / file_name(head.number)) as read:
-            walked = walk(read, head, durable=durable, last=later is None)
+            walked = walk(read, head, durable)
         if _take(found, head, walked, later, durable):
             later = head
     for number in [number for number in found.sizes if number not in found.entries]:
@@ -58,6 +64,7 @@ def recover(disk: Disk, folder: Path) -> Found:
 
 
 def _heads(disk: Disk, folder: Path, found: Found) -> list[FileHead]:
+    """The heads that prove themselves, ascending; a damaged one is noted, a recycled file's old one is none."""
     heads = []
     for number in sorted(found.sizes):
         with disk.reader(folder / file_name(number)) as read:
@@ -72,22 +79,23 @@ def _heads(disk: Disk, folder: Path, found: Found) -> list[FileHead]:
 
 def _take(found: Found, head: FileHead, walked: Walk, later: FileHead | None, durable: int) -> bool:
     """Enter one file's walk; False when the file holds nothing that stands."""
-    entries = [entry for entry in walked.entries if later is None or entry.position < later.first]
     if _is_loss(head, walked, later):
         size = max(found.sizes[head.number] - walked.end, 0)
         found.cuts.append(Cut(head.number, walked.end, size, walked.stop or "records are missing here", walked.next))
     found.cuts += [cut for cut in walked.damaged if later is None or cut.position < later.first]
     if later is None:
         found.next_position = max(found.next_position, walked.next)
+    entries = [entry for entry in walked.entries if later is None or entry.position < later.first]
     if not entries:
         return False
+    found.entries[head.number] = entries
     if later is None and walked.next == found.next_position:
         found.tail = head.number
-    elif walked.stop or walked.damaged or len(entries) < len(walked.entries):
-        found.spoiled.add(head.number)
-    if walked.next > durable + 1 or head.number == found.tail:
-        found.unflushed.insert(0, (head.number, walked.end))
-    found.entries[head.number] = entries
+    outranked = len(entries) < len(walked.entries)
+    torn = walked.next > durable and bool(walked.stop)
+    if later is None or outranked or torn or walked.next > durable + 1:
+        end = entries[-1].offset + entries[-1].record_bytes if outranked else walked.end
+        found.leftovers.append(Leftover(head.number, end, void=later is None or outranked or torn))
     return True
 
 

@@ -2,8 +2,8 @@
 
 Rules: a record stands when its header proves itself and its position is the next one; its payload is read and hashed only
 when it may be torn (position above `durable`), because 20 GB of older payloads are proven when they are read.
-A header that fails ends the walk, because what follows is not proven.  A payload that fails ends it too in the journal's
-last file (a torn tail); in an earlier file it is damage to that record alone, and the walk goes on.
+A header that fails ends the walk, because what follows is not proven.  A payload that may be torn and fails ends it
+too; an older one whose seal fails is damage to that record alone, and the walk goes on.
 """
 
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Walk:
     stop: str = ""
 
 
-def walk(read: Read, head: FileHead, *, durable: int, last: bool) -> Walk:
+def walk(read: Read, head: FileHead, durable: int) -> Walk:
     """All records of a file whose head is proven."""
     found = Walk(FILE_HEAD_BYTES, head.first)
     while (record := _next_record(read, found)) is not None:
@@ -53,7 +53,7 @@ def walk(read: Read, head: FileHead, *, durable: int, last: bool) -> Walk:
         try:
             seal = _prove(read, found.end, header, peek, fully=header.position > durable)
         except FormatError as error:
-            if last:
+            if header.position > durable:
                 found.stop = error.message
                 break
             name = header.camera, header.epoch, header.seq

@@ -105,10 +105,11 @@ class FaultyDisk(Disk):
         return super().reader(path)
 
 
-class StallingDisk(Disk):
-    """Stalls fdatasync or writes until told to go on."""
+class StallingDisk(FaultyDisk):
+    """Stalls the operation named in `stall` until told to go on; then it may fail as well."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.stall = ""
         self.stalled, self.go_on = threading.Event(), threading.Event()
 
@@ -116,14 +117,7 @@ class StallingDisk(Disk):
         if self.stall == operation:
             self.stalled.set()
             assert self.go_on.wait(30)
-
-    def write(self, handle, offset, parts):
-        self._gate("write")
-        super().write(handle, offset, parts)
-
-    def sync(self, handle):
-        self._gate("sync")
-        super().sync(handle)
+        super()._gate(operation)
 
 
 class ForgetfulDisk(FaultyDisk):
@@ -143,6 +137,8 @@ class ForgetfulDisk(FaultyDisk):
         """Our number of a file by its inode: the file system gives the inode of a deleted file to the next new one."""
         self._count = itertools.count()
         self._names: dict[str, int] = {}
+        self._shortened: dict[int, int] = {}
+        """Truncations: metadata, which a journaling file system commits no later than the next fsync of a folder."""
         for path in folder.iterdir() if folder.exists() else ():
             self._names[path.name] = self._id(path)
             self._files[self._id(path)] = path.read_bytes()
@@ -169,15 +165,23 @@ class ForgetfulDisk(FaultyDisk):
             raise
         assert file not in self._lost, "a file is fsynced again after a failed fsync"
         self._files[file] = path.read_bytes()
+        self._shortened.pop(file, None)
+
+    def truncate(self, handle, size):
+        super().truncate(handle, size)
+        self._shortened[self._id(Path(f"/proc/self/fd/{handle}").resolve())] = size
 
     def sync_dir(self, folder):
         super().sync_dir(folder)
-        self._names = {path.name: self._id(path) for path in folder.iterdir()}
+        for file, size in self._shortened.items():
+            self._files[file] = self._files.get(file, b"")[:size]
+        self._shortened.clear()
+        self._names = {path.name: self._id(path) for path in sorted(folder.iterdir())}
 
     def power_cut(self, target: Path, rng: random.Random) -> Path:
         """What stands on the disk after a power cut, in a new folder: of each unsynced block the old or the new state."""
         target.mkdir()
-        now = {self._id(path): path for path in self._folder.iterdir()}
+        now = {self._id(path): path for path in sorted(self._folder.iterdir())}
         names = self._names if rng.random() < 0.5 else {path.name: file for file, path in now.items()}
         share = rng.choice([0.0, 0.5, 0.9, 1.0])
         for name, file in names.items():

@@ -1,0 +1,137 @@
+"""What a profile may say, with the bounds that the rest of the program relies on.
+
+Rules: units in the names; a value out of range is refused with the reason for its range, because the bounds are
+promises: DESIGN 5 (loss after a power cut <= chunk_ms + sync_ms, a ring of at least 30 s).
+"""
+
+from string import Formatter
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from watchkeep.wire.config import Config
+from watchkeep.wire.errors import UsageError
+
+from .address import host_part
+
+Storage = Literal["sd", "nvme", "ssd", "hdd"]
+"""What the journal stands on; it decides how often fsync may be called and how large the journal may grow."""
+StreamName = Literal["main", "sub"]
+Transport = Literal["tcp", "udp"]
+_TEMPLATE_START = "rtsp://{host}:{port}/"
+_PLACEHOLDERS = {"host", "port", "channel"}
+_MIN_JOURNAL_FILES = 3
+"""agent.journal needs one file to write, one to keep and one to free."""
+
+
+class RecorderProfile(Config):
+    """Timing, memory and journal sizes for one kind of recorder; recorders/generic.toml explains each by its consequence."""
+
+    description: str = Field(min_length=1)
+    storage: Storage
+    max_cameras: int = Field(ge=1, le=1000)
+    bitrate_mbit: float = Field(gt=0, le=200)
+    ring_seconds: int = Field(ge=30, le=600)
+    chunk_ms: int = Field(ge=100, le=1000)
+    segment_s: int = Field(ge=2, le=3600)
+    tick_ms: int = Field(ge=10, le=1000)
+    sync_ms: int = Field(ge=100, le=60_000)
+    journal_max_bytes: int = Field(gt=0)
+    journal_file_bytes: int = Field(ge=1 << 20, le=1 << 30)
+    journal_ram_bytes: int = Field(ge=1 << 20, le=4 << 30)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.tick_ms > self.chunk_ms:
+            raise ValueError("tick_ms may not be longer than chunk_ms: chunks would wait for the next tick and come late")
+        if self.tick_ms > self.sync_ms:
+            raise ValueError("tick_ms may not be longer than sync_ms: most syncs would find nothing to do")
+        if self.journal_max_bytes < _MIN_JOURNAL_FILES * self.journal_file_bytes:
+            raise ValueError(f"journal_max_bytes must hold at least {_MIN_JOURNAL_FILES} files of journal_file_bytes")
+        return self
+
+    @property
+    def ring_bytes(self) -> int:
+        """Capacity of one camera's ring: address space; a healthy camera touches about one second of it."""
+        return int(self.ring_seconds * self.bitrate_mbit * 1_000_000 / 8)
+
+    @property
+    def outage_s(self) -> float:
+        """How long the journal bridges when no archiver can be reached and all cameras record."""
+        return self.journal_max_bytes * 8 / (self.bitrate_mbit * 1_000_000 * self.max_cameras)
+
+
+class Stream(Config):
+    """One RTSP address of a camera: a template over {host}, {port} and {channel}, which may carry a format such as {channel:02d}."""
+
+    name: StreamName
+    template: str
+
+    @field_validator("template")
+    @classmethod
+    def _is_an_address(cls, template: str) -> str:
+        if not template.startswith(_TEMPLATE_START):
+            raise ValueError(f"must start with {_TEMPLATE_START}, without user or password: those belong into agent.toml")
+        try:
+            used = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+            if used <= _PLACEHOLDERS:
+                template.format(host="h", port=1, channel=1)
+        except ValueError as error:
+            raise ValueError(f"is not a template: {error}") from error
+        if not used <= _PLACEHOLDERS:
+            raise ValueError(f"knows only {{host}}, {{port}} and {{channel}}, not {', '.join(sorted(used - _PLACEHOLDERS))}")
+        if "@" in template or any(character.isspace() for character in template):
+            raise ValueError("may hold neither @ nor white space: credentials belong into agent.toml")
+        return template
+
+
+class Quirks(Config):
+    """Habits of a make that recording has to live with."""
+
+    timestamps_reliable: bool = True
+    """False: RTP stamps jump when the camera's clock is set; expect cuts and new epochs, prefer the arrival time for the anchor."""
+    keepalive: Literal["options", "get-parameter", "set-parameter"] = "get-parameter"
+    """The RTSP request that keeps a session alive."""
+    b_frames: bool = False
+    """True: decoding order differs from display order, so the last frame's duration is known one frame late."""
+    long_gop: bool = False
+    """True: a smart codec may stretch the distance of key frames to many seconds, and with it segments and the start of playback."""
+    stale_sessions: bool = False
+    """True: the server may send packets of a session that is over to the one that reuses its connection."""
+    reconnect_pause_s: float = Field(default=0.5, ge=0, le=60)
+    """Wait this long before connecting again, for cameras that refuse while the old session lingers."""
+
+
+class CameraProfile(Config):
+    """One make: where its streams are, what it expects, and what an installer should set."""
+
+    description: str = Field(min_length=1)
+    default_port: int = Field(default=554, ge=1, le=65535)
+    transport: Transport = "tcp"
+    auth: Literal["digest", "basic", "none"] = "digest"
+    audio: Literal["aac", "g711", "opus", "none"] = "none"
+    """Codec at factory settings; G.711 is stored as LPCM without loss, AAC and Opus are copied."""
+    streams: tuple[Stream, ...] = Field(min_length=1)
+    quirks: Quirks = Quirks()
+    notes: tuple[str, ...] = ()
+    """What an installer should do at the camera, most important first."""
+
+    @field_validator("streams")
+    @classmethod
+    def _has_main_once(cls, streams: tuple[Stream, ...]) -> tuple[Stream, ...]:
+        found = [stream.name for stream in streams]
+        if len(set(found)) < len(found) or "main" not in found:
+            raise ValueError("needs one stream named main, and no name twice")
+        return streams
+
+    def url(self, host: str, *, channel: int = 1, stream: str = "main", port: int | None = None) -> str:
+        """The RTSP URL of one channel (from 1) without credentials; raises UsageError for what does not fit."""
+        template = next((known.template for known in self.streams if known.name == stream), None)
+        if template is None:
+            known_names = ", ".join(known.name for known in self.streams)
+            raise UsageError(f"this camera profile has no stream {stream[:80]!r}", remedy=f"use one of: {known_names}")
+        number = self.default_port if port is None else port
+        if not 1 <= channel <= 999 or not 1 <= number <= 65535:
+            remedy = "channels count from 1 to 999, ports from 1 to 65535"
+            raise UsageError(f"channel {channel} or port {number} is out of range", remedy=remedy)
+        return template.format(host=host_part(host), port=number, channel=channel)

@@ -1,0 +1,142 @@
+"""Every shipped profile, and what a wrong one is told: firmware-profiles/."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from watchkeep import profiles
+from watchkeep.wire.errors import ProfileError, UsageError
+
+SHIPPED = Path(profiles.__file__).parent / "recorders"
+GENERIC = (SHIPPED / "generic.toml").read_text()
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def refused(folder: Path, text: str) -> ProfileError:
+    with pytest.raises(ProfileError) as error:
+        profiles.recorder(write(folder, text))
+    assert error.value.exit_code == 2
+    assert error.value.file.endswith("mine.toml")
+    assert error.value.remedy
+    return error.value
+
+
+def without(key: str) -> str:
+    return "\n".join(line for line in GENERIC.splitlines() if not line.startswith(f"{key} ="))
+
+
+@pytest.mark.parametrize("name", profiles.names("recorders"))
+def test_every_recorder_profile_loads_and_keeps_its_promises(name):
+    profile = profiles.recorder(name)
+    assert profile.chunk_ms + profile.sync_ms <= 3000
+    assert profile.ring_bytes == profile.ring_seconds * profile.bitrate_mbit * 125_000
+    second = profile.max_cameras * profile.bitrate_mbit * 125_000
+    assert profile.journal_ram_bytes >= second, "appending would wait for fsync at every tick"
+    assert profile.outage_s >= 600
+    assert profile.description
+
+
+@pytest.mark.parametrize("name", profiles.names("recorders"))
+def test_every_value_of_a_recorder_profile_stands_near_a_reason(name):
+    lines = (SHIPPED / f"{name}.toml").read_text().splitlines()
+    comments = sum(line.startswith("#") for line in lines)
+    assert comments >= sum(" = " in line and not line.startswith("#") for line in lines) * 2 // 3
+
+
+def test_the_shipped_names():
+    assert profiles.names("recorders") == ["generic", "intel-n100", "raspberry-pi-5"]
+    assert profiles.names("cameras") == ["axis", "generic", "hikvision", "reolink"]
+
+
+def test_a_profile_may_be_a_file_of_ones_own(tmp_path):
+    assert profiles.recorder(write(tmp_path, GENERIC)) == profiles.recorder("generic")
+    assert profiles.recorder(write(tmp_path, GENERIC.replace("max_cameras = 32", "max_cameras = 4"))).max_cameras == 4
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_and_all_known():
+    with pytest.raises(ProfileError) as error:
+        profiles.recorder("rasberry-pi5")
+    assert "recorders/rasberry-pi5.toml" in error.value.message
+    assert "did you mean raspberry-pi-5?" in error.value.remedy
+    assert "generic, intel-n100, raspberry-pi-5" in error.value.remedy
+    with pytest.raises(ProfileError) as error:
+        profiles.camera("zzz")
+    assert error.value.remedy == "known ones: axis, generic, hikvision, reolink"
+
+
+@pytest.mark.parametrize("name", ["../cameras/axis", "/etc/passwd", "missing.toml", ""])
+def test_a_name_never_leaves_the_folder(name):
+    with pytest.raises(ProfileError):
+        profiles.recorder(name)
+    with pytest.raises(ProfileError):
+        profiles.camera(name)
+
+
+def test_an_unknown_key_is_refused_with_the_nearest(tmp_path):
+    error = refused(tmp_path, GENERIC + "\nsync_msec = 1000\n")
+    assert (error.key, "sync_ms" in error.remedy) == ("sync_msec", True)
+    assert "is not a known key" in error.message
+
+
+def test_a_missing_key_is_named(tmp_path):
+    error = refused(tmp_path, without("ring_seconds"))
+    assert error.key == "ring_seconds"
+    assert "is missing" in error.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("sync_ms = 1000", 'sync_ms = "1000"', "sync_ms"),
+        ("sync_ms = 1000", "sync_ms = 1000.5", "sync_ms"),
+        ("max_cameras = 32", "max_cameras = true", "max_cameras"),
+        ("ring_seconds = 60", "ring_seconds = 29", "ring_seconds"),
+        ("chunk_ms = 1000", "chunk_ms = 1001", "chunk_ms"),
+        ('storage = "ssd"', 'storage = "tape"', "storage"),
+        ("journal_max_bytes = 20_000_000_000", "journal_max_bytes = 0", "journal_max_bytes"),
+    ],
+)
+def test_wrong_types_and_ranges_are_refused_with_their_key(tmp_path, old, new, key):
+    assert old in GENERIC
+    error = refused(tmp_path, GENERIC.replace(old, new))
+    assert error.key == key
+    assert error.message.startswith(f"{error.file}: {key}: ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("tick_ms = 100", "tick_ms = 1000\nchunk_ms = 500", "tick_ms may not be longer than chunk_ms"),
+        ("tick_ms = 100", "tick_ms = 1000\nsync_ms = 500", "tick_ms may not be longer than sync_ms"),
+        ("journal_max_bytes = 20_000_000_000", "journal_max_bytes = 200_000_000", "at least 3 files"),
+    ],
+)
+def test_values_that_do_not_fit_together_are_refused_with_the_reason(tmp_path, old, new, reason):
+    text = GENERIC
+    for line in new.splitlines()[1:]:
+        text = "\n".join(other for other in text.splitlines() if not other.startswith(line.split(" =")[0] + " ="))
+    assert reason in refused(tmp_path, text.replace(old, new)).message
+
+
+def test_broken_toml_and_unreadable_files_are_refused(tmp_path):
+    assert "is not TOML" in refused(tmp_path, "sync_ms = ").message
+    with pytest.raises(ProfileError) as error:
+        profiles.recorder(str(tmp_path / "missing.toml"))
+    assert "cannot be read" in error.value.message
+
+
+def test_profiles_are_found_from_any_folder(tmp_path):
+    code = "from watchkeep import profiles; print(profiles.recorder('generic').chunk_ms, profiles.camera('axis').default_port)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1000", "554"]
+
+
+def test_a_usage_error_is_what_a_command_line_expects():
+    assert issubclass(ProfileError, UsageError)

@@ -40,6 +40,6 @@ def test_the_leaks_and_nothing_else_fail(tmp_path: Path) -> None:
     (tmp_path / "test_sample.py").write_text(SAMPLE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(tmp_path), str(tmp_path)]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
-    failed = re.findall(r"^ERROR test_sample\.py::(\w+) - ", shown, re.MULTILINE)
+    failed = re.findall(r"^ERROR \S+::(\w+)", shown, re.MULTILINE)
     assert failed == [name for name in re.findall(r"def (\w+)", SAMPLE) if name.startswith("test_leaks")], shown
     assert "7 passed, 4 errors" in shown

@@ -114,8 +114,17 @@ def test_a_killed_broker_is_found_again_and_subscriptions_and_birth_are_renewed(
         assert (TOPIC, b"online") in observer.until(("watchkeep/event", b"after"))
 
 
-def test_nothing_old_stands_over_the_birth_after_a_broker_died_with_messages_in_flight(broker: Mosquitto, client: MqttClient) -> None:
-    """paho sends unacknowledged messages again after on_connect; the birth has to come after them."""
+def test_nothing_old_stands_over_the_birth_after_a_broker_died_with_messages_in_flight(
+    broker: Mosquitto, client: MqttClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """paho sends unacknowledged messages again after on_connect; the birth has to wait until they are acknowledged."""
+    in_flight: list[int] = []
+
+    def birth() -> list[tuple[str, bytes]]:
+        in_flight.append(len(client._unacked))
+        return [(TOPIC, b"online")]
+
+    monkeypatch.setattr(client, "_birth", birth)
     broker.start()
     client.start()
     assert eventually(lambda: client.connected)
@@ -129,6 +138,7 @@ def test_nothing_old_stands_over_the_birth_after_a_broker_died_with_messages_in_
     assert eventually(lambda: not client.connected)
     broker.start()
     assert eventually(lambda: client.connected and client._drained())
+    assert in_flight == [0, 0]
     with Observer(broker.url, TOPIC) as observer:
         assert observer.next() == (TOPIC, b"online")
 

@@ -164,6 +164,29 @@ def test_a_broken_chain_is_damage(root: Path) -> None:
         (seq, "chunk does not carry the hash of the chu") for seq in (2, 3)]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("stored", "frame", "says"),
+    [([b"one", b"twO"], 1, "frame does not match its hash, but the chunk does"), ([b"one"], None, "sample table does not fit")],
+)
+def test_a_chunk_that_was_sealed_wrongly_proves_nothing(root: Path, stored: list[bytes], frame: int | None, says: str) -> None:
+    """Its own hash is right: only the frames' hashes can tell that the recorder failed."""
+    (seal, _), *_ = Recorder().record(1).files[0]
+    ((_, at, _, reason),) = damage(write(root, [sealed(seal, [b"one", b"two"], [], stored=stored)]))
+    assert at == frame
+    assert reason.startswith(says)
+    assert only(verify_paths([root])).chunks == 0
+
+
+def test_chunks_that_stand_in_the_wrong_order_or_file_are_named(root: Path) -> None:
+    chunks = Recorder().record(4).files[0]
+    (other,) = Recorder("cam1").record(1).files[0]
+    path = write(root, [chunks[0], chunks[2], chunks[1], other, chunks[3]])
+    assert [(seq, reason) for seq, _, _, reason in damage(path)] == [
+        (1, "chunk stands after chunk 2"),
+        (None, f"chunk of cam1 epoch {other[0].epoch} in a file of cam0 epoch {other[0].epoch}"),
+    ]
+
+
 @pytest.mark.parametrize("frame", [0, 2, 4])
 def test_a_flipped_frame_byte_names_the_frame_of_the_chunk(segment: Path, frame: int) -> None:
     """Frames 0 to 3 are video, 4 is audio."""

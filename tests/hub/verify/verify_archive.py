@@ -33,9 +33,10 @@ def counted_frame(run: int, session: int, counter: int) -> bytes:
     return b"".join(len(nal).to_bytes(4, "big") + nal for nal in nals)
 
 
-def sealed(seal: Seal, video: list[bytes], audio: list[bytes]) -> tuple[Seal, bytes]:
-    """The chunk with all its hashes made right."""
-    rest = moof(video, audio) + box(b"mdat", *video, *audio)
+def sealed(seal: Seal, video: list[bytes], audio: list[bytes], *, stored: list[bytes] | None = None) -> tuple[Seal, bytes]:
+    """The chunk with all its hashes made right; `stored` takes the place of the video in moof and mdat, as a bad recorder would."""
+    written = video if stored is None else stored
+    rest = moof(written, audio) + box(b"mdat", *written, *audio)
     seal = replace(seal, video_frames=len(video), audio_frames=len(audio), chunk_hash=ZERO_HASH,
                    frame_hashes=tuple(blake3(sample).digest() for sample in video + audio))  # fmt: skip
     seal = replace(seal, chunk_hash=chunk_digest(seal.size, pack_seal(seal) + rest))

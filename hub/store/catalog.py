@@ -3,7 +3,7 @@
 Rules: it can be deleted at any time while the archiver is stopped; a missing, damaged or differently versioned one is
 made anew from the files.  A part has a row from its first sync on: `open` while it is being written, complete once it is
 closed.  Numbers of an open row are out of date on purpose: a part that is being written is known from memory,
-and after a crash from its file.  All methods may be called from any thread and raise sqlite3.Error.
+and after a crash from its file.  All methods may be called from any thread and raise CatalogError.
 """
 
 import sqlite3
@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from .model import Part, SegmentKey
 
+CatalogError = sqlite3.Error
+"""What SQLite raises, under our name, so that this stays its only importer."""
 SCHEMA_VERSION: Final = 1
 CATALOG_FILE: Final = "catalog.sqlite"
 _COLUMNS: Final = [field.name for field in fields(Part) if field.name != "index"]

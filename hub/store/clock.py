@@ -1,4 +1,7 @@
-"""Time, as the store is given it."""
+"""Time, as the store is given it.
+
+Rules: nothing of the store reads a clock but through this, so that a test can step one.
+"""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Events of the store: one line for the log, one message for operators, the same one not more often than every REPEAT_S."""
+"""Events of the store: one line for the log and one message for operators.
+
+Rules: the same event is told not more often than every REPEAT_S, so that a full disk is one message and not one an append.
+"""
 
 import logging
 import threading

@@ -5,7 +5,6 @@ until no part of its segment is open.  A volume that fails here is left to its w
 """
 
 import logging
-import sqlite3
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Final
 from ...wire.causes import EventKind
 from ...wire.errors import FormatError
 from ...wire.shell.threads import Supervised
-from .catalog import Catalog
+from .catalog import Catalog, CatalogError
 from .clock import Clock
 from .model import Part, Report, SegmentKey
 from .register import Register
@@ -120,7 +119,7 @@ class Keeper:
                     removed.append(part)
                     need = max(need - part.file_size, 0)
             volume.measure()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, CatalogError) as error:
             self._report(EventKind.DISK, f"volume {volume.root}: deleting failed: {error}", "check the disk", "")
         if removed:
             total = sum(part.file_size for part in removed)
@@ -155,7 +154,7 @@ class Keeper:
                 return  # parts can be played as they are; the next start tries again
             Stitch(volume.disk, self._catalog, parts,
                    lambda old, new, shift: self.moves.add(volume.root / old, volume.root / new, shift)).run()  # fmt: skip
-        except (OSError, FormatError, sqlite3.Error) as error:
+        except (OSError, FormatError, CatalogError) as error:
             self._report(EventKind.DISK, f"segment {key[2]} of epoch {key[1]} cannot be joined: {error}",
                          "run `watchkeep verify` on it", key[0])  # fmt: skip
             return

@@ -1,7 +1,8 @@
 """What the store speaks of: parts, their chunks, what a caller gets back, and the errors that it raises.
 
     VolumeError (wire.errors)
-    ├── StoreFull       no volume has room; retention or the operator has to make some
+    ├── FullError
+    │   └── StoreFull   no volume has room; retention or the operator has to make some
     └── StoreBusy       every volume's queue is full; the sender comes back in a moment
     Conflict            a known name under another hash: tampering or a broken recorder (invariant 2)
 
@@ -16,7 +17,7 @@ from struct import Struct
 from threading import Event as Flag
 from typing import Final, NamedTuple
 
-from ...wire.errors import VolumeError, WatchkeepError
+from ...wire.errors import FullError, VolumeError, WatchkeepError
 from ...wire.messages import ChunkName, VolumeState
 from ...wire.record import Header
 from ...wire.seal import Seal, SealFlag
@@ -35,7 +36,7 @@ ENTRY: Final = Struct("<IIqQ")
 assert ENTRY.size == 24
 
 
-class StoreFull(VolumeError):  # noqa: N818 (a state of the store, as wire.http names it)
+class StoreFull(FullError):  # noqa: N818 (a state of the store, as wire.http names it)
     """No volume has room for what was sent."""
 
 

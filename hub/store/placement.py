@@ -1,4 +1,4 @@
-"""Which volume a chunk goes to.  No I/O but the catalog's memory of where a segment began.
+"""Which volume a chunk goes to.  Reads no disk, only the catalog: where a segment began.
 
 Rules: parts of one segment go to one volume, so that they can be joined there; a new segment goes to the usable volume
 with the most free space; a segment whose volume has failed goes on elsewhere.

@@ -41,7 +41,7 @@ def can_stitch(parts: list[Part]) -> bool:
 
 
 class Stitch:
-    """One stitch; `run` does the steps in order and raises OSError, FormatError or sqlite3.Error from where it stopped."""
+    """One stitch; `run` does the steps in order and raises OSError, FormatError or CatalogError from where it stopped."""
 
     def __init__(self, disk: Disk, catalog: Catalog, parts: list[Part], on_moved: OnMoved) -> None:
         self._disk, self._catalog, self._parts, self._on_moved = disk, catalog, parts, on_moved

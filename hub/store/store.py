@@ -10,7 +10,6 @@ then is not yet received, and the journals keep it (invariant 7).
 """
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from ...wire.causes import EventKind
 from ...wire.errors import VolumeError
 from ...wire.ids import check_id
 from ...wire.messages import CameraInfo, EpochState, Event, Timeline
-from .catalog import Catalog
+from .catalog import Catalog, CatalogError
 from .clock import Clock
 from .disk import Disk
 from .events import Reporter
@@ -73,7 +72,7 @@ class Store:
                 volume.open()
             self._check_distinct()
             self._recover()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, CatalogError) as error:
             self._release()
             raise VolumeError(f"storage cannot be opened: {error}",
                               remedy="check the disks of data_dir and of the volumes, and their permissions") from error  # fmt: skip

@@ -8,7 +8,6 @@ A volume that fails as a whole is fenced and tried again every PROBE_S.  Nothing
 """
 
 import logging
-import sqlite3
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from ...wire.causes import EventKind
 from ...wire.errors import VolumeError
 from ...wire.paths import SegmentName
 from ...wire.shell.threads import Supervised
-from .catalog import Catalog
+from .catalog import Catalog, CatalogError
 from .clock import Clock
 from .model import Job, Part, Report, StoreFull, Write
 from .openparts import OpenParts
@@ -304,7 +303,7 @@ class VolumeWriter:
             return
         try:
             self._around.catalog.change(opened=opened, closed=self._closed)
-        except sqlite3.Error as error:
+        except CatalogError as error:
             # files are the truth (invariant 6): recording goes on, the next start finds what the catalog has not
             self._around.report(EventKind.DISK, f"catalog cannot be written: {error}", "check the disk of data_dir, then restart", "")
             return

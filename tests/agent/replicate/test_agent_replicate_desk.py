@@ -266,3 +266,20 @@ def test_a_foreign_archiver_is_reported_once_until_it_answers_properly() -> None
     desk.stored("a", (), Store("a").answer([], []), 1)
     desk.foreign("a", (), "archiver 'x' answers at this address")
     assert [event.kind for event in desk.tick()[1]].count(EventKind.TAMPER) == 1
+
+
+def test_copies_on_an_archiver_that_left_count_no_more_even_when_it_comes_back() -> None:
+    clock, store = Clock(), Store("a", inits={("cam0", 1)})
+    desk = Desk("edge-1", HealthLimits(), monotonic=clock, utc_s=clock, wake=lambda: None)
+    desk.configure([CameraPolicy("cam0", 2, ("a", "b"))])
+    desk.know(["a", "b"])
+    desk.offer([Ref("cam0", 1, 0)])
+    batch = desk.plan("a", TRIAL)
+    store.put(("cam0", 1, 0))
+    store.fsync()
+    desk.stored("a", batch.refs, store.answer([("cam0", 1, 0)], []), 1)
+    assert desk.has_copy("cam0", 1, 0)
+    desk.know(["b"])
+    desk.know(["a", "b"])
+    assert not desk.has_copy("cam0", 1, 0)
+    assert {link.archiver: (link.durable, link.missing) for link in desk.links()} == {"a": (0, 1), "b": (0, 1)}

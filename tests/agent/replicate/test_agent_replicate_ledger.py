@@ -99,6 +99,18 @@ def test_a_takeover_takes_only_what_lacks_copies() -> None:
     assert not ledger.pending("a")
 
 
+def test_enough_copies_elsewhere_release_nothing_that_a_target_still_waits_for() -> None:
+    ledger, new, late = ledger_for("a"), refs("cam0", 1, 0, 4), Store("a", inits={("cam0", 1)})
+    ledger.handle(Offered(tuple(new)), 0.0)
+    ledger.handle(Sent("a", tuple(new)), 0.0)
+    ledger.handle(Moved("cam0", ("b",), 1, at_cut=False), 0.0)
+    for ref in new:
+        late.put(name_of(ref))
+    late.fsync()
+    assert ledger.handle(answered(late, new), 0.0) == []
+    assert deliver(ledger, Store("b"), new, fsync=True) == [Release("cam0", 1, 0, 4)]
+
+
 def test_a_refused_chunk_holds_nobody_up() -> None:
     ledger, new, store = ledger_for("a"), refs("cam0", 1, 0, 4), Store("a")
     ledger.handle(Offered(tuple(new)), 0.0)

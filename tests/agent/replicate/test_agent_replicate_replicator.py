@@ -97,6 +97,11 @@ def test_an_init_segment_precedes_its_epoch_once_a_connection(site: Site) -> Non
     assert replicator.drain(5)
     assert [kind for request in archiver.requests for kind, _ in request].count(RecordKind.INIT) == 2
     assert len(archiver.stored) == 10
+    archiver.kill()
+    archiver.heal()
+    site.offer("cam0", 10, 10)
+    assert wait_for(lambda: len(archiver.stored) == 11)
+    assert [kind for request in archiver.requests for kind, _ in request].count(RecordKind.INIT) == 3
 
 
 @pytest.mark.parametrize("fault", ["kill", "hang", "500", "reset", "wrong id", "page"])

@@ -37,7 +37,8 @@ def media_playlist(groups: Sequence[Group], *, ended: bool) -> str:
             lines.append("#EXT-X-DISCONTINUITY")
         if (group.epoch, group.init_hash) != init:
             init = group.epoch, group.init_hash
-            lines.append(f'#EXT-X-MAP:URI="{init_uri(*init)}"')
+            # The byte range says nothing new, but without it FFmpeg asks for the last media range's end and waits for it.
+            lines.append(f'#EXT-X-MAP:URI="{init_uri(*init)}",BYTERANGE="{group.init_bytes}@0"')
         lines += _entry(group)
     return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if ended else []), ""])
 

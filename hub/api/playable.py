@@ -32,6 +32,7 @@ class Group:
     duration_ns: int
     epoch: int
     init_hash: bytes
+    init_bytes: int
     fresh: bool
 
 
@@ -84,7 +85,7 @@ def groups(steps: Iterable[Step], *, ended: bool) -> Iterator[Group]:
             if group is not None:
                 yield group
             group = Group(chunk.path, chunk.offset, chunk.length, chunk.start_ns, chunk.duration_ns, chunk.epoch, chunk.init_hash,
-                          step.fresh)  # fmt: skip
+                          chunk.init_bytes, step.fresh)  # fmt: skip
         else:
             group = replace(group, length=group.length + chunk.length, duration_ns=group.duration_ns + chunk.duration_ns)
     if group is not None and ended:

@@ -104,11 +104,13 @@ def _declare_hls(routes: APIRouter, playback: Playback, library: Library) -> Non
         found, final = await playback.plan(library.playlist, camera, start, end)
         return Response(found, media_type=PLAYLIST_TYPE, headers={"Cache-Control": "max-age=60" if final else _FRESH})
 
-    @routes.get("/{camera}/init/{name}", response_class=Response, responses=openapi.VIDEO)
-    async def init(camera: str, name: str) -> Response:
-        """The init segment (ftyp, moov) that a playlist names."""
+    @routes.get("/{camera}/init/{name}", response_class=Response, responses=openapi.RANGED)
+    async def init(request: Request, camera: str, name: str) -> Response:
+        """The init segment (ftyp, moov) that a playlist names, with Range."""
         found = await playback.plan(library.init, camera, *parse_init_name(name))
-        return Response(found, media_type=MP4_TYPE, headers={"Cache-Control": _FOR_EVER})
+        part = choose(len(found), f'"{name}"', wanted=request.headers.get("range"), if_range=request.headers.get("if-range"))
+        headers = {**part.headers(f'"{name}"'), "Cache-Control": _FOR_EVER}
+        return Response(found[part.offset : part.offset + part.length], part.status, headers, MP4_TYPE)
 
     @routes.get("/{camera}/media/{day}/{hour}/{name}", response_class=Response, responses=openapi.RANGED)
     async def media(request: Request, camera: str, day: str, hour: str, name: str) -> Response:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Barrier
 from typing import Final, ParamSpec, TypeVar
 
 from ...wire import http
@@ -49,10 +50,14 @@ class Gate:
 
 
 class Workers:
-    """Named threads with an owner: open on construction, close() joins them."""
+    """Named threads with an owner: all of them run from construction, so their number never changes; close() joins them."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"wk-hub-{name}")
+        together = Barrier(threads + 1)
+        for _ in range(threads):
+            self._pool.submit(together.wait)
+        together.wait()
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do the work on one of the threads.  Callers hold a place in a Gate, which bounds the queue."""

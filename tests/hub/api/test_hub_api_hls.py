@@ -10,14 +10,14 @@ FILE = Path("/v/cam0/2026-01-02/03/04-05.000Z.7.0.mp4")
 
 
 def group(at_s: int, seconds: float = 4, *, epoch: int = 7, fresh: bool = False) -> Group:
-    return Group(FILE, 1000 + at_s, 400, (1_767_323_045 + at_s) * NS, int(seconds * NS), epoch, bytes([epoch]) * 32, fresh)
+    return Group(FILE, 1000 + at_s, 400, (1_767_323_045 + at_s) * NS, int(seconds * NS), epoch, bytes([epoch]) * 32, 700, fresh)
 
 
 def test_a_closed_window() -> None:
     text = media_playlist([group(0, fresh=True), group(4, 3.6)], ended=True)
     assert text == (
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MEDIA-SEQUENCE:0\n"
-        f'#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI="init/7-{"07" * 32}.mp4"\n'
+        f'#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI="init/7-{"07" * 32}.mp4",BYTERANGE="700@0"\n'
         "#EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:05.000Z\n#EXTINF:4.000,\n#EXT-X-BYTERANGE:400@1000\nmedia/2026-01-02/03/04-05.000Z.7.0.mp4\n"
         "#EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:09.000Z\n#EXTINF:3.600,\n#EXT-X-BYTERANGE:400@1004\nmedia/2026-01-02/03/04-05.000Z.7.0.mp4\n"
         "#EXT-X-ENDLIST\n"
@@ -43,7 +43,7 @@ def test_no_duration_rounds_above_the_target() -> None:
 def test_a_new_epoch_is_a_discontinuity_with_its_own_init() -> None:
     lines = media_playlist([group(0, fresh=True), group(9, epoch=8, fresh=True)], ended=True).splitlines()
     at = lines.index("#EXT-X-DISCONTINUITY")
-    assert lines[at + 1] == f'#EXT-X-MAP:URI="{init_uri(8, bytes([8]) * 32)}"'
+    assert lines[at + 1] == f'#EXT-X-MAP:URI="{init_uri(8, bytes([8]) * 32)}",BYTERANGE="700@0"'
     assert lines.count("#EXT-X-DISCONTINUITY") == 1
 
 

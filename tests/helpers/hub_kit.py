@@ -31,7 +31,8 @@ from watchkeep.wire.messages import AppendAnswer
 from watchkeep.wire.record import Header, RecordKind, ask, pack_header
 from watchkeep.wire.seal import ZERO_HASH, Seal, parse_seal
 
-START_NS = 1_767_225_600_000_000_000
+EPOCH = 1_767_225_600
+START_NS = EPOCH * 1_000_000_000
 RATE = 10
 GOP = 20
 DEADLINE_S = 20.0
@@ -92,7 +93,7 @@ def encoded(seconds: int, width: int) -> tuple[bytes, tuple[tuple[bytes, int, bo
     return init, tuple(units)
 
 
-def film(seconds: int, *, camera: str = "cam0", epoch: int = 1_767_225_600, start_ns: int = START_NS, width: int = 64, segment_s: int = 6) -> Film:
+def film(seconds: int, *, camera: str = "cam0", epoch: int = EPOCH, start_ns: int = START_NS, width: int = 64, segment_s: int = 6) -> Film:
     """A camera's epoch as the agent makes it: chunks of at most a second, segments cut at key frames."""
     init, units = encoded(seconds, width)
     ring = Ring(64 << 20, 4096, chunk_ticks=90_000, segment_ticks=segment_s * 90_000)
@@ -104,8 +105,9 @@ def film(seconds: int, *, camera: str = "cam0", epoch: int = 1_767_225_600, star
         segment = len(chunks) if cut.segment_start else segment
         chunks.append(ring.build(
             cut, camera=camera.encode(), epoch=epoch, seq=len(chunks), segment_seq=segment, clock=ClockQuality.SYNCHRONISED,
-            cause=Cause.FIRST_START if epoch == 1_767_225_600 else Cause.CAMERA_LOST, wall_start_ns=start_ns + cut.dts * 1_000_000_000 // 90_000,
-            pts_base=0, init_hash=blake3(init).digest(), prev_hash=prev))  # fmt: skip
+            cause=Cause.FIRST_START if epoch == EPOCH else Cause.CAMERA_LOST,
+            wall_start_ns=start_ns + cut.dts * 1_000_000_000 // 90_000, pts_base=0, init_hash=blake3(init).digest(),
+            prev_hash=prev))  # fmt: skip
         prev = parse_seal(chunks[-1]).chunk_hash
         ring.release(cut)
     ring.close()
@@ -160,8 +162,11 @@ class Hub:
         return {str(path.relative_to(volume)): path.stat().st_size for volume in self.volumes for path in volume.rglob("*.mp4")}
 
     def wait_durable(self, made: Film) -> None:
-        last = len(made.chunks) - 1
-        wait_for(lambda: self.stored(ask(made.camera, made.epoch, 0, last)).cameras[made.camera][0].durable == [(0, last)], "durability")
+        self.wait_durable_of(made, [(0, len(made.chunks) - 1)])
+
+    def wait_durable_of(self, made: Film, spans: list[tuple[int, int]]) -> None:
+        question = ask(made.camera, made.epoch, 0, len(made.chunks))
+        wait_for(lambda: self.stored(question).cameras[made.camera][0].durable == spans, "durability")
 
 
 def config(tmp_path: Path, *, volumes: int = 1, **sections: dict[str, Any]) -> HubConfig:

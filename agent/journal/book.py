@@ -58,7 +58,8 @@ class Book:
         self._settle((entry.camera, before))
 
     def move(self, header: Header, position: int, file: int, offset: int) -> None:
-        """A record was written anew because its file failed; nothing happens when it is not wanted any more."""
+        """A record was written anew because its file failed; the new file is known even when nobody wants the record any more."""
+        self._files.setdefault(file, _File(position))
         found = self._named(header.kind, header.camera, header.epoch, header.seq)
         if found is not None and found.position == position:
             del self._files[found.file].wanted[position]

@@ -86,10 +86,6 @@ class FileSet:
     def path(self, number: int) -> Path:
         return self._folder / file_name(number)
 
-    @property
-    def spares(self) -> int:
-        return len(self._spares)
-
     def is_open(self, number: int) -> bool:
         """Whether a file is being written or waits to be flushed: it cannot be retired now."""
         return any(tail.number == number for tail in self._tails())

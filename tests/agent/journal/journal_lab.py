@@ -54,6 +54,10 @@ def seqs(entries: Sequence[Entry]) -> list[int]:
     return [entry.seq for entry in entries if entry.kind is RecordKind.CHUNK]
 
 
+def journal_files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.wkj"))
+
+
 def kill(journal: Journal) -> None:
     """End a journal as SIGKILL does: nothing is synced, the page cache stays."""
     journal._files.close()

@@ -1,19 +1,15 @@
 """Appending, reading, syncing and releasing: agent/journal/journal.py, with files.py, held.py and book.py under it."""
 
-import errno
 import threading
-from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 from journal_lab import (
     FILE_BYTES,
     FaultyDisk,
-    StallingDisk,
     chunk_record,
     chunk_records,
     init_record,
-    kill,
+    journal_files,
     open_journal,
     record_bytes,
     seqs,
@@ -22,18 +18,9 @@ from journal_lab import (
 
 from watchkeep.agent.journal import scan
 from watchkeep.agent.journal.journal import Journal
-from watchkeep.wire.errors import DigestError, FormatError, FullError, GoneError, UsageError, VolumeError
+from watchkeep.wire.errors import DigestError, FormatError, FullError, GoneError, UsageError
 from watchkeep.wire.record import Header, RecordKind, check_payload
 from watchkeep.wire.seal import SealFlag
-
-
-def append_each(journal: Journal, names: Iterable[int]) -> None:
-    for seq in names:
-        journal.append(chunk_records(1, start=seq))
-
-
-def journal_files(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("*.wkj"))
 
 
 def test_what_is_appended_is_read_back_from_ram_and_from_disk(tmp_path):
@@ -283,161 +270,6 @@ def test_reclaim_without_a_file_to_free_is_an_error(tmp_path):
     journal.close()
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_no_space_for_a_new_file_is_typed_and_the_same_batch_goes_in_later(tmp_path, number):
-    disk = FaultyDisk()
-    journal = open_journal(tmp_path, disk)
-    journal.append(chunk_records(3))
-    disk.fail["allocate"] = [None, number]
-    with pytest.raises(FullError) as full:
-        journal.append(chunk_records(12, start=3))
-    assert full.value.remedy
-    assert isinstance(full.value.__cause__, OSError)
-    assert journal.usage().next_position == 4
-    assert seqs(journal.append(chunk_records(12, start=3))) == list(range(3, 15))
-    kill(journal)
-    again = open_journal(tmp_path)
-    assert seqs(again.recovered) == list(range(15))
-    assert again.cuts == []
-    again.close()
-
-
-def test_a_write_that_fails_midway_leaves_nothing_and_the_batch_goes_in_later(tmp_path):
-    disk = FaultyDisk()
-    journal = open_journal(tmp_path, disk)
-    journal.append(chunk_records(2))
-    disk.fail["write"] = [errno.EIO]
-    with pytest.raises(VolumeError) as failed:
-        journal.append(chunk_records(2, start=2, size=200))
-    assert not isinstance(failed.value, FullError)
-    entries = journal.append(chunk_records(3, start=10))
-    assert [entry.position for entry in entries] == [3, 4, 5]
-    kill(journal)
-    again = open_journal(tmp_path)
-    assert seqs(again.recovered) == [0, 1, 10, 11, 12]
-    assert again.cuts == []
-    again.close()
-
-
-def test_after_a_failed_fsync_the_file_is_given_up_and_its_records_stand_in_a_new_one(tmp_path):
-    disk = FaultyDisk()
-    journal = open_journal(tmp_path, disk)
-    durable = journal.append(chunk_records(2))
-    journal.sync()
-    entries = journal.append(chunk_records(1, start=2))
-    disk.fail["sync"] = [errno.EIO]
-    assert journal.sync() == 3
-    assert [journal.chunk(*entry.name).file for entry in durable + entries] == [1, 1, 2]
-    assert [journal.chunk(*entry.name).position for entry in durable + entries] == [1, 2, 3]
-    assert journal.usage().abandoned_files == 1
-    assert journal.usage().unsynced_bytes == 0
-    journal.append(chunk_records(1, start=3))
-    kill(journal)
-    again = open_journal(tmp_path)
-    assert seqs(again.recovered) == [0, 1, 2, 3]
-    assert again.cuts == []
-    assert [again.read(entry)[136:] for entry in again.recovered] == [record[1] for record in chunk_records(4)]
-    again.close()
-
-
-def test_an_abandoned_file_is_deleted_once_nothing_in_it_is_wanted(tmp_path):
-    disk = FaultyDisk()
-    journal = open_journal(tmp_path, disk)
-    journal.append(chunk_records(2))
-    disk.fail["sync"] = [errno.EIO]
-    journal.sync()
-    assert journal_files(tmp_path) == ["000000000002.wkj"]
-    journal.close()
-
-
-def test_a_disk_that_never_syncs_is_an_error_and_loses_nothing_when_it_comes_back(tmp_path):
-    disk = FaultyDisk()
-    journal = open_journal(tmp_path, disk)
-    disk.fail["sync"] = [errno.EIO] * 6
-    journal.append(chunk_records(2))
-    for _ in range(2):
-        with pytest.raises(VolumeError):
-            journal.sync()
-    assert seqs(journal.append(chunk_records(2, start=2))) == [2, 3]
-    with pytest.raises(VolumeError):
-        journal.close()
-    again = open_journal(tmp_path)
-    assert seqs(again.recovered) == [0, 1, 2, 3]
-    again.close()
-
-
-def test_a_directory_that_cannot_be_synced_counts_as_a_failed_sync(tmp_path):
-    disk = FaultyDisk()
-    journal = open_journal(tmp_path, disk)
-    journal.append(chunk_records(1))
-    disk.fail["sync_dir"] = [errno.EIO, errno.EIO]
-    with pytest.raises(VolumeError):
-        journal.sync()
-    assert journal.usage().durable == 0
-    assert journal.sync() == 1
-    journal.close()
-
-
-def test_ram_is_bounded_by_syncing_before_more_is_taken(tmp_path):
-    disk = FaultyDisk()
-    journal = open_journal(tmp_path, disk, ram_bytes=4000)
-    for seq in range(20):
-        journal.append(chunk_records(1, start=seq))
-        assert journal.usage().ram_bytes <= 4000
-    assert disk.calls.count("sync") >= 2
-    disk.fail["sync"] = [errno.EIO] * 100
-    with pytest.raises(VolumeError):
-        append_each(journal, range(20, 40))
-    assert journal.usage().ram_bytes <= 4000
-    disk.fail.clear()
-    journal.close()
-
-
-@pytest.mark.parametrize("operation", ["sync", "write"])
-def test_a_stalled_disk_stops_neither_readers_of_ram_copies_nor_releases(tmp_path, operation):
-    disk = StallingDisk()
-    journal = open_journal(tmp_path, disk)
-    records = chunk_records(3)
-    entries = journal.append(records)
-    disk.stall = operation
-    work = journal.sync if operation == "sync" else lambda: journal.append(chunk_records(1, start=3))
-    worker = threading.Thread(target=work, name="wk-test")
-    worker.start()
-    assert disk.stalled.wait(10)
-    assert [journal.read(entry) for entry in entries] == [record_bytes(*pair) for pair in zip(entries, records, strict=True)]
-    assert journal.release("cam0", 1, 0, 0) == 1
-    assert journal.usage().chunks == 2
-    if operation == "sync":
-        assert seqs(journal.append(chunk_records(1, start=3))) == [3], "appending goes on while fdatasync stalls"
-    disk.stall = ""
-    disk.go_on.set()
-    worker.join(10)
-    assert journal.sync() == 4
-    journal.close()
-
-
-def test_what_is_appended_during_a_sync_that_fails_is_written_anew_as_well(tmp_path):
-    disk = StallingDisk()
-    journal = open_journal(tmp_path, disk)
-    journal.append(chunk_records(2))
-    disk.stall = "sync"
-    disk.fail["sync"] = [errno.EIO]
-    worker = threading.Thread(target=journal.sync, name="wk-test")
-    worker.start()
-    assert disk.stalled.wait(10)
-    journal.append(chunk_records(6, start=2))
-    disk.stall = ""
-    disk.go_on.set()
-    worker.join(10)
-    assert journal.usage().abandoned_files > 0
-    assert journal.sync() == 8
-    kill(journal)
-    again = open_journal(tmp_path)
-    assert seqs(again.recovered) == list(range(8))
-    assert again.cuts == []
-    again.close()
-
-
 def test_many_readers_and_releases_beside_the_writer(tmp_path):
     journal = open_journal(tmp_path, ram_bytes=3000)
     offered: list = []
@@ -489,18 +321,6 @@ def test_a_journal_belongs_to_one_process(tmp_path):
 def test_a_quota_that_cannot_work_is_refused(tmp_path):
     with pytest.raises(UsageError):
         Journal.open(tmp_path, max_bytes=2 * FILE_BYTES, file_bytes=FILE_BYTES)
-
-
-def test_an_unreadable_disk_is_an_error_at_reading(tmp_path):
-    disk = FaultyDisk()
-    journal = open_journal(tmp_path, disk, ram_bytes=1)
-    (entry,) = journal.append(chunk_records(1))
-    journal.sync()
-    disk.fail["reader"] = [errno.EIO]
-    with pytest.raises(VolumeError):
-        journal.read(entry)
-    assert journal.read(entry)
-    journal.close()
 
 
 def test_foreign_files_in_the_folder_are_left_alone(tmp_path):

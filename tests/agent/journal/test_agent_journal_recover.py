@@ -3,6 +3,7 @@
 import random
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from journal_lab import FILE_BYTES, ForgetfulDisk, chunk_record, chunk_records, 
 
 from watchkeep.agent.journal.layout import FILE_HEAD_BYTES, FileHead, file_name, pack_head
 from watchkeep.wire.errors import FullError, GoneError, VolumeError
-from watchkeep.wire.record import HEADER_BYTES
+from watchkeep.wire.record import HEADER_BYTES, pack_header
 
 RAM_DISK = Path("/dev/shm")
 """Hundreds of examples: what counts is which bytes stand, and fsync costs nothing there."""
@@ -172,6 +173,21 @@ def test_a_later_file_outranks_an_earlier_one(written, tmp_path):
     assert [entry.name for entry in journal.recovered] == [entry.name for entry in entries]
     assert journal.cuts == []
     assert {entry.file for entry in journal.recovered[-(len(last) - 1) :]} == {number}
+    journal.close()
+
+
+def test_records_that_a_later_file_does_not_have_are_not_taken_from_the_earlier_one(written, tmp_path):
+    """A write failed midway and its records were refused: they stand whole in the earlier file, and others took their positions."""
+    folder, entries = written
+    copy = snapshot(folder, tmp_path / "copy")
+    last = [entry for entry in entries if entry.file == entries[-1].file]
+    number, (header, payload) = last[0].file + 1, chunk_record(100)
+    head = FileHead(number, last[1].position, last[0].position)
+    record = pack_header(replace(header, position=head.first)) + payload
+    (copy / file_name(number)).write_bytes(pack_head(head) + record)
+    journal = open_journal(copy)
+    assert seqs(journal.recovered) == [*seqs(entries[: entries.index(last[1])]), 100]
+    assert journal.cuts == []
     journal.close()
 
 

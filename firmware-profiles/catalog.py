@@ -24,7 +24,7 @@ def names(kind: Kind) -> list[str]:
     return sorted(path.stem for path in (_HERE / kind).glob(f"*{_SUFFIX}"))
 
 
-def recorder(name_or_path: str) -> RecorderProfile:
+def recorder_profile(name_or_path: str) -> RecorderProfile:
     """A recorder profile: a shipped one by name, or a file by its path, which holds a `/` or ends in `.toml`.
 
     Raises ProfileError with file, dotted key and reason.
@@ -34,7 +34,7 @@ def recorder(name_or_path: str) -> RecorderProfile:
     return _shipped("recorders", name_or_path, RecorderProfile)
 
 
-def camera(name: str) -> CameraProfile:
+def camera_profile(name: str) -> CameraProfile:
     """A shipped camera profile; raises ProfileError with file, dotted key and reason."""
     return _shipped("cameras", name, CameraProfile)
 

@@ -23,7 +23,7 @@ def refused(**changes) -> ProfileError:
 
 @pytest.mark.parametrize("name", profiles.names("cameras"))
 def test_every_camera_profile_loads_and_renders_every_stream(name):
-    profile = profiles.camera(name)
+    profile = profiles.camera_profile(name)
     assert profile.notes
     for stream in profile.streams:
         parts = urlsplit(profile.url("cam.example", channel=3, stream=stream.name))
@@ -44,11 +44,11 @@ def test_every_camera_profile_loads_and_renders_every_stream(name):
     ],
 )
 def test_the_addresses_of_each_make(make, channel, stream, path):
-    assert profiles.camera(make).url("10.0.0.9", channel=channel, stream=stream) == f"rtsp://10.0.0.9:554{path}"
+    assert profiles.camera_profile(make).url("10.0.0.9", channel=channel, stream=stream) == f"rtsp://10.0.0.9:554{path}"
 
 
 def test_a_port_of_ones_own_and_ipv6():
-    profile = profiles.camera("generic")
+    profile = profiles.camera_profile("generic")
     assert profile.url("fe80::1", port=8554) == "rtsp://[fe80::1]:8554/"
     assert profile.url("[2001:db8::5]") == "rtsp://[2001:db8::5]:554/"
 
@@ -59,14 +59,14 @@ NO_HOSTS = ["", "a b", "user:pw@cam", "cam/x", "cam?x", "cam#x", "cam:554", "-ca
 @pytest.mark.parametrize("host", NO_HOSTS)
 def test_what_is_not_a_host_alone_is_refused(host):
     with pytest.raises(UsageError) as error:
-        profiles.camera("axis").url(host)
+        profiles.camera_profile("axis").url(host)
     assert error.value.remedy
 
 
 @given(st.text(max_size=40))
 def test_no_host_changes_the_rest_of_the_url(host):
     try:
-        url = profiles.camera("axis").url(host)
+        url = profiles.camera_profile("axis").url(host)
     except UsageError:
         return
     parts = urlsplit(url)
@@ -76,7 +76,7 @@ def test_no_host_changes_the_rest_of_the_url(host):
 @pytest.mark.parametrize("wrong", [{"stream": "third"}, {"channel": 0}, {"channel": 1000}, {"port": 0}, {"port": 65536}])
 def test_unknown_streams_channels_and_ports_are_refused(wrong):
     with pytest.raises(UsageError) as error:
-        profiles.camera("reolink").url("cam", **wrong)
+        profiles.camera_profile("reolink").url("cam", **wrong)
     assert error.value.remedy
 
 
@@ -122,7 +122,7 @@ def test_wrong_camera_profiles_are_refused_with_their_key(changes, key, reason):
 
 
 def test_a_stream_is_frozen():
-    stream = profiles.camera("axis").streams[0]
+    stream = profiles.camera_profile("axis").streams[0]
     assert isinstance(stream, Stream)
     with pytest.raises(ValueError, match="frozen"):
         stream.template = "rtsp://elsewhere"

@@ -21,7 +21,7 @@ def write(folder: Path, text: str) -> str:
 
 def refused(folder: Path, text: str) -> ProfileError:
     with pytest.raises(ProfileError) as error:
-        profiles.recorder(write(folder, text))
+        profiles.recorder_profile(write(folder, text))
     assert error.value.exit_code == 2
     assert error.value.file.endswith("mine.toml")
     assert error.value.remedy
@@ -34,7 +34,7 @@ def without(key: str) -> str:
 
 @pytest.mark.parametrize("name", profiles.names("recorders"))
 def test_every_recorder_profile_loads_and_keeps_its_promises(name):
-    profile = profiles.recorder(name)
+    profile = profiles.recorder_profile(name)
     assert profile.chunk_ms + profile.sync_ms <= 3000
     assert profile.ring_bytes == profile.ring_seconds * profile.bitrate_mbit * 125_000
     second = profile.max_cameras * profile.bitrate_mbit * 125_000
@@ -56,27 +56,27 @@ def test_the_shipped_names():
 
 
 def test_a_profile_may_be_a_file_of_ones_own(tmp_path):
-    assert profiles.recorder(write(tmp_path, GENERIC)) == profiles.recorder("generic")
-    assert profiles.recorder(write(tmp_path, GENERIC.replace("max_cameras = 32", "max_cameras = 4"))).max_cameras == 4
+    assert profiles.recorder_profile(write(tmp_path, GENERIC)) == profiles.recorder_profile("generic")
+    assert profiles.recorder_profile(write(tmp_path, GENERIC.replace("max_cameras = 32", "max_cameras = 4"))).max_cameras == 4
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_and_all_known():
     with pytest.raises(ProfileError) as error:
-        profiles.recorder("rasberry-pi5")
+        profiles.recorder_profile("rasberry-pi5")
     assert "recorders/rasberry-pi5.toml" in error.value.message
     assert "did you mean raspberry-pi-5?" in error.value.remedy
     assert "generic, intel-n100, raspberry-pi-5" in error.value.remedy
     with pytest.raises(ProfileError) as error:
-        profiles.camera("zzz")
+        profiles.camera_profile("zzz")
     assert error.value.remedy == "known ones: axis, generic, hikvision, reolink"
 
 
 @pytest.mark.parametrize("name", ["../cameras/axis", "/etc/passwd", "missing.toml", ""])
 def test_a_name_never_leaves_the_folder(name):
     with pytest.raises(ProfileError):
-        profiles.recorder(name)
+        profiles.recorder_profile(name)
     with pytest.raises(ProfileError):
-        profiles.camera(name)
+        profiles.camera_profile(name)
 
 
 def test_an_unknown_key_is_refused_with_the_nearest(tmp_path):
@@ -128,12 +128,12 @@ def test_values_that_do_not_fit_together_are_refused_with_the_reason(tmp_path, o
 def test_broken_toml_and_unreadable_files_are_refused(tmp_path):
     assert "is not TOML" in refused(tmp_path, "sync_ms = ").message
     with pytest.raises(ProfileError) as error:
-        profiles.recorder(str(tmp_path / "missing.toml"))
+        profiles.recorder_profile(str(tmp_path / "missing.toml"))
     assert "cannot be read" in error.value.message
 
 
 def test_profiles_are_found_from_any_folder(tmp_path):
-    code = "from watchkeep import profiles; print(profiles.recorder('generic').chunk_ms, profiles.camera('axis').default_port)"
+    code = "from watchkeep import profiles; print(profiles.recorder_profile('generic').chunk_ms, profiles.camera_profile('axis').default_port)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1000", "554"]
 

@@ -133,7 +133,7 @@ def test_broken_toml_and_unreadable_files_are_refused(tmp_path):
 
 
 def test_profiles_are_found_from_any_folder(tmp_path):
-    code = "from watchkeep import profiles; print(profiles.recorder_profile('generic').chunk_ms, profiles.camera_profile('axis').default_port)"
+    code = "from watchkeep import profiles as p; print(p.recorder_profile('generic').chunk_ms, p.camera_profile('axis').default_port)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1000", "554"]
 

@@ -23,7 +23,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     try:
         yield mount
     finally:
-        subprocess.run(["umount", str(mount)], check=True)
+        subprocess.run(["umount", "--lazy", str(mount)], check=True)  # lazy: a failed test may still hold files open
 
 
 def append_until_refused(journal: Journal, entries: list[Entry]) -> None:

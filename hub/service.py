@@ -21,7 +21,7 @@ from ..wire.shell.mdns import Advertiser
 from .api.app import Api
 from .api.operations import HubFacts
 from .api.server import HttpServer
-from .beacon import Beacon, Identity, Vitals
+from .beacon import BEACON_S, Beacon, Identity, Vitals
 from .broker import EmbeddedBroker
 from .config import Address, ArchiverSection, HubConfig, http_address
 from .preflight import addresses, bind, data_dir_problems, volume_problems
@@ -115,7 +115,7 @@ class HubService:
             stats = store.stats()
             return Vitals(stats.cameras, stats.received, stats.durable, stats.refused, stats.volumes)
 
-        beacon = Beacon(url, Identity(self._config.hub.id, self._config.hub.site, self._boot, self.url), vitals)
+        beacon = Beacon(url, Identity(self._config.hub.id, self._config.hub.site, self._boot, self.url), vitals, period_s=BEACON_S)
         beacon.start()
         self._running.callback(beacon.stop)
         self._beacon = beacon

@@ -128,11 +128,10 @@ class Answer:
 
 
 class Hub:
-    """A running hub and a client of it."""
+    """A client of a running hub."""
 
-    def __init__(self, service: HubService, volumes: list[Path]) -> None:
-        self.service, self.volumes = service, volumes
-        self.url = service.url
+    def __init__(self, url: str, volumes: list[Path]) -> None:
+        self.url, self.volumes = url, volumes
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         where = urlsplit(self.url)
@@ -169,8 +168,8 @@ class Hub:
         wait_for(lambda: self.stored(question).cameras[made.camera][0].durable == spans, "durability")
 
 
-def config(tmp_path: Path, *, volumes: int = 1, **sections: dict[str, Any]) -> HubConfig:
-    """A hub with everything on loopback and nothing that looks outside; sections change or add keys."""
+def config(tmp_path: Path, *, volumes: int = 1, **sections: dict[str, Any] | None) -> HubConfig:
+    """A hub with everything on loopback and nothing that looks outside; sections change or add keys, None removes one."""
     for number in range(volumes):
         (tmp_path / f"volume{number}").mkdir(exist_ok=True)
     data: dict[str, dict[str, Any]] = {
@@ -180,16 +179,19 @@ def config(tmp_path: Path, *, volumes: int = 1, **sections: dict[str, Any]) -> H
         "discovery": {"mdns": False},
     }  # fmt: skip
     for section, keys in sections.items():
-        data.setdefault(section, {}).update(keys)
+        if keys is None:
+            del data[section]
+        else:
+            data.setdefault(section, {}).update(keys)
     return validate("hub.toml", data, HubConfig)
 
 
 @contextmanager
-def running(tmp_path: Path, *, volumes: int = 1, **sections: dict[str, Any]) -> Iterator[Hub]:
+def running(tmp_path: Path, *, volumes: int = 1, **sections: dict[str, Any] | None) -> Iterator[Hub]:
     made = config(tmp_path, volumes=volumes, **sections)
     service = HubService(made, "hub.toml")
     service.start()
     try:
-        yield Hub(service, list(made.archiver.volumes) if made.archiver else [])
+        yield Hub(service.url, list(made.archiver.volumes) if made.archiver else [])
     finally:
         service.stop()

@@ -1,0 +1,222 @@
+"""The hub as a process: start, stop, and the one line that each obstacle gets.  Real `watchkeep hub` commands."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from hub_kit import Hub, film, running, wait_for
+
+from watchkeep.hub.api.append import Appender
+from watchkeep.wire.paths import IDENTITY_FILE
+
+COMMAND = [sys.executable, "-m", "watchkeep.wire.shell.cli", "hub"]
+
+
+@pytest.fixture(name="site")
+def site_(tmp_path: Path, free_port: Callable[[], int]) -> Path:
+    """hub.toml of a hub with one volume; returns the directory."""
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "hub.toml").write_text(f"""
+[hub]
+id = "a"
+site = "demo"
+roles = ["archiver"]
+listen = "127.0.0.1:{free_port()}"
+data_dir = "{tmp_path}/state"
+[archiver]
+volumes = ["{tmp_path}/volume"]
+min_free_bytes = 0
+retention_days = 36500
+[discovery]
+mdns = false
+""")
+    return tmp_path
+
+
+def changed(site: Path, old: str, new: str) -> None:
+    text = (site / "hub.toml").read_text()
+    assert old in text
+    (site / "hub.toml").write_text(text.replace(old, new))
+
+
+def url(site: Path) -> str:
+    listen = next(line for line in (site / "hub.toml").read_text().splitlines() if line.startswith("listen"))
+    return "http://" + listen.split('"')[1]
+
+
+def hub(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False, cwd=site)
+
+
+def one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """Exit code 2 and one line that holds all of parts."""
+    assert done.returncode == 2, done
+    (line,) = done.stderr.strip().splitlines()
+    for part in ("hub.toml", *parts):
+        assert part in line
+
+
+def traces(site: Path) -> set[str]:
+    return {str(path.relative_to(site)) for path in site.rglob("*")}
+
+
+def answers(site: Path) -> bool:
+    try:
+        with urlopen(f"{url(site)}/healthz", timeout=5) as answer:
+            return bool(json.load(answer)["status"])
+    except (URLError, ConnectionError):
+        return False
+
+
+@contextmanager
+def process(site: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [*COMMAND, "run", "-c", "hub.toml"]
+    with (site / "log").open("w") as log, subprocess.Popen(command, stderr=log, text=True, cwd=site) as running_hub:
+        try:
+            wait_for(lambda: running_hub.poll() is not None or answers(site), "the hub's start")
+            yield running_hub
+        finally:
+            if running_hub.poll() is None:
+                running_hub.kill()
+            running_hub.wait(10)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly_and_it_starts_again(site: Path, number: signal.Signals) -> None:
+    for _ in range(2):
+        with process(site) as running_hub:
+            assert answers(site)
+            started = time.monotonic()
+            running_hub.send_signal(number)
+            assert running_hub.wait(10) == 0
+            assert time.monotonic() - started < 5
+    assert "Traceback" not in (site / "log").read_text()
+
+
+def test_check_says_what_it_would_do_and_changes_nothing(site: Path) -> None:
+    before = traces(site)
+    done = hub(site, "check", "-c", "hub.toml")
+    assert done.returncode == 0, done
+    assert "keeps 36500 days" in done.stdout
+    assert json.loads(hub(site, "check", "-c", "hub.toml", "--json").stdout) == {"ok": True, "problems": []}
+    assert traces(site) == before
+
+
+def test_a_port_in_use(site: Path) -> None:
+    port = int(url(site).rpartition(":")[2])
+    before = traces(site)
+    with socket.create_server(("127.0.0.1", port)):
+        for command in ("run", "check"):
+            one_line(hub(site, command, "-c", "hub.toml"), "hub.listen", "in use", "ss -ltnp")
+    assert traces(site) == before
+
+
+def test_a_missing_volume(site: Path) -> None:
+    (site / "volume").rmdir()
+    before = traces(site)
+    for command in ("run", "check"):
+        one_line(hub(site, command, "-c", "hub.toml"), "archiver.volumes[0]", "does not exist", "mount")
+    assert traces(site) == before
+
+
+def test_a_good_volume_is_not_touched_when_another_one_is_missing(site: Path) -> None:
+    changed(site, f'volumes = ["{site}/volume"]', f'volumes = ["{site}/volume", "{site}/missing"]')
+    before = traces(site)
+    one_line(hub(site, "run", "-c", "hub.toml"), "archiver.volumes[1]")
+    assert traces(site) == before
+
+
+def test_a_volume_of_another_archiver(site: Path) -> None:
+    assert hub(site, "init-volume", f"{site}/volume", "-c", "hub.toml", "--id", "b").returncode == 0
+    for command in ("run", "check"):
+        one_line(hub(site, command, "-c", "hub.toml"), "archiver.volumes[0]", "belongs to archiver 'b'", "--force")
+    assert hub(site, "init-volume", f"{site}/volume", "-c", "hub.toml", "--force").returncode == 0
+    assert hub(site, "check", "-c", "hub.toml").returncode == 0
+
+
+def test_a_disk_that_is_not_mounted(site: Path) -> None:
+    assert hub(site, "init-volume", f"{site}/volume", "-c", "hub.toml").returncode == 0
+    (site / "volume" / IDENTITY_FILE).unlink()
+    before = traces(site)
+    one_line(hub(site, "run", "-c", "hub.toml"), "archiver.volumes[0]", "not mounted")
+    assert traces(site) == before
+
+
+def test_a_directory_with_other_files_is_no_volume(site: Path) -> None:
+    (site / "volume" / "holiday.jpg").touch()
+    one_line(hub(site, "run", "-c", "hub.toml"), "archiver.volumes[0]", "not empty")
+
+
+@pytest.mark.parametrize("at", ["/proc", "/proc/nothing"])
+def test_a_data_dir_that_cannot_be_written(site: Path, at: str) -> None:
+    """/proc refuses even root."""
+    changed(site, f'data_dir = "{site}/state"', f'data_dir = "{at}/x/state"')
+    before = traces(site)
+    for command in ("run", "check"):
+        one_line(hub(site, command, "-c", "hub.toml"), "hub.data_dir", "cannot be made")
+    assert traces(site) == before
+
+
+def test_a_file_that_is_not_there(site: Path) -> None:
+    one_line(hub(site, "run", "-c", "other/hub.toml"), "cannot be read")
+    done = hub(site, "check", "-c", "other/hub.toml", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["problems"][0]["file"] == "other/hub.toml"
+
+
+def test_init_volume_wants_the_path_that_the_configuration_has(site: Path) -> None:
+    done = hub(site, "init-volume", "volume", "-c", "hub.toml")
+    assert done.returncode == 2
+    assert "absolute" in done.stderr
+
+
+def test_an_append_under_way_is_finished_by_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer comes, and what it says is on disk afterwards."""
+    begun, go = threading.Event(), threading.Event()
+    real = Appender._prove_and_store
+
+    def slow(appender: Appender, body: bytearray) -> bytes:
+        begun.set()
+        go.wait(10)
+        return real(appender, body)
+
+    monkeypatch.setattr(Appender, "_prove_and_store", slow)
+    made, statuses = film(6), []
+    with running(tmp_path) as served:
+        sender = threading.Thread(target=lambda: statuses.append(served.append(made.batch()).status))
+        sender.start()
+        assert begun.wait(10)
+        threading.Timer(0.5, go.set).start()
+    sender.join()
+    assert statuses == [200]
+    (name,) = served.files()
+    assert (served.volumes[0] / name).read_bytes() == made.init + b"".join(made.chunks)
+
+
+def test_a_killed_hub_starts_again_with_everything_durable(site: Path) -> None:
+    made, client = film(6), Hub(url(site), [site / "volume"])
+    with process(site) as running_hub:
+        client.stored(made.batch())
+        client.wait_durable(made)
+        running_hub.kill()
+        running_hub.wait(10)
+    with process(site):
+        assert client.get("/v1/cameras").json()[0]["chunks"] == 6
+        assert client.get("/healthz").json()["status"] == "ok"
+
+
+def test_nothing_is_left_of_a_start_that_fails_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The leak check of conftest.py looks for threads, sockets and files afterwards."""
+    monkeypatch.setattr("watchkeep.hub.service.HttpServer.start", lambda _self: Path("/nonexistent").stat())
+    with pytest.raises(FileNotFoundError), running(tmp_path):
+        pass

@@ -37,7 +37,7 @@ _STOP_S: Final = 4.0
 _LISTENER = "default"
 
 
-class RetainedBound(BaseTopicPlugin):
+class RetainedBound(BaseTopicPlugin):  # type: ignore[misc] # amqtt has no types
     """Refuses a publish to a new topic when MAX_RETAINED topics are retained already.
 
     amqtt does not tell a filter whether a publish is retained, so a full broker refuses events as well: a site that
@@ -60,7 +60,7 @@ class RetainedBound(BaseTopicPlugin):
         return False
 
 
-class _BoundedReader(StreamReaderAdapter):
+class _BoundedReader(StreamReaderAdapter):  # type: ignore[misc] # amqtt has no types
     """Cuts off who sends a packet longer than MAX_PACKET_BYTES, before it is buffered; amqtt reads a body in one call."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

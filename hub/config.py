@@ -11,10 +11,10 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from ..wire.broker import parse_url
 from ..wire.config import Config, load
 from ..wire.errors import ConfigError, IdError, UsageError
 from ..wire.ids import check_id
-from ..wire.shell.mqtt import parse_url
 
 Role = Literal["archiver", "directory", "broker"]
 File = Annotated[Path, Field(strict=False)]

@@ -7,8 +7,9 @@
     any           fault(s)      s: connecting | stalled | unauthorized | unsupported
     any           ended         connecting
 
-Rules: retries for ever, pause 0.5 s doubling to 30 s, each with jitter of +-25 %, and back to 0.5 s after
-ten seconds of recording; a camera that refuses its credentials is asked at most every 30 s, because cameras lock accounts.
+Rules: retries for ever, pause 0.5 s (or what the camera's profile says) doubling to 30 s, each with jitter of +-25 %, and
+back to the first pause after 10 s of recording; a camera that refuses its credentials is asked every 30 s at most, because
+cameras lock accounts.
 """
 
 from dataclasses import dataclass
@@ -32,10 +33,10 @@ class Shown:
 class CameraLife:
     """State and retry pauses of one camera.  Times are UTC seconds for show and monotonic for pauses."""
 
-    def __init__(self, utc_s: float) -> None:
+    def __init__(self, utc_s: float, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self.shown = Shown(CameraStatus.CONNECTING, utc_s, "starting")
         self.reconnects = 0
-        self._pause = FIRST_PAUSE_S
+        self._first = self._pause = first_pause_s
         self._recording_since: float | None = None
 
     def frame(self, utc_s: float, now: float) -> bool:
@@ -49,7 +50,7 @@ class CameraLife:
         """The session could not be opened or broke; True when the shown state changed."""
         steady = self._recording_since is not None and now - self._recording_since >= STEADY_S
         if steady:
-            self._pause = FIRST_PAUSE_S
+            self._pause = self._first
         self._recording_since = None
         self.reconnects += 1
         return self._show(status, utc_s, why)

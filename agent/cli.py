@@ -53,5 +53,5 @@ def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", he
 def _explained(ready: Plan, camera: CameraSection) -> dict[str, Any]:
     """One camera as it would be recorded; archivers None means all that are known."""
     archivers = None if camera.archivers is None else list(camera.archivers)
-    return {"camera": camera.id, "url": redact(camera.url), "copies": camera.copies, "transport": ready.transport(camera),
+    return {"camera": camera.id, "url": redact(ready.url(camera)), "copies": camera.copies, "transport": ready.transport(camera),
             "archivers": archivers}  # fmt: skip

@@ -58,7 +58,12 @@ class ArchiverSection(Config):
 
 class CameraSection(Config):
     id: Id
-    url: str
+    url: str | None = None
+    host: str | None = None
+    channel: int = Field(default=1, ge=1, le=999)
+    stream: Literal["main", "sub"] = "main"
+    user: str | None = None
+    password: str | None = None
     copies: int = Field(default=1, ge=1, le=MAX_COPIES)
     archivers: tuple[Id, ...] | None = None
     transport: Literal["tcp", "udp"] | None = None
@@ -84,7 +89,11 @@ def read(path: Path) -> AgentConfig:
     for number, archiver in enumerate(config.archiver):
         _check_url(path, f"archiver[{number}].url", archiver.url, ("http",), "http://host:9701")
     for number, camera in enumerate(config.camera):
-        _check_url(path, f"camera[{number}].url", camera.url, ("rtsp",), "rtsp://host:554/path")
+        if (camera.url is None) == (camera.host is None):
+            raise ConfigError(str(path), f"camera[{number}].url", "exactly one of url and host is needed",
+                              remedy="give url, or host with the camera's profile")  # fmt: skip
+        if camera.url is not None:
+            _check_url(path, f"camera[{number}].url", camera.url, ("rtsp",), "rtsp://host:554/path")
         if camera.archivers is not None:
             _check_copies(path, number, camera)
     if config.mqtt is not None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ..native import parameter_sets
 from ..wire.causes import CameraStatus, Cause
 from ..wire.errors import FormatError
-from .camera_state import CameraLife
+from .camera_state import FIRST_PAUSE_S, CameraLife
 from .clock import Clock
 from .g711 import to_linear
 from .line import Line, Run
@@ -28,10 +28,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the video comes from: the URL with its credentials, and `tcp` or `udp`."""
+    """Where the video comes from: the URL with its credentials, `tcp` or `udp`, and the first pause before a retry."""
 
     url: str
     transport: str
+    first_pause_s: float = FIRST_PAUSE_S
 
 
 class Ingest:
@@ -40,7 +41,7 @@ class Ingest:
     def __init__(self, camera: Source, line: Line, clock: Clock, *, first_cause: Cause, changed: Callable[[str], None]) -> None:
         self._camera, self._line, self._clock = camera, line, clock
         self._cause, self._changed = first_cause, changed
-        self.life = CameraLife(clock.utc_s())
+        self.life = CameraLife(clock.utc_s(), camera.first_pause_s)
         self._clock_step = threading.Event()
 
     def clock_stepped(self) -> None:

@@ -3,6 +3,7 @@
 Rules: publishing never waits; a changed camera state goes out at once, everything else every beacon period.
 """
 
+import itertools
 import logging
 import threading
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ class Reporter:
         self._who, self._lines, self._lives, self._replicator, self._journal, self._clock = who, lines, lives, replicator, journal, clock
         self._meters = {name: RateMeter() for name in lines}
         self._started = clock.monotonic()
-        self._beat = 0
+        self._beats = itertools.count()
         self._period = mqtt.beacon_s if mqtt is not None else 5.0
         self._topic = topics.agent_beacon(who.site, who.agent)
         self._changed = threading.Event()
@@ -98,8 +99,7 @@ class Reporter:
     def _beacon(self, states: list[CameraState]) -> bytes:
         usage, now = self._journal.usage(), self._clock.monotonic()
         oldest = 0.0 if usage.oldest is None else max(self._clock.utc_s() - usage.oldest.wall_start_ns / 1e9, 0.0)
-        self._beat += 1
-        message = beacon(self._who, beat=self._beat - 1, sent_s=self._clock.utc_s(), uptime_s=round(now - self._started, 1), cameras=states,
-                         links=self._replicator.links(), journal_bytes=usage.bytes, journal_max_bytes=usage.max_bytes,
+        message = beacon(self._who, beat=next(self._beats), sent_s=self._clock.utc_s(), uptime_s=round(now - self._started, 1),
+                         cameras=states, links=self._replicator.links(), journal_bytes=usage.bytes, journal_max_bytes=usage.max_bytes,
                          oldest_owed_age_s=round(oldest, 1))  # fmt: skip
         return message.model_dump_json().encode()

@@ -21,6 +21,7 @@ from ..wire.shell.mdns import Browser
 from ..wire.shell.threads import Supervised
 from .archivers import ArchiverBook
 from .clock import Clock
+from .config import CameraSection
 from .epochs import STATE_BYTES, EpochBook
 from .ingest import Ingest, Source
 from .journal.journal import Journal
@@ -51,7 +52,8 @@ class AgentService:
         self._plan, self._clock = plan, clock or Clock()
         self._who = Identity(plan.config.agent.id, plan.config.agent.site, secrets.token_hex(6))
         self._data = _data_dir(plan)
-        self._journal = Journal.open(self._data / "journal", max_bytes=plan.journal_max_bytes, file_bytes=plan.profile.journal_file_bytes)
+        self._journal = Journal.open(self._data / "journal", max_bytes=plan.journal_max_bytes,
+                                     file_bytes=plan.profile.journal_file_bytes, ram_bytes=plan.profile.journal_ram_bytes)  # fmt: skip
         try:
             self._build()
         except BaseException:
@@ -67,9 +69,7 @@ class AgentService:
         self._known = SlotFile(self._data / "archivers.slots", size=STATE_BYTES)
         self._book = ArchiverBook({one.id: one.url for one in config.archiver}, json.loads(self._known.read() or b"{}"))
         self._lines = {camera.id: self._line(camera.id) for camera in config.camera}
-        self._ingests = {camera.id: Ingest(Source(camera.url, self._plan.transport(camera)), self._lines[camera.id], self._clock,
-                                           first_cause=Cause.AGENT_DOWN if self._epochs.known(camera.id) else Cause.FIRST_START,
-                                           changed=lambda _: self._reporter.changed()) for camera in config.camera}  # fmt: skip
+        self._ingests = {camera.id: self._ingest(camera) for camera in config.camera}
         self._replicator = self._replication(profile.tick_ms)
         self._reporter = Reporter(self._who, config.mqtt, self._lines, {name: ingest.life for name, ingest in self._ingests.items()},
                                   self._replicator, self._journal, self._clock)  # fmt: skip
@@ -86,6 +86,11 @@ class AgentService:
         ring = Ring(plan.ring_bytes, plan.ring_frames, chunk_ticks=plan.chunk_ms * VIDEO_TICKS // 1000,
                     segment_ticks=int(plan.segment_s * VIDEO_TICKS))  # fmt: skip
         return Line(camera, ring, self._epochs.next, chunk_s=plan.chunk_ms / 1000)
+
+    def _ingest(self, camera: CameraSection) -> Ingest:
+        plan, cause = self._plan, Cause.AGENT_DOWN if self._epochs.known(camera.id) else Cause.FIRST_START
+        source = Source(plan.url(camera), plan.transport(camera), plan.cameras[camera.id].quirks.reconnect_pause_s)
+        return Ingest(source, self._lines[camera.id], self._clock, first_cause=cause, changed=lambda _: self._reporter.changed())
 
     def __enter__(self) -> "AgentService":
         for cut in self._journal.cuts:
@@ -188,4 +193,4 @@ def _data_dir(plan: Plan) -> Path:
 
 def _join(thread: Supervised, seconds: float) -> None:
     if not thread.join(seconds):
-        log.error("thread does not end", extra={"thread": thread.name, "waited_s": seconds})
+        log.error("thread does not end", extra={"worker": thread.name, "waited_s": seconds})

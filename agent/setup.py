@@ -5,9 +5,10 @@ Rules: reads files, touches nothing; every number that the operator did not give
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from ..profiles import CameraProfile, RecorderProfile, camera_profile, recorder_profile
-from ..wire.errors import ConfigError
+from ..wire.errors import ConfigError, ProfileError, UsageError
 from .config import AgentConfig, CameraSection
 
 RING_MARGIN = 1.25
@@ -34,6 +35,17 @@ class Plan:
     def ring_frames(self) -> int:
         return int(self.profile.ring_seconds * MAX_FPS)
 
+    def url(self, camera: CameraSection) -> str:
+        """Where the camera's stream is, credentials included: its own url, or its profile's template for its host."""
+        if camera.url is not None:
+            return camera.url
+        assert camera.host is not None, "agent.config has checked that one of the two is given"
+        plain = self.cameras[camera.id].url(camera.host, channel=camera.channel, stream=camera.stream)
+        if camera.user is None:
+            return plain
+        secret = f":{quote(camera.password, safe='')}" if camera.password else ""
+        return plain.replace("rtsp://", f"rtsp://{quote(camera.user, safe='')}{secret}@", 1)
+
     @property
     def chunk_ms(self) -> int:
         return self.config.recording.chunk_ms or self.profile.chunk_ms
@@ -59,10 +71,22 @@ class Plan:
 
 def plan(file: Path, config: AgentConfig) -> Plan:
     """Load the profiles; raises ConfigError or ProfileError naming file and key."""
-    profile = recorder_profile(config.agent.profile)
-    cameras = {camera.id: camera_profile(camera.profile) for camera in config.camera}
+    key, cameras = "agent.profile", {}
+    try:
+        profile = recorder_profile(config.agent.profile)
+        for number, camera in enumerate(config.camera):
+            key = f"camera[{number}].profile"
+            cameras[camera.id] = camera_profile(camera.profile)
+    except ProfileError as error:
+        raise ConfigError(str(file), key, error.message, remedy=error.remedy) from error
     if len(config.camera) > profile.max_cameras:
         raise ConfigError(str(file), "camera",
                           f"{len(config.camera)} cameras are more than the {profile.max_cameras} of profile {config.agent.profile}",
                           remedy="share the cameras between several recorders, or choose another profile")  # fmt: skip
-    return Plan(file, config, profile, cameras)
+    made = Plan(file, config, profile, cameras)
+    for number, camera in enumerate(config.camera):
+        try:
+            made.url(camera)
+        except UsageError as error:
+            raise ConfigError(str(file), f"camera[{number}].host", error.message, remedy=error.remedy) from error
+    return made

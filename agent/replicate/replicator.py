@@ -142,7 +142,7 @@ class Replicator:
         releases, told, deadline = self._desk.tick()
         self._unreleased.extend(releases)
         for event in told:
-            self._publish(event)
+            self._on_event(event)
         self._release()
         return deadline
 
@@ -153,17 +153,13 @@ class Replicator:
                 self._spool.release(release.camera, release.epoch, release.low, release.high)
             except (WatchkeepError, OSError) as error:
                 if not self._release_failed:
-                    self._publish(Event(kind=EventKind.DISK, source=self._agent, at_s=self._utc_s(), camera=release.camera,
+                    self._on_event(Event(kind=EventKind.DISK, source=self._agent, at_s=self._utc_s(), camera=release.camera,
                                         text=f"the journal cannot release chunks: {error}",
                                         remedy="check the agent's data_dir"))  # fmt: skip
                 self._release_failed = True
                 return
             self._release_failed = False
             self._unreleased.popleft()
-
-    def _publish(self, event: Event) -> None:
-        log.warning(event.text, extra={"kind": event.kind.value, "camera": event.camera, "archiver": event.archiver})
-        self._on_event(event)
 
 
 def _end(workers: Sequence[SendWorker]) -> None:

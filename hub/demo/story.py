@@ -11,7 +11,8 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 from ...wire.errors import WatchkeepError
-from ..verify import verify_paths
+from ..verify.against import compare_paths
+from ..verify.verify import verify_paths
 from .cast import Cast
 from .follow import SiteView
 from .verdict import Takeover, Verdict, archive_of, judge, sent_frames
@@ -93,9 +94,8 @@ class Story:
     def _judge(self, takeover: Takeover, *, clean: bool) -> Verdict:
         sent = sent_frames(json.loads((self._cast.folder / "source.json").read_text()))
         first, second = (self._cast.volume(name) for name in ARCHIVERS)
-        proofs = [verify_paths([first], against=second), verify_paths([second])]
+        proofs = [verify_paths([first]), verify_paths([second])]
         archives = [archive_of(name, proof, sent) for name, proof in zip(ARCHIVERS, proofs, strict=True)]
-        comparison = proofs[0].against
         verdict = Verdict(self._cameras, self._seconds, {camera: sum(sessions.values()) for camera, sessions in sent.items()}, archives,
-                          comparison is not None and comparison.good, takeover, clean)  # fmt: skip
+                          compare_paths([first], [second]).good, takeover, clean)  # fmt: skip
         return replace(verdict, problems=judge(verdict))

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from watchkeep.hub.demo.cast import Cast, free_port, listening, wait_until
-from watchkeep.hub.verify import verify_paths
+from watchkeep.hub.verify.verify import verify_paths
 
 HERE = Path(__file__).resolve().parent
 ARCHIVERS = ("a", "b")

@@ -19,7 +19,7 @@ import usage
 
 from watchkeep.hub.demo.cast import Cast, wait_until
 from watchkeep.hub.demo.follow import SiteView
-from watchkeep.hub.verify import verify_paths
+from watchkeep.hub.verify.verify import verify_paths
 from watchkeep.wire import topics
 from watchkeep.wire.shell.mqtt import MqttClient
 

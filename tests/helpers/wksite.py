@@ -11,8 +11,9 @@ from pathlib import Path
 
 from watchkeep.hub.demo.cast import Cast, free_port, listening, wait_until
 from watchkeep.hub.demo.follow import SiteView
-from watchkeep.hub.verify import verify_paths
+from watchkeep.hub.verify.against import compare_paths
 from watchkeep.hub.verify.report import CameraReport, Report
+from watchkeep.hub.verify.verify import verify_paths
 from watchkeep.wire import topics
 from watchkeep.wire.shell.mqtt import MqttClient
 
@@ -70,8 +71,12 @@ class Site(Cast):
         """The test source's own account, per camera and session."""
         return {camera: record["sessions"] for camera, record in json.loads((self.folder / "source.json").read_text())["cameras"].items()}
 
-    def proof(self, name: str, against: str | None = None) -> Report:
-        return verify_paths([self.volume(name)], against=self.volume(against) if against else None)
+    def proof(self, name: str) -> Report:
+        return verify_paths([self.volume(name)])
+
+    def same(self, name: str, other: str) -> bool:
+        """Whether two archives hold the same chunks with the same hashes."""
+        return compare_paths([self.volume(name)], [self.volume(other)]).good
 
 
 @contextmanager

@@ -56,12 +56,13 @@ def test_every_frame_of_the_source_is_on_both_archivers_and_plays(site):
     hls = subprocess.run(["ffmpeg", "-v", "error", "-i", f"{base}/index.m3u8?start={timeline['spans'][0]['start_s']}"
                           f"&end={timeline['spans'][0]['end_s']}", "-map", "0:v", "-f", "framemd5", "-"],
                          capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)  # fmt: skip
-    assert hls.stderr == ""
+    # FFmpeg 5 says of every EXT-X-MAP with a byte range, by whatever server, that the "stream ends prematurely"
+    assert [line for line in hls.stderr.splitlines() if "Stream ends prematurely" not in line] == []
     assert sum(not line.startswith("#") for line in hls.stdout.splitlines()) == frames
     site.stop_all("edge-1", "a", "b", "source")
-    proof = site.proof("a", against="b")
+    proof = site.proof("a")
     assert proof.good, proof.model_dump_json(indent=1)
-    assert proof.against.good
+    assert site.same("a", "b")
     for camera in urls:
         assert [session["frames"] for session in site.sent()[camera]] == [frames]
         all_frames(proof.camera(camera), frames)
@@ -122,9 +123,9 @@ def test_an_archiver_killed_three_times_ends_with_the_same_bytes_as_the_other(si
     wait_until(lambda: all(site.frames(camera) >= frames for camera in urls), 60, "all frames' arrival")
     site.settled()
     site.stop_all("edge-1", "a", "b")
-    proof = site.proof("a", against="b")
+    proof = site.proof("a")
     assert proof.good, proof.model_dump_json(indent=1)
-    assert proof.against.good
+    assert site.same("a", "b")
     for camera in urls:
         all_frames(proof.camera(camera), frames)
 

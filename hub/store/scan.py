@@ -10,7 +10,7 @@ from blake3 import blake3
 
 from ...wire.errors import DigestError, FormatError, TruncatedError
 from ...wire.record import chunk_digest
-from ...wire.seal import parse_seal
+from ...wire.seal import Seal, parse_seal
 from ...wire.segment import ChunkAt, Read, chunk_at, init_length, iter_chunks
 from .model import Entry, Part, pack_entry
 
@@ -54,7 +54,8 @@ def scan_file(read: Read, *, volume: str, path: str, file_size: int, prove: bool
     found = _Progress([], init_bytes)
     try:
         for chunk in iter_chunks(read, init_bytes):
-            _judge(found, chunk, _problem(read, chunk, found.chunks, init_hash, prove=prove))
+            before = found.chunks[-1].seal if found.chunks and found.bad_at is None else None
+            _judge(found, chunk, _problem(read, chunk, before, init_hash, prove=prove))
     except FormatError as error:
         if found.bad_at is None:
             found.bad_at, found.reason = found.end, error.message
@@ -74,13 +75,12 @@ def _judge(found: _Progress, chunk: ChunkAt, problem: str) -> None:
         found.end = chunk.offset + chunk.length
 
 
-def _problem(read: Read, chunk: ChunkAt, before: list[ChunkAt], init_hash: bytes, *, prove: bool) -> str:
-    """Why the chunk does not belong where it stands; empty when it does."""
+def _problem(read: Read, chunk: ChunkAt, last: Seal | None, init_hash: bytes, *, prove: bool) -> str:
+    """Why the chunk does not belong where it stands, after a chunk with the seal `last`; empty when it does."""
     seal = chunk.seal
     if seal.init_hash != init_hash:
         return "chunk belongs to another init segment"
-    if before:
-        last = before[-1].seal
+    if last is not None:
         if (seal.camera, seal.epoch, seal.segment_seq) != (last.camera, last.epoch, last.segment_seq):
             return "chunk belongs to another segment"
         if seal.seq != last.seq + 1 or seal.prev_hash != last.chunk_hash:

@@ -86,7 +86,7 @@ def test_another_init_segment_for_a_known_epoch_is_a_conflict(site: Site) -> Non
         with pytest.raises(Conflict):
             store.append([Chain(init=make_init(b"two")).init_record()])
         with pytest.raises(Conflict):
-            store.append([Chain(init=make_init(b"two"), segment=1).chunk(1)])
+            store.append([Chain(init=make_init(b"two"), segment=1).chunk(5)])
 
 
 def test_chunks_without_their_init_segment_are_not_stored(site: Site) -> None:

@@ -81,6 +81,81 @@ def test_a_changed_byte_keeps_what_precedes_and_is_named(tmp_path: Path, at: int
         assert file.read_bytes() == WHOLE[: ENDS[1]], "what cannot be read on from is a torn tail"
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_damage_with_good_chunks_after_it_is_never_cut_off(site: Site, listed: bool) -> None:
+    chain = Chain(segment=100)
+    with site.running() as store:
+        store.append(chain.batch(0, 1, 2, 3))
+    (file,) = site.volumes[0].rglob("*.mp4")
+    broken = bytearray(chain.file(0, 3))
+    broken[ENDS[2] - 1] ^= 1
+    file.write_bytes(broken)
+    if not listed:
+        (site.state / "catalog.sqlite").unlink()
+    else:
+        _set_open(site)
+    with site.running() as store:
+        assert contents(store) == expected(chain, 0)
+        assert [(damage.path, damage.offset, damage.kept_chunks) for damage in store.stats().damage] == [(file, ENDS[1], 1)]
+        assert file.read_bytes() == bytes(broken)
+        store.append(chain.chunks(1, 3))
+        assert contents(store) == expected(chain, 0, 1, 2, 3)
+    with site.running():
+        until(lambda: file.read_bytes() == chain.file(0, 3), "the copy from the journal repairs the file")
+
+
+def _set_open(site: Site) -> None:
+    db = sqlite3.connect(site.state / "catalog.sqlite")
+    db.execute("UPDATE part SET open = 1")
+    db.commit()
+    db.close()
+
+
+def place(site: Site, chain: Chain, low: int, high: int, data: bytes | None = None) -> Path:
+    """Put a part file into the volume behind the store's back."""
+    file = site.volumes[0] / SegmentName(chain.camera, chain.start_ns + low * 10**9, chain.epoch, low).path()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(chain.file(low, high) if data is None else data)
+    return file
+
+
+def test_a_part_whose_chunks_another_file_holds_goes_and_one_that_disagrees_stays(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeep.hub.store.keeper.can_stitch", lambda _: False)
+    chain, other = Chain(segment=100), Chain("cam1", segment=100)
+    with site.running():
+        pass
+    whole, part = place(site, chain, 0, 5), place(site, chain, 2, 3)
+    kept, forged = place(site, other, 0, 3), place(site, other, 2, 2, other.init + bytes(other.forged(2)[1]))
+    with site.running() as store:
+        assert contents(store) == expected(chain, *range(6))
+        assert (whole.exists(), part.exists()) == (True, False)
+        assert (kept.exists(), forged.exists()) == (True, True)
+        assert [damage.path for damage in store.stats().damage] == [forged]
+
+
+def test_parts_that_overlap_are_served_once_and_joined(site: Site) -> None:
+    chain = Chain(segment=100)
+    with site.running():
+        pass
+    first, _ = place(site, chain, 0, 3), place(site, chain, 2, 6)
+    with site.running() as store:
+        assert contents(store) == expected(chain, *range(7))
+        until(lambda: len(site.files()) == 1, "stitch")
+        assert first.read_bytes() == chain.file(0, 6)
+        assert contents(store) == expected(chain, *range(7))
+
+
+def test_temporary_files_of_a_stitch_go(site: Site) -> None:
+    with site.running():
+        pass
+    file = place(site, CHAIN, 0, 1)
+    temp = file.with_name(file.name + ".tmp")
+    temp.write_bytes(b"half")
+    with site.running():
+        assert not temp.exists()
+        assert file.exists()
+
+
 def test_garbage_of_another_origin_is_left_alone_and_named(tmp_path: Path) -> None:
     recovery, catalog, file = recover(tmp_path / "foreign", b"this is no video" * 100)
     assert kept_chunks(catalog) == 0
@@ -107,7 +182,19 @@ def test_sigkill_keeps_every_received_chunk_that_the_page_cache_kept(site: Site,
         store.append(chain.batch(*range(10)))
         copy = crash_copy(site, tmp_path / "after")
         assert durable(store, chain) == []
-    with copy.running() as store:
+    synced: list[str] = []
+
+    class Watched(Disk):
+        def sync_path(self, path: str) -> None:
+            super().sync_path(path)
+            synced.append(path)
+
+        def sync_dir(self, path: str) -> None:
+            super().sync_dir(path)
+            synced.append(path)
+
+    with copy.running(disk=Watched) as store:
+        assert {*copy.files(), ".", "cam0", "cam0/2026-09-21", "cam0/2026-09-21/14"} <= set(synced), "received is not durable before a sync"
         assert durable(store, chain) == [(0, 9)]
         assert contents(store) == expected(chain, *range(10))
         assert store.append(chain.chunks(5, 12)).repeated == 5

@@ -6,6 +6,7 @@ belong to the command, not to the server; stopping finishes what is under way, w
 Bounds: MAX_CONNECTIONS, each with 64 kB of unread body (uvicorn's high-water mark) besides what the gates admit.
 """
 
+import asyncio
 import socket
 import threading
 from typing import Any, Final
@@ -18,12 +19,14 @@ MAX_CONNECTIONS: Final = 1024
 KEEP_ALIVE_S: Final = 75
 """Agents send about once a second; players and browsers come back within a minute."""
 STOP_S: Final = 3
-"""Requests under way get this long at a stop, then they are cancelled: the whole service has 10 s."""
+"""Requests under way get this long at a stop, then their connections are cut: the whole service has 10 s."""
+_CANCEL_S: Final = STOP_S + 1
+"""What is still running a second after its connection was cut waits for a disk; its task is cancelled."""
 _START_S: Final = 10.0
 
 
 class _Server(uvicorn.Server):
-    """Says when it is up, or that it will not come up."""
+    """Says when it is up, or that it will not come up; at a stop, cuts off whoever is not done after STOP_S."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -32,6 +35,19 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.settled.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """A player that does not read would hold its answer for ever; cut off, the answer ends as for any client that went
+        away.  uvicorn itself would cancel its task, which leaves the socket open and a traceback in the log."""
+        cut = asyncio.get_running_loop().call_later(STOP_S, self._cut_off)
+        await super().shutdown(sockets)
+        cut.cancel()
+        self._cut_off()
+        await asyncio.sleep(0)  # sockets are closed on the loop's next turn
+
+    def _cut_off(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 class HttpServer:
@@ -42,7 +58,7 @@ class HttpServer:
         self._server = _Server(uvicorn.Config(
             app, http="httptools", loop="uvloop", ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False,
             server_header=False, proxy_headers=False, limit_concurrency=MAX_CONNECTIONS, backlog=MAX_CONNECTIONS,
-            timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=STOP_S))  # fmt: skip
+            timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=_CANCEL_S))  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="wk-hub-http", daemon=False)
 
     def start(self) -> None:

@@ -1,6 +1,7 @@
 """The hub as a process: start, stop, and the one line that each obstacle gets.  Real `watchkeep hub` commands."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,13 +12,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
+import sealed
+from blake3 import blake3
 from hub_kit import Hub, film, running, wait_for
 
 from watchkeep.hub.api.append import Appender
+from watchkeep.wire.mdns import Found
 from watchkeep.wire.paths import IDENTITY_FILE
+from watchkeep.wire.record import Header, RecordKind, pack_header
+from watchkeep.wire.shell.mdns import Browser
 
 COMMAND = [sys.executable, "-m", "watchkeep.wire.shell.cli", "hub"]
 
@@ -201,6 +208,37 @@ def test_an_append_under_way_is_finished_by_a_stop(tmp_path: Path, monkeypatch: 
     assert statuses == [200]
     (name,) = served.files()
     assert (served.volumes[0] / name).read_bytes() == made.init + b"".join(made.chunks)
+
+
+def test_a_player_that_does_not_read_does_not_hold_up_a_stop(tmp_path: Path) -> None:
+    """30 MB of export are more than the sockets' buffers take."""
+    with running(tmp_path) as served:
+        init = pack_header(Header(RecordKind.INIT, sealed.CAMERA, sealed.EPOCH, 0, len(sealed.INIT), blake3(sealed.INIT).digest()))
+        prev = sealed.ZERO_HASH
+        for seq in range(30):
+            seal, payload = sealed.chunk(seq, video=[bytes(1_000_000)], prev=prev)
+            served.stored(init + sealed.INIT + sealed.record(seal, payload))
+            prev = seal.chunk_hash
+        where = urlsplit(served.url)
+        player = socket.create_connection((where.hostname or "", where.port or 0))
+        player.sendall(f"GET /v1/cameras/cam0/export.mp4?start={sealed.EPOCH}&end={sealed.EPOCH + 30} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert player.recv(15) == b"HTTP/1.1 200 OK"
+        started = time.monotonic()
+    assert time.monotonic() - started < 8
+    player.close()
+
+
+def test_mdns_finds_it_under_its_id(tmp_path: Path) -> None:
+    found: dict[str, Found] = {}
+    site = f"test-{os.getpid()}"  # other hubs of this machine may announce themselves too
+    browser = Browser(["127.0.0.1"], site, found.update)
+    browser.start()
+    try:
+        with running(tmp_path, hub={"site": site}, discovery={"mdns": True, "interfaces": ["127.0.0.1"]}) as served:
+            wait_for(lambda: "a" in found, "the announcement")
+            assert (found["a"].url, found["a"].roles) == (served.url, ("archiver",))
+    finally:
+        browser.stop()
 
 
 def test_a_killed_hub_starts_again_with_everything_durable(site: Path) -> None:

@@ -1,0 +1,42 @@
+"""docs/OPERATIONS.md names every key, error code, address and metric that there is."""
+
+import re
+from pathlib import Path
+
+from watchkeep.hub.api.errors import STATUS
+from watchkeep.hub.api.metrics import Metrics
+from watchkeep.hub.config import HubConfig
+from watchkeep.hub.store import Stats
+from watchkeep.wire import http as names
+from watchkeep.wire.config import Config
+from watchkeep.wire.messages import VolumeState
+
+PAGE = (Path(__file__).parents[2] / "docs" / "OPERATIONS.md").read_text()
+
+
+def test_every_key() -> None:
+    for section, field in HubConfig.model_fields.items():
+        model = next(part for part in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(part, type))
+        assert issubclass(model, Config)
+        for key in model.model_fields:
+            assert f"| `{section}.{key}` |" in PAGE
+
+
+def test_every_code_with_its_status() -> None:
+    for code, status in STATUS.items():
+        assert f"| `{code}` | {status} |" in PAGE
+    codes = {value for name, value in vars(names).items() if name.isupper() and isinstance(value, str) and re.fullmatch(r"[a-z-]+", value)}
+    assert codes == set(STATUS)
+
+
+def test_every_metric() -> None:
+    stats = Stats(0, 0, 0, 0, (VolumeState(path="/v", online=True, free_bytes=0, total_bytes=0),), ())
+    exposed = set(re.findall(r"^# TYPE (\w+) (?:counter|gauge|histogram)$", Metrics(lambda: stats).render().decode(), re.MULTILINE))
+    for metric in exposed:
+        assert metric.endswith("_created") or f"`{metric}" in PAGE, metric
+
+
+def test_every_address() -> None:
+    reading = (names.CAMERAS, names.timeline("{id}"), names.playlist("{id}"), names.export("{id}"))
+    for path in (names.APPEND, *reading, names.HEALTH, names.METRICS):
+        assert f" {path}`" in PAGE

@@ -21,6 +21,11 @@ from blake3 import blake3
 from hub_kit import Hub, film, running, wait_for
 
 from watchkeep.hub.api.append import Appender
+from watchkeep.hub.config import load_hub
+from watchkeep.hub.preflight import problems
+from watchkeep.hub.service import HubService
+from watchkeep.hub.store import init_volume
+from watchkeep.wire.errors import ConfigError
 from watchkeep.wire.mdns import Found
 from watchkeep.wire.paths import IDENTITY_FILE
 from watchkeep.wire.record import Header, RecordKind, pack_header
@@ -71,6 +76,21 @@ def one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
     (line,) = done.stderr.strip().splitlines()
     for part in ("hub.toml", *parts):
         assert part in line
+
+
+def refused(site: Path, *parts: str) -> None:
+    """What `run` and `check` say to the configuration: one line that holds all of parts, exit code 2, nothing touched."""
+    before = traces(site)
+    config = load_hub(site / "hub.toml")
+    with pytest.raises(ConfigError) as caught:
+        HubService(config, "hub.toml").start()
+    checked = list(problems(config, "hub.toml"))
+    assert caught.value.exit_code == 2
+    assert caught.value.line() in [error.line() for error in checked]
+    for part in ("hub.toml", *parts):
+        assert part in caught.value.line()
+    assert "\n" not in caught.value.line()
+    assert traces(site) == before
 
 
 def traces(site: Path) -> set[str]:
@@ -130,48 +150,44 @@ def test_a_port_in_use(site: Path) -> None:
 
 def test_a_missing_volume(site: Path) -> None:
     (site / "volume").rmdir()
-    before = traces(site)
-    for command in ("run", "check"):
-        one_line(hub(site, command, "-c", "hub.toml"), "archiver.volumes[0]", "does not exist", "mount")
-    assert traces(site) == before
+    refused(site, "archiver.volumes[0]", "does not exist", "mount")
 
 
 def test_a_good_volume_is_not_touched_when_another_one_is_missing(site: Path) -> None:
     changed(site, f'volumes = ["{site}/volume"]', f'volumes = ["{site}/volume", "{site}/missing"]')
-    before = traces(site)
-    one_line(hub(site, "run", "-c", "hub.toml"), "archiver.volumes[1]")
-    assert traces(site) == before
+    refused(site, "archiver.volumes[1]")
 
 
 def test_a_volume_of_another_archiver(site: Path) -> None:
-    assert hub(site, "init-volume", f"{site}/volume", "-c", "hub.toml", "--id", "b").returncode == 0
-    for command in ("run", "check"):
-        one_line(hub(site, command, "-c", "hub.toml"), "archiver.volumes[0]", "belongs to archiver 'b'", "--force")
+    init_volume(site / "volume", "b", site / "elsewhere")
+    refused(site, "archiver.volumes[0]", "belongs to archiver 'b'", "--force")
     assert hub(site, "init-volume", f"{site}/volume", "-c", "hub.toml", "--force").returncode == 0
-    assert hub(site, "check", "-c", "hub.toml").returncode == 0
+    assert list(problems(load_hub(site / "hub.toml"), "hub.toml")) == []
 
 
 def test_a_disk_that_is_not_mounted(site: Path) -> None:
-    assert hub(site, "init-volume", f"{site}/volume", "-c", "hub.toml").returncode == 0
+    init_volume(site / "volume", "a", site / "state")
     (site / "volume" / IDENTITY_FILE).unlink()
-    before = traces(site)
-    one_line(hub(site, "run", "-c", "hub.toml"), "archiver.volumes[0]", "not mounted")
-    assert traces(site) == before
+    refused(site, "archiver.volumes[0]", "not mounted")
+
+
+def test_another_disk_than_before(site: Path) -> None:
+    init_volume(site / "volume", "a", site / "state")
+    (site / "volume" / IDENTITY_FILE).unlink()
+    init_volume(site / "volume", "a", site / "elsewhere")
+    refused(site, "archiver.volumes[0]", "another disk")
 
 
 def test_a_directory_with_other_files_is_no_volume(site: Path) -> None:
     (site / "volume" / "holiday.jpg").touch()
-    one_line(hub(site, "run", "-c", "hub.toml"), "archiver.volumes[0]", "not empty")
+    refused(site, "archiver.volumes[0]", "not empty")
 
 
 @pytest.mark.parametrize("at", ["/proc", "/proc/nothing"])
 def test_a_data_dir_that_cannot_be_written(site: Path, at: str) -> None:
     """/proc refuses even root."""
     changed(site, f'data_dir = "{site}/state"', f'data_dir = "{at}/x/state"')
-    before = traces(site)
-    for command in ("run", "check"):
-        one_line(hub(site, command, "-c", "hub.toml"), "hub.data_dir", "cannot be made")
-    assert traces(site) == before
+    refused(site, "hub.data_dir", "cannot be made")
 
 
 def test_a_file_that_is_not_there(site: Path) -> None:

@@ -81,9 +81,13 @@ class VideoEncoder:
 
 
 def _options(spec: VideoSpec) -> dict[str, str]:
-    """Encoder options; x265 takes most of them in one string, and rates in kbit."""
+    """Encoder options; x265 takes most of them in one string, and rates in kbit.
+
+    A rate buffer that starts at 0.4 makes also a clip of a few seconds come out at its bitrate (measured: 4.0 and 4.04 of
+    4 Mbit/s for 4 s and 20 s; the default of 0.9 gives 4.5 for 4 s).
+    """
     common = {"preset": "ultrafast", **({} if spec.bframes else {"tune": "zerolatency"})}
-    fixed = f"scenecut=0:keyint={spec.gop}:min-keyint={spec.gop}:bframes={spec.bframes}"
+    fixed = f"scenecut=0:vbv-init=0.4:keyint={spec.gop}:min-keyint={spec.gop}:bframes={spec.bframes}"
     if spec.codec == "h264":
         return {**common, "maxrate": str(spec.bitrate), "bufsize": str(spec.bitrate), "x264-params": fixed}
     rate = max(1, spec.bitrate // 1000)

@@ -4,7 +4,7 @@ Rules: the file is read once and closed; a bound on its size keeps the copy in m
 a UsageError with the command that makes it fit, except audio, which is left out and named in `left_out`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +26,8 @@ VIDEO_CLOCK: Final = 90_000
 _VIDEO_FILTERS: Final = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 _AUDIO: Final = {"aac": "aac", "opus": "opus", "pcm_alaw": "pcma", "pcm_mulaw": "pcmu"}
 _REMEDY: Final = "convert it: ffmpeg -i FILE -c:v libx264 -c:a aac out.mp4"
+_Stamped = tuple[bytes, int | None, int | None]
+"""(data, pts, dts) as the container has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +72,32 @@ def _read(path: Path, container: InputContainer) -> FileMedia:
     wanted: list[Stream] = [video] if audio is None or left_out else [video, audio]
     codec = video.codec_context.name
     bitstream = BitStreamFilterContext(_VIDEO_FILTERS[codec], video)
-    coded: dict[int, list[Coded]] = {stream.index: [] for stream in wanted}
+    stamped: dict[int, list[_Stamped]] = {stream.index: [] for stream in wanted}
     for packet in container.demux(*wanted):
-        stream = packet.stream
-        if packet.size == 0 or stream.time_base is None:
-            continue
-        if stream is video:
-            coded[stream.index] += [_coded(path, part, stream.time_base, VIDEO_CLOCK) for part in bitstream.filter(packet)]
-        elif audio is not None:
-            coded[stream.index].append(_coded(path, packet, stream.time_base, audio.codec_context.sample_rate))
-    if not coded[video.index]:
+        if packet.size:
+            parts = bitstream.filter(packet) if packet.stream is video else [packet]
+            stamped[packet.stream.index] += [(bytes(part), part.pts, part.dts) for part in parts]
+    if not stamped[video.index]:
         raise UsageError(f"{path} has no video frames", remedy=_REMEDY)
-    return FileMedia(codec, _fps(video), tuple(coded[video.index]), _audio(audio, coded), left_out)
+    coded = _coded(path, stamped[video.index], video, VIDEO_CLOCK, round(VIDEO_CLOCK / _fps(video)))
+    sound = None if audio is None or left_out else _audio(path, audio, stamped[audio.index])
+    return FileMedia(codec, _fps(video), tuple(coded), sound, left_out)
 
 
-def _coded(path: Path, packet: "av.Packet[Stream]", base: Fraction, clock: int) -> Coded:
-    if packet.pts is None or packet.dts is None:
-        raise UsageError(f"{path} has frames without timestamps", remedy="put it into a container: ffmpeg -i FILE -c copy out.mp4")
-    return Coded(bytes(packet), round(packet.pts * base * clock), round(packet.dts * base * clock))
+def _coded(path: Path, stamped: Sequence[_Stamped], stream: Stream, clock: int, step: int) -> list[Coded]:
+    """Frames with stamps in ticks of `clock`.
+
+    Matroska has no dts, and the first ones are unknown after reading: they are counted back from the first known one, `step` ticks each.
+    """
+    scale = (stream.time_base or Fraction(1)) * clock
+    first = next((index for index, (_, _, dts) in enumerate(stamped) if dts is not None), len(stamped))
+    known = stamped[first][2] if first < len(stamped) else None
+    coded: list[Coded] = []
+    for index, (data, pts, dts) in enumerate(stamped):
+        if pts is None or known is None or (dts is None and index > first):
+            raise UsageError(f"{path} has frames without timestamps", remedy="put it into a container: ffmpeg -i FILE -c copy out.mp4")
+        coded.append(Coded(data, round(pts * scale), round(known * scale) - (first - index) * step if dts is None else round(dts * scale)))
+    return coded
 
 
 def _fps(video: VideoStream) -> float:
@@ -107,14 +117,14 @@ def _why_not(audio: AudioStream | None) -> str:
     return ""
 
 
-def _audio(audio: AudioStream | None, coded: dict[int, list[Coded]]) -> FileAudio | None:
-    if audio is None or not coded.get(audio.index):
+def _audio(path: Path, audio: AudioStream, stamped: Sequence[_Stamped]) -> FileAudio | None:
+    context = audio.codec_context
+    codec, clock = _AUDIO[context.name.removeprefix("lib")], context.sample_rate
+    frames = _coded(path, stamped, audio, clock, step=1)
+    if not frames:
         return None
-    context, frames = audio.codec_context, coded[audio.index]
-    codec = _AUDIO[context.name.removeprefix("lib")]
     if codec in ("pcma", "pcmu"):
         frames = list(_twenty_ms(frames))
-    clock = 48_000 if codec == "opus" else context.sample_rate
     return FileAudio(codec, clock, context.channels, context.extradata or b"" if codec == "aac" else b"", tuple(frames))
 
 

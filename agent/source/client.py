@@ -1,9 +1,12 @@
 """One client's TCP connection: a thin shell around `protocol.Connection`.
 
+    playing ──goodbye──▶ leaving ──LEAVE_S──▶ closing ──LINGER_S──▶ aborted
+                            '──the client tears down and closes──▶ gone
+
 Rules: runs on the event loop; takes no decision of its own but one: a client that lets MAX_LAG_BYTES pile up is
-disconnected, because a live camera does not wait.  After a goodbye only our half is closed, and the client is given
-LINGER_S to read what is left: closing at once would reset the connection over a single unread byte, and the last frames
-would be lost in the kernel.
+disconnected, because a live camera does not wait.  After a goodbye the client is left time to tear down, as GStreamer
+does and wants an answer to; then only our half is closed, so that it can read what is left: closing at once would
+reset the connection over a single unread byte, and the last frames would be lost in the kernel.
 """
 
 import asyncio
@@ -18,6 +21,7 @@ from .sender import Burst, Now
 
 MAX_LAG_BYTES: Final = 8 * 1024 * 1024
 """16 s at 4 Mbit/s; with 64 stuck clients 512 MB at worst."""
+LEAVE_S: Final = 0.5
 LINGER_S: Final = 10.0
 UDP_GOODBYE_S: Final = 0.3
 """BYE travels on a port of its own, and a client that reads it first drops the last frames that wait on the other."""
@@ -43,7 +47,8 @@ class Client(asyncio.Protocol):
         self.address = ""
         self._record: SessionRecord | None = None
         self._camera: Camera | None = None
-        self._linger: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -54,12 +59,13 @@ class Client(asyncio.Protocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._linger is None:
+        if not self._closing:
             self._perform(self.rtsp.feed(data, self._loop.time()))
 
     def connection_lost(self, _: Exception | None) -> None:
-        if self._linger is not None:
-            self._linger.cancel()
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
         self.end("client closed", goodbye=False)
         self._host.left(self)
 
@@ -85,7 +91,7 @@ class Client(asyncio.Protocol):
             if play.ended == CUT:
                 self._transport.close()
             elif play.outlets[0].transport.kind == "tcp":
-                self.close()
+                self._timer = self._loop.call_later(LEAVE_S, self.close)
 
     def end(self, why: str, *, goodbye: bool) -> None:
         """End the play, if there is one, and note why."""
@@ -104,9 +110,13 @@ class Client(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is buffered, then end our half; the rest follows when the client closes, or after LINGER_S."""
-        if self._linger is None and not self._transport.is_closing():
-            self._transport.write_eof()
-            self._linger = self._loop.call_later(LINGER_S, self.abort)
+        if self._closing or self._transport.is_closing():
+            return
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._transport.write_eof()
+        self._timer = self._loop.call_later(LINGER_S, self.abort)
 
     def abort(self) -> None:
         """Close at once; what is still buffered is noted as not sent."""
@@ -124,7 +134,7 @@ class Client(asyncio.Protocol):
                     self._camera = self._host.camera(name)
                     self.play, self._record = self._camera.begin(outlets, self._host.now().utc_ns / 1e9)
                 case Stop(why):
-                    self.end(why, goodbye=why not in ("teardown", "paused"))
+                    self.end(why, goodbye=why != "teardown")
                 case Close():
                     self.close()
 

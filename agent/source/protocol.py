@@ -1,13 +1,14 @@
 """One client's RTSP conversation: bytes in, actions out.  No I/O, no clock, no randomness of its own.
 
               SETUP             PLAY
-     INIT ───────────▶ READY ◀─────────▶ PLAYING      OPTIONS, DESCRIBE, GET_PARAMETER and SET_PARAMETER are
-       ▲                 │      PAUSE      │          allowed in every state and leave it as it is
+     INIT ───────────▶ READY ──────────▶ PLAYING      OPTIONS, DESCRIBE, GET_PARAMETER and SET_PARAMETER are
+       ▲                 │                 │          allowed in every state and leave it as it is
        └────TEARDOWN─────┴────TEARDOWN─────┘
 
 Rules: a method that is not in the table answers 455; a connection holds one session; the caller performs the
 actions in order; after Close nothing more comes.  A session over UDP ends after SESSION_TIMEOUT_S without a request
-or RTCP from the client; over TCP it lives as long as its connection (RFC 2326, A.2 leaves that to us).
+or RTCP from the client; over TCP it lives as long as its connection (RFC 2326, A.2 leaves that to us).  PAUSE is not
+offered, as a live camera has nothing to pause; GStreamer would send it on its way out and fail over a closed connection.
 """
 
 import random
@@ -227,9 +228,6 @@ class Connection:
         )
         return _Answer(200, {"Range": "npt=0.000-", "RTP-Info": info}, actions=(Play(self._camera, tuple(self._outlets.values())),))
 
-    def _pause(self, _: Request) -> _Answer:
-        return _Answer(200, actions=(Stop("paused"),))
-
     def _teardown(self, _: Request) -> _Answer:
         return _Answer(200, {"Session": self._session}, actions=(Stop("teardown"),) if self._state is State.PLAYING else ())
 
@@ -270,10 +268,9 @@ _TABLE = {
     (State.READY, "SETUP"): (Connection._setup, State.READY),
     (State.READY, "PLAY"): (Connection._play, State.PLAYING),
     (State.PLAYING, "PLAY"): (Connection._keep_alive, State.PLAYING),
-    (State.PLAYING, "PAUSE"): (Connection._pause, State.READY),
     (State.READY, "TEARDOWN"): (Connection._teardown, State.INIT),
     (State.PLAYING, "TEARDOWN"): (Connection._teardown, State.INIT),
 }
 _METHODS: Final = frozenset(method for _, method in _TABLE)
 _PUBLIC: Final = ", ".join(sorted(_METHODS))
-_IN_SESSION: Final = frozenset({"PLAY", "PAUSE", "TEARDOWN"})
+_IN_SESSION: Final = frozenset({"PLAY", "TEARDOWN"})

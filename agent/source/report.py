@@ -4,7 +4,7 @@
         {"session": 0, "transport": "tcp", "first": 0, "last": 299, "frames": 300, "started_s": ..., "ended_s": ..., "end": "finished",
          "unsent_bytes": 0, "dropped_datagrams": 0}]}}}
 
-`end` is `finished` (all of --frames), `teardown`, `paused`, `client closed`, `lagged` (a TCP client that did not read),
+`end` is `finished` (all of --frames), `teardown`, `client closed`, `lagged` (a TCP client that did not read),
 `stopped` (the source was), `fault`, or what the protocol found wrong.  Rules: pure; times are UTC seconds.
 """
 

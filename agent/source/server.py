@@ -15,7 +15,7 @@ from typing import Final
 from ...wire.errors import UsageError
 from .auth import Credentials
 from .camera import Camera
-from .client import Client
+from .client import LEAVE_S, Client
 from .media import Unit
 from .protocol import Connection
 from .sender import Burst, Now
@@ -23,7 +23,6 @@ from .udp import UdpPair
 
 MAX_CLIENTS: Final = 512
 """Two for each of 256 cameras; each may buffer client.MAX_LAG_BYTES."""
-STOP_S: Final = 2.0
 _TICK_S: Final = 1.0
 _WHY = {errno.EADDRINUSE: "is in use", errno.EACCES: "needs more rights", errno.EADDRNOTAVAIL: "is not an address of this machine"}
 
@@ -70,22 +69,21 @@ class Server:
                 client.deliver(play, play.handle(unit, now))
 
     async def stop(self) -> None:
-        """Say goodbye, give clients STOP_S to read the rest, then close what is left."""
+        """Say goodbye, give clients LEAVE_S to leave and as long to read the rest, then close what is left."""
         self._tcp.close()
         if self._tick is not None:
             self._tick.cancel()
-        for client in list(self._clients):
-            client.end("stopped", goodbye=True)
-            client.close()
-        deadline = self._loop.time() + STOP_S
-        while self._clients and self._loop.time() < deadline:
-            await asyncio.sleep(0.01)
-        for client in list(self._clients):
-            client.abort()
-        while self._clients:
-            await asyncio.sleep(0)
+        for step in (_goodbye, Client.close, Client.abort):
+            for client in list(self._clients):
+                step(client)
+            await self._until_gone(LEAVE_S)
         await self._tcp.wait_closed()
         self._udp.close(self._loop)
+
+    async def _until_gone(self, seconds: float) -> None:
+        deadline = self._loop.time() + seconds
+        while self._clients and self._loop.time() < deadline:
+            await asyncio.sleep(0.01)
 
     def connection(self, host: str) -> Connection:
         return Connection(self.cameras, host=host, server_ports=self._udp.ports, credentials=self._credentials,
@@ -126,3 +124,7 @@ class Server:
         for client in list(self._clients):
             client.tick(now)
         self._tick = self._loop.call_later(_TICK_S, self._on_tick)
+
+
+def _goodbye(client: Client) -> None:
+    client.end("stopped", goodbye=True)

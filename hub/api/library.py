@@ -21,7 +21,7 @@ from .errors import ApiError
 from .export import Part, Piece, parts
 from .hls import media_playlist, multivariant_playlist
 from .playable import LOOKBACK_NS, Group, Step, decodable, groups
-from .window import MAX_PLAY_NS, NS, Window, closed, iso, opened
+from .window import MAX_PLAY_NS, NS, Window, closed, growing, iso, opened
 
 LIVE_NS: Final = 30 * NS
 """A live view begins this long before the newest video: three target durations, as RFC 8216 6.3.3 asks."""
@@ -91,9 +91,8 @@ class Library:
         if start is None and end is None:
             return self._live(camera), False
         now_ns = self._now_ns()
-        window = closed(start, end, now_ns=now_ns, max_ns=MAX_PLAY_NS if end is not None else None)
-        window = Window(window.start_ns, min(window.end_ns, window.start_ns + MAX_PLAY_NS))
-        ended = (end is not None or window.end_ns < now_ns) and window.end_ns + SETTLE_NS <= now_ns
+        window = closed(start, end, now_ns=now_ns, max_ns=MAX_PLAY_NS) if end is not None else growing(start)
+        ended = window.end_ns + SETTLE_NS <= now_ns
         found = list(groups(self._steps(camera, window), ended=ended))
         if not found:
             raise _nothing(camera, window)

@@ -75,6 +75,12 @@ def _check_order(start_ns: int, end_ns: int) -> None:
         raise ApiError(http.BAD_REQUEST, "end is not after start", remedy="exchange or correct them")
 
 
+def growing(start: str | None) -> Window:
+    """The window of a view that goes on: MAX_PLAY_NS from start, also where the hub's clock is not there yet."""
+    start_ns = 0 if start is None else parse_time("start", start)
+    return Window(start_ns, start_ns + MAX_PLAY_NS)
+
+
 def iso(at_ns: int) -> str:
     """`2026-01-02T03:04:05.678Z`, to the millisecond."""
     ms = min(max(at_ns, 0), _MAX_S * NS) // 1_000_000

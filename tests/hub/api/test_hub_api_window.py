@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeep.hub.api.errors import ApiError
-from watchkeep.hub.api.window import MAX_PLAY_NS, NS, Window, closed, iso, parse_time
+from watchkeep.hub.api.window import MAX_PLAY_NS, NS, Window, closed, growing, iso, opened, parse_time
 
 AT = 1_767_323_045 * NS
 
@@ -36,6 +36,14 @@ def test_no_times(text: str) -> None:
 @given(st.integers(0, 253_402_300_799_000))
 def test_iso_and_back(ms: int) -> None:
     assert parse_time("start", iso(ms * 1_000_000)) == ms * 1_000_000
+
+
+def test_a_growing_window_ends_after_a_day() -> None:
+    assert growing("10") == Window(10 * NS, 10 * NS + MAX_PLAY_NS)
+    assert opened(None, "5") == (None, 5 * NS)
+    assert opened("4", None) == (4 * NS, None)
+    with pytest.raises(ApiError, match="not after"):
+        opened("5", "4")
 
 
 def test_windows() -> None:

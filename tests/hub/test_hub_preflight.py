@@ -1,0 +1,36 @@
+"""Binding before anything is touched."""
+
+import socket
+
+import pytest
+
+from watchkeep.hub.config import Address
+from watchkeep.hub.preflight import bind
+from watchkeep.wire.errors import ConfigError
+
+
+def test_a_port_is_ours_from_the_moment_it_is_bound() -> None:
+    """Two sockets may be bound to one port until one listens: the second hub has to fail here, not after it has touched its disks."""
+    first = bind("hub.toml", "hub.listen", Address("127.0.0.1", 0))
+    try:
+        port = first.getsockname()[1]
+        with pytest.raises(ConfigError, match=r"hub\.toml: hub\.listen: .* is in use"):
+            bind("hub.toml", "hub.listen", Address("127.0.0.1", port))
+    finally:
+        first.close()
+    bind("hub.toml", "hub.listen", Address("127.0.0.1", port)).close()
+
+
+@pytest.mark.parametrize(
+    ("host", "says"), [("192.0.2.1", "not an address of this machine"), ("nosuchhost.invalid", "cannot be resolved")]
+)  # 192.0.2.0/24 and .invalid are nobody's, by RFC 5737 and RFC 2606
+def test_addresses_that_are_not_here(host: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        bind("hub.toml", "hub.listen", Address(host, 0))
+    assert caught.value.remedy
+
+
+def test_ipv6() -> None:
+    listener = bind("hub.toml", "hub.listen", Address("::1", 0))
+    assert listener.family is socket.AF_INET6
+    listener.close()

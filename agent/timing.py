@@ -12,8 +12,7 @@ not repaired: it ends the epoch.  Stamps are kept as they came in the seal (`zer
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 VIDEO_TICKS = 90_000
 BACK_TOLERANCE_S = 1
@@ -24,8 +23,7 @@ DEFAULT_INTERVAL = VIDEO_TICKS // 30
 SLEW_PPM = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
+class Timed(NamedTuple):
     """A frame with its stamps in `ticks` a second; jump says that it cannot follow the one before."""
 
     frame: Any

@@ -5,8 +5,7 @@ FFmpeg's own socket time-out bounds every read; after any error the session is f
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 from av.error import FFmpegError, HTTPForbiddenError, HTTPUnauthorizedError
@@ -35,8 +34,7 @@ class CameraError(WatchkeepError):
         super().__init__(why, remedy=remedy)
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One packet of a session.  `data` is PyAV's own memory: read it before the next one, never write to it."""
 
     video: bool

@@ -123,7 +123,8 @@ class FakeJournal:
 
 
 def build(line, journal, clock, calls):
-    return Writer([line], journal, EpochBook(Slots(), clock, {}), clock, pace=Pace(100, 1000), offer=lambda refs: calls.append(("offer", len(refs))),
+    return Writer([line], journal, EpochBook(Slots(), clock, {}), clock, pace=Pace(100, 1000),
+                  offer=lambda refs: calls.append(("offer", len(refs))),
                   reclaim=lambda: calls.append("reclaim"), stepped=lambda change: calls.append(round(change)))  # fmt: skip
 
 

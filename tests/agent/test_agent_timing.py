@@ -1,5 +1,7 @@
 """Stamps of real cameras and their oddities: agent/timing.py."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +23,7 @@ def test_first_frame_without_dts_is_kept_and_placed_before_the_next():
 def test_a_camera_that_stamps_nothing_runs_on_its_frame_interval():
     out = run([(None, None, 0)] * 40)
     assert [timed.frame for timed in out] == list(range(40))
-    assert {b.dts - a.dts for a, b in zip(out, out[1:], strict=False)} == {DEFAULT_INTERVAL}
+    assert {b.dts - a.dts for a, b in itertools.pairwise(out)} == {DEFAULT_INTERVAL}
 
 
 def test_b_frames_keep_their_presentation_stamps():
@@ -48,7 +50,7 @@ def test_rescales_other_time_bases():
 def test_no_frame_is_lost_and_stamps_rise_between_jumps(stamps):
     out = run([(stamp, stamp, 3000) for stamp in stamps])
     assert [timed.frame for timed in out] == list(range(len(stamps)))
-    for before, after in zip(out, out[1:], strict=False):
+    for before, after in itertools.pairwise(out):
         assert after.jump or after.dts > before.dts
 
 

@@ -1,6 +1,5 @@
 """Real cameras to two archivers and back: frame lists, playback, kills.  Mosquitto, GStreamer, FFmpeg, `watchkeep source`."""
 
-import itertools
 import json
 import signal
 import subprocess
@@ -13,7 +12,6 @@ import pytest
 from wksite import Site, all_frames, listening, site_in, wait_until
 
 from watchkeep.wire.counter import FrameCounter, sei_nal
-from watchkeep.wire.paths import IDENTITY_FILE
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 FPS = 25
@@ -247,7 +245,8 @@ def test_a_wrong_file_is_one_line_with_file_key_and_remedy_and_touches_nothing(t
     volume.mkdir()
     texts = {"hub": '[hub]\nid = "a"\nsite = "demo"\nroles = ["archiver"]\nlisten = "127.0.0.1:0"\ndata_dir = "DATA"\n'
                     '[archiver]\nvolumes = ["VOLUME"]\n',
-             "agent": '[agent]\nid = "e"\nsite = "demo"\ndata_dir = "DATA"\n[[camera]]\nid = "c"\nurl = "rtsp://127.0.0.1:1/x"\n'}  # fmt: skip
+             "agent": '[agent]\nid = "e"\nsite = "demo"\ndata_dir = "DATA"\n'
+                      '[[camera]]\nid = "c"\nurl = "rtsp://127.0.0.1:1/x"\n'}  # fmt: skip
     file = tmp_path / f"{command}.toml"
     file.write_text(texts[command].replace(*edit).replace("VOLUME", str(volume)).replace("DATA", str(data)))
     done = subprocess.run([sys.executable, "-m", "watchkeep.wire.shell.cli", command, "run", "-c", str(file)],
@@ -258,4 +257,3 @@ def test_a_wrong_file_is_one_line_with_file_key_and_remedy_and_touches_nothing(t
     assert says in lines[0]
     assert not data.exists()
     assert list(volume.iterdir()) == []
-    assert IDENTITY_FILE not in {path.name for path in itertools.chain(volume.iterdir())}

@@ -284,7 +284,22 @@ def test_nothing_lands_on_the_root_disk_when_the_volume_is_unmounted(small: Site
             send_all(store, chain, 2, 11)
         assert list(root.iterdir()) == []
         assert "not mounted" in store.stats().volumes[0].why
-    with pytest.raises(VolumeError, match="probably not mounted") as caught:
-        small.store().open()
+    again = small.store()
+    try:
+        with pytest.raises(VolumeError, match="probably not mounted") as caught:
+            again.open()
+    finally:
+        again.close()
     assert f"watchkeep hub init-volume {root} --force" in caught.value.remedy
     assert list(root.iterdir()) == []
+
+
+def test_a_disk_that_goes_between_the_check_and_the_open_does_not_fill_the_root_disk(small: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeep.hub.store.volume.Volume.check", lambda self: None)
+    chain, root = Chain(segment=2), small.volumes[0]
+    with small.running() as store:
+        store.append(chain.batch(0, 1))
+        subprocess.run(["umount", "-l", root], check=True)
+        store.append(chain.chunks(2, 5))
+        until(lambda: durable(store, chain) == [(0, 5)], "the old disk is still held open")
+        assert list(root.iterdir()) == []

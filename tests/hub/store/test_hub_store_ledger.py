@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from watchkeep.hub.store import Disk
 from watchkeep.hub.store.ledger import RECENT_HASHES, EpochLedger
-from watchkeep.hub.store.model import Write
+from watchkeep.hub.store.model import Part, Write
 from watchkeep.hub.store.openparts import MAX_OPEN, OpenParts
 from watchkeep.hub.store.partfile import PartFile
+from watchkeep.hub.store.register import Register
 
 
 @given(st.lists(st.tuples(st.sampled_from(["plan", "write", "fail", "sync", "lose", "remove"]), st.integers(0, 12)), max_size=60))
@@ -45,6 +46,20 @@ def test_recent_hashes_are_bounded() -> None:
         ledger.plan(seq, bytes([1]))
         ledger.written(seq)
     assert sum(ledger.hash_of(seq) is not None for seq in range(10 * RECENT_HASHES)) == RECENT_HASHES
+
+
+def test_chunks_that_another_part_holds_outlive_the_deletion_of_one() -> None:
+    def part(low: int, high: int) -> Part:
+        return Part(volume="v", path=f"{low}", camera="cam0", epoch=7, segment_seq=0, first_seq=low, last_seq=high, start_ns=0, end_ns=1,
+                    init_bytes=1, init_hash=b"i", last_hash=b"h", cause=1, size=1, file_size=1)  # fmt: skip
+
+    register = Register()
+    register.load([("cam0", 7, 0, 5, b"i", b"h"), ("cam0", 7, 4, 9, b"i", b"h")])
+    register.removed(part(0, 5), still=[part(4, 9)])
+    assert register.state("cam0", 7, 0, 9).durable == [(4, 9)]
+    register.removed(part(4, 9), still=[])
+    assert register.state("cam0", 7, 0, 9).need_init
+    assert not register.knows("cam0")
 
 
 def opened(parts: OpenParts, chain: Chain, seq: int, now: float = 0.0) -> PartFile:

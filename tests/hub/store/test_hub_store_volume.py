@@ -21,8 +21,12 @@ def site(tmp_path: Path) -> Site:
 def refused(site: Site, words: str, **options: str) -> str:
     """The remedy of the refusal; nothing was touched."""
     before = sorted(path for path in site.root.rglob("*") if site.state not in (path, *path.parents))
-    with pytest.raises(VolumeError, match=words) as caught:
-        site.store(**options).open()
+    store = site.store(**options)
+    try:
+        with pytest.raises(VolumeError, match=words) as caught:
+            store.open()
+    finally:
+        store.close()
     assert sorted(path for path in site.root.rglob("*") if site.state not in (path, *path.parents)) == before
     assert caught.value.exit_code == 2
     return caught.value.remedy

@@ -55,7 +55,6 @@ class VideoEncoder:
         self._context.time_base, self._context.framerate = Fraction(1, spec.fps), Fraction(spec.fps)
         self._context.bit_rate, self._context.gop_size, self._context.max_b_frames = spec.bitrate, spec.gop, spec.bframes
         self._context.thread_count = 1
-        self._context.flags |= Flags.closed_gop
         self._context.options = _options(spec)
         self._context.open()
         self._frame = av.VideoFrame(spec.width, spec.height, "yuv420p")

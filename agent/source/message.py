@@ -81,7 +81,7 @@ class Parser:
 
     def _interleaved(self) -> Interleaved | None:
         size = 4 + int.from_bytes(self._buffer[2:4], "big")
-        if len(self._buffer) < 4 or len(self._buffer) < size:
+        if len(self._buffer) < size:  # also when the header itself is not complete: size is 4 or more
             return None
         frame = Interleaved(self._buffer[1], bytes(self._buffer[4:size]))
         del self._buffer[:size]

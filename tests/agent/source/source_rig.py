@@ -94,6 +94,9 @@ class RtspClient:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._socket.close()
 
     def request(self, method: str, uri: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -116,6 +119,14 @@ class RtspClient:
             self._more()
         body, self.rest = self.rest[:size], self.rest[size:]
         return int(first.split(" ")[1]), found, body
+
+    def send_rtcp(self) -> None:
+        """An empty receiver report, as clients send them all the time."""
+        self._socket.sendall(b"$\x01\x00\x08\x80\xc9\x00\x01\x00\x00\x00\x01")
+
+    def hold_little(self, size: int) -> None:
+        """Let the kernel hold about that many bytes for us; below 64 kB loopback gets very slow."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
     def start(self, url: str) -> dict[str, str]:
         """SETUP over TCP and PLAY; the headers of the answer to PLAY."""

@@ -47,6 +47,7 @@ def test_gops_have_one_length_and_start_with_parameter_sets(codec: VideoCodec, b
     units = [nal.access_unit(codec, item.data) for item in coded]
     assert [item.pts // 3600 for item, unit in zip(coded, units, strict=True) if unit.key] == [0, 10, 20, 30]
     assert all(bool(nal.parameter_sets(codec, unit)) == unit.key for unit in units)
+    assert {nal.unit_type(codec, unit.body[0]) for unit in units if unit.key} <= ({5} if codec == "h264" else {19, 20}), "closed GOPs"
     assert sorted(item.pts for item in coded) == [number * 3600 for number in range(35)]
     assert ([item.pts for item in coded] != sorted(item.pts for item in coded)) == bool(bframes)
     decoder = av.CodecContext.create(codec, "r")

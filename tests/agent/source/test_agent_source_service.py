@@ -6,12 +6,15 @@ import json
 import signal
 import socket
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import av
 import pytest
 from source_rig import SMALL, RtspClient, command, join_nals, nal_units, rtp_fields, running, watch
 
+from watchkeep.agent.source.client import LEAVE_S
 from watchkeep.wire.counter import parse_nal
 
 pytestmark = pytest.mark.system
@@ -51,6 +54,42 @@ def test_a_raw_client_sees_reports_markers_and_a_goodbye(tmp_path: Path) -> None
     assert control[0][1] == 200
     assert control[-1][-7] == 203
     assert channels[-1][0] == 1, "goodbye is the last"
+
+
+def test_a_client_that_reads_late_and_talks_meanwhile_still_gets_everything(tmp_path: Path) -> None:
+    """A plain close would reset the connection over the unread RTCP, and the kernel would drop what it still had to send."""
+    heavy = ("--size", "640x360", "--fps", "100", "--bitrate", "40M", "--loop-seconds", "1", "--frames", "100")
+    with running(tmp_path, *heavy) as source:
+        with RtspClient(source.port) as late, RtspClient(source.port) as other:
+            late.hold_little(262_144)
+            late.start(source.urls[0])
+            finished: float | None = None
+            while finished is None or time.monotonic() < finished + 3 * LEAVE_S:
+                late.send_rtcp()
+                threading.Event().wait(0.05)
+                if finished is None and other.request("DESCRIBE", source.urls[0])[0] == 503:
+                    finished = time.monotonic()
+            channels = list(late.frames())
+        report = source.stop()
+    assert sum(rtp_fields(packet)[0] for channel, packet in channels if channel == 0) == 100
+    assert channels[-1][1][-7] == 203
+    assert report["cameras"]["cam0"]["sessions"][0]["unsent_bytes"] == 0
+
+
+def test_udp_packets_come_from_the_ports_that_setup_named(tmp_path: Path) -> None:
+    rtp, rtcp = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    with running(tmp_path, "--frames", "5") as source, RtspClient(source.port) as client, rtp, rtcp:
+        for port in (rtp, rtcp):
+            port.bind(("127.0.0.1", 0))
+            port.settimeout(10)
+        ports = f"{rtp.getsockname()[1]}-{rtcp.getsockname()[1]}"
+        _, headers, _ = client.request("SETUP", f"{source.urls[0]}/trackID=0", Transport=f"RTP/AVP;unicast;client_port={ports}")
+        named = headers["transport"].split("server_port=")[1].split(";")[0]
+        client.request("PLAY", source.urls[0], Session=headers["session"].split(";")[0])
+        (media, media_from), (report, report_from) = rtp.recvfrom(2000), rtcp.recvfrom(2000)
+    assert f"{media_from[1]}-{report_from[1]}" == named
+    assert media_from[1] % 2 == 0
+    assert (rtp_fields(media)[1], report[1]) == (96, 200)
 
 
 def test_afterwards_a_camera_answers_503_and_the_others_go_on(tmp_path: Path) -> None:
@@ -113,12 +152,12 @@ def frames_of(url: str):  # type: ignore[no-untyped-def]
 def test_a_client_that_does_not_read_is_disconnected_and_noted_and_others_go_on(tmp_path: Path) -> None:
     with running(tmp_path, "--cameras", "2", "--size", "640x360", "--fps", "120", "--bitrate", "90M", "--loop-seconds", "1") as source:
         slow = RtspClient(source.port)
-        slow._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.hold_little(4096)
         slow.start(source.urls[0])
         with RtspClient(source.port) as reader:
             reader.start(source.urls[1])
             sequence = [rtp_fields(packet)[2] for _, (channel, packet) in zip(range(20_000), reader.frames(), strict=False) if channel == 0]
-        slow._socket.close()
+        slow.close()
         report = source.stop()
     assert {(later - earlier) % 65536 for earlier, later in itertools.pairwise(sequence)} == {1}
     (session,) = report["cameras"]["cam0"]["sessions"]

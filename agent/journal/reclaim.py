@@ -1,6 +1,6 @@
 """Which file goes when the quota is reached, and what its going means.  No I/O, no clock, no threads.
 
-Invariant 4 of docs/STORAGE.md lives here: the oldest file whose chunks all have a durable copy goes first; only when
+Rules: invariant 4 of docs/STORAGE.md lives here: the oldest file whose chunks all have a durable copy goes first; only when
 there is none does the oldest file go, and its chunks without a copy are a declared loss that the caller publishes.
 """
 

@@ -5,6 +5,7 @@ the cast is closed.  Addresses are free ports of 127.0.0.1, chosen when a member
 """
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -67,8 +68,10 @@ class Member:
 class Cast:
     """Owner of all processes of one site; use as a context manager."""
 
-    def __init__(self, folder: Path, *, site: str = "demo") -> None:
-        self.folder, self.site = folder, site
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.site = f"demo-{secrets.token_hex(4)}"
+        """One of its own: mDNS on loopback shows every site of this machine, and agents look at their own site only."""
         self.members: dict[str, Member] = {}
         self.ports: dict[str, int] = {}
         folder.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,6 @@ class SiteView:
         return sum(state.status.value == "recording" for state in self.cameras.values())
 
     def settled(self) -> bool:
-        """Whether every agent has everything acknowledged by every archiver it owes to."""
+        """Whether every agent knows archivers, and they have acknowledged everything that it owes them."""
         beacons = [beacon for beacon in self.agents.values() if beacon.online]
-        return bool(beacons) and all(link.missing == 0 for beacon in beacons for link in beacon.links)
+        return bool(beacons) and all(beacon.links and not any(link.missing for link in beacon.links) for beacon in beacons)

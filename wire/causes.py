@@ -66,3 +66,15 @@ class EventKind(StrEnum):
     DISK = "disk"
     CLOCK = "clock"
     RETENTION = "retention"
+
+
+class ConsolidationPhase(StrEnum):
+    """What an archiver's consolidation is doing."""
+
+    IDLE = "idle"
+    WAITING = "waiting"
+    PROVING = "proving"
+    COMPARING = "comparing"
+    PULLING = "pulling"
+    DONE = "done"
+    FAILED = "failed"

@@ -9,6 +9,7 @@ APPEND: Final = "/v1/append"
 CAMERAS: Final = "/v1/cameras"
 HEALTH: Final = "/healthz"
 METRICS: Final = "/metrics"
+CONSOLIDATE: Final = "/v1/consolidate"
 
 RECORDS_TYPE: Final = "application/vnd.watchkeep.records"
 AGENT_HEADER: Final = "Watchkeep-Agent"
@@ -41,3 +42,18 @@ def playlist(camera: str) -> str:
 
 def export(camera: str) -> str:
     return f"{CAMERAS}/{camera}/export.mp4"
+
+
+def chunks(camera: str) -> str:
+    """What an archiver holds of a camera: a ChunkListing."""
+    return f"{CAMERAS}/{camera}/chunks"
+
+
+def hashes(camera: str) -> str:
+    """Hashes of single chunks: ChunkHashes."""
+    return f"{CAMERAS}/{camera}/chunks/hashes"
+
+
+def records(camera: str) -> str:
+    """Chunks themselves, as RECORDS_TYPE."""
+    return f"{CAMERAS}/{camera}/chunks/records"

@@ -7,7 +7,7 @@ of one site understand each other; writers never remove a field within WIRE_VERS
 
 from pydantic import BaseModel, ConfigDict
 
-from .causes import CameraStatus, EventKind, Protection
+from .causes import CameraStatus, ConsolidationPhase, EventKind, Protection
 
 
 class Message(BaseModel):
@@ -99,6 +99,7 @@ class ArchiverBeacon(Message):
     durable: int = 0
     refused: int = 0
     volumes: tuple[VolumeState, ...] = ()
+    consolidation: "ConsolidationState | None" = None
 
 
 class Event(Message):
@@ -181,3 +182,98 @@ class CameraInfo(Message):
     last_s: float
     chunks: int
     bytes: int
+
+
+class ChunkRun(Message):
+    """Chunks first_seq to last_seq of one epoch, as they lie in one file of an archiver.
+
+    Each chunk carries the hash of the one before it (invariant 2), so equal last hashes of equal ranges are equal chunks.
+    """
+
+    epoch: int
+    first_seq: int
+    last_seq: int
+    last_hash: str
+    """Hash of the chunk last_seq, hexadecimal."""
+    start_s: float
+    end_s: float
+    bytes: int
+
+
+class ChunkListing(Message):
+    """Answer to `GET /v1/cameras/{id}/chunks`: runs in order of epoch and seq; more of them from next_epoch and next_seq on."""
+
+    archiver: str
+    camera: str
+    runs: list[ChunkRun]
+    next_epoch: int | None = None
+    next_seq: int = 0
+
+
+class ChunkHash(Message):
+    """The hash of one chunk, hexadecimal; None when it is not held."""
+
+    epoch: int
+    seq: int
+    hash: str | None
+
+
+class ChunkHashes(Message):
+    """Answer to `GET /v1/cameras/{id}/chunks/hashes`."""
+
+    camera: str
+    hashes: list[ChunkHash]
+
+
+class ConsolidationOrder(Message):
+    """Body of `POST /v1/consolidate`: prove your own files, then pull from this archiver what you miss."""
+
+    url: str
+    camera: str = ""
+    """Only this one; empty means every camera that the archiver is to hold."""
+
+
+class SetAside(Message):
+    """A damaged file that was taken out of service and kept for inspection under another name."""
+
+    camera: str
+    epoch: int
+    path: str
+    damaged: list[int]
+    """Seqs of the chunks that did not match their hashes or could not be read."""
+    why: str
+
+
+class ConsolidationState(Message):
+    """What an archiver's consolidation is doing, or did last; counts are of this job."""
+
+    job: int = 0
+    """Counts jobs of this boot; 0 before the first."""
+    phase: ConsolidationPhase = ConsolidationPhase.IDLE
+    peer: str = ""
+    since_s: float = 0.0
+    cameras: int = 0
+    cameras_done: int = 0
+    files: int = 0
+    """Own files to prove; 0 unless ordered."""
+    files_done: int = 0
+    same: int = 0
+    missing: int = 0
+    """Chunks that the peer has and this archiver lacked."""
+    pulled: int = 0
+    pulled_bytes: int = 0
+    expiring: int = 0
+    """Missing chunks that are not pulled, because retention would delete them at once."""
+    unavailable: int = 0
+    """Missing chunks that the peer listed and could not deliver."""
+    different: int = 0
+    """Chunks in runs that both hold with different hashes: left as they are, and reported."""
+    refused: int = 0
+    """Chunks that the peer delivered and that do not fit what is held: not stored, and reported."""
+    set_aside: list[SetAside] = []
+    why: str = ""
+    """Why it failed; empty otherwise."""
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in (ConsolidationPhase.DONE, ConsolidationPhase.FAILED)

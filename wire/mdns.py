@@ -27,9 +27,12 @@ class Announcement:
     def txt(self) -> dict[str, str]:
         return {"id": self.id, "role": ",".join(self.roles), "site": self.site, "ver": self.version}
 
-    def instance(self) -> str:
-        """Preferred instance name; the responder may change it when two announce the same."""
-        return f"{self.id}.{SERVICE_TYPE}"
+    def instance(self, port: int) -> str:
+        """Preferred instance name, with the port, because a responder does not see its rivals on the same machine.
+
+        At most 63 bytes (RFC 1035, 2.3.4).  The responder may change it when another machine has it already.
+        """
+        return f"{self.id[:57]}-{port}.{SERVICE_TYPE}"
 
 
 def parse_txt(txt: Mapping[str, str]) -> Announcement:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import ifaddr
-from zeroconf import DNSQuestionType, Error, InterfaceChoice, IPVersion, ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
+from zeroconf import Error, InterfaceChoice, IPVersion, ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 
 from ..errors import DiscoveryError, UsageError, WatchkeepError
 from ..mdns import SERVICE_TYPE, Announcement, Found, Sightings, parse_txt
@@ -27,12 +27,6 @@ RESOLVE_MS: Final = 3000
 """zeroconf asks three times within this; an instance that stays silent is looked at again when it announces itself."""
 MAX_PENDING: Final = 1024
 """Names waiting to be resolved: a flood of announcements costs this many short strings and no more."""
-
-TAKEN_MS: Final = 1500
-"""How long a name is asked for before it is used: an answer may be held back for a second (RFC 6762, 6).  zeroconf's own
-probe asks for unicast answers, which another process on the same machine may receive in our place."""
-MAX_NAMES: Final = 8
-"""Names tried before zeroconf's own renaming has the last word."""
 
 OnChange = Callable[[dict[str, Found]], None]
 
@@ -48,7 +42,7 @@ class Advertiser:
         self._announcement, self._port = announcement, port
         self._addresses, self._interfaces = addresses, interfaces
         self._zeroconf: Zeroconf | None = None
-        self._instance = announcement.instance()
+        self._instance = announcement.instance(port)
 
     @property
     def instance(self) -> str:
@@ -56,28 +50,19 @@ class Advertiser:
         return self._instance
 
     def start(self) -> None:
-        """Probe and announce; takes about three seconds.  Raises DiscoveryError or UsageError and leaves nothing behind."""
+        """Probe and announce; takes about a second.  Raises DiscoveryError or UsageError and leaves nothing behind."""
         addresses = self._addresses or _usable(self._interfaces)
-        info = ServiceInfo(SERVICE_TYPE, self._announcement.instance(), self._port, properties=self._announcement.txt(),
+        info = ServiceInfo(SERVICE_TYPE, self._announcement.instance(self._port), self._port, properties=self._announcement.txt(),
                            addresses=[ipaddress.IPv4Address(_checked(address)).packed for address in addresses])  # fmt: skip
         with contextlib.ExitStack() as undo:
             zeroconf = _open(self._interfaces)
             undo.callback(_close, zeroconf)
             try:
-                info.name = self._free_name(zeroconf)
                 zeroconf.register_service(info, allow_name_change=True)
             except (Error, OSError, TimeoutError) as error:
                 raise _failed(error) from error
             undo.pop_all()
         self._zeroconf, self._instance = zeroconf, info.name
-
-    def _free_name(self, zeroconf: Zeroconf) -> str:
-        name = preferred = self._announcement.instance()
-        for number in range(2, MAX_NAMES + 2):
-            if not ServiceInfo(SERVICE_TYPE, name).request(zeroconf, TAKEN_MS, DNSQuestionType.QM):
-                break
-            name = preferred.replace(".", f"-{number}.", 1)
-        return name
 
     def stop(self) -> None:
         """Withdraw the announcement and close; safe to call when start() failed."""

@@ -132,6 +132,13 @@ class Desk:
         with self._changed:
             self._account(events.Unsent(archiver, refs))
 
+    def unheard(self, archiver: str, refs: tuple[ChunkRef, ...]) -> None:
+        """The same for a whole batch, whose asks did not arrive either: the next one asks them again."""
+        with self._changed:
+            self._account(events.Unsent(archiver, refs))
+            if archiver in self._lanes:
+                self._lanes[archiver].ask_again()
+
     def lost(self, archiver: str, refs: tuple[ChunkRef, ...], why: str, *, at_once: bool) -> None:
         """A batch of these chunks got no answer, or one that helps nobody."""
         with self._changed:

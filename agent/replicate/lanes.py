@@ -94,6 +94,10 @@ class Lanes:
             self._spoke_at = now
         return batch
 
+    def ask_again(self) -> None:
+        """The last batch was not heard: what it asked, and what it probed for, is due now."""
+        self._asked_at = self._spoke_at = float("-inf")
+
     def _live(self, ledger: CopyLedger, now: float) -> Iterator[ChunkRef]:
         """One chunk of each camera in turn, so that a small budget starves none."""
         queues = deque(self._live_of(ledger.cameras[camera], now) for camera in self._cameras(ledger))

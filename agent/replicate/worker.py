@@ -27,6 +27,8 @@ from .verdict import AppendError, Fault, Verdict, judge
 
 IDLE_S: Final = 0.5
 """How late an ask or a probe may be: lanes.ASK_EVERY_S."""
+AT_ONCE: Final = -1.0
+"""Not even the end of the tick is waited for; only an answered connection can be stale, so this never spins."""
 MAX_BLAMED_ALONE: Final = 3
 """Chunks in a row that may be blamed for being refused alone; then the archiver is to blame, which refuses everything."""
 
@@ -72,7 +74,7 @@ class SendWorker:
                 pause = self._round()
                 if pause is None:
                     self._wake.wait(IDLE_S)
-                else:
+                elif pause != AT_ONCE:
                     stop.wait(max(pause, began + self._tick_s - time.monotonic()))
         finally:
             self._client.close()
@@ -129,8 +131,8 @@ class SendWorker:
         if verdict in (Verdict.BLAME, Verdict.SPLIT) and refs and self._split(refs, error):
             return 0.0
         if verdict is Verdict.AGAIN:
-            self._desk.unsent(self.archiver, refs)
-            return 0.0
+            self._desk.unheard(self.archiver, refs)
+            return AT_ONCE
         if error.fault is Fault.FOREIGN:
             self._desk.foreign(self.archiver, refs, error.message)
         else:

@@ -1,4 +1,4 @@
-"""The thread that writes one volume: takes jobs from its own bounded queue, appends, syncs every `sync_ms`.
+"""The thread that writes one volume: takes jobs from its own bounded queue, appends, syncs at most every `sync_ms`.
 
     job --write--> page cache (received) --fdatasync files, fsync new directories--> durable --> catalog
 
@@ -66,6 +66,7 @@ class VolumeWriter:
         """Closed parts that the catalog does not have yet: one sync's worth; while the catalog cannot be written it grows
         by 2 kB a segment, 46 MB a day for 16 cameras."""
         self._sync_at: float | None = None
+        self._synced_at = float("-inf")
         self._tend_at = self._probe_at = 0.0
         self._thread = Supervised(name, self._body)
 
@@ -145,7 +146,13 @@ class VolumeWriter:
         for _ in run:
             rest.popleft()
         if self._sync_at is None:
-            self._sync_at = self._clock.monotonic() + self._around.sync_s
+            self._sync_at = self._sync_due(self._clock.monotonic())
+
+    def _sync_due(self, now: float) -> float:
+        """When what is written now is synced: after a quiet spell at once, so that a stand-in has its first copy
+        while its cameras have none; otherwise together with what else comes within sync_s."""
+        quiet = now - self._synced_at >= self._around.sync_s
+        return now if quiet else now + self._around.sync_s
 
     def _create(self, write: Write) -> PartFile:
         """Open a new part file named by its first chunk; raises VolumeError."""
@@ -259,7 +266,7 @@ class VolumeWriter:
 
     def _sync(self) -> None:
         """Make everything written durable, close what is complete, tell the catalog."""
-        self._sync_at = None
+        self._sync_at, self._synced_at = None, self._clock.monotonic()
         failures = self._sync_files()
         fresh = [part for part in self._new if part not in failures]
         self._new = []

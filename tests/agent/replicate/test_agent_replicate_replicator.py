@@ -255,6 +255,19 @@ def test_a_connection_closed_while_idle_is_nobodys_fault(site: Site) -> None:
     assert site.link("a").healthy
 
 
+def test_a_dead_archiver_is_known_by_its_idle_connection_at_the_next_question(site: Site) -> None:
+    site.start([CameraPolicy("cam0", 1)], "a", "b")
+    site.archivers["a"].auto_fsync = False
+    site.offer("cam0", 0, 0)
+    assert wait_for(lambda: site.link("a").received == 1)
+    asked = len(site.archivers["a"].requests)
+    assert wait_for(lambda: len(site.archivers["a"].requests) > asked)
+    site.archivers["a"].kill()
+    began = time.monotonic()
+    assert wait_for(lambda: site.archivers["b"].stored == {("cam0", 1, 0)})
+    assert time.monotonic() - began < 0.8, "the next question after 0.5 s finds a stale connection, then a refused one, without a pause"
+
+
 def test_after_a_restart_of_the_agent_archivers_are_asked_first(site: Site) -> None:
     first = site.start([CameraPolicy("cam0", 1)], "a")
     chunks = refs("cam0", 1, 0, 9)

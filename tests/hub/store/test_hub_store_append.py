@@ -39,6 +39,16 @@ def test_a_chunk_that_comes_twice_is_one_chunk(site: Site) -> None:
         assert contents(store) == expected(chain, 0, 1, 2, 3)
 
 
+def test_the_first_chunk_after_a_quiet_spell_is_synced_at_once_and_the_next_wait_for_the_period(site: Site) -> None:
+    chain = Chain()
+    with site.running(sync_ms=60_000) as store:
+        store.append(chain.batch(0))
+        until(lambda: durable(store, chain) == [(0, 0)])
+        store.append(chain.batch(1))
+        assert store.state("cam0", 7, 0, 1).received == [(1, 1)]
+        assert durable(store, chain) == [(0, 0)]
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_another_hash_for_a_known_name_is_a_conflict_and_stores_nothing(site: Site, restarted: bool) -> None:
     chain = Chain()

@@ -1,0 +1,161 @@
+"""Faults for a site of real processes: a proxy that misbehaves, a namespace whose link is cut, and what an archive holds now.
+
+Rules: everything that is made here is taken away again when the site closes, also after a failure; frames are judged
+over the union of the archives, because copies = 1 leaves each frame on one of them.
+"""
+
+import http.client
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from faultproxy import FaultProxy
+from wksite import Site, listening, wait_until
+
+from watchkeep.hub.demo.cast import Member
+from watchkeep.hub.verify.report import Report
+from watchkeep.hub.verify.verify import verify_paths
+from watchkeep.wire import WIRE_VERSION
+from watchkeep.wire import http as names
+from watchkeep.wire.messages import AppendAnswer
+from watchkeep.wire.record import ask
+
+FPS = 25
+ALL_SEQS = 1 << 20
+
+
+class Namespace:
+    """A network namespace with one link to this machine; `host` is its address."""
+
+    def __init__(self) -> None:
+        tag = secrets.token_hex(3)
+        self.name = f"wk-{tag}"
+        net = f"10.{200 + int(tag[:2], 16) % 50}.{int(tag[2:4], 16)}.{4 * (int(tag[4:], 16) // 4)}"
+        near, self.host = (f"{net.rsplit('.', 1)[0]}.{int(net.rsplit('.', 1)[1]) + add}" for add in (1, 2))
+        _ip("netns", "add", self.name)
+        try:
+            _ip("link", "add", f"wk{tag}", "type", "veth", "peer", "name", "wkpeer", "netns", self.name)
+            _ip("addr", "add", f"{near}/30", "dev", f"wk{tag}")
+            _ip("link", "set", f"wk{tag}", "up")
+            _ip("-n", self.name, "addr", "add", f"{self.host}/30", "dev", "wkpeer")
+            for device in ("wkpeer", "lo"):
+                _ip("-n", self.name, "link", "set", device, "up")
+        except BaseException:
+            self.close()
+            raise
+
+    def drop(self, *, on: bool) -> None:
+        """As if the machine behind the link had lost its power: every packet to it is dropped."""
+        subprocess.run(["ip", "netns", "exec", self.name, "iptables", "-I" if on else "-D", "INPUT", "-i", "wkpeer", "-j", "DROP"], check=True)
+
+    def close(self) -> None:
+        """Delete the namespace, its link and its rules with it."""
+        _ip("netns", "del", self.name)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, stdin=subprocess.DEVNULL)
+
+
+class FaultSite(Site):
+    """A site whose archivers may stand behind a proxy or in a namespace."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.proxies: dict[str, FaultProxy] = {}
+        self.namespaces: dict[str, Namespace] = {}
+        self.urls: dict[str, str] = {}
+        """Where the agent is sent, by archiver id."""
+        self.wrapped: dict[str, list[str]] = {}
+        """Commands that members are started through, such as `ip netns exec`."""
+
+    def archivers(self, *names: str, extra: str = "sync_ms = 1000") -> None:
+        for name in names:
+            self.archiver(name, extra=extra)
+            self.urls[name] = f"http://127.0.0.1:{self.port(name)}"
+
+    def behind_proxy(self, name: str, *, keep_bodies: bool = False) -> FaultProxy:
+        """The agent reaches this archiver through a proxy from now on."""
+        proxy = self.proxies[name] = FaultProxy(("127.0.0.1", self.port(name)), keep_bodies=keep_bodies)
+        self.urls[name] = f"http://127.0.0.1:{proxy.port}"
+        return proxy
+
+    def in_namespace(self, name: str) -> Namespace:
+        """Move an archiver behind a link that can be cut; it is started again there."""
+        space = self.namespaces[name] = Namespace()
+        self.wrapped[name] = ["ip", "netns", "exec", space.name]
+        self.stop(name)
+        config = self.folder / f"hub-{name}.toml"
+        here = f"127.0.0.1:{self.port(name)}"
+        config.write_text(config.read_text().replace(f'listen = "{here}"', f'listen = "{space.host}:{self.port(name)}"'))
+        self.urls[name] = f"http://{space.host}:{self.port(name)}"
+        self.start(name)
+        wait_until(lambda: durable(self.urls[name], "cam0", 1) is not None, 30, f"the start of archiver {name} in its namespace")
+        return space
+
+    def start(self, name: str) -> Member:
+        if name not in self.wrapped:
+            return super().start(name)
+        member = self.members[name]
+        command = [*self.wrapped[name], sys.executable, "-m", "watchkeep.wire.shell.cli", *member.arguments]
+        with member.log.open("ab") as log:
+            member.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return member
+
+    def record(self, urls: dict[str, str], *, copies: int, journal: str = "", replication: str = "", segment_s: float = 2.0) -> Member:
+        """An agent that knows the archivers by `self.urls` alone."""
+        listed = "\n".join(f'[[archiver]]\nid = "{name}"\nurl = "{url}"' for name, url in self.urls.items())
+        return self.agent(urls, archivers=list(self.urls), copies=copies,
+                          extra=f"{journal}\n[recording]\nsegment_s = {segment_s}\n[replication]\n{replication}\n{listed}")  # fmt: skip
+
+    def again(self, name: str) -> None:
+        """Start an archiver that was killed, and wait until it answers."""
+        self.start(name)
+        wait_until(lambda: name in self.namespaces or listening(self.port(name)), 30, f"the start of archiver {name}")
+
+    def newest(self, name: str, camera: str = "cam0") -> int:
+        """The newest durable seq of the camera's present epoch on an archiver, asked directly; -1 when there is none."""
+        found = durable(self.direct(name), camera, self.view.cameras[camera].epoch)
+        return found if found is not None else -1
+
+    def direct(self, name: str) -> str:
+        return self.urls[name] if name in self.namespaces else f"http://127.0.0.1:{self.port(name)}"
+
+    def union(self, *names: str) -> Report:
+        """What all the archives together prove."""
+        return verify_paths([self.volume(name) for name in names])
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            for thing in (*self.proxies.values(), *self.namespaces.values()):
+                thing.close()
+
+
+def durable(url: str, camera: str, epoch: int) -> int | None:
+    """The newest durable seq of an epoch on an archiver, -1 for none of it, None when it does not answer."""
+    body, (host, _, port) = ask(camera, epoch, 0, ALL_SEQS), url.removeprefix("http://").partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=1.0)
+    try:
+        connection.request("POST", names.APPEND, body, {"Content-Type": names.RECORDS_TYPE, names.VERSION_HEADER: str(WIRE_VERSION)})
+        answer = connection.getresponse()
+        text = answer.read()
+    except OSError:
+        return None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        return None
+    states = AppendAnswer.model_validate_json(text).cameras.get(camera, [])
+    return max((high for state in states for _, high in state.durable), default=-1)
+
+
+@contextmanager
+def fault_site(folder: Path) -> Iterator[FaultSite]:
+    with FaultSite(folder) as site:
+        site.mosquitto()
+        yield site

@@ -180,6 +180,11 @@ class Catalog:
         with self._lock, self._run:
             self._run.execute(f"DELETE FROM part WHERE volume NOT IN ({marks})", volumes)  # noqa: S608
 
+    def runs_from(self, camera: str, epoch: int, seq: int, limit: int) -> list[Part]:
+        """At most limit parts of a camera in order of epoch and first chunk, from the one on that holds or follows a chunk."""
+        return self._parts("camera = ? AND epoch >= ? AND (epoch > ? OR last_seq >= ?) ORDER BY epoch, first_seq LIMIT ?",
+                           camera, epoch, epoch, seq, limit)  # fmt: skip
+
     def runs(self) -> Iterator[tuple[str, int, int, int, bytes, bytes]]:
         """(camera, epoch, first seq, last seq, init hash, last hash) of every closed part; for the start only."""
         with self._lock:

@@ -1,18 +1,18 @@
-"""The thread that keeps house: retention, then stitching, one volume after the other.
+"""The thread that keeps house: retention, then stitching, one volume after the other; and setting damaged files aside.
 
-Rules: the only one that deletes or replaces closed files while the archiver runs, so the two never meet.  A stitch waits
-until no part of its segment is open.  A volume that fails here is left to its writer to fence.
+Rules: the only place that deletes, replaces or renames closed files while the archiver runs; one lock keeps the three apart.  A
+stitch waits until no part of its segment is open.  A volume that fails here is left to its writer to fence.
 """
 
 import logging
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ...wire.causes import EventKind
-from ...wire.errors import FormatError
+from ...wire.errors import FormatError, GoneError
 from ...wire.shell.threads import Supervised
 from .catalog import Catalog, CatalogError
 from .clock import Clock
@@ -27,6 +27,11 @@ log = logging.getLogger(__name__)
 KEEP_S: Final = 2.0
 """How often free space and age are looked at: at 1 GB/s a floor of 5 GB is not used up in between."""
 BATCH: Final = 64
+ASIDE_SUFFIX: Final = ".damaged"
+"""Of files that are kept for inspection and never served."""
+SHORT_LIFE_NS: Final = 3600 * 1_000_000_000
+NEAR_FLOOR_BYTES: Final = 1 << 30
+"""Five minutes of 16 cameras at 2 Mbit/s: nearer to the floor a volume deletes its oldest files for what is stored now."""
 MAX_MOVES: Final = 1024
 """Removed parts whose new place is remembered, for players that still ask for the old one."""
 
@@ -70,6 +75,8 @@ class Keeper:
         self._clock, self._report, self._rule = clock, report, rule
         self._watch = ClockWatch()
         self._wake = threading.Event()
+        self._upkeep = threading.Lock()
+        """Held while one file is deleted, joined or set aside; before the register's lock and the catalog's."""
         self.moves = Moves()
         self._thread = Supervised("wk-store-keeper", self._body)
 
@@ -127,10 +134,58 @@ class Keeper:
 
     def _remove(self, volume: Volume, part: Part) -> None:
         """The file first: a row without a file is removed at the next start, a file without a row would come back."""
-        volume.disk.unlink(part.path)
-        volume.disk.tidy(part.path)
+        with self._upkeep:
+            volume.disk.unlink(part.path)
+            volume.disk.tidy(part.path)
+            self._forget(part)
+
+    def _forget(self, part: Part) -> None:
         self._catalog.change(removed=[(part.volume, part.path)])
         self._register.removed(part, self._catalog.around(part.camera, part.epoch, part.first_seq, part.last_seq))
+
+    def oldest_ns(self, volume: Volume) -> int:
+        """End of the volume's oldest part, UTC ns; 0 when it has none.  Raises CatalogError."""
+        found = self._catalog.oldest(volume.id, 1)
+        return found[0].end_ns if found else 0
+
+    def horizon_ns(self) -> int:
+        """Video that ended before this (UTC ns) would be deleted soon after it was stored.  Where every volume is near its
+        floor, that is also everything older than the oldest file there."""
+        age_ns = self._clock.wall_ns() - self._rule.keep_ns + min(SHORT_LIFE_NS, self._rule.keep_ns // 20)
+        usable = [volume for volume in self._volumes if volume.online]
+        if any(volume.free_bytes > self._rule.min_free_bytes + NEAR_FLOOR_BYTES for volume in usable):
+            return age_ns
+        return max([age_ns, *(self.oldest_ns(volume) + SHORT_LIFE_NS for volume in usable)])
+
+    # -- damage ------------------------------------------------------------------------------------------------
+
+    def set_aside(self, part: Part) -> Path | None:
+        """Take a closed part out of service: its file is kept under a name that is never served, its chunks are missing from
+        then on.  Returns the new path, None when there was no file any more; raises VolumeError or OSError with nothing changed,
+        GoneError when the part is not as it was looked at, because it was joined, deleted or replaced meanwhile."""
+        volume = next(volume for volume in self._volumes if volume.id == part.volume)
+        with self._upkeep:
+            now = self._catalog.at(part.volume, part.path)
+            if now is None or (now.first_seq, now.last_seq, now.last_hash) != (part.first_seq, part.last_seq, part.last_hash):
+                raise GoneError(f"{part.path} has changed", remedy="look at it again")
+            volume.check()
+            path = self._aside_path(volume, part.path)
+            try:
+                volume.disk.rename(part.path, path)
+                volume.disk.sync_dir(str(PurePosixPath(path).parent))
+                aside = volume.root / path
+            except FileNotFoundError:
+                aside = None
+            self._forget(part)
+        self._register.mended(volume.root / part.path)
+        return aside
+
+    @staticmethod
+    def _aside_path(volume: Volume, path: str) -> str:
+        """A name that no file has yet: evidence is not overwritten by other evidence."""
+        folder = set(volume.disk.names(str(PurePosixPath(path).parent)))
+        taken = sum(name.startswith(PurePosixPath(path).name + ASIDE_SUFFIX) for name in folder)
+        return path + ASIDE_SUFFIX + (f".{taken + 1}" if taken else "")
 
     # -- stitching ---------------------------------------------------------------------------------------------
 
@@ -142,7 +197,8 @@ class Keeper:
             if key in busy:
                 self._register.want_stitch([key])
             else:
-                self._stitch(key)
+                with self._upkeep:
+                    self._stitch(key)
 
     def _stitch(self, key: SegmentKey) -> None:
         try:

@@ -14,13 +14,13 @@ from blake3 import blake3
 from ...wire.causes import Cause
 from ...wire.errors import FormatError, VolumeError
 from ...wire.messages import CameraInfo, Timeline
-from ...wire.seal import SealFlag
+from ...wire.seal import Seal, SealFlag
 from . import timeline as build
 from .catalog import Catalog
 from .keeper import Moves
 from .model import Entry, Name, Part, StoredChunk
 from .register import Register
-from .scan import sealed_hash
+from .scan import seal_at
 from .volume import Volume
 
 FAR_PAST_NS: Final = -(1 << 62)
@@ -129,19 +129,48 @@ class Reader:
                 return init
         return None
 
-    # -- for appends: what memory does not know any more -------------------------------------------------------
+    # -- by name -----------------------------------------------------------------------------------------------
 
-    def hash_of(self, name: Name) -> bytes | None:
-        """The hash in the seal of a stored chunk; None when no file can tell."""
+    def seal_of(self, name: Name) -> Seal | None:
+        """The seal of a stored chunk as its file has it, not proven; None when no file can tell."""
         camera, epoch, seq = name
-        open_parts = [part for part in self._register.parts_of(camera) if part.epoch == epoch and part.first_seq <= seq <= part.last_seq]
-        for part in [*open_parts, *self._catalog.around(camera, epoch, seq, seq, index=True)]:
+        for part in self._parts_around(camera, epoch, seq, seq):
             entry = next(entry for entry in part.entries() if entry.seq == seq)
             try:
-                return sealed_hash(partial(self.read, self._root(part) / part.path), entry.offset)
+                return seal_at(partial(self.read, self._root(part) / part.path), entry.offset)
             except (VolumeError, FormatError):
                 continue  # an overlapping file may be readable
         return None
+
+    def _parts_around(self, camera: str, epoch: int, low: int, high: int) -> list[Part]:
+        """Parts of an epoch that hold any of low..high, with their indexes; those being written first."""
+        fresh = [part for part in self._register.parts_of(camera)
+                 if part.epoch == epoch and part.first_seq <= high and part.last_seq >= low]  # fmt: skip
+        return [*fresh, *self._catalog.around(camera, epoch, low, high, index=True)]
+
+    def chunks_named(self, camera: str, epoch: int, low: int, high: int) -> Iterator[StoredChunk]:
+        """The chunks low..high of an epoch that are stored, in order, each once."""
+        last = low - 1
+        for part in sorted(self._parts_around(camera, epoch, low, high), key=lambda part: part.first_seq):
+            for entry in part.entries():
+                if last < entry.seq <= high:
+                    yield _stored(self._root(part) / part.path, part, entry, entry.seq != last + 1)
+                    last = entry.seq
+
+    def runs(self, camera: str, epoch: int, seq: int, limit: int) -> list[Part]:
+        """At most limit parts of a camera in order of epoch and seq, from the one on that holds or follows a chunk."""
+        known = self._catalog.runs_from(camera, epoch, seq, limit)
+        have = {(part.volume, part.path) for part in known}
+        fresh = [part for part in self._register.parts_of(camera)
+                 if (part.volume, part.path) not in have and (part.epoch, part.last_seq) >= (epoch, seq)]  # fmt: skip
+        return sorted([*known, *fresh], key=lambda part: (part.epoch, part.first_seq))[:limit]
+
+    def with_index(self, part: Part) -> Part | None:
+        """A closed part as the catalog has it now, with its index; None when it was replaced or deleted."""
+        return self._catalog.with_index(part)
+
+    def path_of(self, part: Part) -> Path:
+        return self._root(part) / part.path
 
     def _root(self, part: Part) -> Path:
         """Every part is on a configured volume: the catalog forgets the others at the start."""

@@ -7,6 +7,7 @@ Rules: one lock guards everything here and is never held while a file is read or
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from ...wire.messages import EpochState
@@ -171,6 +172,11 @@ class Register:
     def damaged(self, found: Iterable[Damaged]) -> None:
         with self.lock:
             self._damage += list(found)[: MAX_DAMAGE - len(self._damage)]
+
+    def mended(self, path: Path) -> None:
+        """A damaged file is not served any more: what was damaged of it is a hole now."""
+        with self.lock:
+            self._damage = [one for one in self._damage if one.path != path]
 
     def damage(self) -> tuple[Damaged, ...]:
         with self.lock:

@@ -99,12 +99,12 @@ def _part(found: _Progress, volume: str, path: str, init_bytes: int, init_hash: 
         index=b"".join(pack_entry(chunk.length, chunk.seal) for chunk in found.chunks))  # fmt: skip
 
 
-def sealed_hash(read: Read, offset: int) -> bytes:
-    """The chunk hash that the seal at offset claims; raises FormatError."""
+def seal_at(read: Read, offset: int) -> Seal:
+    """The seal at offset as it stands there, not proven; raises FormatError."""
     chunk = chunk_at(read, offset)
     if chunk is None:
         raise FormatError("no chunk is here", remedy="check the disk")
-    return chunk.seal.chunk_hash
+    return chunk.seal
 
 
 def proven_hash(read: Read, entry: Entry) -> bytes:

@@ -19,6 +19,7 @@ from ...wire.causes import EventKind
 from ...wire.errors import VolumeError
 from ...wire.ids import check_id
 from ...wire.messages import CameraInfo, EpochState, Event, Timeline
+from ...wire.seal import Seal
 from .catalog import Catalog, CatalogError
 from .clock import Clock
 from .disk import Disk
@@ -26,7 +27,7 @@ from .events import Reporter
 from .identity import KnownVolumes
 from .intake import Batch, Known, Plan, Planner, sort_records
 from .keeper import Keeper, policy
-from .model import Accepted, Conflict, Job, Record, Stats, StoredChunk, StoreFull
+from .model import Accepted, Conflict, Job, Part, Record, Stats, StoredChunk, StoreFull
 from .placement import Placement
 from .reader import Reader
 from .recovery import Recovery
@@ -160,7 +161,9 @@ class Store:
                         writer.submit(job)
                         jobs.append(job)
                     return plan, jobs
-            known.hashes.update({name: self._reader.hash_of(name) for name in plan.wanted_hashes})
+            for name in plan.wanted_hashes:
+                seal = self._reader.seal_of(name)
+                known.hashes[name] = None if seal is None else seal.chunk_hash
             known.inits.update({key: self._reader.init_segment(*key) for key in plan.wanted_inits})
 
     def _wait(self, jobs: list[Job]) -> None:
@@ -202,6 +205,43 @@ class Store:
     def read(self, path: Path, offset: int, length: int) -> bytes:
         """Bytes of a segment file; fewer than length only at its end.  Raises VolumeError."""
         return self._reader.read(path, offset, length)
+
+    # -- for peers ---------------------------------------------------------------------------------------------
+
+    def runs(self, camera: str, epoch: int = 0, seq: int = 0, *, limit: int) -> list[Part]:
+        """At most limit parts of a camera in order of epoch and seq, without indexes, from the one on that holds or follows a chunk."""
+        return self._reader.runs(camera, epoch, seq, limit)
+
+    def chunks_named(self, camera: str, epoch: int, low: int, high: int) -> Iterator[StoredChunk]:
+        """The chunks low..high of an epoch that are stored, in order, each once."""
+        return self._reader.chunks_named(camera, epoch, low, high)
+
+    def seal_of(self, camera: str, epoch: int, seq: int) -> Seal | None:
+        """The seal of a stored chunk as its file has it, not proven; None when it is not here or cannot be read."""
+        return self._reader.seal_of((camera, epoch, seq))
+
+    def horizon_ns(self) -> int:
+        """Video that ended before this (UTC ns) would be deleted soon after it was stored."""
+        return self._keeper.horizon_ns()
+
+    # -- for proving what is stored ----------------------------------------------------------------------------
+
+    def closed_part(self, part: Part) -> Part | None:
+        """A part as it is now, with its index; None when it was joined into another or deleted, or is being written."""
+        return self._reader.with_index(part)
+
+    def path_of(self, part: Part) -> Path:
+        return self._reader.path_of(part)
+
+    def set_aside(self, part: Part) -> Path | None:
+        """Take a closed, damaged part out of service: its file is kept under a name that is never served, all its chunks are
+        missing from then on.  Returns where it is, None when there was no file.  Raises OSError or VolumeError when it cannot
+        be done, GoneError when the part has changed."""
+        return self._keeper.set_aside(part)
+
+    def report(self, kind: EventKind, text: str, remedy: str = "", camera: str = "") -> None:
+        """An event about what is stored, to the log and to operators."""
+        self._reporter.report(kind, text, remedy, camera)
 
     def stats(self) -> Stats:
         register = self._register

@@ -19,6 +19,7 @@ from ...wire.paths import SegmentName
 from ...wire.shell.threads import Supervised
 from .catalog import Catalog, CatalogError
 from .clock import Clock
+from .keeper import ASIDE_SUFFIX
 from .model import Job, Part, Report, StoreFull, Write
 from .openparts import OpenParts
 from .partfile import PartFile
@@ -34,7 +35,6 @@ TEND_S: Final = 1.0
 """How often an idle writer looks after free space, idle parts and a fenced volume."""
 IDLE_S: Final = 120.0
 """A part without a new chunk for two segments is complete."""
-ASIDE_SUFFIX: Final = ".damaged"
 _CREATE_TRIES: Final = 3
 
 

@@ -1,0 +1,79 @@
+"""Which missing chunks to pull, in which order, and when.  No I/O, no clock.
+
+Rules: newest first; never what retention would delete at once, because that would be pulled again at every round; never
+what is so new that its agent is still bringing it; pieces of at most PULL_CHUNKS, so that a stop or a fault costs little.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from .compare import Run
+
+PULL_CHUNKS: Final = 64
+"""About a minute of one camera; the peer's own bound on bytes cuts it shorter at high bit rates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """UTC ns: runs that ended before horizon_ns would be deleted at once, runs that ended after settled_ns are under way."""
+
+    horizon_ns: int
+    settled_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Chunks first to last of an epoch to ask a peer for."""
+
+    camera: str
+    epoch: int
+    first: int
+    last: int
+
+    @property
+    def chunks(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The missing runs sorted by what is to be done with them."""
+
+    runs: tuple[Run, ...]
+    """To pull, newest first."""
+    expiring: int
+    """Chunks left alone, because retention would delete them."""
+    early: int
+    """Chunks left to the agents for now."""
+
+    @property
+    def chunks(self) -> int:
+        return sum(run.chunks for run in self.runs)
+
+
+def sort_missing(missing: Iterable[Run], bounds: Bounds) -> Wanted:
+    """Decide about each missing run."""
+    wanted: list[Run] = []
+    expiring = early = 0
+    for run in missing:
+        if run.end_ns <= bounds.horizon_ns:
+            expiring += run.chunks
+        elif run.end_ns > bounds.settled_ns:
+            early += run.chunks
+        else:
+            wanted.append(run)
+    wanted.sort(key=lambda run: (run.end_ns, run.epoch, run.last), reverse=True)
+    return Wanted(tuple(wanted), expiring, early)
+
+
+def pulls(camera: str, wanted: Wanted) -> Iterator[Pull]:
+    """The requests to make, in order; the chunks of one request ascend, so that each proves the one after it."""
+    for run in wanted.runs:
+        for first in range(run.first, run.last + 1, PULL_CHUNKS):
+            yield Pull(camera, run.epoch, first, min(first + PULL_CHUNKS - 1, run.last))
+
+
+def pause_s(sent_bytes: int, took_s: float, max_mbit_s: float) -> float:
+    """How long to wait after a transfer so that the mean rate stays at max_mbit_s."""
+    return max(sent_bytes * 8 / (max_mbit_s * 1e6) - took_s, 0.0)

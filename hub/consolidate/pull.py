@@ -1,0 +1,152 @@
+"""Chunks of one peer into the own store: asked for, proven, checked against what is held, appended, throttled.
+
+    ask ─▶ prove every record ─▶ is it what was asked for? ─▶ does it fit its neighbours here? ─▶ Store.append ─▶ pause
+
+Rules: a chunk that does not fit what is held is refused and reported, and never replaces anything (invariants 2 and 5).  One
+request at a time, and a pause after each: the peers' agents come first (invariant 7).
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ...wire.causes import EventKind
+from ...wire.errors import WatchkeepError
+from ...wire.record import RecordKind
+from ..api.batch import prove
+from ..store import Conflict, Record, Store, StoreBusy
+from .client import PeerClient, PeerError
+from .compare import Place
+from .plan import Pull, pause_s
+
+BUSY_S: Final = 1.0
+"""Pause when the disks do not keep up: recording needs them."""
+BUSY_TRIES: Final = 30
+"""Then this archiver has no time for consolidation, and the next round tries again."""
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What one pull brought; chunks that came neither way are unavailable at the peer."""
+
+    stored: int = 0
+    bytes: int = 0
+    refused: int = 0
+    unavailable: int = 0
+
+
+class Puller:
+    """Pulls from one peer, on one thread; `stop` ends it between two requests."""
+
+    def __init__(self, store: Store, client: PeerClient, peer: str, *, max_mbit_s: float, stop: Callable[[], bool],
+                 pause: Callable[[float], object]) -> None:  # fmt: skip
+        self._store, self._client, self._peer = store, client, peer
+        self._max_mbit_s, self._stop, self._pause = max_mbit_s, stop, pause
+
+    def pull(self, wanted: Pull, expected: Mapping[Place, bytes]) -> Pulled:
+        """Get one range; raises PeerError when the peer fails, VolumeError when the store does."""
+        done, first = Pulled(), wanted.first
+        while first <= wanted.last and not self._stop():
+            started = time.monotonic()
+            body = self._client.records(wanted.camera, wanted.epoch, first, wanted.last)
+            if body is None:
+                done.unavailable += wanted.last - first + 1
+                break
+            records = self._checked(body, wanted, first)
+            last = records[-1][0].seq
+            done.unavailable += last - first + 1 - (len(records) - 1)
+            good = self._fitting(records, expected)
+            done.refused += len(records) - len(good)
+            self._append(good, done)
+            done.bytes += len(body)
+            first = last + 1
+            self._pause(pause_s(len(body), time.monotonic() - started, self._max_mbit_s))
+        return done
+
+    def _checked(self, body: bytes, wanted: Pull, first: int) -> list[Record]:
+        """The proven records: one init segment, then chunks that were asked for, ascending; raises PeerError."""
+        try:
+            records: list[Record] = list(prove(body))
+        except WatchkeepError as error:
+            raise PeerError(f"{self._peer} sends what proves nothing: {error.message}", remedy="run `watchkeep verify` there") from error
+        before = first - 1
+        for at, (header, _, _) in enumerate(records):
+            wrong = header.kind is not (RecordKind.CHUNK if at else RecordKind.INIT)
+            if wrong or (header.camera, header.epoch) != (wanted.camera, wanted.epoch):
+                raise self._not_asked_for(wanted)
+            if at:
+                if not before < header.seq <= wanted.last:
+                    raise self._not_asked_for(wanted)
+                before = header.seq
+        if len(records) < 2:
+            raise self._not_asked_for(wanted)
+        return records
+
+    def _not_asked_for(self, wanted: Pull) -> PeerError:
+        return PeerError(f"{self._peer} sends other chunks than {wanted.camera} epoch {wanted.epoch} {wanted.first} to {wanted.last}",
+                         remedy="update the older of the two machines")  # fmt: skip
+
+    def _fitting(self, records: list[Record], expected: Mapping[Place, bytes]) -> list[Record]:
+        """The records without the chunks that contradict what is known here: their own hash, or their neighbours'.
+
+        From the last to the first, because a good successor proves the one before it.
+        """
+        init, *chunks = records
+        fitting: list[Record] = []
+        for record in reversed(chunks):
+            header, _, seal = record
+            assert seal is not None, "prove returns the seal of every chunk"
+            claims = {expected.get((header.epoch, header.seq)), self._prev_hash(fitting, header.camera, header.epoch, header.seq + 1)}
+            if claims <= {None, header.hash} and self._follows(record):
+                fitting.append(record)
+            else:
+                self._store.report(EventKind.TAMPER, f"chunk {header.seq} of epoch {header.epoch} as {self._peer} has it does not fit "
+                                   "what is held here: refused", "find out which of the two was changed", header.camera)  # fmt: skip
+        return [init, *reversed(fitting)]
+
+    def _prev_hash(self, fitting: list[Record], camera: str, epoch: int, successor: int) -> bytes | None:
+        """The hash that a chunk's successor says it has; None when there is no successor to ask."""
+        seal = fitting[-1][2] if fitting and fitting[-1][0].seq == successor else self._store.seal_of(camera, epoch, successor)
+        return None if seal is None else seal.prev_hash
+
+    def _follows(self, record: Record) -> bool:
+        """Whether a chunk carries the hash of the one before it, as far as that one is held."""
+        header, _, seal = record
+        assert seal is not None, "prove returns the seal of every chunk"
+        before = None if header.seq == 0 else self._store.seal_of(header.camera, header.epoch, header.seq - 1)
+        return before is None or before.chunk_hash == seal.prev_hash
+
+    def _append(self, records: list[Record], done: Pulled) -> None:
+        """Store what fits; what the store refuses all the same is left out, named by the store itself."""
+        tries = 0
+        while len(records) > 1 and not self._stop():
+            try:
+                accepted = self._store.append(records)
+            except Conflict as conflict:
+                names = {(name.epoch, name.seq) for name in conflict.names}
+                left = [records[0], *(record for record in records[1:] if (record[0].epoch, record[0].seq) not in names)]
+                done.refused += len(records) - len(left)
+                records = left if len(left) < len(records) else []
+            except StoreBusy:
+                tries += 1
+                if tries > BUSY_TRIES:
+                    raise
+                self._pause(BUSY_S)
+            else:
+                done.stored += accepted.stored
+                return
+
+
+class Stopper:
+    """A stop flag with a reason to wake up: what `stop` and `pause` of a Puller are made of."""
+
+    def __init__(self, stop: threading.Event, also: Callable[[], bool] = lambda: False) -> None:
+        self._stop, self._also = stop, also
+
+    def __call__(self) -> bool:
+        return self._stop.is_set() or self._also()
+
+    def pause(self, seconds: float) -> None:
+        self._stop.wait(seconds)

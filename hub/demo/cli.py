@@ -1,12 +1,16 @@
 """`watchkeep demo`: shows a whole site on this machine losing an archiver and losing nothing.
 
-Rules: a live table on a terminal, plain lines elsewhere; exit code 0 only when nothing is missing, 1 otherwise.
+Rules: each scene is a line with its time, above a live table on a terminal; exit code 0 only when nothing is missing, 1
+otherwise.  However it ends, no process stays; the working folder stays when it is named, or needed to find out what failed.
 """
 
 import json
+import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -21,9 +25,10 @@ from ...wire.shell.mqtt import MqttClient
 from . import show
 from .cast import Cast
 from .follow import SiteView
-from .story import Story
+from .story import Scene, Story
 
 DRAW_S = 0.25
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def demo(
@@ -34,28 +39,50 @@ def demo(
     keep: Annotated[Path | None, typer.Option(help="work in this empty folder and keep logs and archives")] = None,
 ) -> None:
     """Record real RTSP cameras to two archivers, kill one of them midway, and prove what was kept."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    if report is not None and not report.resolve().parent.is_dir():
+        raise UsageError(f"{report} cannot be written", remedy="name a file in a folder that exists")
+    for number in _ENDINGS:
+        signal.signal(number, _interrupt)
+    console = Console(highlight=False, soft_wrap=True)
+    with _folder(keep, console) as folder:
+        good = _run(console, folder, seconds, cameras, size, report)
+        if not good:
+            raise typer.Exit(1)
+
+
+@contextmanager
+def _folder(keep: Path | None, console: Console) -> Iterator[Path]:
+    """The folder to work in: the one that is named, or one of our own, kept only after a failure."""
     if keep is not None:
-        if keep.exists() and any(keep.iterdir()):
-            raise UsageError(f"{keep} is not empty", remedy="name a new folder")
-        good = _run(keep.resolve(), seconds, cameras, size, report)
-    else:
-        with tempfile.TemporaryDirectory(prefix="watchkeep-demo-") as folder:
-            good = _run(Path(folder), seconds, cameras, size, report)
-    raise typer.Exit(0 if good else 1)
+        if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+            raise UsageError(f"{keep} is not an empty folder", remedy="name a new one")
+        yield keep.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="watchkeep-demo-"))
+    try:
+        yield folder
+    except Exception:
+        console.print(f"Logs and archives of this run are kept in {folder}")
+        raise
+    except KeyboardInterrupt:
+        shutil.rmtree(folder)
+        console.print("Interrupted: every process was ended, and the folder is gone.")
+        raise
+    shutil.rmtree(folder)
 
 
-def _run(folder: Path, seconds: float, cameras: int, size: str, report: Path | None) -> bool:
-    console, view = Console(), SiteView()
+def _run(console: Console, folder: Path, seconds: float, cameras: int, size: str, report: Path | None) -> bool:
+    view = SiteView()
     with Cast(folder) as cast:
-        console.print(f"A site on this machine: {cameras} cameras, 1 agent, 2 archivers, 1 MQTT broker; logs in {folder}")
+        console.print(f"A site on this machine for {seconds:g} s: {cameras} cameras, 1 agent, 2 archivers, 1 broker")
+        console.print(f"While it runs, logs and archives are in {folder}")
         cast.broker()
         client = MqttClient(cast.broker_url, client_id="wk-demo", will=None, birth=list)
         client.subscribe(topics.everything(cast.site), view.take)
         client.start()
         try:
             story = Story(cast, view, seconds=seconds, cameras=cameras, size=size)
-            _show(console, view, story)
+            _show(console, view, story.play())
         finally:
             client.stop()
     verdict = story.verdict
@@ -66,21 +93,22 @@ def _run(folder: Path, seconds: float, cameras: int, size: str, report: Path | N
     return verdict.good
 
 
-def _show(console: Console, view: SiteView, story: Story) -> None:
-    if not console.is_terminal:
-        last = ""
-        for headline in story.play():
-            if (said := headline.split(" (")[0]) != last:
-                last = said
-                console.print(said)
-            time.sleep(DRAW_S)
-        return
-    with Live(console=console, refresh_per_second=4, transient=True) as display:
-        for headline in story.play():
-            display.update(show.live(view, headline))
+def _show(console: Console, view: SiteView, scenes: Iterator[Scene]) -> None:
+    """Play the story: a line for each new scene, and on a terminal the live table below the lines."""
+    started, last = time.monotonic(), ""
+    with Live(console=console, auto_refresh=False, transient=True) as display:
+        for scene in scenes:
+            if scene.text != last:
+                last = scene.text
+                console.print(f"{time.monotonic() - started:6.1f} s  {scene.text}")
+            if console.is_terminal:
+                left = "" if scene.left_s is None else f" ({scene.left_s:.0f} s)"
+                display.update(show.live(view, scene.text + left, console.size), refresh=True)
             time.sleep(DRAW_S)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM ends the demo like Ctrl-C: every process of the cast is ended on the way out."""
+    """The first signal ends the demo; further ones would only disturb ending the processes of the cast."""
+    for number in _ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

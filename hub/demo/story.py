@@ -1,6 +1,6 @@
 """The demo's plot: record, kill one archiver, bring it back, let it catch up, stop cleanly, prove.
 
-Rules: a generator that yields a headline whenever the display may be drawn; it acts on real processes through the cast
+Rules: a generator that yields a scene whenever the display may be drawn; it acts on real processes through the cast
 and learns only from MQTT and from what lies on the disk, as an operator would.
 """
 
@@ -9,12 +9,14 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
-from ...wire.errors import WatchkeepError
+from ...wire.errors import UsageError, WatchkeepError
 from ..verify.against import compare_paths
 from ..verify.verify import verify_paths
 from .cast import Cast
 from .follow import SiteView
+from .measure import Measure
 from .verdict import Takeover, Verdict, archive_of, judge, sent_frames
 
 FPS = 25
@@ -25,76 +27,83 @@ KILL_AT, RESTART_AT = 0.35, 0.65
 START_S, SETTLE_S = 60.0, 120.0
 
 
+class Scene(NamedTuple):
+    """What is going on, and for how many seconds more when that is known."""
+
+    text: str
+    left_s: float | None = None
+
+
 class Story:
     """One run of the demo; `verdict` is there when `play` has ended."""
 
     def __init__(self, cast: Cast, view: SiteView, *, seconds: float, cameras: int, size: str) -> None:
         self._cast, self._view, self._seconds, self._cameras, self._size = cast, view, seconds, cameras, size
-        self._worst_age = 0.0
-        self._detected: float | None = None
+        self._measure = Measure(VICTIM, SURVIVOR)
         self.verdict: Verdict | None = None
 
-    def play(self) -> Iterator[str]:
-        """Yield headlines until the verdict stands; raises WatchkeepError when the site does not come up."""
-        yield "starting two archivers"
+    def play(self) -> Iterator[Scene]:
+        """Yield scenes until the verdict stands; raises WatchkeepError when the site does not come up."""
+        yield Scene("starting two archivers")
         for name in ARCHIVERS:
             self._cast.archiver(name)
-        yield "starting the test source and the agent; archivers are found by mDNS"
+        yield Scene("starting cameras and agent; the agent finds the archivers by mDNS")
         frames = math.ceil(self._seconds * FPS)
         urls = self._cast.source("--frames", str(frames), "--fps", str(FPS), "--size", self._size, cameras=self._cameras)
         self._cast.agent(urls, archivers=ARCHIVERS, copies=len(ARCHIVERS))
         yield from self._until(lambda: self._view.recording() == self._cameras, START_S, "waiting for every camera to record")
         start = time.monotonic()
-        yield from self._pass(start + KILL_AT * self._seconds, "recording to both archivers")
+        yield from self._pass(start + KILL_AT * self._seconds, f"recording to archivers {' and '.join(ARCHIVERS)}")
         self._cast.kill(VICTIM)
-        killed = time.monotonic()
-        yield from self._pass(start + RESTART_AT * self._seconds, f"archiver {VICTIM} was killed (SIGKILL); recording goes on", killed)
+        self._measure.killed(time.monotonic(), time.time())
+        yield from self._pass(start + RESTART_AT * self._seconds, f"archiver {VICTIM} is dead (SIGKILL), recording goes on to {SURVIVOR}")
         self._cast.start(VICTIM)
-        restarted = time.monotonic()
-        yield from self._until(self._finished(frames), self._seconds + START_S, f"archiver {VICTIM} is back and catches up")
-        caught_up = yield from self._settle(restarted)
-        yield "stopping everything cleanly"
+        self._measure.restarted(time.monotonic(), time.time())
+        yield from self._pass(start + self._seconds, f"archiver {VICTIM} was started again, and gets what it has missed")
+        yield from self._until(self._finished(frames), START_S, "the cameras send their last frames")
+        settled = yield from self._settle()
+        yield Scene("stopping agent, archivers and cameras")
         exits = [self._cast.stop(name) for name in ("edge-1", *ARCHIVERS, "source")]
-        yield "proving both archives, hash by hash and frame by frame"
-        self.verdict = self._judge(Takeover(VICTIM, SURVIVOR, self._detected, round(restarted - killed, 2), caught_up, self._worst_age),
-                                   clean=not any(exits))  # fmt: skip
+        yield Scene("proving both archives, hash by hash and frame by frame")
+        self.verdict = self._judge(self._measure.takeover(settled=settled), clean=not any(exits))
 
-    def _until(self, condition: Callable[[], bool], seconds: float, headline: str) -> Iterator[str]:
+    def _until(self, condition: Callable[[], bool], seconds: float, text: str) -> Iterator[Scene]:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                raise WatchkeepError(f"the demo got stuck: {headline}", remedy=f"look at the logs in {self._cast.folder}")
+                raise WatchkeepError(f"the demo got stuck: {text}", remedy=f"look at the logs in {self._cast.folder}")
             self._look()
-            yield headline
+            yield Scene(text)
 
-    def _pass(self, until: float, headline: str, killed: float | None = None) -> Iterator[str]:
+    def _pass(self, until: float, text: str) -> Iterator[Scene]:
         while time.monotonic() < until:
-            self._look(killed)
-            yield f"{headline} ({until - time.monotonic():.0f} s)"
+            self._look()
+            yield Scene(text, max(until - time.monotonic(), 0.0))
 
-    def _settle(self, restarted: float) -> Generator[str, None, float | None]:
-        """Wait for every copy; returns the seconds since the restart, or None when it took too long."""
+    def _settle(self) -> Generator[Scene, None, bool]:
+        """Wait for every acknowledgement; False when it took too long."""
         deadline = time.monotonic() + SETTLE_S
         while not self._view.settled():
             if time.monotonic() > deadline:
-                return None
-            yield "everything was sent; the last copies become durable"
-        return round(time.monotonic() - restarted, 2)
+                return False
+            self._look()
+            yield Scene("everything was sent; the archivers acknowledge the last of it")
+        self._look()
+        return True
 
     def _finished(self, frames: int) -> Callable[[], bool]:
         return lambda: all(state.frames >= frames for state in self._view.cameras.values())
 
-    def _look(self, killed: float | None = None) -> None:
-        ages = [state.chunk_age_s for state in self._view.cameras.values() if state.chunk_age_s is not None and state.status == "recording"]
-        self._worst_age = max([self._worst_age, *ages])
-        said = any(event.archiver == VICTIM and event.kind == "takeover" for event in self._view.events)
-        if killed is not None and self._detected is None and said:
-            self._detected = round(time.monotonic() - killed, 2)
+    def _look(self) -> None:
+        self._measure.look(self._view, time.monotonic())
 
     def _judge(self, takeover: Takeover, *, clean: bool) -> Verdict:
         sent = sent_frames(json.loads((self._cast.folder / "source.json").read_text()))
         first, second = (self._cast.volume(name) for name in ARCHIVERS)
-        proofs = [verify_paths([first]), verify_paths([second])]
+        try:
+            proofs = [verify_paths([first]), verify_paths([second])]
+        except UsageError as error:  # nothing to verify: a failure of the site, not of whoever runs the demo
+            raise WatchkeepError(error.message, remedy=f"look at the logs in {self._cast.folder}") from error
         archives = [archive_of(name, proof, sent) for name, proof in zip(ARCHIVERS, proofs, strict=True)]
         verdict = Verdict(self._cameras, self._seconds, {camera: sum(sessions.values()) for camera, sessions in sent.items()}, archives,
                           compare_paths([first], [second]).good, takeover, clean)  # fmt: skip

@@ -5,8 +5,8 @@ Locks, always taken in this order:
     _pen        one thread at a time writes, begins or deletes files; held over writes, never over fdatasync
     _memory     book, RAM copies and counters; never held over I/O.  Readers and releases take only this one
 
-Rules: see __init__.py.  Bounds: RAM copies `ram_bytes` (held.py), the index 0.6 kB a chunk (entry.py), open files: the active one and those that
-were filled since the last sync, the disk `max_bytes`.
+Rules: see __init__.py.  Bounds: RAM copies `ram_bytes` (held.py), the index 0.6 kB a chunk (entry.py), the disk `max_bytes`,
+open files: the active one and those that were filled since the last sync.
 """
 
 import logging

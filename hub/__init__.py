@@ -2,6 +2,7 @@
 
     cli ─▶ service ─▶ api     HTTP: append, timeline, playback, export, health, metrics
                   ├─▶ store   volumes, segment files, catalog, retention
+                  ├─▶ consolidate  what is missing comes from other archivers
                   ├─▶ beacon  what this archiver says about itself on MQTT
                   └─▶ broker  the embedded MQTT broker
     verify, demo              offline proof of files; the whole product on one machine

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..wire import VERSION, topics
-from ..wire.messages import ArchiverBeacon, Event, VolumeState
+from ..wire.messages import ArchiverBeacon, ConsolidationState, Event, VolumeState
 from ..wire.shell.mqtt import MqttClient
 from ..wire.shell.threads import Supervised
 
@@ -43,13 +43,14 @@ class Vitals:
     durable: int
     refused: int
     volumes: tuple[VolumeState, ...]
+    consolidation: ConsolidationState | None = None
 
 
 def compose(who: Identity, vitals: Vitals, *, beat: int, now_s: float, uptime_s: float) -> ArchiverBeacon:
     """The beacon of a living archiver."""
     return ArchiverBeacon(archiver=who.archiver, site=who.site, version=VERSION, online=True, boot=who.boot, beat=beat, sent_s=now_s,
                           url=who.url, uptime_s=uptime_s, cameras=vitals.cameras, received=vitals.received, durable=vitals.durable,
-                          refused=vitals.refused, volumes=vitals.volumes)  # fmt: skip
+                          refused=vitals.refused, volumes=vitals.volumes, consolidation=vitals.consolidation)  # fmt: skip
 
 
 def farewell(who: Identity, now_s: float) -> bytes:

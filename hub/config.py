@@ -22,6 +22,8 @@ File = Annotated[Path, Field(strict=False)]
 
 MAX_VOLUMES: Final = 64
 """More disks than one server holds; bounds the threads and the open files of the store."""
+MAX_PEERS: Final = 64
+"""Archivers of one site that this one compares itself with (consolidate.schedule)."""
 
 
 class HubSection(Config):
@@ -52,12 +54,27 @@ class DiscoverySection(Config):
     interfaces: tuple[str, ...] = ()
 
 
+class ConsolidationSection(Config):
+    auto: bool = True
+    cameras: Literal["held", "all"] = "held"
+    max_mbit_s: float = Field(default=100, gt=0, le=100_000)
+    every_s: float = Field(default=3600, ge=1, le=604_800)
+    settle_s: float = Field(default=60, ge=0, le=86_400)
+
+
+class PeerSection(Config):
+    id: str
+    url: str
+
+
 class HubConfig(Config):
     hub: HubSection
     mqtt: MqttSection = MqttSection()
     broker: BrokerSection = BrokerSection()
     archiver: ArchiverSection | None = None
     discovery: DiscoverySection = DiscoverySection()
+    consolidation: ConsolidationSection = ConsolidationSection()
+    peer: tuple[PeerSection, ...] = Field(default=(), max_length=MAX_PEERS)
 
     def holds(self, role: Role) -> bool:
         return role in self.hub.roles
@@ -97,6 +114,7 @@ def problems(config: HubConfig) -> Iterator[Problem]:
     yield from check_roles(config)
     yield from check_addresses(config)
     yield from check_paths(config)
+    yield from check_peers(config)
 
 
 def check_ids(config: HubConfig) -> Iterator[Problem]:
@@ -146,6 +164,19 @@ def check_paths(config: HubConfig) -> Iterator[Problem]:
         if any(path == other or other in path.parents or path in other.parents for other in seen):
             yield Problem(key, f"{str(path)!r} is, holds or lies in another volume of the list", "name every disk once")
         seen.append(path)
+
+
+def check_peers(config: HubConfig) -> Iterator[Problem]:
+    """Known by valid ids, each once, at addresses over HTTP."""
+    for number, peer in enumerate(config.peer):
+        try:
+            check_id("hub", peer.id)
+        except IdError as error:
+            yield Problem(f"peer[{number}].id", error.message, error.remedy)
+        if any(peer.id == other.id for other in config.peer[:number]):
+            yield Problem(f"peer[{number}].id", f"{peer.id!r} is named twice", "name each peer once")
+        if not peer.url.startswith(("http://", "https://")):
+            yield Problem(f"peer[{number}].url", f"{peer.url!r} is no archiver's address", "write it as http://host:9701")
 
 
 def parse_address(text: str) -> Address | None:

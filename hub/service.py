@@ -1,6 +1,6 @@
 """One hub process: its roles composed, started in order and stopped in the opposite one.
 
-    sockets bound ─▶ volumes looked at ─▶ store ─▶ broker ─▶ beacon ─▶ HTTP ─▶ mDNS
+    sockets bound ─▶ volumes looked at ─▶ store ─▶ broker ─▶ beacon ─▶ HTTP ─▶ consolidation ─▶ mDNS
     what may be refused, first: nothing is touched        what others see of us, last
 
 Rules: recording needs the store and HTTP only; a broker or a network without mDNS is logged and gone without
@@ -15,15 +15,18 @@ from typing import Final
 
 from ..wire import VERSION
 from ..wire.errors import ConfigError, DiscoveryError, UsageError, VolumeError
-from ..wire.mdns import Announcement
+from ..wire.mdns import Announcement, Found
 from ..wire.messages import Event
-from ..wire.shell.mdns import Advertiser
+from ..wire.shell.mdns import Advertiser, Browser
 from .api.app import Api
 from .api.operations import HubFacts
 from .api.server import HttpServer
 from .beacon import BEACON_S, Beacon, Identity, Vitals
 from .broker import EmbeddedBroker
 from .config import Address, ArchiverSection, HubConfig, http_address
+from .consolidate.round import Rules
+from .consolidate.share import Share
+from .consolidate.worker import Consolidator, Settings
 from .preflight import addresses, bind, data_dir_problems, volume_problems
 from .store import Store
 
@@ -78,11 +81,18 @@ class HubService:
             broker = EmbeddedBroker(sockets["broker"])
             broker.start()
             running.callback(broker.stop)
+        share = None if store is None else Share(store, config.hub.id)
+        consolidator = None if store is None or share is None else self._make_consolidator(store, share)
         if store is not None and config.mqtt.url is not None:
-            self._start_beacon(config.mqtt.url, store)
-        self._start_http(sockets["http"], store)
+            self._start_beacon(config.mqtt.url, store, consolidator)
+        self._start_http(sockets["http"], store, share, consolidator)
+        if consolidator is not None:
+            consolidator.start()
+            running.callback(consolidator.stop)
         if config.discovery.mdns:
             self._announce()
+            if consolidator is not None and config.consolidation.auto:
+                self._look_for_peers(consolidator)
         log.info("hub is up", extra={"hub": config.hub.id, "roles": ",".join(config.hub.roles), "url": self.url, "version": VERSION})
 
     def _bind(self) -> dict[str, socket.socket]:
@@ -110,19 +120,26 @@ class HubService:
             raise ConfigError(self._file, "hub.data_dir", f"cannot be used ({error.strerror})", remedy="check it") from error
         return store
 
-    def _start_beacon(self, url: str, store: Store) -> None:
+    def _make_consolidator(self, store: Store, share: Share) -> Consolidator:
+        hub, wanted = self._config.hub, self._config.consolidation
+        rules = Rules(wanted.cameras, wanted.max_mbit_s, wanted.settle_s)
+        return Consolidator(store, share, Settings(hub.id, hub.site, rules, {peer.id: peer.url for peer in self._config.peer},
+                                                   wanted.every_s, wanted.auto))  # fmt: skip
+
+    def _start_beacon(self, url: str, store: Store, consolidator: Consolidator | None) -> None:
         def vitals() -> Vitals:
             stats = store.stats()
-            return Vitals(stats.cameras, stats.received, stats.durable, stats.refused, stats.volumes)
+            return Vitals(stats.cameras, stats.received, stats.durable, stats.refused, stats.volumes,
+                          None if consolidator is None else consolidator.state)  # fmt: skip
 
         beacon = Beacon(url, Identity(self._config.hub.id, self._config.hub.site, self._boot, self.url), vitals, period_s=BEACON_S)
         beacon.start()
         self._running.callback(beacon.stop)
         self._beacon = beacon
 
-    def _start_http(self, listener: socket.socket, store: Store | None) -> None:
+    def _start_http(self, listener: socket.socket, store: Store | None, share: Share | None, consolidator: Consolidator | None) -> None:
         hub = self._config.hub
-        api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store)
+        api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store, share, consolidator)
         self._running.callback(api.close)
         self._http = HttpServer(api.app, listener)
         self._http.start()
@@ -139,6 +156,19 @@ class HubService:
             log.warning("mDNS is not available, agents need a static list", extra={"why": error.line()})
             return
         self._running.callback(advertiser.stop)
+
+    def _look_for_peers(self, consolidator: Consolidator) -> None:
+        """Other archivers of the site, for consolidation; without mDNS those of the configuration are all there are."""
+        def changed(hubs: dict[str, Found]) -> None:
+            consolidator.sighted({name: hub.url for name, hub in hubs.items() if "archiver" in hub.roles})
+
+        browser = Browser(self._config.discovery.interfaces or None, self._config.hub.site, changed)
+        try:
+            browser.start()
+        except (DiscoveryError, UsageError) as error:
+            log.warning("mDNS is not available, peers need to be listed", extra={"why": error.line()})
+            return
+        self._running.callback(browser.stop)
 
     def _report(self, event: Event) -> None:
         """The store's events, from its own threads, to the site when there is a broker; the store logs them itself."""

@@ -6,7 +6,8 @@
     window     which time does a query mean   operations  cameras, healthz, metrics, docs
     playable   chunks to key-frame groups     app         routes, errors, OpenAPI
     hls        groups to playlists            server      uvicorn on its own thread
-    export     chunks to one MP4 per epoch    workers     the bounded threads that touch disks
+    export     chunks to one MP4 per epoch    peers       chunks, hashes, records, orders of consolidation
+                                              workers     the bounded threads that touch disks
     byterange  Range and ETag rules           metrics     prometheus-client, its only importer
     errors     error tree to status and code
 

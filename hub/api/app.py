@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from ...wire import VERSION, http
 from ...wire.errors import WatchkeepError, redact
 from ...wire.messages import AppendAnswer
+from ..consolidate.share import Share
+from ..consolidate.worker import Consolidator
 from ..store import Store
 from . import openapi
 from .append import Appender
@@ -23,6 +25,7 @@ from .errors import ApiError, api_error
 from .library import Library, SeveralPartsError
 from .metrics import Metrics
 from .operations import HubFacts, Operations
+from .peers import Peers
 from .playback import Playback, several_parts
 
 log = logging.getLogger(__name__)
@@ -36,12 +39,15 @@ _TEXT: Final = (
 class Api:
     """The application and the worker threads behind it, until close()."""
 
-    def __init__(self, facts: HubFacts, store: Store | None) -> None:
-        metrics = Metrics(facts.stats)
+    def __init__(self, facts: HubFacts, store: Store | None, share: Share | None = None, consolidator: Consolidator | None = None) -> None:
+        metrics = Metrics(facts.stats, None if consolidator is None else lambda: consolidator.totals)
         self.app = FastAPI(title="Watchkeep hub", version=VERSION, description=_TEXT, docs_url=None, redoc_url=None)
-        self._parts: list[Appender | Playback | Operations] = []
+        self._parts: list[Appender | Playback | Peers | Operations] = []
         if store is not None:
             self._add_archiver(facts, store, metrics)
+            peers = Peers(store, share or Share(store, facts.id), consolidator, metrics)
+            self._parts.append(peers)
+            self.app.include_router(peers.router())
         operations = Operations(facts, metrics)
         self._parts.append(operations)
         self.app.include_router(operations.router(self.app))

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ..consolidate.worker import Totals
 from ..store.model import Stats
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,7 +22,7 @@ OK: Final = "ok"
 class Metrics:
     """What is counted; `render` is the body of a scrape."""
 
-    def __init__(self, stats: Callable[[], Stats] | None) -> None:
+    def __init__(self, stats: Callable[[], Stats] | None, totals: Callable[[], Totals] | None = None) -> None:
         self._registry = CollectorRegistry()
         self._appends = Counter("watchkeep_appends", "Answers to POST /v1/append, by code (docs/OPERATIONS.md).", ["code"],
                                 registry=self._registry)  # fmt: skip
@@ -31,6 +32,8 @@ class Metrics:
         self._read_bytes = Counter("watchkeep_read_bytes", "Bytes sent by playback and export.", registry=self._registry)
         if stats is not None:
             self._registry.register(_StoreCollector(stats))
+        if totals is not None:
+            self._registry.register(_ConsolidationCollector(totals))
 
     def appended(self, size: int, seconds: float) -> None:
         self._appends.labels(OK).inc()
@@ -74,3 +77,26 @@ class _StoreCollector(Collector):
             for volume in stats.volumes:
                 family.add_metric([volume.path], float(getattr(volume, field)))
             yield family
+
+
+class _ConsolidationCollector(Collector):
+    """What consolidation has done since the start, as it is when Prometheus asks."""
+
+    def __init__(self, totals: Callable[[], Totals]) -> None:
+        self._totals = totals
+
+    def describe(self) -> list[Metric]:
+        """Nothing, as for the store."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        totals = self._totals()
+        for name, text, field in (
+            ("watchkeep_consolidation_rounds", "Comparisons with a peer that have ended.", "rounds"),
+            ("watchkeep_consolidation_failed", "Those of them that failed.", "failed"),
+            ("watchkeep_consolidation_pulled_chunks", "Chunks pulled from peers.", "pulled"),
+            ("watchkeep_consolidation_pulled_bytes", "Bytes pulled from peers.", "pulled_bytes"),
+            ("watchkeep_consolidation_refused_chunks", "Chunks of peers that did not fit what is held.", "refused"),
+            ("watchkeep_files_set_aside", "Damaged files taken out of service.", "set_aside"),
+        ):
+            yield CounterMetricFamily(name, text, value=getattr(totals, field))

@@ -55,6 +55,7 @@ APPEND: Final[Answers] = {
     507: _error("storage-full"),
     **BUSY,
 }
+RECORDS: Final[Answers] = {200: {"content": {http.RECORDS_TYPE: _BINARY}, "description": "records of docs/STORAGE.md"}, **READING}
 RECORDS_BODY: Final[dict[str, Any]] = {
     "parameters": [
         {"name": http.VERSION_HEADER, "in": "header", "required": True, "schema": {"type": "integer", "enum": [WIRE_VERSION]},

@@ -130,11 +130,12 @@ class PeerClient:
             raise
 
     def order(self, order: ConsolidationOrder) -> ConsolidationState:
-        """Ask the archiver to consolidate; its progress is in state()."""
+        """Ask the archiver to consolidate; its progress is in job()."""
         return self._model(ConsolidationState, self._request("POST", http.CONSOLIDATE, order.model_dump_json().encode()))
 
-    def state(self) -> ConsolidationState:
-        return self._model(ConsolidationState, self._get(http.CONSOLIDATE))
+    def job(self, number: int) -> ConsolidationState:
+        """How far an order is."""
+        return self._model(ConsolidationState, self._get(http.CONSOLIDATE, [("job", number)]))
 
     def close(self) -> None:
         self._http.close()

@@ -1,0 +1,43 @@
+"""Which missing chunks are pulled, in which order and how fast."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchkeep.hub.consolidate.compare import Run
+from watchkeep.hub.consolidate.plan import PULL_CHUNKS, Bounds, pause_s, pulls, sort_missing
+
+EVERYTHING = Bounds(-1, 1 << 60)
+
+
+def run(first: int, last: int, end_ns: int, epoch: int = 7) -> Run:
+    return Run(epoch, first, last, b"", end_ns - 10, end_ns, 1000)
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(1, 300), st.integers(0, 1000)), max_size=10))
+def test_every_wanted_chunk_is_asked_for_once_in_bounded_pieces_newest_run_first(made: list[tuple[int, int, int]]) -> None:
+    runs = [run(1000 * at + first, 1000 * at + first + count - 1, end) for at, (first, count, end) in enumerate(made)]
+    asked = list(pulls("cam0", sort_missing(runs, EVERYTHING)))
+    seqs = [seq for pull in asked for seq in range(pull.first, pull.last + 1)]
+    assert sorted(seqs) == sorted(seq for one in runs for seq in range(one.first, one.last + 1))
+    assert all(pull.chunks <= PULL_CHUNKS for pull in asked)
+    ends = [next(one.end_ns for one in runs if one.first <= pull.first <= one.last) for pull in asked]
+    assert all(before >= after for before, after in pairwise(ends))
+
+
+def test_what_retention_would_delete_at_once_is_not_pulled() -> None:
+    wanted = sort_missing([run(0, 9, 100), run(10, 19, 101), run(20, 29, 300)], Bounds(horizon_ns=100, settled_ns=1000))
+    assert [one.first for one in wanted.runs] == [20, 10]
+    assert wanted.expiring == 10
+
+
+def test_what_is_new_is_left_to_the_agents() -> None:
+    wanted = sort_missing([run(0, 9, 500), run(10, 19, 501)], Bounds(horizon_ns=0, settled_ns=500))
+    assert [one.first for one in wanted.runs] == [0]
+    assert wanted.early == 10
+
+
+def test_the_mean_rate_stays_at_the_limit() -> None:
+    assert pause_s(12_500_000, 0.25, 100) == 0.75
+    assert pause_s(12_500_000, 2.0, 100) == 0

@@ -53,6 +53,8 @@ class Member:
     arguments: Sequence[str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    reaped: bool = False
+    """Whether the end of this process was waited for."""
     exits: list[int] = field(default_factory=list)
 
     @property
@@ -63,6 +65,15 @@ class Member:
     @property
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def failure(self) -> str:
+        """Why the process ended although nobody asked it to: its exit code and its last words; empty when it did not."""
+        code = None if self.process is None or self.reaped else self.process.poll()
+        if not code:
+            return ""
+        said = self.log.read_text(errors="replace").strip().splitlines()
+        return f"{self.name} ended with exit code {code}: {said[-1] if said else 'it said nothing'}"
 
 
 class Cast:
@@ -93,6 +104,7 @@ class Cast:
         """Start a member, again if it has ended."""
         member = self.members[name]
         with member.log.open("ab") as log:
+            member.reaped = False
             member.process = subprocess.Popen([*_COMMAND, *member.arguments], stdin=subprocess.DEVNULL,  # noqa: S603 our own command
                                               stdout=log, stderr=log, start_new_session=True)  # fmt: skip
         return member
@@ -111,6 +123,21 @@ class Cast:
             os.kill(member.pid, signal.SIGTERM)
         return self._reap(member, STOP_S)
 
+    def check(self) -> None:
+        """Raise WatchkeepError when a member has failed by itself; waiting for it would be in vain."""
+        for member in self.members.values():
+            if failure := member.failure:
+                raise WatchkeepError(failure, remedy=f"look at {member.log}")
+
+    def wait_listening(self, name: str, what: str, seconds: float = 30) -> None:
+        """Wait until the port of a member is served; raises WatchkeepError when it is not in time, or when a member failed."""
+
+        def served() -> bool:
+            self.check()
+            return listening(self.port(name))
+
+        wait_until(served, seconds, f"the start of {what}")
+
     def close(self) -> None:
         """Kill whatever still runs."""
         for member in self.members.values():
@@ -125,6 +152,7 @@ class Cast:
             code = member.process.wait(seconds)
         except subprocess.TimeoutExpired as error:
             raise WatchkeepError(f"{member.name} did not end within {seconds:g} s", remedy=f"look at {member.log}") from error
+        member.reaped = True
         member.exits.append(code)
         return code
 
@@ -141,7 +169,7 @@ class Cast:
     def broker(self) -> Member:
         """A hub that is only the MQTT broker."""
         member = self._hub("hub", ["broker"], "")
-        wait_until(lambda: listening(self.port("broker")), 30, "the broker's start")
+        self.wait_listening("broker", "the broker")
         return member
 
     def archiver(self, name: str, *, extra: str = "") -> Member:
@@ -149,7 +177,7 @@ class Cast:
         volume = self.folder / f"volume-{name}"
         volume.mkdir(exist_ok=True)
         member = self._hub(name, ["archiver"], f'[archiver]\nvolumes = ["{volume}"]\nmin_free_bytes = 100_000_000\n{extra}')
-        wait_until(lambda: listening(self.port(name)), 30, f"the start of archiver {name}")
+        self.wait_listening(name, f"archiver {name}")
         return member
 
     def _hub(self, name: str, roles: list[str], sections: str) -> Member:
@@ -182,7 +210,7 @@ class Cast:
         port = self.port("source")
         report = self.folder / "source.json"
         self.add("source", ["source", "--port", str(port), "--cameras", str(cameras), "--report", str(report), *options])
-        wait_until(lambda: listening(port), 60, "the start of the test source")
+        self.wait_listening("source", "the test source", 60)
         return {f"cam{number}": f"rtsp://127.0.0.1:{port}/cam{number}" for number in range(cameras)}
 
     def volume(self, name: str) -> Path:

@@ -95,6 +95,7 @@ class Story:
         return lambda: all(state.frames >= frames for state in self._view.cameras.values())
 
     def _look(self) -> None:
+        self._cast.check()
         self._measure.look(self._view, time.monotonic())
 
     def _judge(self, takeover: Takeover, *, clean: bool) -> Verdict:

@@ -72,7 +72,7 @@ def test_a_part_whose_library_is_missing_says_what_to_install(monkeypatch: pytes
     monkeypatch.setattr(cli, "entry_points", lambda **_: [part])
     shown = CliRunner().invoke(cli.build(), ["hub", "run", "-c", "hub.toml"])
     assert shown.exit_code == 2
-    assert "pip install 'watchkeep[hub]'" in shown.output
+    assert "pip install -c constraints.txt '.[hub]'" in shown.output
     assert "watchkeep_absent_library" in shown.output
 
 

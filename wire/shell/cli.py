@@ -19,11 +19,15 @@ _EXTRA_OF = {"hub": "hub", "demo": "hub", "archive": "hub"}
 
 
 def _missing(part: EntryPoint, why: ImportError) -> Callable[[], None]:
-    """A command that stands in for a part whose libraries are not installed, and says which to install."""
+    """A command that stands in for a part whose libraries are not installed, and says which to install.
+
+    From the sources and with their constraints, as the first time: an index may hold something else under our name.
+    """
 
     def explain() -> None:
-        extra = f"'watchkeep[{_EXTRA_OF[part.name]}]'" if part.name in _EXTRA_OF else "watchkeep"
-        typer.echo(f"watchkeep {part.name}: the Python package {why.name} is missing; pip install {extra}", err=True)
+        what = f"'.[{_EXTRA_OF[part.name]}]'" if part.name in _EXTRA_OF else "."
+        typer.echo(f"watchkeep {part.name}: the Python package {why.name} is missing; in the folder of Watchkeep's sources: "
+                   f"pip install -c constraints.txt {what}", err=True)  # fmt: skip
         raise typer.Exit(2)
 
     return explain

@@ -66,6 +66,7 @@ class EventKind(StrEnum):
     DISK = "disk"
     CLOCK = "clock"
     RETENTION = "retention"
+    LOCK = "lock"
 
 
 class ConsolidationPhase(StrEnum):

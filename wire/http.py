@@ -10,6 +10,8 @@ CAMERAS: Final = "/v1/cameras"
 HEALTH: Final = "/healthz"
 METRICS: Final = "/metrics"
 CONSOLIDATE: Final = "/v1/consolidate"
+LOCKS: Final = "/v1/locks"
+EVENTS: Final = "/v1/events"
 
 RECORDS_TYPE: Final = "application/vnd.watchkeep.records"
 AGENT_HEADER: Final = "Watchkeep-Agent"
@@ -29,6 +31,7 @@ BAD_REQUEST: Final = "bad-request"  # 400: a query or path value is wrong
 NOT_FOUND: Final = "not-found"  # 404: no such camera, file, or nothing recorded in the window
 RANGE: Final = "range"  # 416
 SEVERAL_PARTS: Final = "several-parts"  # 409: the window spans several epochs; the answer lists them
+TOO_MANY: Final = "too-many"  # 409: there are as many as there may be
 INTERNAL: Final = "internal"  # 500
 
 
@@ -57,3 +60,13 @@ def hashes(camera: str) -> str:
 def records(camera: str) -> str:
     """Chunks themselves, as RECORDS_TYPE."""
     return f"{CAMERAS}/{camera}/chunks/records"
+
+
+def lock(lock_id: str) -> str:
+    """One evidence lock."""
+    return f"{LOCKS}/{lock_id}"
+
+
+def lock_export(lock_id: str) -> str:
+    """Exactly the chunks that overlap a lock, as an MP4."""
+    return f"{lock(lock_id)}/export.mp4"

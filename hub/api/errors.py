@@ -9,11 +9,12 @@ from typing import Final
 from ...wire import http
 from ...wire.errors import DigestError, FormatError, IdError, OversizeError, TruncatedError, VersionError, VolumeError, WatchkeepError
 from ...wire.messages import ChunkName, ErrorAnswer
+from ..protect.shelf import TooManyLocks
 from ..store.model import Conflict, StoreBusy, StoreFull
 
 STATUS: Final[dict[str, int]] = {
     http.TRUNCATED: 400, http.MALFORMED: 400, http.UNKNOWN_VERSION: 400, http.BAD_REQUEST: 400,
-    http.NOT_FOUND: 404, http.CONFLICT: 409, http.SEVERAL_PARTS: 409, http.OVERSIZE: 413, http.MEDIA_TYPE: 415,
+    http.NOT_FOUND: 404, http.CONFLICT: 409, http.SEVERAL_PARTS: 409, http.TOO_MANY: 409, http.OVERSIZE: 413, http.MEDIA_TYPE: 415,
     http.RANGE: 416, http.HASH_MISMATCH: 422, http.INTERNAL: 500,
     http.STORAGE_FAILED: 503, http.BUSY: 503, http.STORAGE_FULL: 507,
 }  # fmt: skip
@@ -29,6 +30,7 @@ _CODE_OF: Final[tuple[tuple[type[WatchkeepError], str], ...]] = (
     (StoreBusy, http.BUSY),
     (VolumeError, http.STORAGE_FAILED),
     (Conflict, http.CONFLICT),
+    (TooManyLocks, http.TOO_MANY),
 )
 RETRY_AFTER_S: Final = 1
 

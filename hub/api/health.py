@@ -37,13 +37,14 @@ class Health(Message):
         return 503 if self.status is Status.FAILING else 200
 
 
-def judge(volumes: Sequence[VolumeState] | None, *, damaged_files: int = 0) -> tuple[Status, tuple[str, ...]]:
+def judge(volumes: Sequence[VolumeState] | None, *, damaged_files: int = 0, problems: Sequence[str] = ()) -> tuple[Status, tuple[str, ...]]:
     """Status and reasons; volumes is None when the store did not answer, empty without the archiver role."""
     if volumes is None:
         return Status.FAILING, ("the store does not answer: a disk hangs",)
     why = [f"volume {volume.path}: {volume.why or 'offline'}" for volume in volumes if not volume.online or volume.why]
     if damaged_files:
         why.append(f"{damaged_files} damaged file(s): only their good part is served, see the log or `watchkeep verify`")
+    why += problems
     if volumes and not any(volume.online for volume in volumes):
         return Status.FAILING, tuple(why)
     return (Status.DEGRADED if why else Status.OK), tuple(why)

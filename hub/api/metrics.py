@@ -68,6 +68,8 @@ class _StoreCollector(Collector):
         yield CounterMetricFamily("watchkeep_refused_chunks", "Chunks refused as conflicting since the start.", value=stats.refused)
         yield GaugeMetricFamily("watchkeep_cameras", "Cameras with video in this archive.", value=stats.cameras)
         yield GaugeMetricFamily("watchkeep_damaged_files", "Files of which only a part can be served.", value=len(stats.damage))
+        yield GaugeMetricFamily("watchkeep_locks", "Evidence locks.", value=stats.locks)
+        yield GaugeMetricFamily("watchkeep_locked_bytes", "Bytes of finished files that evidence locks keep.", value=stats.locked_bytes)
         for name, text, field in (
             ("watchkeep_volume_online", "1 when the volume can be written.", "online"),
             ("watchkeep_volume_free_bytes", "Free bytes of the volume.", "free_bytes"),

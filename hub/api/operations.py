@@ -68,7 +68,7 @@ class Operations:
             stats = await self._ask(self._hub.stats)
         except ApiError:
             return self._hub.health(*judge(None), None)
-        return self._hub.health(*judge(stats.volumes, damaged_files=len(stats.damage)), stats)
+        return self._hub.health(*judge(stats.volumes, damaged_files=len(stats.damage), problems=stats.problems), stats)
 
     def router(self, app: FastAPI) -> APIRouter:
         routes = APIRouter(tags=["operations"])

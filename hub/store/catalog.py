@@ -19,6 +19,8 @@ CatalogError = sqlite3.Error
 """What SQLite raises, under our name, so that this stays its only importer."""
 SCHEMA_VERSION: Final = 1
 CATALOG_FILE: Final = "catalog.sqlite"
+LONGEST_NS: Final = 3600 * 1_000_000_000
+"""No part is longer: a segment is about a minute.  Bounds how far behind a window a part that begins in it is looked for."""
 _COLUMNS: Final = [field.name for field in fields(Part) if field.name != "index"]
 _LIST: Final = ", ".join(_COLUMNS)
 _SCHEMA: Final = f"""
@@ -155,9 +157,23 @@ class Catalog:
             row = self._run.execute("SELECT volume FROM part WHERE camera = ? AND epoch = ? AND segment_seq = ? LIMIT 1", key).fetchone()
         return str(row[0]) if row else None
 
-    def oldest(self, volume: str, limit: int) -> list[Part]:
-        """Closed parts of a volume, oldest end first."""
-        return self._parts("volume = ? ORDER BY end_ns LIMIT ?", volume, limit)
+    def oldest(self, volume: str, limit: int, after: tuple[int, str] = (-(1 << 62), "")) -> list[Part]:
+        """Closed parts of a volume, oldest end first, of those behind (end ns, path)."""
+        return self._parts("volume = ? AND end_ns >= ? AND (end_ns, path) > (?, ?) ORDER BY end_ns, path LIMIT ?",
+                           volume, after[0], *after, limit)  # fmt: skip
+
+    def inside(self, volume: str, camera: str, start_ns: int, end_ns: int, limit: int) -> list[Part]:
+        """Closed parts of a camera on a volume that lie in a window as a whole, oldest end first."""
+        return self._parts("+volume = ? AND camera = ? AND end_ns >= ? AND end_ns <= ? AND start_ns >= ? ORDER BY end_ns LIMIT ?",
+                           volume, camera, start_ns, end_ns, start_ns, limit)  # + : the camera's index, not the volume's  # fmt: skip
+
+    def extent(self, camera: str, start_ns: int, end_ns: int) -> tuple[int, int]:
+        """(files, bytes) of a camera's closed parts that overlap a window."""
+        with self._lock:
+            row = self._run.execute("SELECT count(*), total(file_size) FROM part WHERE open = 0 AND camera = ? AND end_ns > ?"
+                                    " AND end_ns < ? AND start_ns < ?",
+                                    (camera, start_ns, end_ns + LONGEST_NS, end_ns)).fetchone()  # fmt: skip
+        return int(row[0]), int(row[1])
 
     def day(self, volume: str, folder: str) -> dict[str, tuple[int, bool]]:
         """{path: (file size, open)} of the parts in a day's directory."""

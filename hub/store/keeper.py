@@ -1,4 +1,4 @@
-"""The thread that keeps house: retention, then stitching, one volume after the other; and setting damaged files aside.
+"""The thread that keeps house: retention (decided in retainer.py), then stitching; and setting damaged files aside.
 
 Rules: the only place that deletes, replaces or renames closed files while the archiver runs; one lock keeps the three apart.  A
 stitch waits until no part of its segment is open.  A volume that fails here is left to its writer to fence.
@@ -7,18 +7,19 @@ stitch waits until no part of its segment is open.  A volume that fails here is 
 import logging
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ...wire.causes import EventKind
 from ...wire.errors import FormatError, GoneError
 from ...wire.shell.threads import Supervised
+from ..protect.shelf import LockShelf
 from .catalog import Catalog, CatalogError
 from .clock import Clock
 from .model import Part, Report, SegmentKey
 from .register import Register
-from .retention import DAY_NS, ClockWatch, choose
+from .retainer import Policy, Retainer
+from .retention import ClockWatch
 from .stitch import Stitch, can_stitch
 from .volume import Volume
 
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 KEEP_S: Final = 2.0
 """How often free space and age are looked at: at 1 GB/s a floor of 5 GB is not used up in between."""
-BATCH: Final = 64
 ASIDE_SUFFIX: Final = ".damaged"
 """Of files that are kept for inspection and never served."""
 SHORT_LIFE_NS: Final = 3600 * 1_000_000_000
@@ -34,18 +34,6 @@ NEAR_FLOOR_BYTES: Final = 1 << 30
 """Five minutes of 16 cameras at 2 Mbit/s: nearer to the floor a volume deletes its oldest files for what is stored now."""
 MAX_MOVES: Final = 1024
 """Removed parts whose new place is remembered, for players that still ask for the old one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What retention is to keep."""
-
-    keep_ns: int
-    min_free_bytes: int
-
-
-def policy(retention_days: float, min_free_bytes: int) -> Policy:
-    return Policy(int(retention_days * DAY_NS), min_free_bytes)
 
 
 class Moves:
@@ -70,7 +58,8 @@ class Moves:
 class Keeper:
     """`start`, then `stop` and `join`; `kick` asks for a round at once."""
 
-    def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, clock: Clock, report: Report, rule: Policy) -> None:
+    def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, shelf: LockShelf, clock: Clock, report: Report,
+                 rule: Policy) -> None:  # fmt: skip
         self._volumes, self._register, self._catalog = volumes, register, catalog
         self._clock, self._report, self._rule = clock, report, rule
         self._watch = ClockWatch()
@@ -78,6 +67,7 @@ class Keeper:
         self._upkeep = threading.Lock()
         """Held while one file is deleted, joined or set aside; before the register's lock and the catalog's."""
         self.moves = Moves()
+        self.retainer = Retainer(volumes, register, catalog, shelf, report, rule, self._remove)
         self._thread = Supervised("wk-store-keeper", self._body)
 
     def start(self) -> None:
@@ -98,6 +88,7 @@ class Keeper:
             self._wake.clear()
             self.round(stop)
             self._wake.wait(KEEP_S)
+        self.retainer.tell(self._clock.monotonic(), everything=True)
 
     def round(self, stop: threading.Event) -> None:
         """One look at everything."""
@@ -105,32 +96,8 @@ class Keeper:
         if self._watch.look(now_ns, now):
             self._report(EventKind.CLOCK, "the wall clock went forward: nothing is deleted for its age for a day",
                          "check the clock; restart the archiver when it is right", "")  # fmt: skip
-        expired_ns = now_ns - self._rule.keep_ns if self._watch.trusted(now) else 0
-        for volume in self._volumes:
-            if volume.online:
-                self._retain(volume, expired_ns, stop)
+        self.retainer.round(now_ns, now, trusted=self._watch.trusted(now), stop=stop.is_set)
         self._stitch_all(stop)
-
-    # -- retention ---------------------------------------------------------------------------------------------
-
-    def _retain(self, volume: Volume, expired_ns: int, stop: threading.Event) -> None:
-        """Delete until nothing is too old and the floor is free; raises nothing that the disk does."""
-        removed: list[Part] = []
-        try:
-            volume.measure()
-            # measured once a round: a disk may free space late, and a second look would delete for the same need again
-            need = max(self._rule.min_free_bytes - volume.free_bytes, 0)
-            while not stop.is_set() and (chosen := choose(self._catalog.oldest(volume.id, BATCH), expired_ns=expired_ns, need_bytes=need)):
-                for part in chosen:
-                    self._remove(volume, part)
-                    removed.append(part)
-                    need = max(need - part.file_size, 0)
-            volume.measure()
-        except (OSError, CatalogError) as error:
-            self._report(EventKind.DISK, f"volume {volume.root}: deleting failed: {error}", "check the disk", "")
-        if removed:
-            total = sum(part.file_size for part in removed)
-            self._report(EventKind.RETENTION, f"volume {volume.root}: {len(removed)} file(s), {total} bytes deleted, oldest first", "", "")
 
     def _remove(self, volume: Volume, part: Part) -> None:
         """The file first: a row without a file is removed at the next start, a file without a row would come back."""
@@ -143,19 +110,17 @@ class Keeper:
         self._catalog.change(removed=[(part.volume, part.path)])
         self._register.removed(part, self._catalog.around(part.camera, part.epoch, part.first_seq, part.last_seq))
 
-    def oldest_ns(self, volume: Volume) -> int:
-        """End of the volume's oldest part, UTC ns; 0 when it has none.  Raises CatalogError."""
-        found = self._catalog.oldest(volume.id, 1)
-        return found[0].end_ns if found else 0
-
-    def horizon_ns(self) -> int:
-        """Video that ended before this (UTC ns) would be deleted soon after it was stored.  Where every volume is near its
-        floor, that is also everything older than the oldest file there."""
-        age_ns = self._clock.wall_ns() - self._rule.keep_ns + min(SHORT_LIFE_NS, self._rule.keep_ns // 20)
+    def horizon_ns(self, camera: str = "") -> int:
+        """Video of a camera that ended before this (UTC ns) would be deleted soon after it was stored.  Where every volume is near
+        its floor, that is also everything older than the oldest file there that may go."""
+        rule, now_ns = self._rule, self._clock.wall_ns()
+        keep_ns = rule.keep(camera)
+        age_ns = now_ns - keep_ns + min(SHORT_LIFE_NS, keep_ns // 20)
         usable = [volume for volume in self._volumes if volume.online]
-        if any(volume.free_bytes > self._rule.min_free_bytes + NEAR_FLOOR_BYTES for volume in usable):
+        if any(volume.free_bytes > rule.min_free_bytes + NEAR_FLOOR_BYTES for volume in usable):
             return age_ns
-        return max([age_ns, *(self.oldest_ns(volume) + SHORT_LIFE_NS for volume in usable)])
+        oldest = [self.retainer.oldest_ns(volume) for volume in usable]
+        return max([age_ns, *(now_ns if found is None else found + SHORT_LIFE_NS for found in oldest)])
 
     # -- damage ------------------------------------------------------------------------------------------------
 

@@ -163,6 +163,11 @@ class Stats:
     cameras: int
     volumes: tuple[VolumeState, ...]
     damage: tuple[Damaged, ...]
+    locks: int = 0
+    locked_bytes: int = 0
+    """Of finished files that evidence locks keep."""
+    problems: tuple[str, ...] = ()
+    """What an operator should look at, beside volumes and damage."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ then is not yet received, and the journals keep it (invariant 7).
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,18 +20,20 @@ from ...wire.errors import VolumeError
 from ...wire.ids import check_id
 from ...wire.messages import CameraInfo, EpochState, Event, Timeline
 from ...wire.seal import Seal
+from ..protect.shelf import LockShelf
 from .catalog import Catalog, CatalogError
 from .clock import Clock
 from .disk import Disk
 from .events import Reporter
 from .identity import KnownVolumes
 from .intake import Batch, Known, Plan, Planner, sort_records
-from .keeper import Keeper, policy
+from .keeper import Keeper
 from .model import Accepted, Conflict, Job, Part, Record, Stats, StoredChunk, StoreFull
 from .placement import Placement
 from .reader import Reader
 from .recovery import Recovery
 from .register import Register
+from .retainer import policy
 from .volume import Volume
 from .writer import Surroundings, VolumeWriter
 
@@ -48,17 +50,19 @@ class Store:
 
     def __init__(self, archiver_id: str, volumes: list[Path], *, retention_days: float, min_free_bytes: int, sync_ms: int = 1000,
                  state_dir: Path, clock: Clock | None = None, on_event: Callable[[Event], None] = lambda _: None,
-                 disk: Callable[[Path], Disk] = Disk) -> None:  # fmt: skip
+                 disk: Callable[[Path], Disk] = Disk, camera_days: Mapping[str, float] | None = None) -> None:  # fmt: skip
         self._clock = clock or Clock()
         self._state_dir = state_dir
         self._reporter = Reporter(check_id("hub", archiver_id), self._clock, on_event)
         self._register, self._catalog = Register(), Catalog(state_dir)
+        self.locks = LockShelf(state_dir)
+        """Evidence locks: what retention leaves alone."""
         known = KnownVolumes(state_dir)
         self._volumes = [Volume(path, archiver_id, known, disk(path)) for path in volumes]
         around = Surroundings(self._register, self._catalog, self._clock, self._reporter.report, sync_ms / 1000)
         self._writers = [VolumeWriter(volume, around, f"wk-store-{number}") for number, volume in enumerate(self._volumes)]
-        self._keeper = Keeper(self._volumes, self._register, self._catalog, self._clock, self._reporter.report,
-                              policy(retention_days, min_free_bytes))  # fmt: skip
+        self._keeper = Keeper(self._volumes, self._register, self._catalog, self.locks, self._clock, self._reporter.report,
+                              policy(retention_days, min_free_bytes, camera_days or {}))  # fmt: skip
         self._placement = Placement(self._writers, self._catalog)
         self._reader = Reader(self._volumes, self._register, self._catalog, self._keeper.moves)
         self._running = False
@@ -69,6 +73,7 @@ class Store:
         """Check the volumes, recover, start the threads.  Raises VolumeError, and leaves nothing open then."""
         try:
             self._state_dir.mkdir(parents=True, exist_ok=True)
+            self.locks.open()
             for volume in self._volumes:
                 volume.open()
             self._check_distinct()
@@ -220,9 +225,9 @@ class Store:
         """The seal of a stored chunk as its file has it, not proven; None when it is not here or cannot be read."""
         return self._reader.seal_of((camera, epoch, seq))
 
-    def horizon_ns(self) -> int:
-        """Video that ended before this (UTC ns) would be deleted soon after it was stored."""
-        return self._keeper.horizon_ns()
+    def horizon_ns(self, camera: str = "") -> int:
+        """Video of a camera that ended before this (UTC ns) would be deleted soon after it was stored."""
+        return self._keeper.horizon_ns(camera)
 
     # -- for proving what is stored ----------------------------------------------------------------------------
 
@@ -246,4 +251,9 @@ class Store:
     def stats(self) -> Stats:
         register = self._register
         return Stats(register.received, register.durable, register.refused, len(register.cameras()),
-                     tuple(volume.state() for volume in self._volumes), register.damage())  # fmt: skip
+                     tuple(volume.state() for volume in self._volumes), register.damage(), len(self.locks.locks),
+                     self._keeper.retainer.locked_bytes, self._keeper.retainer.problems)  # fmt: skip
+
+    def extent(self, camera: str, start_ns: int, end_ns: int) -> tuple[int, int]:
+        """(files, bytes) of finished segment files that overlap a window."""
+        return self._catalog.extent(camera, start_ns, end_ns)

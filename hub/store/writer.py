@@ -217,8 +217,8 @@ class VolumeWriter:
 
     def _abandon(self, part: PartFile) -> None:
         """Give a part's file up: keep what is durable, make the rest missing again."""
+        self._open.remove(part)  # first: it goes by the part's next chunk, which giving up takes back
         kept = self._register.abandoned(part)
-        self._open.remove(part)
         if part in self._new:
             self._new.remove(part)
         try:

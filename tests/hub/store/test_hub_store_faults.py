@@ -303,3 +303,24 @@ def test_a_disk_that_goes_between_the_check_and_the_open_does_not_fill_the_root_
         store.append(chain.chunks(2, 5))
         until(lambda: durable(store, chain) == [(0, 5)], "the old disk is still held open")
         assert list(root.iterdir()) == []
+
+
+def test_the_chunk_after_those_of_a_given_up_file_is_stored_before_they_come_again(site: Site) -> None:
+    store, (disk,) = faulty(site)
+    chain = Chain(segment=100)
+    store.open()
+    try:
+        store.append(chain.batch(0, 1))
+        until(lambda: durable(store, chain) == [(0, 1)])
+        disk.fail_sync = True
+        store.append(chain.batch(2, 3))
+        until(lambda: not store.stats().volumes[0].online, "fenced")
+        disk.fail_sync = False
+        until(lambda: store.stats().volumes[0].online)
+        store.append(chain.batch(4))  # the live lane goes on before an ask has told the sender that 2 and 3 are missing
+        until(lambda: store.state("cam0", 7, 4, 4).durable == [(4, 4)])
+        store.append(chain.batch(2, 3))
+        until(lambda: durable(store, chain) == [(0, 4)])
+        assert contents(store) == expected(chain, 0, 1, 2, 3, 4)
+    finally:
+        store.close()

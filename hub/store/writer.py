@@ -33,6 +33,8 @@ MAX_QUEUE_BYTES: Final = 128 << 20
 PROBE_S: Final = 5.0
 TEND_S: Final = 1.0
 """How often an idle writer looks after free space, idle parts and a fenced volume."""
+QUIET_PERIODS: Final = 2
+"""A camera alone sends a chunk every sync_s: its pauses are no quiet spell."""
 IDLE_S: Final = 120.0
 """A part without a new chunk for two segments is complete."""
 _CREATE_TRIES: Final = 3
@@ -151,7 +153,7 @@ class VolumeWriter:
     def _sync_due(self, now: float) -> float:
         """When what is written now is synced: after a quiet spell at once, so that a stand-in has its first copy
         while its cameras have none; otherwise together with what else comes within sync_s."""
-        quiet = now - self._synced_at >= self._around.sync_s
+        quiet = now - self._synced_at >= QUIET_PERIODS * self._around.sync_s
         return now if quiet else now + self._around.sync_s
 
     def _create(self, write: Write) -> PartFile:

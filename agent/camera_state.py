@@ -2,14 +2,14 @@
 
     status        event         becomes
     ───────────   ───────────   ──────────────────────────────
-    any           opening       connecting, unless it waits with a worse reason
     any           frame         recording
+    any           no key frame  connecting, until the first key frame
     any           fault(s)      s: connecting | stalled | unauthorized | unsupported
     any           ended         connecting
 
-Rules: retries for ever, pause 0.5 s (or what the camera's profile says) doubling to 30 s, each with jitter of +-25 %, and
-back to the first pause after 10 s of recording; a camera that refuses its credentials is asked every 30 s at most, because
-cameras lock accounts.
+Rules: retries for ever, pause 0.5 s (or what the camera's profile says: never less than that) doubling to 30 s, each with
+jitter of +-25 %, and back to the first pause after 10 s of recording; a camera that refuses its credentials is asked every
+30 s at most, because cameras lock accounts.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,8 @@ class CameraLife:
     def __init__(self, utc_s: float, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self.shown = Shown(CameraStatus.CONNECTING, utc_s, "starting")
         self.reconnects = 0
-        self._first = self._pause = first_pause_s
+        self._first, self._most = first_pause_s, max(first_pause_s, MAX_PAUSE_S)
+        self._pause = first_pause_s
         self._recording_since: float | None = None
 
     def frame(self, utc_s: float, now: float) -> bool:
@@ -45,6 +46,10 @@ class CameraLife:
             self._recording_since = now
             return self._show(CameraStatus.RECORDING, utc_s, "")
         return False
+
+    def waits(self, why: str, utc_s: float) -> bool:
+        """The session is open and gives nothing that can be recorded yet; True when the shown state changed."""
+        return self._recording_since is None and self._show(CameraStatus.CONNECTING, utc_s, why)
 
     def failed(self, status: CameraStatus, why: str, utc_s: float, now: float) -> bool:
         """The session could not be opened or broke; True when the shown state changed."""
@@ -56,11 +61,14 @@ class CameraLife:
         return self._show(status, utc_s, why)
 
     def pause_s(self, jitter: float) -> float:
-        """How long to wait before the next try; jitter is a random number from 0 to 1."""
+        """How long to wait before the next try; jitter is a random number from 0 to 1.
+
+        A profile may ask for no pause at all: that holds for the first try only, a camera that is gone is not hammered.
+        """
         if self.shown.status is CameraStatus.UNAUTHORIZED:
-            self._pause = MAX_PAUSE_S
-        pause, self._pause = self._pause, min(self._pause * 2, MAX_PAUSE_S)
-        return pause * (0.75 + jitter / 2)
+            self._pause = self._most
+        pause, self._pause = self._pause, min(max(self._pause * 2, FIRST_PAUSE_S), self._most)
+        return max(pause * (0.75 + jitter / 2), self._first)
 
     def _show(self, status: CameraStatus, utc_s: float, why: str) -> bool:
         changed = (status, why) != (self.shown.status, self.shown.why)

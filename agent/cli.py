@@ -4,6 +4,8 @@ Rules: everything that can be wrong is found before anything is touched; errors 
 """
 
 import json
+import logging
+import os
 import signal
 import threading
 from pathlib import Path
@@ -31,6 +33,10 @@ def run(config: ConfigPath) -> None:
         signal.signal(number, lambda *_: stop.set())
     with AgentService(ready) as service:
         service.run(stop)
+    if service.stragglers:  # nothing is lost: they hold no frame, and everything else is closed
+        logging.getLogger(__name__).warning("left behind", extra={"workers": " ".join(service.stragglers)})
+        logging.shutdown()
+        os._exit(0)
 
 
 @app.command()

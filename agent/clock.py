@@ -7,6 +7,7 @@ import ctypes
 import time
 
 from ..wire.causes import ClockQuality
+from .timing import SLEW_PPM
 
 STEP_S = 0.5
 """A change of UTC against the monotonic clock above this is a step; NTP slews 500 ppm, 0.5 ms a second."""
@@ -39,13 +40,22 @@ class Clock:
 
 
 class StepWatch:
-    """Tells a step of UTC from the passing of time.  No I/O: readings are passed in."""
+    """Tells a step of UTC from the passing of time.  No I/O: readings are passed in.
+
+    What NTP slews is followed at 500 ppm, as the anchors of stream time do it; a clock that is slewed faster (chrony may
+    go up to 10 %) counts as stepped each time that it has run half a second ahead of that.
+    """
 
     def __init__(self, utc_s: float, monotonic: float) -> None:
-        self._offset = utc_s - monotonic
+        self._offset, self._at = utc_s - monotonic, monotonic
 
     def step(self, utc_s: float, monotonic: float) -> float:
-        """Seconds by which UTC stepped since the last call; 0.0 when it did not."""
-        offset = utc_s - monotonic
-        change, self._offset = offset - self._offset, offset
-        return change if abs(change) > STEP_S else 0.0
+        """Seconds by which UTC stepped; 0.0 when it did not."""
+        change = utc_s - monotonic - self._offset
+        slew = (monotonic - self._at) * SLEW_PPM / 1e6
+        self._at = monotonic
+        if abs(change) > STEP_S:
+            self._offset += change
+            return change
+        self._offset += max(-slew, min(slew, change))
+        return 0.0

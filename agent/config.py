@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
+from ..wire.broker import parse_url
 from ..wire.config import Config, load
-from ..wire.errors import ConfigError
+from ..wire.errors import ConfigError, UsageError
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
 Item = TypeVar("Item")
@@ -38,6 +39,7 @@ class DiscoverySection(Config):
 
 class JournalSection(Config):
     max_bytes: int | None = Field(default=None, ge=256 << 20)
+    mode: Literal["always", "on-outage"] = "always"
 
 
 class RecordingSection(Config):
@@ -58,12 +60,12 @@ class ArchiverSection(Config):
 
 class CameraSection(Config):
     id: Id
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)
     host: str | None = None
     channel: int = Field(default=1, ge=1, le=999)
     stream: Literal["main", "sub"] = "main"
     user: str | None = None
-    password: str | None = None
+    password: str | None = Field(default=None, repr=False)
     copies: int = Field(default=1, ge=1, le=MAX_COPIES)
     archivers: tuple[Id, ...] | None = None
     transport: Literal["tcp", "udp"] | None = None
@@ -94,10 +96,11 @@ def read(path: Path) -> AgentConfig:
                               remedy="give url, or host with the camera's profile")  # fmt: skip
         if camera.url is not None:
             _check_url(path, f"camera[{number}].url", camera.url, ("rtsp",), "rtsp://host:554/path")
+        _check_credentials(path, number, camera)
         if camera.archivers is not None:
             _check_copies(path, number, camera)
     if config.mqtt is not None:
-        _check_url(path, "mqtt.url", config.mqtt.url, ("mqtt", "mqtts"), "mqtt://host:1883")
+        _check_broker(path, config.mqtt.url)
     if not config.discovery.mdns and not config.archiver:
         raise ConfigError(str(path), "archiver", "no archiver is listed and mDNS is off", remedy="list one or set discovery.mdns = true")
     return config
@@ -112,11 +115,28 @@ def _check_unique(path: Path, section: str, ids: list[str]) -> None:
 def _check_url(path: Path, key: str, url: str, schemes: tuple[str, ...], example: str) -> None:
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        printable = url.isprintable() and " " not in url  # urlsplit drops line ends, RTSP would not
+        valid = printable and parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         valid = False
     if not valid:
         raise ConfigError(str(path), key, f"{url!r} is not a valid URL", remedy=f"write it like {example}")
+
+
+def _check_broker(path: Path, url: str) -> None:
+    try:
+        parse_url(url)
+    except UsageError as error:
+        raise ConfigError(str(path), "mqtt.url", error.message, remedy=error.remedy) from error
+
+
+def _check_credentials(path: Path, number: int, camera: CameraSection) -> None:
+    for key, value in (("user", camera.user), ("password", camera.password)):
+        if camera.url is not None and value is not None:
+            raise ConfigError(str(path), f"camera[{number}].{key}", "goes with host, and this camera has a url",
+                              remedy="write rtsp://user:password@host/path in url, or give host instead")  # fmt: skip
+    if camera.password is not None and camera.user is None:
+        raise ConfigError(str(path), f"camera[{number}].user", "is missing, and there is a password", remedy="add it")
 
 
 def _check_copies(path: Path, number: int, camera: CameraSection) -> None:

@@ -10,11 +10,14 @@ import threading
 from collections.abc import Mapping
 from typing import Protocol
 
-from ..wire.ids import next_epoch
+from ..wire.errors import WatchkeepError
+from ..wire.ids import epoch_term, next_epoch
 from .clock import Clock
 
 STATE_BYTES = 256 << 10
-"""Two slots; 1000 cameras at 63 + 20 bytes each are 90 kB."""
+"""Two slots; 1000 cameras at 63 + 20 bytes each are 83 kB."""
+MAX_CAMERAS = 2500
+"""Cameras remembered, also those that have left the configuration: 208 kB.  Above that the oldest are forgotten."""
 
 
 class Slots(Protocol):
@@ -29,8 +32,7 @@ class EpochBook:
     """Gives out epochs; thread-safe."""
 
     def __init__(self, slots: Slots, clock: Clock, recovered: Mapping[str, int], *, term: int = 0) -> None:
-        saved = slots.read()
-        self._last: dict[str, int] = json.loads(saved) if saved else {}
+        self._last = _remembered(slots.read(), term)
         for camera, epoch in recovered.items():
             self._last[camera] = max(epoch, self._last.get(camera, 0))
         self._slots, self._clock, self._term = slots, clock, term
@@ -50,14 +52,24 @@ class EpochBook:
             return epoch
 
     def save(self) -> None:
-        """Write down what was given out since the last call; raises OSError."""
+        """Write down what was given out since the last call; raises OSError or a WatchkeepError, and then tries again next time."""
         with self._lock:
             if not self._dirty:
                 return
-            data = json.dumps(self._last).encode()
+            data = json.dumps(dict(sorted(self._last.items(), key=lambda item: item[1])[-MAX_CAMERAS:])).encode()
             self._dirty = False
         try:
             self._slots.write(data)
-        except OSError:
+        except (OSError, WatchkeepError):
             self._dirty = True
             raise
+
+
+def _remembered(data: bytes | None, term: int) -> dict[str, int]:
+    """Epochs from what was kept on disk; what is damaged there is left out: the journal and UTC cover it."""
+    try:
+        found = json.loads(data or b"{}")
+    except ValueError:
+        return {}
+    entries = found.items() if isinstance(found, dict) else ()
+    return {camera: epoch for camera, epoch in entries if type(epoch) is int and 0 <= epoch_term(epoch) <= term}

@@ -23,6 +23,10 @@ from .timing import VIDEO_TICKS, WallAnchor
 NS = 1_000_000_000
 MAX_CHUNKS_A_TAKE = 16
 """One camera gives at most 16 s of video per tick, so that a camera with a backlog cannot hold up the others."""
+SETTLE_S = 0.5
+"""An epoch's first chunk is cut this long after its first frame.  Opening a stream takes up to 2 s of probing, and what came
+meanwhile is then read in one go: anchored in the middle of that burst, the epoch would be up to 2 s late, and 500 ppm
+take over an hour to mend it."""
 
 Record = tuple[Header, bytes | bytearray]
 
@@ -39,6 +43,8 @@ class Run:
     zero: int
     """The camera's own stamp, in ticks, that became dts 0."""
     anchor: WallAnchor = field(default_factory=WallAnchor)
+    born: float | None = None
+    """When its first frame went into the ring (monotonic), None before."""
     next_seq: int = 0
     segment_seq: int = 0
     last_hash: bytes = ZERO_HASH
@@ -53,6 +59,8 @@ class LineStats:
     skipped_frames: int = 0
     """Frames before the first key frame of a session: nothing can decode them."""
     chunks: int = 0
+    unbuilt_chunks: int = 0
+    """Chunks that could not be built and were given up."""
     epoch: int = 0
     last_cut: float | None = None
     codec: str = ""
@@ -65,6 +73,9 @@ class Line:
         self.camera, self.ring, self.stats = camera, ring, LineStats()
         self._next_epoch, self._chunk_s = next_epoch, chunk_s
         self._runs: deque[Run] = deque()
+        """Runs with frames in the ring, and the one that runs: one of 2 kB a second at worst, when each GOP begins one."""
+        self.fault: Exception | None = None
+        """What stopped the last take; the writer reads it."""
         self._lock = threading.Lock()
         self._count = 0
         self._ended = True
@@ -74,23 +85,30 @@ class Line:
     # producer: the ingest thread
 
     def begin(self, init: bytes, cause: Cause, zero: int) -> Run:
-        """Start an epoch; the next push carries its number and should be a key frame."""
+        """Start an epoch; the next push carries its number and should be a key frame.
+
+        A run that never got a frame into the ring is forgotten: with a full ring every key frame begins one.
+        """
         run = Run(self._count, self._next_epoch(self.camera), cause, init, blake3(init).digest(), zero)
         self._count += 1
         with self._lock:
+            if self._runs and self._runs[-1].born is None:
+                self._runs.pop()
             self._runs.append(run)
         return run
 
     def push(self, run: Run, data: Any, *, video: bool, pts: int, dts: int, duration: int, key: bool, damaged: bool,
              arrival_ns: int, annexb: bool, now: float) -> bool:  # fmt: skip
         """Copy one frame into the ring; stamps count from the run's zero.  False when the ring had no room: a GOP is lost and counted."""
+        if video:
+            run.anchor.arrived(dts * NS // VIDEO_TICKS, arrival_ns)
+            self._last_push, self._ended = now, False  # before the push: a take in between must not cut its first frame off
         kept = self.ring.push(data, run=run.number, track=0 if video else 1, pts=pts, dts=dts, duration=duration, key=key,
                               damaged=damaged, arrival_ns=arrival_ns, annexb=annexb)  # fmt: skip
-        if video and kept:
-            run.anchor.arrived(dts * NS // VIDEO_TICKS, arrival_ns)
-            self.stats.frames += 1
+        if kept and run.born is None:
+            run.born = now
+        self.stats.frames += video and kept
         self.stats.bytes += len(data) if isinstance(data, bytes) else data.size
-        self._last_push, self._ended = now, False
         return bool(kept)
 
     def end(self) -> None:
@@ -104,21 +122,39 @@ class Line:
 
         A mute camera's last frames are cut two chunk lengths after they came, so that they are not kept from
         the journal.  Race: the producer may push while a flush is decided; then that frame starts the next chunk.
+        Never raises: what went wrong is left in `fault`, because the records before it have left the ring.
         """
         flush = flush or self._ended or now - self._last_push > 2 * self._chunk_s
         records: list[Record] = []
-        for _ in range(MAX_CHUNKS_A_TAKE):
-            cut = self.ring.cut(flush=flush)
-            if cut is None:
-                break
-            run = self._run(cut.run)
-            if self._announced != run.number:
-                self._announced = run.number
-                records.append((Header(RecordKind.INIT, self.camera, run.epoch, 0, len(run.init), run.init_hash), run.init))
-            records.append(self._chunk(run, cut, quality))
-            self.ring.release(cut)
-            self.stats.last_cut = now
+        self.fault = None
+        try:
+            for _ in range(MAX_CHUNKS_A_TAKE):
+                if not self._take_one(records, now, quality, flush):
+                    break
+        except Exception as error:  # noqa: BLE001 - the writer reports it; other cameras go on (invariant 7)
+            self.fault = error
         return records
+
+    def _take_one(self, records: list[Record], now: float, quality: ClockQuality, flush: bool) -> bool:
+        cut = self.ring.cut(flush=flush)
+        if cut is None:
+            return False
+        run = self._run(cut.run)
+        if not flush and run.next_seq == 0 and (run.born is None or now - run.born < SETTLE_S):
+            return False
+        try:
+            chunk = self._chunk(run, cut, quality)
+        except (ValueError, OverflowError):  # it would be refused for ever: give it up, count it, go on with the next
+            self.stats.unbuilt_chunks += 1
+            self.ring.release(cut)
+            raise
+        if self._announced != run.number:
+            self._announced = run.number
+            records.append((Header(RecordKind.INIT, self.camera, run.epoch, 0, len(run.init), run.init_hash), run.init))
+        records.append(chunk)
+        self.ring.release(cut)
+        self.stats.last_cut = now
+        return True
 
     def _run(self, number: int) -> Run:
         with self._lock:
@@ -130,7 +166,7 @@ class Line:
         seq = run.next_seq
         if cut.segment_start:
             run.segment_seq = seq
-        wall = run.anchor.utc_ns(cut.dts * NS // VIDEO_TICKS, cut.arrival_ns)
+        wall = run.anchor.utc_ns(cut.dts * NS // VIDEO_TICKS)
         payload = self.ring.build(cut, camera=self.camera.encode(), epoch=run.epoch, seq=seq, segment_seq=run.segment_seq,
                                   clock=int(quality), cause=int(run.cause), wall_start_ns=wall, pts_base=run.zero,
                                   init_hash=run.init_hash, prev_hash=run.last_hash)  # fmt: skip

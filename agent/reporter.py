@@ -1,6 +1,7 @@
 """The agent's voice: events, camera states and beacons on MQTT and in the log.
 
-Rules: publishing never waits; a changed camera state goes out at once, everything else every beacon period.
+Rules: publishing never waits; a changed camera state goes out at once and as an event, everything else every beacon period.
+Frames that a ring had to drop are a declared loss: never silent, one event a beacon period.
 """
 
 import itertools
@@ -9,16 +10,16 @@ import threading
 from collections.abc import Mapping
 
 from ..wire import topics
-from ..wire.causes import EventKind
+from ..wire.causes import CameraStatus, EventKind
 from ..wire.messages import CameraState, Event
 from ..wire.shell.mqtt import MqttClient
 from .camera_state import CameraLife
 from .clock import Clock
 from .config import MqttSection
-from .journal.journal import Journal
+from .journal.outage import AnyJournal
 from .line import Line
 from .replicate.replicator import Replicator
-from .status import Identity, RateMeter, beacon, camera_state, farewell
+from .status import Identity, RateMeter, beacon, camera_state, farewell, stopped
 
 log = logging.getLogger(__name__)
 POLL_S = 0.25
@@ -29,11 +30,13 @@ class Reporter:
     """Owns the MQTT client and no thread: `run` is the body of one."""
 
     def __init__(self, who: Identity, mqtt: MqttSection | None, lines: Mapping[str, Line], lives: Mapping[str, CameraLife],
-                 replicator: Replicator, journal: Journal, clock: Clock) -> None:  # fmt: skip
+                 replicator: Replicator, journal: AnyJournal, clock: Clock) -> None:  # fmt: skip
         self._who, self._lines, self._lives, self._replicator, self._journal, self._clock = who, lines, lives, replicator, journal, clock
         self._meters = {name: RateMeter() for name in lines}
         self._started = clock.monotonic()
-        self._beats = itertools.count()
+        self._beats = itertools.count()  # the birth comes from the MQTT client's thread
+        self._statuses: dict[str, CameraStatus] = {}
+        self._dropped = dict.fromkeys(lines, 0)
         self._period = mqtt.beacon_s if mqtt is not None else 5.0
         self._topic = topics.agent_beacon(who.site, who.agent)
         self._changed = threading.Event()
@@ -45,8 +48,10 @@ class Reporter:
             self._client.start()
 
     def stop(self) -> None:
-        """Say goodbye and disconnect."""
+        """Say goodbye for the cameras and the agent, and disconnect; `run` has ended."""
         if self._client is not None:
+            for name, state in self._states().items():
+                self._publish(topics.camera_state(self._who.site, name), stopped(state, self._clock.utc_s()).model_dump_json().encode())
             self._client.stop(farewell(self._who, self._clock.utc_s()))
 
     def changed(self) -> None:
@@ -58,6 +63,9 @@ class Reporter:
         level = logging.WARNING if event.kind in (EventKind.LOSS, EventKind.TAMPER, EventKind.DISK, EventKind.TAKEOVER) else logging.INFO
         fields = {"kind": event.kind.value, "camera": event.camera, "archiver": event.archiver, "remedy": event.remedy}
         log.log(level, event.text, extra={key: value for key, value in fields.items() if value})
+        self._send(event)
+
+    def _send(self, event: Event) -> None:
         if self._client is not None:
             self._client.publish(topics.event(self._who.site, event.kind.value), event.model_dump_json().encode())
 
@@ -75,9 +83,28 @@ class Reporter:
             for name in states if everything else changed:
                 self._publish(topics.camera_state(self._who.site, name), states[name].model_dump_json().encode())
                 shown[name] = (states[name].status, states[name].why, states[name].protection)
+            self._tell_changes(states)
             if everything:
                 due = now + self._period
+                self._tell_drops()
                 self._publish(self._topic, self._beacon(list(states.values())))
+
+    def _tell_changes(self, states: Mapping[str, CameraState]) -> None:
+        """An event for each camera whose status is another one; ingest has logged it."""
+        for name, state in states.items():
+            if self._statuses.get(name, CameraStatus.CONNECTING) is not state.status:
+                text = f"camera {name} is {state.status.value}" + (f": {state.why}" if state.why else "")
+                self._send(Event(kind=EventKind.CAMERA, source=self._who.agent, at_s=self._clock.utc_s(), camera=name, text=text))
+            self._statuses[name] = state.status
+
+    def _tell_drops(self) -> None:
+        for name, line in self._lines.items():
+            dropped = line.ring.dropped_frames
+            if dropped > self._dropped[name]:
+                self.event(Event(kind=EventKind.LOSS, source=self._who.agent, at_s=self._clock.utc_s(), camera=name,
+                                 text=f"{dropped - self._dropped[name]} frames did not fit into the ring and are lost",
+                                 remedy="the journal's disk is too slow or stands still: see the agent's log"))  # fmt: skip
+            self._dropped[name] = dropped
 
     def _publish(self, topic: str, payload: bytes) -> None:
         if self._client is not None:

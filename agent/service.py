@@ -3,29 +3,36 @@
     start: journal ─▶ replication ─▶ MQTT ─▶ writer ─▶ mDNS ─▶ ingest          stop: from the end to the beginning
 
 Rules: nothing imports this but cli; each part is owned here and closed here; MQTT and mDNS may fail at any time without
-any effect on recording (invariant 9).  From SIGTERM to exit at most 10 s: 5 s of a mute camera's time-out, then draining.
+any effect on recording (invariant 9).
+
+From SIGTERM to exit at most 10 s.  A camera that sends ends within a frame; one that is mute or being connected is
+not waited for, since it has nothing to drain, and ends beside the rest:
+
+    0   1                  2.5        3            ~7        9
+    ├ cameras that send ┤                                                  mDNS stops beside, at most 3 s
+        ├ journal ┤├ last copies, 1.5 ┤├ senders ┤├ goodbye ┤              a hung broker takes 4 s
+    ├ mute cameras: 5 s of FFmpeg's time-out, connecting ones 8 s ─────────┤
 """
 
 import json
 import logging
 import secrets
 import threading
-from pathlib import Path
+from collections.abc import Callable
 
 from ..native import Ring
 from ..wire.causes import Cause, EventKind
-from ..wire.errors import ConfigError, WatchkeepError
+from ..wire.errors import WatchkeepError
 from ..wire.mdns import Found
 from ..wire.messages import Event
 from ..wire.shell.mdns import Browser
 from ..wire.shell.threads import Supervised
-from .archivers import ArchiverBook
+from .archivers import ArchiverBook, remembered
 from .clock import Clock
 from .config import CameraSection
-from .epochs import STATE_BYTES, EpochBook
+from .datadir import open_journal, open_slots, prepare
+from .epochs import EpochBook
 from .ingest import Ingest, Source
-from .journal.journal import Journal
-from .journal.slots import SlotFile
 from .line import Line
 from .replicate.health import HealthLimits
 from .replicate.policy import CameraPolicy
@@ -38,10 +45,12 @@ from .timing import VIDEO_TICKS
 from .writer import Pace, Writer
 
 log = logging.getLogger(__name__)
-INGEST_STOP_S = 6.0
-"""A mute camera's socket time-out of 5 s, and a second for the rest."""
+CAMERA_STOP_S = 1.0
+LAST_CALL_S = 9.0
 DRAIN_S = 1.5
-THREAD_STOP_S = 5.0
+THREAD_STOP_S = 3.0
+WRITER_PAUSE_S = 2.0
+"""The longest pause of a writer thread that failed: the rings hold 30 s."""
 
 
 class AgentService:
@@ -51,9 +60,8 @@ class AgentService:
         """Open the journal and build every part; raises ConfigError or a journal's error, and leaves no thread behind."""
         self._plan, self._clock = plan, clock or Clock()
         self._who = Identity(plan.config.agent.id, plan.config.agent.site, secrets.token_hex(6))
-        self._data = _data_dir(plan)
-        self._journal = Journal.open(self._data / "journal", max_bytes=plan.journal_max_bytes,
-                                     file_bytes=plan.profile.journal_file_bytes, ram_bytes=plan.profile.journal_ram_bytes)  # fmt: skip
+        self._data = prepare(plan)
+        self._journal = open_journal(plan, self._data, self._clock.monotonic)
         try:
             self._build()
         except BaseException:
@@ -65,9 +73,9 @@ class AgentService:
         last: dict[str, int] = {}
         for entry in self._journal.recovered:
             last[entry.camera] = max(entry.epoch, last.get(entry.camera, 0))
-        self._epochs = EpochBook(SlotFile(self._data / "epochs.slots", size=STATE_BYTES), self._clock, last)
-        self._known = SlotFile(self._data / "archivers.slots", size=STATE_BYTES)
-        self._book = ArchiverBook({one.id: one.url for one in config.archiver}, json.loads(self._known.read() or b"{}"))
+        self._epochs = EpochBook(open_slots(self._data / "epochs.slots"), self._clock, last)
+        self._known = open_slots(self._data / "archivers.slots")
+        self._book = ArchiverBook({one.id: one.url for one in config.archiver}, remembered(self._known.read()))
         self._lines = {camera.id: self._line(camera.id) for camera in config.camera}
         self._ingests = {camera.id: self._ingest(camera) for camera in config.camera}
         self._replicator = self._replication(profile.tick_ms)
@@ -75,9 +83,10 @@ class AgentService:
                                   self._replicator, self._journal, self._clock)  # fmt: skip
         self._writer = Writer(list(self._lines.values()), self._journal, self._epochs, self._clock,
                               pace=Pace(profile.tick_ms, profile.sync_ms), offer=self._replicator.offer, reclaim=self._reclaim,
-                              stepped=self._clock_stepped)  # fmt: skip
+                              stepped=self._clock_stepped, faulted=self._journal_faulted)  # fmt: skip
         self._browser = Browser(config.discovery.interfaces, config.agent.site, self._found) if config.discovery.mdns else None
-        self._writers = [Supervised("wk-writer", self._writer.run_ticks), Supervised("wk-sync", self._writer.run_syncs)]
+        self._writers = [Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S),
+                         Supervised("wk-sync", self._writer.run_syncs, max_pause_s=WRITER_PAUSE_S)]  # fmt: skip
         self._status = Supervised("wk-status", self._reporter.run)
         self._cameras = [Supervised(f"wk-cam-{name}", ingest.run) for name, ingest in self._ingests.items()]
 
@@ -89,10 +98,19 @@ class AgentService:
 
     def _ingest(self, camera: CameraSection) -> Ingest:
         plan, cause = self._plan, Cause.AGENT_DOWN if self._epochs.known(camera.id) else Cause.FIRST_START
-        source = Source(plan.url(camera), plan.transport(camera), plan.cameras[camera.id].quirks.reconnect_pause_s)
+        quirks = plan.cameras[camera.id].quirks
+        source = Source(plan.url(camera), plan.transport(camera), quirks.reconnect_pause_s, quirks.timestamps_reliable)
         return Ingest(source, self._lines[camera.id], self._clock, first_cause=cause, changed=lambda _: self._reporter.changed())
 
     def __enter__(self) -> "AgentService":
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _start(self) -> None:
         for cut in self._journal.cuts:
             log.warning("the journal's torn tail was cut", extra={"cut": str(cut)})
         self._replicator.recovered(self._journal.recovered)
@@ -105,35 +123,60 @@ class AgentService:
         for thread in self._cameras:
             thread.start()
         log.info("agent is recording", extra={"agent": self._who.agent, "cameras": len(self._cameras)})
-        return self
 
     def run(self, stop: threading.Event) -> None:
         """Wait until asked to stop; the threads do the work."""
         stop.wait()
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def stragglers(self) -> list[str]:
+        """Camera threads that did not end: a look-up of a name, or a connect, that nothing can interrupt."""
+        return [thread.name for thread in self._cameras if thread.alive]
+
+    def close(self) -> None:
+        """Stop everything, in order, as far as it was started; a step that fails does not keep the next from its turn."""
+        began = self._clock.monotonic()
         for thread in self._cameras:
             thread.stop()
-        deadline = self._clock.monotonic() + INGEST_STOP_S
+        browsing = threading.Thread(target=self._stop_browser, name="wk-mdns-stop")  # may take 3 s: beside everything else
+        browsing.start()
+        self._wait_for_cameras(began + CAMERA_STOP_S)
+        steps = (self._stop_writing, self._stop_sending, self._stop_reporting, browsing.join)
+        for step in steps:
+            _guarded(step)
+        self._wait_for_cameras(began + LAST_CALL_S)
+        _guarded(self._journal.close)
+        for line in self._lines.values():
+            line.ring.close()
+        log.info("agent has stopped", extra={"agent": self._who.agent, "took_s": round(self._clock.monotonic() - began, 1)})
+
+    def _wait_for_cameras(self, deadline: float) -> None:
         for thread in self._cameras:
-            _join(thread, max(deadline - self._clock.monotonic(), 0.1))
+            thread.join(max(deadline - self._clock.monotonic(), 0.01))
+
+    def _stop_browser(self) -> None:
         if self._browser is not None:
             self._browser.stop()
+
+    def _stop_writing(self) -> None:
         for thread in self._writers:
             thread.stop()
-            _join(thread, THREAD_STOP_S)
-        self._writer.drain()
+        if False not in [_join(thread, THREAD_STOP_S) for thread in self._writers]:
+            self._writer.drain()
+
+    def _stop_sending(self) -> None:
         if not self._replicator.drain(DRAIN_S):
             log.info("some copies are still owed; the journal keeps them for the next start")
         self._replicator.stop()
+
+    def _stop_reporting(self) -> None:
         self._status.stop()
         self._reporter.changed()
         _join(self._status, THREAD_STOP_S)
         self._reporter.stop()
-        self._journal.close()
-        for line in self._lines.values():
-            line.ring.close()
-        log.info("agent has stopped", extra={"agent": self._who.agent})
 
     def _replication(self, tick_ms: int) -> Replicator:
         settings = self._plan.config.replication
@@ -176,21 +219,22 @@ class AgentService:
             ingest.clock_stepped()
         self._tell(EventKind.CLOCK, f"the clock stepped by {change:+.1f} s; every camera begins a new epoch", "check the time service")
 
+    def _journal_faulted(self, what: str, remedy: str) -> None:
+        self._tell(EventKind.DISK, what, remedy)
+
     def _tell(self, kind: EventKind, text: str, remedy: str, *, camera: str = "") -> None:
         self._reporter.event(Event(kind=kind, source=self._who.agent, at_s=self._clock.utc_s(), camera=camera, text=text, remedy=remedy))
 
 
-def _data_dir(plan: Plan) -> Path:
-    """The agent's folder, made when it is missing; raises ConfigError when it cannot be used."""
-    folder = Path(plan.config.agent.data_dir)
+def _guarded(step: Callable[[], object]) -> None:
     try:
-        (folder / "journal").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(str(plan.file), "agent.data_dir", f"{folder} cannot be made ({error.strerror})",
-                          remedy="give a folder that this user may write") from error  # fmt: skip
-    return folder
+        step()
+    except Exception:
+        log.exception("a step of stopping failed, the next ones follow")
 
 
-def _join(thread: Supervised, seconds: float) -> None:
-    if not thread.join(seconds):
+def _join(thread: Supervised, seconds: float) -> bool:
+    ended = thread.join(seconds)
+    if not ended:
         log.error("thread does not end", extra={"worker": thread.name, "waited_s": seconds})
+    return ended

@@ -13,6 +13,8 @@ from .config import AgentConfig, CameraSection
 
 RING_MARGIN = 1.25
 """Bitrates of real cameras swing: 25 % above the profile's figure, still 30 s of ring."""
+MIN_JOURNAL_FILES = 3
+"""One to write, one to keep, one to free: the journal refuses a smaller quota."""
 MAX_FPS = 120
 """Frames a second, video and audio together, that the ring's table is made for."""
 
@@ -84,6 +86,9 @@ def plan(file: Path, config: AgentConfig) -> Plan:
                           f"{len(config.camera)} cameras are more than the {profile.max_cameras} of profile {config.agent.profile}",
                           remedy="share the cameras between several recorders, or choose another profile")  # fmt: skip
     made = Plan(file, config, profile, cameras)
+    if made.journal_max_bytes < MIN_JOURNAL_FILES * profile.journal_file_bytes:
+        raise ConfigError(str(file), "journal.max_bytes", f"{made.journal_max_bytes} holds less than {MIN_JOURNAL_FILES} journal files",
+                          remedy=f"make it at least {MIN_JOURNAL_FILES * profile.journal_file_bytes}")  # fmt: skip
     for number, camera in enumerate(config.camera):
         try:
             made.url(camera)

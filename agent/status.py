@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol as Shape
 
 from ..wire import VERSION
-from ..wire.causes import Protection
+from ..wire.causes import CameraStatus, Protection
 from ..wire.messages import AgentBeacon, ArchiverLink, CameraState
 from .camera_state import CameraLife
 from .line import Line
@@ -68,6 +68,12 @@ def beacon(who: Identity, *, beat: int, sent_s: float, uptime_s: float, cameras:
         agent=who.agent, site=who.site, version=VERSION, online=True, boot=who.boot, beat=beat, sent_s=sent_s, uptime_s=uptime_s,
         cameras=len(cameras), recording=sum(camera.status.value == "recording" for camera in cameras), journal_bytes=journal_bytes,
         journal_max_bytes=journal_max_bytes, oldest_owed_age_s=oldest_owed_age_s, links=links)  # fmt: skip
+
+
+def stopped(state: CameraState, utc_s: float) -> CameraState:
+    """The state of a camera that nobody records any more, because its agent was stopped."""
+    why = "the agent has stopped"
+    return state.model_copy(update={"status": CameraStatus.CONNECTING, "why": why, "since_s": utc_s, "mbit_s": 0.0})
 
 
 def farewell(who: Identity, sent_s: float) -> bytes:

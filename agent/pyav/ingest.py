@@ -4,6 +4,7 @@ Rules: opened, read and closed by one thread (a container closed from another th
 FFmpeg's own socket time-out bounds every read; after any error the session is finished, the caller opens a new one.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -52,10 +53,12 @@ class RtspSession:
     def __init__(self, url: str, transport: str) -> None:
         options = {"rtsp_transport": transport, "timeout": str(READ_TIMEOUT_US),
                    "probesize": str(PROBE_BYTES), "analyzeduration": str(PROBE_US)}  # fmt: skip
+        began = time.monotonic()
         try:
             self._container: Any = av.open(url, options=options, timeout=(OPEN_TIMEOUT_S, None))
         except (FFmpegError, OSError) as error:
-            raise fault_of(error) from error
+            # libav reports an open that was cut off as whatever it was doing then, such as "invalid data"
+            raise (_unanswered() if time.monotonic() - began >= OPEN_TIMEOUT_S else fault_of(error)) from error
         try:
             self._choose_streams()
         except BaseException:
@@ -120,6 +123,11 @@ class RtspSession:
     def close(self) -> None:
         """End the session; only from the thread that opened it."""
         self._container.close()
+
+
+def _unanswered() -> CameraError:
+    return CameraError(CameraStatus.CONNECTING, f"the camera does not answer within {OPEN_TIMEOUT_S:g} s",
+                       remedy="check the url, the camera's power and network")  # fmt: skip
 
 
 def fault_of(error: Exception) -> CameraError:

@@ -53,7 +53,7 @@ def init_from_parameters(codec: str, parameter_sets: bytes, key_frame: bytes, au
     try:
         with av.open(io.BytesIO(parameter_sets + key_frame), "r", format=_RAW_FORMAT[codec]) as raw:
             return init_segment(raw.streams.video[0], audio)
-    except FFmpegError as error:
+    except (FFmpegError, ValueError, IndexError) as error:
         raise FormatError(f"the camera's new parameter sets cannot be read: {error}", remedy="restart the camera") from error
 
 

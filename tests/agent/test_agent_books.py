@@ -1,9 +1,12 @@
 """Epoch numbers, archiver addresses and clock steps: agent/epochs.py, archivers.py, clock.py."""
 
-from watchkeep.agent.archivers import MAX_KNOWN, ArchiverBook
+import pytest
+
+from watchkeep.agent.archivers import MAX_KNOWN, ArchiverBook, remembered
 from watchkeep.agent.clock import Clock, StepWatch
-from watchkeep.agent.epochs import EpochBook
+from watchkeep.agent.epochs import STATE_BYTES, EpochBook
 from watchkeep.wire.causes import ClockQuality
+from watchkeep.wire.errors import FullError
 
 
 class FakeSlots:
@@ -40,19 +43,19 @@ def test_epochs_rise_over_restarts_lost_disks_and_clock_steps():
     assert EpochBook(FakeSlots(), clock, {}).next("cam0") > first + 8
 
 
-def test_unsaved_epochs_are_tried_again_after_a_failed_write():
+@pytest.mark.parametrize("fault", [OSError(28, "disk full"), FullError("disk full", remedy="free some")])
+def test_unsaved_epochs_are_tried_again_after_a_failed_write(fault):
     slots = FakeSlots()
     book = EpochBook(slots, FakeClock(), {})
     book.next("cam0")
 
     def full(data):
-        raise OSError(28, "disk full")
+        raise fault
 
     slots.write, write = full, slots.write
-    try:
+    with pytest.raises(type(fault)):
         book.save()
-    except OSError:
-        slots.write = write
+    slots.write = write
     book.save()
     assert slots.data is not None
 
@@ -80,6 +83,39 @@ def test_step_watch_ignores_slewing_and_sees_steps():
     assert round(watch.step(87_410.0, 10.1)) == 86_400
     assert watch.step(87_411.0, 11.1) == 0.0
     assert round(watch.step(83_811.0, 11.1)) == -3600
+
+
+def test_step_watch_sees_a_clock_that_is_slewed_faster_than_anchors_can_follow():
+    watch = StepWatch(1000.0, 0.0)
+    seen = [watch.step(1000.0 + tick * 0.1 * 1.05, tick * 0.1) for tick in range(601)]  # one minute at 5 %: three seconds
+    assert 2.4 < sum(seen) <= 3.0
+    slow = StepWatch(1000.0, 0.0)
+    assert not any(slow.step(1000.0 + tick * 1.0004, float(tick)) for tick in range(86_400))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"cam0": "x", "cam1": 1e30, "cam2": -5, "cam3": true}'])
+def test_damaged_lists_on_disk_are_no_obstacle(data):
+    slots = FakeSlots()
+    slots.data = data
+    book = EpochBook(slots, FakeClock(), {})
+    assert book.next("cam0") == book.next("cam1") == book.next("cam2") == 1_700_000_000
+    assert remembered(data) == {}
+
+
+def test_of_remembered_archivers_only_what_can_be_an_address_is_used():
+    assert remembered(b'{"a": "http://h:1", "../b": "http://h:2", "c": 7, "d": "file:///etc"}') == {"a": "http://h:1"}
+    assert remembered(None) == {}
+
+
+def test_the_list_of_epochs_is_bounded_and_forgets_the_oldest():
+    slots, clock = FakeSlots(), FakeClock()
+    book = EpochBook(slots, clock, {})
+    for number in range(3000):
+        clock.now = 1_700_000_000.0 + number
+        book.next(f"camera-{number:055}")
+    book.save()
+    assert len(slots.data) < STATE_BYTES - 48
+    assert EpochBook(slots, clock, {}).known(f"camera-{2999:055}")
 
 
 def test_kernel_is_asked_for_its_clock():

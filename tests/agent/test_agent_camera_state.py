@@ -41,6 +41,33 @@ def test_ten_seconds_of_recording_make_the_next_retry_quick():
     assert life.pause_s(0.5) == 0.5
 
 
+def test_a_pause_of_none_is_for_the_first_try_only():
+    life = CameraLife(0.0, 0.0)
+    pauses = []
+    for _ in range(10):
+        life.failed(CameraStatus.CONNECTING, "refused", 0.0, 0.0)
+        pauses.append(life.pause_s(0.5))
+    assert pauses[:4] == [0.0, 0.5, 1.0, 2.0]
+    assert pauses[-1] == MAX_PAUSE_S
+
+
+def test_a_profiles_pause_is_never_undercut():
+    for first in (2.0, 45.0):
+        life = CameraLife(0.0, first)
+        for _ in range(8):
+            life.failed(CameraStatus.CONNECTING, "refused", 0.0, 0.0)
+            assert life.pause_s(0.0) >= first
+
+
+def test_waiting_for_a_key_frame_is_shown_and_does_not_cover_a_recording():
+    life = CameraLife(0.0)
+    assert life.waits("no key frame yet", 1.0)
+    assert not life.waits("no key frame yet", 2.0)
+    life.frame(3.0, 3.0)
+    assert not life.waits("no key frame yet", 4.0)
+    assert life.shown.status is CameraStatus.RECORDING
+
+
 def test_wrong_credentials_are_tried_slowly():
     life = CameraLife(0.0)
     life.failed(CameraStatus.UNAUTHORIZED, "refused", 0.0, 0.0)

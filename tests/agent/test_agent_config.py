@@ -46,6 +46,10 @@ def test_defaults(tmp_path):
         ('id = "cam0"', 'id = "cam0"\ntransport = "sctp"', "camera[0].transport", "'tcp' or 'udp'"),
         ('id = "a"\n', 'id = "a"\nurl = "http://x"\n[[archiver]]\nid = "a"\n', "archiver[1].id", "used twice"),
         ("[agent]", "[agent", "", "TOML"),
+        ('cam0"\n', 'cam0"\nuser = "u"\n', "camera[0].user", "host"),
+        ("127.0.0.1:8554/cam0", "127.0.0.1:8554/a\\r\\nX: y", "camera[0].url", "not a valid URL"),
+        ("[agent]", '[mqtt]\nurl = "mqtts://u:secret@h"\n[agent]', "mqtt.url", "mqtts is not supported"),
+        ("[agent]", '[mqtt]\nurl = "mqtt://u:secret@h/path"\n[agent]', "mqtt.url", "not valid"),
     ],
 )
 def test_wrong_files_name_file_key_and_remedy_and_no_password(tmp_path, old, new, key, says):

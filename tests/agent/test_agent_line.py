@@ -54,7 +54,7 @@ def line():
     ring.close()
 
 
-def feed(line, run, first, count, *, gop=30, size=200, now=100.0):
+def feed(line, run, first, count, *, gop=30, size=200, now=99.0):
     return [line.push(run, b"\0\0\0\1\x65" + b"U" * size, video=True, pts=n * STEP, dts=n * STEP, duration=STEP, key=n % gop == 0,
                       damaged=False, arrival_ns=10**9 + n * STEP * 10**9 // 90_000, annexb=True, now=now)
             for n in range(first, first + count)]  # fmt: skip
@@ -125,7 +125,8 @@ class FakeJournal:
 def build(line, journal, clock, calls):
     return Writer([line], journal, EpochBook(Slots(), clock, {}), clock, pace=Pace(100, 1000),
                   offer=lambda refs: calls.append(("offer", len(refs))),
-                  reclaim=lambda: calls.append("reclaim"), stepped=lambda change: calls.append(round(change)))  # fmt: skip
+                  reclaim=lambda: calls.append("reclaim"), stepped=lambda change: calls.append(round(change)),
+                  faulted=lambda what, remedy: calls.append((what, bool(remedy))))  # fmt: skip
 
 
 def test_what_the_journal_cannot_take_waits_and_is_written_later_in_order(line):
@@ -141,7 +142,8 @@ def test_what_the_journal_cannot_take_waits_and_is_written_later_in_order(line):
     writer.tick()
     writer.tick()
     assert [seal.seq for seal in seals(journal.records)] == [0, 1]
-    assert calls == [("offer", 2), ("offer", 1)]
+    assert calls == [("journal cannot be written: disk is gone", True), ("no more: journal cannot be written: disk is gone", False),
+                     ("offer", 2), ("offer", 1)]  # fmt: skip
     assert writer.fault == ""
 
 
@@ -172,3 +174,79 @@ def test_drain_writes_everything_and_syncs(line):
     writer.drain()
     assert sum(seal.video_frames for seal in seals(journal.records)) == 1000
     assert journal.syncs == 1
+
+
+def test_what_waited_for_the_journal_does_not_end_the_draining_of_the_rings(line):
+    journal = FakeJournal()
+    writer = build(line, journal, StoppedClock(), [])
+    run = line.begin(INIT, Cause.FIRST_START, 0)
+    feed(line, run, 0, 35)
+    journal.faults = [VolumeError("disk is gone", remedy="plug it in")]
+    writer.tick()
+    feed(line, run, 35, 300, size=50)
+    writer.drain()
+    assert sum(seal.video_frames for seal in seals(journal.records)) == 335
+
+
+def test_a_chunk_that_cannot_be_built_is_given_up_and_counted_and_disturbs_no_other_camera(line):
+    other = Line("cam1", Ring(1 << 20, 1000, chunk_ticks=90_000, segment_ticks=180_000), lambda camera: 700, chunk_s=1.0)
+    journal = FakeJournal()
+    writer = Writer([line, other], journal, EpochBook(Slots(), StoppedClock(), {}), StoppedClock(), pace=Pace(100, 1000),
+                    offer=lambda refs: None, reclaim=list, stepped=print, faulted=print)  # fmt: skip
+    broken = line.begin(INIT, Cause.FIRST_START, 1 << 61)
+    feed(line, broken, 0, 35)
+    feed(other, other.begin(INIT, Cause.FIRST_START, 0), 0, 35)
+    for _ in range(3):
+        writer.tick(flush=True)
+    feed(line, line.begin(INIT, Cause.TIME_JUMP, 0), 0, 35)
+    writer.drain()
+    other.ring.close()
+    found = seals(journal.records)
+    assert sum(seal.video_frames for seal in found if seal.camera == "cam1") == 35
+    assert [seal.seq for seal in found if seal.camera == "cam0"] == [0, 1]
+    assert line.stats.unbuilt_chunks == 2
+
+
+def test_an_unexpected_error_of_the_journal_loses_nothing(line):
+    journal, calls = FakeJournal(), []
+    writer = build(line, journal, StoppedClock(), calls)
+    feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)
+    journal.faults = [RuntimeError("a bug")]
+    writer.tick()
+    writer.drain()
+    assert sum(seal.video_frames for seal in seals(journal.records)) == 35
+
+
+def test_the_burst_at_a_sessions_start_is_over_before_the_first_chunk_is_anchored(line):
+    run = line.begin(INIT, Cause.FIRST_START, 0)
+    feed(line, run, 0, 35, now=100.0)
+    assert line.take(100.1, ClockQuality.UNKNOWN) == []
+    assert len(seals(line.take(100.5, ClockQuality.UNKNOWN))) == 1
+
+
+def test_a_full_ring_makes_no_pile_of_runs(line):
+    feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 60, size=30_000)
+    for _ in range(500):
+        feed(line, line.begin(INIT, Cause.OVERFLOW, 0), 0, 1, size=900_000)
+    assert len(line._runs) == 2
+    line.take(100.0, ClockQuality.UNKNOWN, flush=True)
+    assert feed(line, line.begin(INIT, Cause.OVERFLOW, 0), 0, 1) == [True]
+    assert [seal.cause for seal in seals(line.take(100.0, ClockQuality.UNKNOWN, flush=True))] == [Cause.OVERFLOW]
+
+
+def test_a_tick_moves_a_bounded_amount_and_every_camera_gets_its_turn(monkeypatch):
+    monkeypatch.setattr("watchkeep.agent.writer.MAX_TICK_BYTES", 1000)
+    lines = [Line(f"cam{n}", Ring(1 << 20, 1000, chunk_ticks=90_000, segment_ticks=180_000), lambda camera: 700, chunk_s=1.0)
+             for n in range(3)]  # fmt: skip
+    journal = FakeJournal()
+    writer = Writer(lines, journal, EpochBook(Slots(), StoppedClock(), {}), StoppedClock(), pace=Pace(100, 1000),
+                    offer=lambda refs: None, reclaim=list, stepped=print, faulted=print)  # fmt: skip
+    for line in lines:
+        feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)
+    seen = []
+    for _ in range(3):
+        writer.tick()
+        seen.append({seal.camera for seal in seals(journal.records)})
+    for line in lines:
+        line.ring.close()
+    assert [len(cameras) for cameras in seen] == [1, 2, 3]

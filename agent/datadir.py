@@ -1,0 +1,68 @@
+"""The agent's data_dir: the journal, and two small files that recording can do without.
+
+Rules: what is wrong with the folder is a ConfigError that names file and key; a small file that cannot be read or made is
+logged and replaced by memory, because the journal and UTC cover what it would have said.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ..wire.errors import ConfigError, UsageError, VolumeError
+from .epochs import STATE_BYTES, Slots
+from .journal.journal import Journal
+from .journal.outage import AnyJournal, OutageJournal
+from .journal.slots import SlotFile
+from .setup import Plan
+
+log = logging.getLogger(__name__)
+_KEY = "agent.data_dir"
+
+
+class _Memory:
+    """Slots that last as long as the process."""
+
+    def __init__(self) -> None:
+        self._data: bytes | None = None
+
+    def read(self) -> bytes | None:
+        return self._data
+
+    def write(self, data: bytes) -> None:
+        self._data = data
+
+
+def prepare(plan: Plan) -> Path:
+    """The agent's folder, made when it is missing; raises ConfigError when it cannot be used."""
+    folder = Path(plan.config.agent.data_dir)
+    remedy = "give a folder that this user may write"
+    try:
+        (folder / "journal").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(str(plan.file), _KEY, f"{folder} cannot be made ({error.strerror})", remedy=remedy) from error
+    for place in (folder, folder / "journal"):
+        if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+            raise ConfigError(str(plan.file), _KEY, f"{place} cannot be written", remedy=remedy)
+    return folder
+
+
+def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float]) -> AnyJournal:
+    """Raises ConfigError when another agent has the journal, VolumeError or FullError when its disk fails."""
+    ram_bytes = plan.profile.journal_ram_bytes
+    try:
+        journal = Journal.open(folder / "journal", max_bytes=plan.journal_max_bytes, file_bytes=plan.profile.journal_file_bytes,
+                               ram_bytes=ram_bytes)  # fmt: skip
+    except UsageError as error:
+        raise ConfigError(str(plan.file), _KEY, error.message, remedy=error.remedy) from error
+    return journal if plan.config.journal.mode == "always" else OutageJournal(journal, ram_bytes=ram_bytes, monotonic=monotonic)
+
+
+def open_slots(path: Path) -> Slots:
+    """The small file at path, or memory in its place."""
+    try:
+        return SlotFile(path, size=STATE_BYTES)
+    except VolumeError as error:
+        log.warning("a small file of data_dir cannot be used, recording goes on without it",
+                    extra={"file": str(path), "why": error.message, "remedy": error.remedy})  # fmt: skip
+        return _Memory()

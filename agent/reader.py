@@ -1,0 +1,177 @@
+"""Frames of one RTSP session on their way into the camera's line: stamps, epochs, parameter changes, sound.
+
+Rules: every new session, parameter change, time jump, clock step and ring overflow begins a new epoch with its cause, on a
+key frame; no frame is lost to it.  Whatever sound does, video goes on.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..native import parameter_sets
+from ..wire.causes import CameraStatus, Cause
+from .clock import Clock
+from .g711 import to_linear
+from .line import Line, Run
+from .pyav.ingest import CameraError, Sample
+from .pyav.init_segment import AudioFormat
+from .soundtrack import Soundtrack
+from .timing import FORWARD_LIMIT_S, VIDEO_TICKS, Timed, TrackClock
+
+PICTURE_WAIT_S = 5.0
+"""Sound without a picture for this long is a stalled camera, as silence is."""
+KEY_WAIT_S = 60.0
+"""Frames without a key frame for this long: the session is opened anew, which makes most cameras send one."""
+
+
+class Session(Protocol):
+    """An open session (agent.pyav.ingest.RtspSession): opened, read and closed by one thread."""
+
+    codec: str
+    ticks: int
+    audio: AudioFormat | None
+    audio_ticks: int
+    audio_law: str
+    dropped_audio: str
+
+    @property
+    def parameter_sets(self) -> bytes: ...
+
+    def init_segment(self) -> bytes: ...
+
+    def init_for(self, parameter_sets: bytes, key_frame: bytes, /) -> bytes: ...
+
+    def samples(self) -> Iterator[Sample]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What is known of the camera: why its first epoch begins, and how far a stamp may leap ahead."""
+
+    cause: Cause
+    forward_limit_s: float = FORWARD_LIMIT_S
+
+
+class Reader:
+    """Give it every sample with `take`, then call `finish`, however the session ended."""
+
+    def __init__(self, session: Session, line: Line, clock: Clock, habits: Habits, clock_step: threading.Event) -> None:
+        self._session, self._line, self._clock, self._cause = session, line, clock, habits.cause
+        self._clock_step = clock_step
+        self._annexb = session.codec in ("h264", "hevc")
+        self._sound = Soundtrack(session.audio.rate if session.audio is not None else 1)
+        self._video_clock = TrackClock(session.ticks, VIDEO_TICKS, forward_limit_s=habits.forward_limit_s)
+        self._audio_clock = TrackClock(session.audio_ticks, self._sound.rate)
+        self._run: Run | None = None
+        self._video_now = 0
+        self._init = b""
+        self._params = session.parameter_sets
+        self._opened = self._pictured = clock.monotonic()
+        line.stats.codec = session.codec
+
+    @property
+    def waits(self) -> bool:
+        """Frames come, and none of them could be decoded so far."""
+        return self._run is None
+
+    def take(self, sample: Sample) -> bool:
+        """Push what this packet completes; True when a video frame went into the ring.
+
+        Raises CameraError when the camera sends nothing that can be shown, FormatError when its parameters make no init segment.
+        """
+        arrival = self._clock.utc_ns()
+        if not sample.video:
+            self._audio(sample, arrival)
+            return False
+        self._pictured = self._clock.monotonic()
+        # a frame held back for want of a stamp outlives its packet's turn: keep the packet itself, not a view
+        stamped = self._video_clock.stamp(sample, sample.pts, sample.dts, sample.duration, key=sample.key)
+        pushed = [self._video(timed, arrival) for timed in stamped]
+        return True in pushed
+
+    def finish(self) -> None:
+        """Push what was still held back at the session's end."""
+        arrival = self._clock.utc_ns()
+        for frame in self._video_clock.flush():
+            self._video(frame, arrival)
+
+    def _video(self, timed: Timed, arrival: int) -> bool:
+        sample: Sample = timed.frame
+        cause = self._new_epoch(timed, sample)
+        if cause is not None:
+            self._run = self._line.begin(self._init, cause, timed.dts)
+            self._sound.begin()
+            self._clock_step.clear()  # whatever the clock did, this epoch is anchored to what it says now
+        if self._run is None:
+            self._skip()
+            return False
+        zero = self._run.zero
+        self._video_now = timed.dts - zero
+        return self._line.push(self._run, sample.data, video=True, pts=timed.pts - zero, dts=timed.dts - zero, duration=timed.duration,
+                               key=sample.key, damaged=sample.damaged, arrival_ns=arrival, annexb=self._annexb,
+                               now=self._clock.monotonic())  # fmt: skip
+
+    def _skip(self) -> None:
+        self._line.stats.skipped_frames += 1
+        if self._clock.monotonic() - self._opened > KEY_WAIT_S:
+            raise CameraError(CameraStatus.UNSUPPORTED, f"the camera sends no key frame within {KEY_WAIT_S:g} s",
+                              remedy="set a key frame interval of 1 to 4 s in the camera")  # fmt: skip
+
+    def _new_epoch(self, timed: Timed, sample: Sample) -> Cause | None:
+        """The cause of the epoch that this frame begins, or None when it belongs to the one that runs."""
+        if not sample.key:
+            return None
+        changed = self._parameters_changed(sample)
+        if self._run is None:
+            return self._cause
+        if self._line.ring.dropping:
+            return Cause.OVERFLOW  # first of all: here video is missing, the others only cut
+        if changed:
+            return Cause.PARAMETER_CHANGE
+        if timed.jump:
+            return Cause.TIME_JUMP
+        return Cause.CLOCK_STEP if self._clock_step.is_set() else None
+
+    def _parameters_changed(self, sample: Sample) -> bool:
+        """Whether the key frame brings parameter sets that the init segment does not have; makes the init segment.
+
+        A damaged frame is not believed: what it brings may be anything, and the next key frame says it again.
+        """
+        if self._annexb and not (sample.damaged and self._init):
+            found = parameter_sets(memoryview(sample.data), self._session.codec == "hevc")
+            if found and not same_units(found, self._params):
+                self._init = self._session.init_for(found, bytes(sample.data))
+                self._params = found
+                return True
+        if not self._init:
+            self._init = self._session.init_segment()
+        return False
+
+    def _audio(self, sample: Sample, arrival: int) -> None:
+        if self._clock.monotonic() - self._pictured > PICTURE_WAIT_S:
+            raise CameraError(CameraStatus.STALLED, "the camera sends sound but no picture", remedy="check the camera's video stream")
+        if self._run is None or self._session.audio is None:
+            return
+        for timed in self._audio_clock.stamp(sample, sample.pts, sample.dts, sample.duration):
+            self._push_audio(self._run, timed, arrival)
+
+    def _push_audio(self, run: Run, timed: Timed, arrival: int) -> None:
+        rate, law, sample = self._sound.rate, self._session.audio_law, timed.frame
+        at = self._sound.place(timed.dts - run.zero * rate // VIDEO_TICKS, timed.duration, self._video_now * rate // VIDEO_TICKS)
+        if at is None:
+            return
+        data = to_linear(bytes(sample.data), law) if law else sample.data
+        self._line.push(run, data, video=False, pts=at, dts=at, duration=timed.duration, key=True, damaged=sample.damaged,
+                        arrival_ns=arrival, annexb=False, now=self._clock.monotonic())  # fmt: skip
+
+
+def same_units(found: bytes, known: bytes) -> bool:
+    """Whether every parameter set in found (Annex B with 4-byte start codes) stands in known (any start codes) as well."""
+    code = b"\0\0\0\1"
+    have = set(known.replace(code, code[1:]).split(code[1:]))
+    return all(unit in have for unit in found.split(code) if unit)
+
+

@@ -268,6 +268,8 @@ class ConsolidationState(Message):
     """Missing chunks that the peer listed and could not deliver."""
     different: int = 0
     """Chunks in runs that both hold with different hashes: left as they are, and reported."""
+    contested: int = 0
+    """Missing chunks that are not pulled, because they follow such a run in their epoch."""
     refused: int = 0
     """Chunks that the peer delivered and that do not fit what is held: not stored, and reported."""
     set_aside: list[SetAside] = []

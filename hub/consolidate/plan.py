@@ -1,14 +1,15 @@
 """Which missing chunks to pull, in which order, and when.  No I/O, no clock.
 
 Rules: newest first; never what retention would delete at once, because that would be pulled again at every round; never
-what is so new that its agent is still bringing it; pieces of at most PULL_CHUNKS, so that a stop or a fault costs little.
+what is so new that its agent is still bringing it; never what follows a difference in its epoch, which is another past
+(invariant 2); pieces of at most PULL_CHUNKS, so that a stop or a fault costs little.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from .compare import Run
+from .compare import Run, Span
 
 PULL_CHUNKS: Final = 64
 """About a minute of one camera; the peer's own bound on bytes cuts it shorter at high bit rates."""
@@ -46,25 +47,32 @@ class Wanted:
     """Chunks left alone, because retention would delete them."""
     early: int
     """Chunks left to the agents for now."""
+    contested: int
+    """Chunks that come after a place where the two archives part: of another past than what is held here."""
 
     @property
     def chunks(self) -> int:
         return sum(run.chunks for run in self.runs)
 
 
-def sort_missing(missing: Iterable[Run], bounds: Bounds) -> Wanted:
-    """Decide about each missing run."""
+def sort_missing(missing: Iterable[Run], bounds: Bounds, different: Iterable[Span] = ()) -> Wanted:
+    """Decide about each missing run; different: ranges that both hold with other content."""
     wanted: list[Run] = []
-    expiring = early = 0
+    expiring = early = contested = 0
+    parted: dict[int, int] = {}
+    for epoch, first, _ in different:
+        parted[epoch] = min(first, parted.get(epoch, first))
     for run in missing:
-        if run.end_ns <= bounds.horizon_ns:
+        if run.last >= parted.get(run.epoch, run.last + 1):
+            contested += run.chunks
+        elif run.end_ns <= bounds.horizon_ns:
             expiring += run.chunks
         elif run.end_ns > bounds.settled_ns:
             early += run.chunks
         else:
             wanted.append(run)
     wanted.sort(key=lambda run: (run.end_ns, run.epoch, run.last), reverse=True)
-    return Wanted(tuple(wanted), expiring, early)
+    return Wanted(tuple(wanted), expiring, early, contested)
 
 
 def pulls(camera: str, wanted: Wanted) -> Iterator[Pull]:

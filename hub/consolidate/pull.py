@@ -15,6 +15,7 @@ from typing import Final
 from ...wire.causes import EventKind
 from ...wire.errors import WatchkeepError
 from ...wire.record import RecordKind
+from ...wire.seal import Seal
 from ..api.batch import prove
 from ..store import Conflict, Record, Store, StoreBusy
 from .client import PeerClient, PeerError
@@ -89,34 +90,30 @@ class Puller:
                          remedy="update the older of the two machines")  # fmt: skip
 
     def _fitting(self, records: list[Record], expected: Mapping[Place, bytes]) -> list[Record]:
-        """The records without the chunks that contradict what is known here: their own hash, or their neighbours'.
+        """The records without the stretches of chunks that contradict what is known here.
 
-        From the last to the first, because a good successor proves the one before it.
+        A stretch is chained, so where one of its ends does not fit, the whole of it belongs to another past.
         """
         init, *chunks = records
-        fitting: list[Record] = []
-        for record in reversed(chunks):
-            header, _, seal = record
-            assert seal is not None, "prove returns the seal of every chunk"
-            claims = {expected.get((header.epoch, header.seq)), self._prev_hash(fitting, header.camera, header.epoch, header.seq + 1)}
-            if claims <= {None, header.hash} and self._follows(record):
-                fitting.append(record)
+        fitting = [init]
+        for stretch in _stretches(chunks):
+            if self._fits(stretch, expected):
+                fitting += stretch
             else:
-                self._store.report(EventKind.TAMPER, f"chunk {header.seq} of epoch {header.epoch} as {self._peer} has it does not fit "
-                                   "what is held here: refused", "find out which of the two was changed", header.camera)  # fmt: skip
-        return [init, *reversed(fitting)]
+                first, last = stretch[0][0], stretch[-1][0]
+                text = f"chunks {first.seq} to {last.seq} of epoch {first.epoch} of {self._peer} do not fit what is held here: refused"
+                self._store.report(EventKind.TAMPER, text, "find out which of the two was changed", first.camera)
+        return fitting
 
-    def _prev_hash(self, fitting: list[Record], camera: str, epoch: int, successor: int) -> bytes | None:
-        """The hash that a chunk's successor says it has; None when there is no successor to ask."""
-        seal = fitting[-1][2] if fitting and fitting[-1][0].seq == successor else self._store.seal_of(camera, epoch, successor)
-        return None if seal is None else seal.prev_hash
-
-    def _follows(self, record: Record) -> bool:
-        """Whether a chunk carries the hash of the one before it, as far as that one is held."""
-        header, _, seal = record
-        assert seal is not None, "prove returns the seal of every chunk"
-        before = None if header.seq == 0 else self._store.seal_of(header.camera, header.epoch, header.seq - 1)
-        return before is None or before.chunk_hash == seal.prev_hash
+    def _fits(self, stretch: list[Record], expected: Mapping[Place, bytes]) -> bool:
+        first, last = stretch[0][0], stretch[-1][0]
+        before = None if first.seq == 0 else self._store.seal_of(first.camera, first.epoch, first.seq - 1)
+        after = self._store.seal_of(last.camera, last.epoch, last.seq + 1)
+        if before is not None and before.chunk_hash != _seal(stretch[0]).prev_hash:
+            return False
+        if after is not None and after.prev_hash != last.hash:
+            return False
+        return all(expected.get((header.epoch, header.seq), header.hash) == header.hash for header, _, _ in stretch)
 
     def _append(self, records: list[Record], done: Pulled) -> None:
         """Store what fits; what the store refuses all the same is left out, named by the store itself."""
@@ -137,6 +134,24 @@ class Puller:
             else:
                 done.stored += accepted.stored
                 return
+
+
+def _seal(record: Record) -> Seal:
+    seal = record[2]
+    assert seal is not None, "prove returns the seal of every chunk"
+    return seal
+
+
+def _stretches(chunks: list[Record]) -> list[list[Record]]:
+    """Ascending chunks as lists of chunks that follow each other by number and by hash."""
+    found: list[list[Record]] = []
+    for record in chunks:
+        before = found[-1][-1][0] if found else None
+        if before is not None and before.seq + 1 == record[0].seq and before.hash == _seal(record).prev_hash:
+            found[-1].append(record)
+        else:
+            found.append([record])
+    return found
 
 
 class Stopper:

@@ -132,7 +132,8 @@ class Round:
     def _camera(self, camera: str) -> None:
         self._change(phase=ConsolidationPhase.COMPARING)
         found = self._compare(camera)
-        if found.different and self._prove(camera, self._parts_in(camera, found.different)):
+        doubtful = (*found.different, *found.unproven)
+        if doubtful and self._prove(camera, self._parts_in(camera, doubtful)):
             found = self._compare(camera)
         if found.different:
             self._report_different(camera, found.different)
@@ -161,11 +162,11 @@ class Round:
 
     def _fill(self, camera: str, found: Compared) -> None:
         now_ns = self._wall_ns()
-        bounds = Bounds(self._store.horizon_ns(), now_ns - int(self._rules.settle_s * NS))
-        wanted = sort_missing(found.missing_here, bounds)
+        bounds = Bounds(self._store.horizon_ns(camera), now_ns - int(self._rules.settle_s * NS))
+        wanted = sort_missing(found.missing_here, bounds, found.different)
         self.early |= wanted.early > 0
         self._change(phase=ConsolidationPhase.PULLING, missing=self.state.missing + wanted.chunks,
-                     expiring=self.state.expiring + wanted.expiring)  # fmt: skip
+                     expiring=self.state.expiring + wanted.expiring, contested=self.state.contested + wanted.contested)  # fmt: skip
         if not wanted.chunks:
             return
         self._store.report(EventKind.HOLE, f"opened: {wanted.chunks} chunk(s) are missing here that {self._peer} has", "", camera)

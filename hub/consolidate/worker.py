@@ -19,7 +19,7 @@ from typing import Final
 
 from ...wire import http
 from ...wire.causes import ConsolidationPhase
-from ...wire.errors import WatchkeepError
+from ...wire.errors import UsageError, WatchkeepError
 from ...wire.ids import check_id
 from ...wire.messages import ConsolidationOrder, ConsolidationState
 from ...wire.shell.threads import Supervised
@@ -126,10 +126,13 @@ class Consolidator:
                 self._lock.notify()
 
     def order(self, order: ConsolidationOrder) -> ConsolidationState:
-        """Take an operator's order; raises ApiError when one is under way, UsageError when it makes no sense."""
-        if order.camera:
-            check_id("camera", order.camera)
-        PeerClient(order.url).close()  # raises UsageError
+        """Take an operator's order; raises ApiError when it makes no sense or when one is under way."""
+        try:
+            PeerClient(order.url).close()
+            if order.camera:
+                check_id("camera", order.camera)
+        except UsageError as error:
+            raise ApiError(http.BAD_REQUEST, error.message, remedy=error.remedy) from error
         with self._lock:
             if self._order is not None:
                 raise ApiError(http.BUSY, "another order is under way", remedy=f"wait for it, see {http.CONSOLIDATE}")

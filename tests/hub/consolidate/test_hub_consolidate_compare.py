@@ -49,7 +49,7 @@ def spans(found: tuple[tuple[int, int, int], ...]) -> set[tuple[int, int]]:
     return {(epoch, seq) for epoch, first, last in found for seq in range(first, last + 1)}
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(a=places, b=places, ends_a=places, ends_b=places)
 def test_two_honest_archives_lack_exactly_what_the_other_has_more(a: set, b: set, ends_a: set, ends_b: set) -> None:
     mine, theirs = {place: genuine(*place) for place in a}, {place: genuine(*place) for place in b}
@@ -60,7 +60,7 @@ def test_two_honest_archives_lack_exactly_what_the_other_has_more(a: set, b: set
     assert found.different == found.unproven == ()
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(a=places, b=places, ends_a=places, ends_b=places, forged=names)
 def test_a_forged_chain_is_different_and_every_forged_chunk_that_both_hold_is_in_it(
         a: set, b: set, ends_a: set, ends_b: set, forged: tuple[int, int]) -> None:  # fmt: skip
@@ -75,7 +75,7 @@ def test_a_forged_chain_is_different_and_every_forged_chunk_that_both_hold_is_in
     assert chunks(found.missing_here) == b - a
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(a=places, b=places, ends_a=places, ends_b=places, forged=names)
 def test_pulling_what_is_missing_makes_the_union_and_never_changes_what_is_held(
         a: set, b: set, ends_a: set, ends_b: set, forged: tuple[int, int]) -> None:  # fmt: skip

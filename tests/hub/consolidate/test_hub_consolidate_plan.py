@@ -41,3 +41,10 @@ def test_what_is_new_is_left_to_the_agents() -> None:
 def test_the_mean_rate_stays_at_the_limit() -> None:
     assert pause_s(12_500_000, 0.25, 100) == 0.75
     assert pause_s(12_500_000, 2.0, 100) == 0
+
+
+def test_what_follows_a_difference_in_its_epoch_is_left_alone() -> None:
+    missing = [run(0, 9, 100), run(30, 39, 300), run(30, 39, 300, epoch=8)]
+    wanted = sort_missing(missing, EVERYTHING, [(7, 20, 29), (7, 10, 14)])
+    assert [(one.epoch, one.first) for one in wanted.runs] == [(8, 30), (7, 0)]
+    assert wanted.contested == 10

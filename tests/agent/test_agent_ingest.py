@@ -1,0 +1,266 @@
+"""What becomes of a camera's frames, whatever the camera does: agent/ingest.py, agent/reader.py, agent/soundtrack.py."""
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ingest_kit import CODE, OTHER_SPS, PPS, SPS, STEP, FakeSession, bench, frame, sound
+
+from watchkeep.agent.ingest import Source
+from watchkeep.agent.pyav.ingest import CameraError
+from watchkeep.agent.soundtrack import Soundtrack
+from watchkeep.wire.causes import CameraStatus, Cause
+from watchkeep.wire.errors import FormatError
+from watchkeep.wire.seal import SealFlag
+
+SILENT = CameraError(CameraStatus.STALLED, "the camera sends nothing")
+
+
+def frames(first, count, **options):
+    return [frame(number, **options) for number in range(first, first + count)]
+
+
+def test_sessions_follow_one_another_and_no_frame_is_lost_or_doubled():
+    with bench(FakeSession(frames(0, 60)), FakeSession([*frames(0, 30), SILENT]), FakeSession(frames(0, 10))) as made:
+        made.run()
+        assert made.epochs == [(Cause.FIRST_START, 60), (Cause.CAMERA_LOST, 30), (Cause.CAMERA_LOST, 10)]
+        assert made.numbers == [*range(60), *range(30), *range(10)]
+        assert made.line.stats.frames == 100
+
+
+def test_every_session_is_closed_by_its_thread_whatever_ends_it():
+    sessions = [FakeSession(frames(0, 3)), FakeSession([SILENT]), FakeSession([RuntimeError("bug")])]
+    with bench(*sessions) as made:
+        made.run()
+    assert all(session.closed_by is not None for session in sessions)
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug, rtsp://u:secret@h/x"), OverflowError("too large"), KeyError("x"), MemoryError()])
+def test_an_unexpected_error_is_a_state_with_its_reason_and_recording_goes_on(error, caplog):
+    caplog.set_level(logging.INFO)
+    with bench(FakeSession([*frames(0, 30), error]), error, FakeSession(frames(0, 30))) as made:
+        made.run()
+        shown = [(state.status, type(error).__name__ in state.why) for state in made.states]
+        assert shown[:3] == [(CameraStatus.RECORDING, False), (CameraStatus.CONNECTING, True), (CameraStatus.RECORDING, False)]
+        assert not any("secret" in state.why for state in made.states)
+        assert made.epochs == [(Cause.FIRST_START, 30), (Cause.CAMERA_LOST, 30)]
+
+
+def test_frames_held_for_want_of_a_dts_are_kept_when_the_session_breaks():
+    with bench(FakeSession([frame(n, dts=None) for n in range(4)] + [SILENT])) as made:
+        made.run()
+        assert made.numbers == [0, 1, 2, 3]
+
+
+def test_frames_before_the_first_key_frame_are_counted_and_the_camera_says_what_it_waits_for():
+    with bench(FakeSession(frames(5, 40))) as made:
+        made.run()
+        assert made.numbers == list(range(25, 45))
+        assert made.line.stats.skipped_frames == 20
+        assert (made.states[0].status, made.states[0].why) == (CameraStatus.CONNECTING, "connected, no key frame yet")
+        assert made.states[1].status is CameraStatus.RECORDING
+
+
+def test_a_camera_without_any_key_frame_is_asked_anew_and_named():
+    with bench() as made:
+        made.sessions.append(FakeSession([frame(1), lambda: setattr(made.clock, "now", 161.0), frame(2), frame(3)]))
+        made.run()
+        assert made.states[-1].status is CameraStatus.UNSUPPORTED
+        assert "key frame" in made.states[-1].why
+
+
+def test_new_parameter_sets_begin_an_epoch_with_their_own_init_segment_at_that_very_frame():
+    script = [frame(n, sps=OTHER_SPS if n >= 50 else SPS) if n % 25 == 0 else frame(n) for n in range(100)]
+    with bench(FakeSession(script)) as made:
+        made.run()
+        assert made.epochs == [(Cause.FIRST_START, 50), (Cause.PARAMETER_CHANGE, 50)]
+        assert made.numbers == list(range(100))
+        assert OTHER_SPS not in made.inits[0]
+        assert OTHER_SPS in made.inits[1]
+
+
+def test_parameter_sets_that_are_known_or_damaged_begin_nothing():
+    garbled = frame(25, sps=b"\x67garbage", damaged=True)
+    with bench(FakeSession([frame(0, sps=SPS), *frames(1, 24), garbled, *frames(26, 24), frame(50, sps=SPS)])) as made:
+        made.run()
+        assert made.epochs == [(Cause.FIRST_START, 51)]
+
+
+@pytest.mark.parametrize(("codec", "params"), [("h264", b""), ("av1", b""), ("av1", b"\x81\x04\x0c\x00")])
+def test_without_parameter_sets_in_the_session_description(codec, params):
+    script = [frame(n, sps=SPS) if n % 25 == 0 else frame(n) for n in range(50)]
+    with bench(FakeSession(script, codec=codec, params=params)) as made:
+        made.run()
+        assert [count for _, count in made.epochs] == [50]
+        assert (SPS in made.inits[0]) == (codec == "h264")
+
+
+def test_a_stream_that_makes_no_init_segment_is_unsupported_with_its_reason():
+    session = FakeSession(frames(0, 5))
+    session.init_segment = lambda: (_ for _ in ()).throw(FormatError("no init segment can be made", remedy="choose H.264"))
+    with bench(session, FakeSession(frames(0, 5))) as made:
+        made.run()
+        assert (made.states[0].status, made.states[0].why) == (CameraStatus.UNSUPPORTED, "no init segment can be made; choose H.264")
+        assert made.states[1].status is CameraStatus.RECORDING
+
+
+@pytest.mark.parametrize("jump", [900 * 90_000, -900 * 90_000, 1 << 45])
+@pytest.mark.parametrize("at", [50, 57])
+def test_a_jump_of_the_stamps_begins_an_epoch_at_a_key_frame_and_loses_nothing(at, jump):
+    script = [frame(n, pts=n * STEP + (jump if n >= at else 0), dts=n * STEP + (jump if n >= at else 0)) for n in range(100)]
+    with bench(FakeSession(script)) as made:
+        made.run()
+        starts = 50 if at == 50 else 75
+        assert made.epochs == [(Cause.FIRST_START, starts), (Cause.TIME_JUMP, 100 - starts)]
+        assert made.numbers == list(range(100))
+        assert [bool(seal.flags & SealFlag.KEY) for seal in made.seals if seal.seq == 0] == [True, True]
+        assert all(seal.duration <= 90_000 for seal in made.seals)
+
+
+def test_a_clock_step_begins_an_epoch_at_the_next_key_frame_and_only_one():
+    with bench() as made:
+        step = made.ingest.clock_stepped
+        made.sessions += [FakeSession([*frames(0, 30), step, *frames(30, 70), step]), FakeSession(frames(0, 60))]
+        made.run()
+        assert made.epochs == [(Cause.FIRST_START, 50), (Cause.CLOCK_STEP, 50), (Cause.CAMERA_LOST, 60)]
+        assert made.numbers == [*range(100), *range(60)]
+
+
+def test_an_overflow_names_its_cause_even_when_parameters_change_with_it():
+    big = [frame(n, size=20_000) for n in range(100)]
+    with bench(ring_bytes=1 << 20) as made:
+        key = frame(100, sps=OTHER_SPS)
+        made.sessions.append(FakeSession([*big, lambda: made.take(flush=True), key, *frames(101, 24)]))
+        made.run()
+        assert [cause for cause, _ in made.epochs] == [Cause.FIRST_START, Cause.OVERFLOW]
+        assert made.numbers[-25:] == list(range(100, 125))
+        assert len(made.numbers) + made.line.ring.dropped_frames == 125
+        assert OTHER_SPS in made.inits[-1]
+
+
+def test_b_frames_and_a_first_frame_below_zero_are_recorded():
+    script = [frame(n, pts=(n + 2) * STEP - 7200, dts=n * STEP - 7200) for n in range(50)]
+    with bench(FakeSession(script)) as made:
+        made.run()
+        assert made.numbers == list(range(50))
+        assert made.seals[0].pts == 0
+
+
+STAMPS = st.one_of(st.none(), st.integers(-(1 << 63), (1 << 63) - 1), st.integers(0, 1 << 33))
+
+
+@given(st.lists(st.tuples(STAMPS, STAMPS, st.integers(0, 1 << 40), st.booleans(), st.booleans()), min_size=1, max_size=40))
+def test_whatever_is_stamped_every_frame_from_the_first_key_frame_on_is_recorded_once(items):
+    script = [frame(n, pts=pts, dts=dts, duration=length, key=key) if video else sound(n, stamp=dts)
+              for n, (pts, dts, length, key, video) in enumerate(items)]  # fmt: skip
+    with bench(FakeSession(script, rate=8000)) as made:
+        made.run()
+        numbers = [n for n, item in enumerate(items) if item[4]]
+        keys = [n for n in numbers if items[n][3]]
+        assert made.numbers == [n for n in numbers if keys and n >= keys[0]]
+        assert not any("unexpected" in state.why for state in made.states)
+        assert {(seal.epoch, seal.seq) for seal in made.seals if seal.seq == 0} == {(seal.epoch, 0) for seal in made.seals}
+
+
+def test_a_stop_is_obeyed_at_the_next_frame_and_before_reading_a_mute_camera():
+    with bench() as made:
+        made.sessions.append(FakeSession([*frames(0, 10), made.stop.set, *frames(10, 10)]))
+        made.run()
+        assert made.numbers == list(range(10))
+    with bench() as made:
+        mute = FakeSession([lambda: pytest.fail("reading began")])
+        made.ingest._open = lambda url, transport: (made.stop.set(), mute)[1]
+        made.run()
+        assert mute.closed_by is not None
+
+
+def audio_bench(script, **options):
+    return bench(FakeSession(script, rate=8000, law="alaw", **options))
+
+
+def mixed(count, audio_stamp=lambda n: n * 320):
+    """25 fps with one packet of 40 ms of sound after each frame."""
+    return [item for n in range(count) for item in (frame(n), sound(n, samples=320, stamp=audio_stamp(n)))]
+
+
+def audio_frames(made):
+    return sum(seal.audio_frames for seal in made.seals)
+
+
+def test_sound_is_recorded_beside_the_video():
+    with audio_bench(mixed(100)) as made:
+        made.run()
+        assert made.numbers == list(range(100))
+        assert audio_frames(made) == 100
+
+
+@pytest.mark.parametrize("jump", [8000 * 7200, -8000 * 7200, 1 << 40])
+def test_sound_whose_stamps_jump_goes_on_beside_the_video_and_leaves_it_alone(jump):
+    with audio_bench(mixed(100, lambda n: n * 320 + (jump if n >= 50 else 0))) as made:
+        made.run()
+        assert made.epochs == [(Cause.FIRST_START, 100)]
+        assert audio_frames(made) == 100
+
+
+def test_sound_from_before_the_first_key_frame_is_left_out_and_a_late_start_or_a_gap_is_no_trouble():
+    early = [sound(n, samples=320, stamp=n * 320 - 3200) for n in range(5)]
+    late = [item for n in range(100) for item in ([frame(n)] if n < 30 or 50 <= n < 60 else [frame(n), sound(n, samples=320)])]
+    with audio_bench([*early, frame(0, key=True), *early, *late[1:]]) as made:
+        made.run()
+        assert made.numbers == list(range(100))
+        assert audio_frames(made) == 60
+
+
+def test_sound_without_a_picture_is_a_stalled_camera():
+    with bench() as made:
+        made.sessions.append(FakeSession([*frames(0, 30), sound(0), lambda: setattr(made.clock, "now", 105.1), sound(1)], rate=8000))
+        made.run()
+        assert made.states[-1].status is CameraStatus.STALLED
+        assert "no picture" in made.states[-1].why
+        assert made.numbers == list(range(30))
+
+
+def test_a_mute_picture_is_cut_although_sound_goes_on():
+    with bench() as made:
+        seen = []
+
+        def later():
+            made.clock.now = 102.5
+            made.take()
+            seen.append(list(made.numbers))
+
+        made.sessions.append(FakeSession([*frames(0, 10), lambda: setattr(made.clock, "now", 102.4), sound(20), later], rate=8000))
+        made.run()
+        assert seen == [list(range(10))]
+
+
+def test_sound_returns_to_its_own_stamps_with_the_next_epoch():
+    track = Soundtrack(8000)
+    assert track.place(8000, 160, 8000) == 8000
+    assert track.place(8_000_000, 160, 8160) == 8161 or track.place(8_000_000, 160, 8160) >= 8160
+    track.begin()
+    assert track.place(100, 160, 0) == 100
+
+
+@given(st.lists(st.tuples(st.integers(-(1 << 50), 1 << 50), st.integers(0, 960)), max_size=60))
+def test_sound_stays_within_ten_seconds_of_the_video_and_rises(packets):
+    track, last = Soundtrack(8000), -1
+    for number, (stamp, duration) in enumerate(packets):
+        video = number * 320
+        at = track.place(stamp, duration, video)
+        if at is not None:
+            assert at > last
+            assert at <= max(video + 80_000, last + 961)
+            last = at
+
+
+def test_credentials_are_in_no_representation_of_a_camera():
+    assert "secret" not in repr(Source("rtsp://u:secret@h/x", "tcp"))
+
+
+def test_parameter_sets_are_compared_unit_by_unit():
+    from watchkeep.agent.reader import same_units
+
+    assert same_units(CODE + SPS, b"\0\0\1" + PPS + b"\0\0\1" + SPS)
+    assert not same_units(CODE + OTHER_SPS + CODE + PPS, CODE + SPS + CODE + PPS)

@@ -17,6 +17,8 @@ from ..wire.errors import ConfigError, UsageError, WatchkeepError
 from ..wire.shell import log as logs
 from .config import HubConfig, load_hub
 from .preflight import problems
+from .protect.client import LockClient
+from .protect.model import LockState, lock_request
 from .service import HubService
 from .store.identity import init_volume as give_identity
 
@@ -27,6 +29,8 @@ _LOOK_S: Final = 1.0
 """How often the command looks whether the API is still served; a signal is noticed at once."""
 
 app = typer.Typer(help="The hub: archiver and embedded broker.", no_args_is_help=True)
+lock_app = typer.Typer(help="Evidence locks of a running archiver: video that retention has to leave alone.", no_args_is_help=True)
+app.add_typer(lock_app, name="lock")
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="hub.toml")]
 
 
@@ -87,6 +91,9 @@ def explain(config: HubConfig) -> list[str]:
     if kept is not None:
         where = ", ".join(map(str, kept.volumes))
         lines.append(f"keeps {kept.retention_days:g} days on {where}, less when under {kept.min_free_bytes} bytes are free")
+        if kept.retention:
+            own = ", ".join(f"{camera} {days:g}" for camera, days in sorted(kept.retention.items()))
+            lines.append(f"keeps single cameras for other numbers of days: {own}")
         lines.append(f"makes chunks durable within {kept.sync_ms} ms; agents keep theirs until then, so a power cut here loses none")
     if config.mqtt.url is None and config.broker.listen is None:
         lines.append("no MQTT: no beacons and no events, everything else works")
@@ -108,3 +115,42 @@ def init_volume(
         raise UsageError(f"{path} is not an absolute path", remedy="write it as archiver.volumes in the configuration has it")
     identity = give_identity(path, archiver or hub.id, hub.data_dir, force=force)
     typer.echo(f"volume {identity.volume} of archiver {identity.archiver} at {path}")
+
+
+Url = Annotated[str, typer.Option("--url", help="the archiver's API, http://host:9701")]
+AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
+
+
+@lock_app.command("add")
+def lock_add(
+    url: Url,
+    camera: Annotated[str, typer.Option(help="the camera's id")],
+    start: Annotated[str, typer.Option(help="ISO 8601 with a zone, or Unix seconds")],
+    end: Annotated[str, typer.Option(help="like start; exclusive")],
+    owner: Annotated[str, typer.Option(help="who answers for it: a person or a case")],
+    reason: Annotated[str, typer.Option(help="one line")],
+    expires: Annotated[str | None, typer.Option(help="like start; default: when it is removed")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep a range of a camera's video.  Repeating it makes no second lock.  Each archiver has its own locks."""
+    asked = lock_request(camera=camera, start=start, end=end, owner=owner, reason=reason, expires=expires)
+    _show([LockClient(url).add(asked)], as_json=as_json)
+
+
+@lock_app.command("list")
+def lock_list(url: Url, as_json: AsJson = False) -> None:
+    """All locks of an archiver."""
+    _show(LockClient(url).list(), as_json=as_json)
+
+
+@lock_app.command("remove")
+def lock_remove(lock: str, url: Url, as_json: AsJson = False) -> None:
+    """Remove a lock: retention applies to its video again."""
+    _show([LockClient(url).remove(lock)], as_json=as_json)
+
+
+def _show(locks: list[LockState], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([lock.model_dump() for lock in locks], indent=2))
+    for lock in () if as_json else locks:
+        typer.echo(lock.line())

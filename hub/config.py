@@ -20,6 +20,9 @@ Role = Literal["archiver", "directory", "broker"]
 File = Annotated[Path, Field(strict=False)]
 """A path written as a TOML string: strict models take no str for a Path otherwise."""
 
+Days = Annotated[float, Field(gt=0, le=36_500)]
+MAX_CAMERAS: Final = 10_000
+"""As many as fit into a configuration file; each costs the keeper a look at the catalog in any case."""
 MAX_VOLUMES: Final = 64
 """More disks than one server holds; bounds the threads and the open files of the store."""
 MAX_PEERS: Final = 64
@@ -44,9 +47,11 @@ class BrokerSection(Config):
 
 class ArchiverSection(Config):
     volumes: tuple[File, ...] = Field(min_length=1, max_length=MAX_VOLUMES)
-    retention_days: float = Field(default=30, gt=0, le=36_500)
+    retention_days: Days = 30
     min_free_bytes: int = Field(default=5_000_000_000, ge=0)
     sync_ms: int = Field(default=1000, ge=10, le=60_000)
+    retention: dict[str, Days] = Field(default={}, max_length=MAX_CAMERAS)
+    """Days of single cameras; the others have retention_days."""
 
 
 class DiscoverySection(Config):
@@ -123,6 +128,11 @@ def check_ids(config: HubConfig) -> Iterator[Problem]:
             check_id(kind, value)
         except IdError as error:
             yield Problem(key, error.message, error.remedy)
+    for camera in config.archiver.retention if config.archiver else ():
+        try:
+            check_id("camera", camera)
+        except IdError as error:
+            yield Problem("archiver.retention", error.message, error.remedy)
 
 
 def check_roles(config: HubConfig) -> Iterator[Problem]:

@@ -27,6 +27,7 @@ from .config import Address, ArchiverSection, HubConfig, http_address
 from .consolidate.round import Rules
 from .consolidate.share import Share
 from .consolidate.worker import Consolidator, Settings
+from .events.log import EventLog
 from .preflight import addresses, bind, data_dir_problems, volume_problems
 from .store import Store
 
@@ -43,6 +44,7 @@ class HubService:
         self._boot = secrets.token_hex(8)
         self._running = ExitStack()
         self._beacon: Beacon | None = None
+        self._events: EventLog | None = None
         self._http: HttpServer | None = None
         self.address = http_address(config)
 
@@ -109,10 +111,14 @@ class HubService:
     def _open_store(self, archiver: ArchiverSection) -> Store:
         config = self._config
         store = Store(config.hub.id, list(archiver.volumes), retention_days=archiver.retention_days, min_free_bytes=archiver.min_free_bytes,
-                      sync_ms=archiver.sync_ms, state_dir=config.hub.data_dir, on_event=self._report)  # fmt: skip
+                      sync_ms=archiver.sync_ms, state_dir=config.hub.data_dir, on_event=self._report,
+                      camera_days=archiver.retention)  # fmt: skip
+        self._events = EventLog(config.hub.data_dir)
+        self._running.callback(self._events.close)
         self._running.callback(store.close)
         try:
             config.hub.data_dir.mkdir(exist_ok=True)
+            self._events.open()
             store.open()
         except VolumeError as error:
             raise ConfigError(self._file, "archiver.volumes", error.message, remedy=error.remedy) from error
@@ -139,7 +145,8 @@ class HubService:
 
     def _start_http(self, listener: socket.socket, store: Store | None, share: Share | None, consolidator: Consolidator | None) -> None:
         hub = self._config.hub
-        api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store, share, consolidator)
+        api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store, share, consolidator,
+                  self._events)  # fmt: skip
         self._running.callback(api.close)
         self._http = HttpServer(api.app, listener)
         self._http.start()
@@ -171,7 +178,9 @@ class HubService:
         self._running.callback(browser.stop)
 
     def _report(self, event: Event) -> None:
-        """The store's events, from its own threads, to the site when there is a broker; the store logs them itself."""
+        """The store's events, from its own threads, to the list and to the site when there is a broker; the store logs them itself."""
+        if self._events is not None:
+            self._events.add(event)
         if self._beacon is not None:
             self._beacon.publish(event)
 

@@ -24,7 +24,7 @@ ADAPTERS = {
     "ifaddr": ["wire/shell/mdns.py"],
     "amqtt": ["hub/broker.py"],
     "sqlite3": ["hub/store/catalog.py"],
-    "http": ["agent/replicate/client.py", "hub/consolidate/client.py"],
+    "http": ["agent/replicate/client.py", "hub/consolidate/client.py", "hub/protect/client.py"],
     "prometheus_client": ["hub/api/metrics.py"],
     "uvicorn": ["hub/api/server.py"],
     "fastapi": ["hub/api/*"],

@@ -18,11 +18,14 @@ from ...wire.errors import WatchkeepError, redact
 from ...wire.messages import AppendAnswer
 from ..consolidate.share import Share
 from ..consolidate.worker import Consolidator
+from ..events.log import EventLog
 from ..store import Store
 from . import openapi
 from .append import Appender
 from .errors import ApiError, api_error
+from .events import router as events_router
 from .library import Library, SeveralPartsError
+from .locks import LockDesk, LockRoutes
 from .metrics import Metrics
 from .operations import HubFacts, Operations
 from .peers import Peers
@@ -39,15 +42,18 @@ _TEXT: Final = (
 class Api:
     """The application and the worker threads behind it, until close()."""
 
-    def __init__(self, facts: HubFacts, store: Store | None, share: Share | None = None, consolidator: Consolidator | None = None) -> None:
+    def __init__(self, facts: HubFacts, store: Store | None, share: Share | None = None, consolidator: Consolidator | None = None,
+                 events: EventLog | None = None) -> None:  # fmt: skip
         metrics = Metrics(facts.stats, None if consolidator is None else lambda: consolidator.totals)
         self.app = FastAPI(title="Watchkeep hub", version=VERSION, description=_TEXT, docs_url=None, redoc_url=None)
-        self._parts: list[Appender | Playback | Peers | Operations] = []
+        self._parts: list[Appender | Playback | LockRoutes | Peers | Operations] = []
         if store is not None:
             self._add_archiver(facts, store, metrics)
             peers = Peers(store, share or Share(store, facts.id), consolidator, metrics)
             self._parts.append(peers)
             self.app.include_router(peers.router())
+        if events is not None:
+            self.app.include_router(events_router(events))
         operations = Operations(facts, metrics)
         self._parts.append(operations)
         self.app.include_router(operations.router(self.app))
@@ -55,7 +61,9 @@ class Api:
 
     def _add_archiver(self, facts: HubFacts, store: Store, metrics: Metrics) -> None:
         appender = Appender(store, facts.id, facts.boot, metrics)
-        playback = Playback(Library(store, time.time_ns), metrics)
+        library = Library(store, time.time_ns)
+        playback = Playback(library, metrics)
+        locks = LockRoutes(LockDesk(store, library, time.time_ns), playback)
 
         @self.app.post(http.APPEND, response_model=AppendAnswer, responses=openapi.APPEND, openapi_extra=openapi.RECORDS_BODY,
                        tags=["data plane"])  # fmt: skip
@@ -63,8 +71,9 @@ class Api:
             """Store a batch of records, as a whole or not at all; answers what is received, durable and missing."""
             return await appender.handle(request)
 
-        self._parts += [appender, playback]
+        self._parts += [appender, playback, locks]
         self.app.include_router(playback.router())
+        self.app.include_router(locks.router())
 
     def close(self) -> None:
         """Finish what has begun; call after the server has stopped and before the store is closed."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ...wire import WIRE_VERSION, http
 from ...wire.messages import ErrorAnswer, Message
+from ..protect.model import LockRequest, LockState
 
 Answers = dict[int | str, dict[str, Any]]
 
@@ -55,6 +56,17 @@ APPEND: Final[Answers] = {
     507: _error("storage-full"),
     **BUSY,
 }
+LOCK_ADD: Final[Answers] = {
+    200: {"model": LockState, "description": "the same request was answered before: the lock that it made"},
+    **READING,
+    409: _error("too-many"),
+    413: _error("oversize"),
+}
+LOCK_BODY: Final[dict[str, Any]] = {
+    "requestBody": {"required": True, "description": "at most 16 KiB",
+                    "content": {"application/json": {"schema": LockRequest.model_json_schema()}}},
+}  # fmt: skip
+LISTED: Final[Answers] = {400: _error("bad-request")}
 RECORDS: Final[Answers] = {200: {"content": {http.RECORDS_TYPE: _BINARY}, "description": "records of docs/STORAGE.md"}, **READING}
 RECORDS_BODY: Final[dict[str, Any]] = {
     "parameters": [

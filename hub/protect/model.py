@@ -4,11 +4,13 @@ Rules: inside, times are UTC ns, because a lock is exact to the chunk; outside t
 zone, as everywhere in the API.  Owner and reason are one printable line each: they end in logs and events.
 """
 
+from datetime import UTC, datetime
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ...wire import http
+from ...wire.errors import UsageError
 from ...wire.messages import Message
 
 MAX_LOCKS: Final = 1000
@@ -86,6 +88,26 @@ class LockState(Message):
     lost_bytes: int = 0
     export: str
     """Address of exactly the chunks that overlap it, as an MP4."""
+
+    def line(self) -> str:
+        """One line for a terminal."""
+        until = "until it is removed" if self.expires_s is None else f"until {_utc(self.expires_s)}"
+        lost = f", {self.lost_files} file(s) LOST to make room" if self.lost_files else ""
+        held = f"{self.files} file(s), {self.bytes / 1e6:.1f} MB{lost}"
+        return f"{self.id}  {self.camera}  {_utc(self.start_s)} to {_utc(self.end_s)}  {held}  {until}  {self.owner}: {self.reason}"
+
+
+def _utc(at_s: float) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%S}Z"
+
+
+def lock_request(**fields: str | None) -> LockRequest:
+    """A request of what was typed; raises UsageError naming what is wrong with it."""
+    try:
+        return LockRequest.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UsageError(f"{first['loc'][0]}: {first['msg']}", remedy="correct it") from error
 
 
 def state_of(lock: Lock, files: int, size: int) -> LockState:

@@ -1,0 +1,80 @@
+"""The newest events in memory, numbered.  No I/O, no clock, no threads: the owner guards it.
+
+Rules: numbers rise by one and are never given twice, so a reader that remembers the last one misses nothing and sees nothing
+twice; what it has missed because it came too late it sees from `oldest`.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+from ...wire.causes import EventKind
+from ...wire.messages import Event, Message
+
+MAX_EVENTS: Final = 10_000
+"""About 1 kB each in memory, at most 3 kB: 10 MB, at most 30 MB.  A week at one event a minute."""
+MAX_TEXT: Final = 300
+"""Characters of a text or a remedy that are kept; the log has the rest."""
+
+
+class ListedEvent(Event):
+    """An event with its number on this archiver."""
+
+    number: int
+
+
+class EventPage(Message):
+    """Answer to `GET /v1/events`."""
+
+    events: list[ListedEvent]
+    """In the order of their numbers."""
+    next: int
+    """What to ask for as `since` to get what follows."""
+    oldest: int
+    """Number of the oldest event that is still listed; 0 when there is none."""
+    newest: int
+
+
+class Ring:
+    """The last `limit` events."""
+
+    def __init__(self, events: Iterable[ListedEvent] = (), *, limit: int = MAX_EVENTS) -> None:
+        self._events: deque[ListedEvent] = deque(events, maxlen=limit)
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def newest(self) -> int:
+        return self._events[-1].number if self._events else 0
+
+    @property
+    def oldest(self) -> int:
+        return self._events[0].number if self._events else 0
+
+    def add(self, event: Event) -> ListedEvent:
+        """Give the event its number; the oldest one goes when the ring is full."""
+        short = {"text": event.text[:MAX_TEXT], "remedy": event.remedy[:MAX_TEXT]}
+        listed = ListedEvent(**{**event.model_dump(), **short, "number": self.newest + 1})
+        self._events.append(listed)
+        return listed
+
+    def after(self, number: int) -> Iterator[ListedEvent]:
+        """The events above a number, in order; found from the newest end, so that the few new ones are cheap."""
+        count = min(max(self.newest - number, 0), len(self._events))
+        return islice(self._events, len(self._events) - count, None)
+
+    def page(self, *, since: int | None, kind: EventKind | None, camera: str | None, limit: int) -> EventPage:
+        """The first `limit` events above since, or without it the newest ones, of a kind and of a camera."""
+
+        def fits(event: ListedEvent) -> bool:
+            return kind in (None, event.kind) and camera in (None, event.camera)
+
+        if since is None:
+            found = list(islice(filter(fits, reversed(self._events)), limit))[::-1]
+            following = self.newest
+        else:
+            found = list(islice(filter(fits, self.after(since)), limit))
+            following = found[-1].number if len(found) == limit else max(self.newest, since)
+        return EventPage(events=found, next=following, oldest=self.oldest, newest=self.newest)

@@ -8,7 +8,7 @@ import http.client
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,10 +20,12 @@ from watchkeep.hub.verify.report import Report
 from watchkeep.hub.verify.verify import verify_paths
 from watchkeep.wire import WIRE_VERSION
 from watchkeep.wire import http as names
-from watchkeep.wire.messages import AppendAnswer
+from watchkeep.wire.messages import AppendAnswer, EpochState
 from watchkeep.wire.record import ask
 
 FPS = 25
+SMALL = ("--fps", str(FPS), "--size", "320x180", "--bitrate", "300k", "--loop-seconds", "4")
+"""Options of a test source that costs little."""
 ALL_SEQS = 1 << 20
 
 
@@ -49,7 +51,8 @@ class Namespace:
 
     def drop(self, *, on: bool) -> None:
         """As if the machine behind the link had lost its power: every packet to it is dropped."""
-        subprocess.run(["ip", "netns", "exec", self.name, "iptables", "-I" if on else "-D", "INPUT", "-i", "wkpeer", "-j", "DROP"], check=True)
+        rule = ["-I" if on else "-D", "INPUT", "-i", "wkpeer", "-j", "DROP"]
+        subprocess.run(["ip", "netns", "exec", self.name, "iptables", *rule], check=True)
 
     def close(self) -> None:
         """Delete the namespace, its link and its rules with it."""
@@ -72,10 +75,14 @@ class FaultSite(Site):
         self.wrapped: dict[str, list[str]] = {}
         """Commands that members are started through, such as `ip netns exec`."""
 
-    def archivers(self, *names: str, extra: str = "sync_ms = 1000") -> None:
+    def archivers(self, *names: str) -> None:
         for name in names:
-            self.archiver(name, extra=extra)
+            self.archiver(name)
             self.urls[name] = f"http://127.0.0.1:{self.port(name)}"
+
+    def _hub(self, name: str, roles: list[str], sections: str) -> Member:
+        """With no floor of free space, so that a small disk fills up instead of making room by retention."""
+        return super()._hub(name, roles, sections.replace("min_free_bytes = 100_000_000", "min_free_bytes = 0"))
 
     def behind_proxy(self, name: str, *, keep_bodies: bool = False) -> FaultProxy:
         """The agent reaches this archiver through a proxy from now on."""
@@ -93,7 +100,7 @@ class FaultSite(Site):
         config.write_text(config.read_text().replace(f'listen = "{here}"', f'listen = "{space.host}:{self.port(name)}"'))
         self.urls[name] = f"http://{space.host}:{self.port(name)}"
         self.start(name)
-        wait_until(lambda: durable(self.urls[name], "cam0", 1) is not None, 30, f"the start of archiver {name} in its namespace")
+        wait_until(lambda: durable(self.urls[name], {"cam0": 1}) is not None, 30, f"the start of archiver {name} in its namespace")
         return space
 
     def start(self, name: str) -> Member:
@@ -102,24 +109,36 @@ class FaultSite(Site):
         member = self.members[name]
         command = [*self.wrapped[name], sys.executable, "-m", "watchkeep.wire.shell.cli", *member.arguments]
         with member.log.open("ab") as log:
+            member.reaped = False
             member.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         return member
 
-    def record(self, urls: dict[str, str], *, copies: int, journal: str = "", replication: str = "", segment_s: float = 2.0) -> Member:
-        """An agent that knows the archivers by `self.urls` alone."""
-        listed = "\n".join(f'[[archiver]]\nid = "{name}"\nurl = "{url}"' for name, url in self.urls.items())
-        return self.agent(urls, archivers=list(self.urls), copies=copies,
-                          extra=f"{journal}\n[recording]\nsegment_s = {segment_s}\n[replication]\n{replication}\n{listed}")  # fmt: skip
+    def record(self, urls: dict[str, str], *, copies: int, to: Sequence[str] = (), name: str = "edge-1", extra: str = "",
+               hold_s: float = 0.0, segment_s: float = 2.0) -> Member:  # fmt: skip
+        """An agent that knows only archivers of `self.urls`, all or those named."""
+        chosen = list(to) or list(self.urls)
+        listed = "\n".join(f'[[archiver]]\nid = "{one}"\nurl = "{self.urls[one]}"' for one in chosen)
+        sections = f"[recording]\nsegment_s = {segment_s}\n[replication]\nfailback_hold_s = {hold_s}\n{listed}"
+        return self.agent(urls, archivers=chosen, copies=copies, name=name, extra=f"{extra}\n{sections}")
 
     def again(self, name: str) -> None:
         """Start an archiver that was killed, and wait until it answers."""
         self.start(name)
         wait_until(lambda: name in self.namespaces or listening(self.port(name)), 30, f"the start of archiver {name}")
 
+    def held(self, name: str) -> dict[str, int]:
+        """The newest durable seq of every camera's present epoch on an archiver, asked directly; -1 for none."""
+        epochs = {camera: state.epoch for camera, state in self.view.cameras.items()}
+        return durable(self.direct(name), epochs) or dict.fromkeys(epochs, -1)
+
     def newest(self, name: str, camera: str = "cam0") -> int:
-        """The newest durable seq of the camera's present epoch on an archiver, asked directly; -1 when there is none."""
-        found = durable(self.direct(name), camera, self.view.cameras[camera].epoch)
-        return found if found is not None else -1
+        return self.held(name)[camera]
+
+    def holes(self, name: str, camera: str) -> int:
+        """How many chunks below the newest durable one of the camera's present epoch are not durable there."""
+        state = epoch_states(self.direct(name), {camera: self.view.cameras[camera].epoch})
+        spans = state[camera].durable if state else []
+        return spans[-1][1] + 1 - sum(high - low + 1 for low, high in spans) if spans else 0
 
     def direct(self, name: str) -> str:
         return self.urls[name] if name in self.namespaces else f"http://127.0.0.1:{self.port(name)}"
@@ -136,22 +155,28 @@ class FaultSite(Site):
                 thing.close()
 
 
-def durable(url: str, camera: str, epoch: int) -> int | None:
-    """The newest durable seq of an epoch on an archiver, -1 for none of it, None when it does not answer."""
-    body, (host, _, port) = ask(camera, epoch, 0, ALL_SEQS), url.removeprefix("http://").partition(":")
+def durable(url: str, epochs: dict[str, int]) -> dict[str, int] | None:
+    """By camera the newest durable seq of its epoch on an archiver, -1 for none of it; None when it does not answer."""
+    states = epoch_states(url, epochs)
+    return None if states is None else {camera: max((high for _, high in state.durable), default=-1) for camera, state in states.items()}
+
+
+def epoch_states(url: str, epochs: dict[str, int]) -> dict[str, EpochState] | None:
+    """What an archiver says when it is asked for one epoch of each camera; None when it does not answer."""
+    body = b"".join(ask(camera, epoch, 0, ALL_SEQS) for camera, epoch in epochs.items())
+    host, _, port = url.removeprefix("http://").partition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=1.0)
     try:
         connection.request("POST", names.APPEND, body, {"Content-Type": names.RECORDS_TYPE, names.VERSION_HEADER: str(WIRE_VERSION)})
         answer = connection.getresponse()
         text = answer.read()
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return None
     finally:
         connection.close()
     if answer.status != 200:
         return None
-    states = AppendAnswer.model_validate_json(text).cameras.get(camera, [])
-    return max((high for state in states for _, high in state.durable), default=-1)
+    return {camera: states[0] for camera, states in AppendAnswer.model_validate_json(text).cameras.items()}
 
 
 @contextmanager

@@ -1,0 +1,126 @@
+"""Cases of `./run reliability` that take long: outages, catch-up, and an archiver or an agent that dies again and again.
+
+Rules: each builds a site of its own, proves its archives at the end and says in `shortfall` what it missed.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from faultplays import bound_frames, kill_agent, lost_frames, restart_archiver
+from faultproxy import FaultProxy, Mode
+from faultrig import FPS, FaultSite, fault_site, wait_until
+from takeover import SETTLE_S, Series, finish
+
+KILLS, RESTARTS = 200, 50
+OUTAGE_S, LONG_OUTAGE_S = 30.0, 600.0
+CATCHUP_CAMERAS, CATCHUP_OUTAGE_S = 16, 60.0
+CATCHUP_TARGET = 20.0
+MAX_LIVE_AGE_S = 2.0
+
+
+def start(site: FaultSite, *, cameras: int, copies: int, proxied: bool) -> list[FaultProxy]:
+    """Archivers a and b, behind proxies if wanted, a source and an agent that records."""
+    site.archivers("a", "b")
+    proxies = [site.behind_proxy(name) for name in "ab"] if proxied else []
+    urls = site.source("--fps", str(FPS), "--size", "320x180", "--bitrate", "500k", "--loop-seconds", "10", cameras=cameras)
+    site.record(urls, copies=copies)
+    site.recording(cameras)
+    wait_until(lambda: min(site.held("b" if copies > 1 else "a").values()) >= 2, SETTLE_S, "recording")
+    return proxies
+
+
+def restarts(args: argparse.Namespace, folder: Path, _: Random) -> Series:
+    """An archiver is killed or stopped 50 times during recording: both end with the same chunks."""
+    series = Series("archiver restarts", "killed and stopped in turn; both archives compared", trials=RESTARTS)
+    with fault_site(folder) as site:
+        start(site, cameras=args.cameras, copies=2, proxied=False)
+        restart_archiver(site, RESTARTS)
+        finish(site)
+        series.judge(site.proof("a"))
+        series.shortfall = "" if site.same("a", "b") else "the archives differ"
+    return series
+
+
+def kills(args: argparse.Namespace, folder: Path, random: Random) -> Series:
+    """The agent is killed 200 times, every other time as if the power had gone while the archivers were away."""
+    series = Series("agent kills", "every other one a power cut with the archivers away", trials=KILLS)
+    with fault_site(folder) as site:
+        proxies, acknowledged = start(site, cameras=1, copies=2, proxied=True), dict[int, int]()
+        for number in range(KILLS):
+            away = bool(number % 2)
+            for proxy in proxies:
+                proxy.set(Mode.RESET if away else Mode.PASS)
+            acknowledged |= kill_agent(site, random, power_cut=away)
+            series.add("of video lost at a kill", 0.0)
+        for proxy in proxies:
+            proxy.set(Mode.PASS)
+        site.recording(1)
+        finish(site)
+        report = site.union("a", "b").camera("cam0")
+        lost = lost_frames(report, site.sent()["cam0"])
+        series.seconds["of video lost at a kill"] = [round(frames / FPS, 2) for frames in lost[:-1]]
+        series.frames, series.gaps, series.damage = report.frames, len(report.gaps), report.damage_total
+        newest = {epoch.epoch: epoch.last_seq for epoch in report.epochs}
+        gone = [epoch for epoch, seq in acknowledged.items() if newest.get(epoch, -1) < seq]
+        series.shortfall = f"{len(gone)} acknowledged chunks are gone" if gone else ""
+        if max(lost) > bound_frames():
+            series.shortfall = f"{max(lost)} frames lost at one kill, the bound is {bound_frames()}"
+    return series
+
+
+def outage(args: argparse.Namespace, folder: Path, _: Random) -> Series:
+    """Both archivers are away, and back: from then until nothing is owed."""
+    away_s = LONG_OUTAGE_S if args.long else OUTAGE_S
+    series = Series("outage of both", f"both archivers away for {away_s:g} s", trials=1)
+    with fault_site(folder) as site:
+        proxies = start(site, cameras=args.cameras, copies=2, proxied=True)
+        for proxy in proxies:
+            proxy.set(Mode.RESET)
+        time.sleep(away_s)  # the outage itself
+        for proxy in proxies:
+            proxy.set(Mode.PASS)
+        began = time.monotonic()
+        site.settled(max(away_s, SETTLE_S))
+        series.add("until nothing is owed", time.monotonic() - began)
+        finish(site)
+        series.judge(site.proof("a"))
+        series.shortfall = "" if site.same("a", "b") else "the archives differ"
+    return series
+
+
+def catchup(args: argparse.Namespace, folder: Path, _: Random) -> Series:
+    """One archiver alone comes back to 16 cameras' backlog: how fast it is filled, and how old live video gets meanwhile."""
+    series = Series("catch-up", f"{CATCHUP_CAMERAS} cameras of 0.5 Mbit/s, copies 2, b away for {CATCHUP_OUTAGE_S:g} s", trials=1)
+    with fault_site(folder) as site:
+        proxies = start(site, cameras=CATCHUP_CAMERAS, copies=2, proxied=True)
+        proxies[1].set(Mode.RESET)
+        epochs = {camera: state.epoch for camera, state in site.view.cameras.items()}
+        first = site.held("b")
+        time.sleep(CATCHUP_OUTAGE_S)  # the outage itself
+        proxies[1].set(Mode.PASS)
+        wait_until(lambda: any(seq > first[camera] for camera, seq in site.held("b").items()), SETTLE_S, "b's being used again")
+        began, backlog = time.monotonic(), min(site.newest("a", camera) - first[camera] for camera in epochs)
+        while any(site.holes("b", camera) for camera in epochs):
+            held, ahead = site.held("b"), site.held("a")
+            series.add("live chunks on b behind a", float(max(max(ahead[camera] - held[camera], 0) for camera in epochs)))
+            time.sleep(0.1)
+        took = time.monotonic() - began
+        series.add("until no hole is left", took)
+        rate, behind = backlog / took, max(series.seconds.get("live chunks on b behind a", [0.0]))
+        series.note = f"; {backlog} s of video in {took:.1f} s: {rate:.1f} x real time"
+        if rate < CATCHUP_TARGET or behind > MAX_LIVE_AGE_S:
+            series.shortfall = f"{rate:.1f} x real time, target {CATCHUP_TARGET:g}; live {behind:g} s behind, target {MAX_LIVE_AGE_S:g}"
+        finish(site)
+        series.judge(site.proof("b"))
+    return series
+
+
+CASES: dict[str, Callable[[argparse.Namespace, Path, Random], Series]] = {
+    "catchup": catchup,
+    "outage": outage,
+    "restarts": restarts,
+    "kills": kills,
+}

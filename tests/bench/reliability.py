@@ -1,0 +1,87 @@
+"""`./run reliability`: takeover times, frames lost, catch-up and endurance under real faults (docs/RELIABILITY.md).
+
+    ./run reliability                          every case, 50 trials each
+    ./run reliability kill stop --trials 100   these cases
+    ./run reliability --long                   the outage case lasts 10 minutes instead of 30 s
+
+Rules: a figure counts only with its number of trials and with the frames that were lost meanwhile; exit 1 when a
+target is missed or a frame is lost.
+"""
+
+import argparse
+import json
+import math
+import signal
+import sys
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import endurance
+from rich.console import Console
+from rich.table import Table
+from takeover import FAULTS, Series, redundant, takeover
+
+TARGETS_S = {"kill": 1.0, "reset": 1.0, "error": 3.0, "silent": 3.0, "stop": 3.0, "drop": 3.0}
+"""p99 of the first durable chunk on the stand-in: refused or reset, and silent death."""
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The nearest-rank percentile."""
+    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
+
+
+def run(case: str, args: argparse.Namespace, folder: Path) -> Series:
+    random = Random(args.seed)
+    if case in FAULTS:
+        return takeover(case, trials=args.trials, cameras=args.cameras, folder=folder, random=random)
+    if case == "redundant":
+        return redundant("kill", trials=args.trials, cameras=args.cameras, folder=folder, random=random)
+    return endurance.CASES[case](args, folder, random)
+
+
+def missed(case: str, series: Series) -> bool:
+    """Whether a target is missed."""
+    late = case in TARGETS_S and percentile(series.seconds["first chunk on the stand-in"], 0.99) > TARGETS_S[case]
+    return late or bool(series.frames_lost or series.damage) or bool(series.shortfall)
+
+
+def show(console: Console, series: Series) -> None:
+    proof = f"{series.frames} frames, {series.frames_lost} lost, {series.gaps} gaps, {series.damage} damaged {series.note}"
+    title = f"{series.case}: {series.what} ({series.trials} trials)"
+    table = Table("measured", "p50 s", "p99 s", "max s", title=title, caption=f"{proof} {series.shortfall}")
+    for name, values in series.seconds.items():
+        table.add_row(name, *(f"{value:.2f}" for value in (percentile(values, 0.5), percentile(values, 0.99), max(values))))
+    console.print(table)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join((*FAULTS, 'redundant', *endurance.CASES))}")
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--cameras", type=int, default=4)
+    parser.add_argument("--long", action="store_true", help="10 minutes of outage")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", type=Path, help="write every single time as JSON")
+    args = parser.parse_args()
+    known = (*FAULTS, "redundant", *endurance.CASES)
+    if set(args.cases) - set(known):
+        parser.error(f"cases are {', '.join(known)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that processes, mounts and namespaces are taken down
+    console, results, good = Console(), [], True
+    for case in args.cases or known:
+        with tempfile.TemporaryDirectory(prefix="watchkeep-reliability-") as folder:
+            series = run(case, args, Path(folder))
+        show(console, series)
+        good = good and not missed(case, series)
+        results.append(asdict(series))
+        if args.report:
+            when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+            args.report.write_text(json.dumps({"when": when, "cameras": args.cameras, "cases": results}, indent=1) + "\n")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""docs/OPERATIONS.md says of every state, event and cause what it means for whoever keeps an edge box."""
+
+import re
+from pathlib import Path
+
+from watchkeep.agent.config import AgentConfig
+from watchkeep.wire.causes import HOLE, CameraStatus, Cause, EventKind, Protection
+
+ROOT = Path(__file__).parents[2]
+AGENT = ROOT / "agent"
+PAGE = (ROOT / "docs" / "OPERATIONS.md").read_text().partition("# Running an agent")[2]
+FIRST_CELLS = " ".join(re.findall(r"^\| ([^|]+) \|", PAGE, re.MULTILINE))
+
+
+def _keys(annotation: object) -> list[str]:
+    """The keys of a section, optional or not."""
+    return [key for part in (annotation, *getattr(annotation, "__args__", ())) for key in getattr(part, "model_fields", ())]
+
+
+def test_every_state_event_and_cause_has_its_line() -> None:
+    source = "".join(file.read_text() for file in AGENT.rglob("*.py"))
+    said = [kind for kind in EventKind if f"EventKind.{kind.name}" in source]
+    assert EventKind.LOSS in said
+    names = [*CameraStatus, *Protection, *said, *(cause.label for cause in Cause), HOLE]
+    assert [name for name in names if f"`{name}`" not in FIRST_CELLS] == []
+
+
+def test_every_key_that_the_page_names_exists() -> None:
+    known = {f"{section}.{key}" for section, field in AgentConfig.model_fields.items() for key in _keys(field.annotation)}
+    named = set(re.findall(rf"`((?:{'|'.join(AgentConfig.model_fields)})\.[a-z_]+)", PAGE))
+    assert named
+    assert named <= known

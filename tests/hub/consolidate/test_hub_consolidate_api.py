@@ -1,6 +1,7 @@
 """The endpoints that peers and operators use: listing, hashes, records, orders."""
 
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,13 +84,14 @@ def test_a_wrong_order(hub: Hub, body: bytes) -> None:
     assert answer.json()["code"] in ("bad-request", "malformed")
 
 
-def test_one_order_at_a_time(hub: Hub, free_port: Callable[[], int]) -> None:
-    """The address does not answer, so the first order is under way until it has failed."""
-    order = f'{{"url": "http://192.0.2.1:{free_port()}"}}'.encode()
-    first = hub.request("POST", http.CONSOLIDATE, order, Content_Type="application/json")
-    assert first.json()["phase"] == "waiting"
-    second = hub.request("POST", http.CONSOLIDATE, order, Content_Type="application/json")
-    assert (second.status, second.json()["code"]) == (503, "busy")
+def test_one_order_at_a_time(hub: Hub) -> None:
+    """The peer takes the connection and never answers, so the first order is under way until the peer goes."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        order = f'{{"url": "http://127.0.0.1:{mute.getsockname()[1]}"}}'.encode()
+        first = hub.request("POST", http.CONSOLIDATE, order, Content_Type="application/json")
+        assert first.json()["phase"] == "waiting"
+        second = hub.request("POST", http.CONSOLIDATE, order, Content_Type="application/json")
+        assert (second.status, second.json()["code"]) == (503, "busy")
     job = f"{http.CONSOLIDATE}?job={first.json()['job']}"
     wait_for(lambda: hub.get(job).json()["phase"] == "failed", "the end of the order")
     assert hub.get(job).json()["why"]

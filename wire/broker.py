@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 from .errors import UsageError
 
 DEFAULT_PORT: Final = 1883
-_REMEDY: Final = "write mqtt://[user:password@]host[:port], with reserved characters of a password as %XX"
+_REMEDY: Final = "write mqtt://host:port, if need be with user:password@ before the host, reserved characters as %XX"
+"""No `@` after `://` without a blank between: `redact` would hide the example."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,13 @@ def test_text_is_one_line_with_its_fields(lines: Lines) -> None:
     assert line[23] == "Z"
 
 
+def test_a_text_coloured_for_terminals_is_left_out(lines: Lines) -> None:
+    wire_log.setup()
+    logging.getLogger("uvicorn.error").info("up %d", 7, extra={"color_message": "up \x1b[36m%d\x1b[0m"})
+    [line] = lines()
+    assert line.endswith("uvicorn.error: up 7")
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_trace_is_one_line_without_credentials(as_json: bool, lines: Lines) -> None:
     wire_log.setup(as_json=as_json)

@@ -12,7 +12,8 @@ from typing import Any
 
 from ..errors import redact
 
-_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+"""What a record always has, and uvicorn's second copy of its text for coloured terminals."""
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {10: "\\n", 0x2028: "\\n", 0x2029: "\\n"}
 
 

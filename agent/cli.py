@@ -50,10 +50,11 @@ def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", he
         typer.echo(json.dumps(summary, indent=1))
         return
     typer.echo(f"{config}: good. Agent {summary['agent']} records {len(rows)} cameras with profile {summary['profile']}.")
-    typer.echo(f"Without any archiver the journal holds about {summary['journal_hours']} hours.")
+    typer.echo(f"Without any archiver the journal of {ready.journal_max_bytes / 1e9:.1f} GB lasts {summary['journal_hours']} hours, "
+               f"if each camera sends the profile's {ready.profile.bitrate_mbit:g} Mbit/s.")  # fmt: skip
     for row in rows:
         where = ", ".join(row["archivers"] or ["all known archivers, by id"])
-        typer.echo(f"  {row['camera']}: {row['url']} over {row['transport']}, {row['copies']} copies on {where}")
+        typer.echo(f"  {row['camera']}: {row['url']} over {row['transport']}, {row['copies']} {'copy' if row['copies'] == 1 else 'copies'} on {where}")
 
 
 def _explained(ready: Plan, camera: CameraSection) -> dict[str, Any]:

@@ -82,6 +82,54 @@ class VolumeState(Message):
     total_bytes: int
 
 
+class SetAside(Message):
+    """A damaged file that was taken out of service and kept for inspection under another name."""
+
+    camera: str
+    epoch: int
+    path: str
+    damaged: list[int]
+    """Seqs of the chunks that did not match their hashes or could not be read."""
+    why: str
+
+
+class ConsolidationState(Message):
+    """What an archiver's consolidation is doing, or did last; counts are of this job."""
+
+    job: int = 0
+    """Counts jobs of this boot; 0 before the first."""
+    phase: ConsolidationPhase = ConsolidationPhase.IDLE
+    peer: str = ""
+    since_s: float = 0.0
+    cameras: int = 0
+    cameras_done: int = 0
+    files: int = 0
+    """Own files to prove; 0 unless ordered."""
+    files_done: int = 0
+    same: int = 0
+    missing: int = 0
+    """Chunks that the peer has and this archiver lacked."""
+    pulled: int = 0
+    pulled_bytes: int = 0
+    expiring: int = 0
+    """Missing chunks that are not pulled, because retention would delete them at once."""
+    unavailable: int = 0
+    """Missing chunks that the peer listed and could not deliver."""
+    different: int = 0
+    """Chunks in runs that both hold with different hashes: left as they are, and reported."""
+    contested: int = 0
+    """Missing chunks that are not pulled, because they follow such a run in their epoch."""
+    refused: int = 0
+    """Chunks that the peer delivered and that do not fit what is held: not stored, and reported."""
+    set_aside: list[SetAside] = []
+    why: str = ""
+    """Why it failed; empty otherwise."""
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in (ConsolidationPhase.DONE, ConsolidationPhase.FAILED)
+
+
 class ArchiverBeacon(Message):
     """`archiver/<id>/beacon`, retained; the will carries online=false."""
 
@@ -99,7 +147,7 @@ class ArchiverBeacon(Message):
     durable: int = 0
     refused: int = 0
     volumes: tuple[VolumeState, ...] = ()
-    consolidation: "ConsolidationState | None" = None
+    consolidation: ConsolidationState | None = None
 
 
 class Event(Message):
@@ -231,51 +279,3 @@ class ConsolidationOrder(Message):
     url: str
     camera: str = ""
     """Only this one; empty means every camera that the archiver is to hold."""
-
-
-class SetAside(Message):
-    """A damaged file that was taken out of service and kept for inspection under another name."""
-
-    camera: str
-    epoch: int
-    path: str
-    damaged: list[int]
-    """Seqs of the chunks that did not match their hashes or could not be read."""
-    why: str
-
-
-class ConsolidationState(Message):
-    """What an archiver's consolidation is doing, or did last; counts are of this job."""
-
-    job: int = 0
-    """Counts jobs of this boot; 0 before the first."""
-    phase: ConsolidationPhase = ConsolidationPhase.IDLE
-    peer: str = ""
-    since_s: float = 0.0
-    cameras: int = 0
-    cameras_done: int = 0
-    files: int = 0
-    """Own files to prove; 0 unless ordered."""
-    files_done: int = 0
-    same: int = 0
-    missing: int = 0
-    """Chunks that the peer has and this archiver lacked."""
-    pulled: int = 0
-    pulled_bytes: int = 0
-    expiring: int = 0
-    """Missing chunks that are not pulled, because retention would delete them at once."""
-    unavailable: int = 0
-    """Missing chunks that the peer listed and could not deliver."""
-    different: int = 0
-    """Chunks in runs that both hold with different hashes: left as they are, and reported."""
-    contested: int = 0
-    """Missing chunks that are not pulled, because they follow such a run in their epoch."""
-    refused: int = 0
-    """Chunks that the peer delivered and that do not fit what is held: not stored, and reported."""
-    set_aside: list[SetAside] = []
-    why: str = ""
-    """Why it failed; empty otherwise."""
-
-    @property
-    def ended(self) -> bool:
-        return self.phase in (ConsolidationPhase.DONE, ConsolidationPhase.FAILED)

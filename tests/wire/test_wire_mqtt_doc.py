@@ -17,12 +17,13 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from watchkeep.wire import messages, topics
-from watchkeep.wire.causes import CameraStatus, EventKind, Protection
+from watchkeep.wire.causes import CameraStatus, ConsolidationPhase, EventKind, Protection
 
 DOC = Path(__file__).parents[2] / "docs" / "MQTT.md"
 BLOCK = re.compile(r"<!-- fields: (?P<model>\w+) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
 HEAD = "| field | type | default | meaning |\n|---|---|---|---|\n"
-ON_MQTT = (messages.AgentBeacon, messages.ArchiverLink, messages.CameraState, messages.ArchiverBeacon, messages.VolumeState, messages.Event)
+ON_MQTT = (messages.AgentBeacon, messages.ArchiverLink, messages.CameraState, messages.ArchiverBeacon, messages.VolumeState,
+           messages.ConsolidationState, messages.SetAside, messages.Event)  # fmt: skip
 WORDS = {str: "string", int: "integer", float: "number", bool: "true or false", NoneType: "null"}
 
 
@@ -84,7 +85,7 @@ def test_every_message_on_mqtt_has_its_table_and_every_field_its_meaning() -> No
     assert [f"{model}.{field}" for model, fields in blocks.items() for field, meaning in fields.items() if not meaning] == []
 
 
-@pytest.mark.parametrize("states", [CameraStatus, Protection, EventKind])
+@pytest.mark.parametrize("states", [CameraStatus, Protection, EventKind, ConsolidationPhase])
 def test_every_named_state_is_explained(states: type[StrEnum]) -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| .+ \|$", section(states.__name__), re.MULTILINE)
     assert sorted(rows) == sorted(states)

@@ -54,7 +54,8 @@ def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", he
                f"if each camera sends the profile's {ready.profile.bitrate_mbit:g} Mbit/s.")  # fmt: skip
     for row in rows:
         where = ", ".join(row["archivers"] or ["all known archivers, by id"])
-        typer.echo(f"  {row['camera']}: {row['url']} over {row['transport']}, {row['copies']} {'copy' if row['copies'] == 1 else 'copies'} on {where}")
+        copies = "1 copy" if row["copies"] == 1 else f"{row['copies']} copies"
+        typer.echo(f"  {row['camera']}: {row['url']} over {row['transport']}, {copies} on {where}")
 
 
 def _explained(ready: Plan, camera: CameraSection) -> dict[str, Any]:

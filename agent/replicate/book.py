@@ -60,7 +60,10 @@ class EpochBook:
         return gone
 
     def at(self, archiver: str) -> EpochStages:
-        return self.stages.setdefault(archiver, EpochStages())
+        found = self.stages.get(archiver)
+        if found is None:  # not setdefault: it would make the six sets of an EpochStages at every call
+            found = self.stages[archiver] = EpochStages()
+        return found
 
     def changed(self) -> None:
         """Stages or chunks changed: what was counted of copies is stale."""

@@ -1,0 +1,238 @@
+"""One simulated agent: the product's journal, writer, desk and workers, with simulated threads, cameras and connections.
+
+    SimLine ─▶ Writer.tick ─▶ Journal ─▶ Desk.offer        SimWorker ◀─▶ Desk, one for each archiver
+               Writer.sync                Desk.tick ─▶ Journal.release, events
+
+Rules: what a thread's loop would do is an event here; everything that decides is the product's own code.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from sim_camera import SimClock, SimLine
+from sim_content import Cuts, Name, Names
+from sim_engine import Loop
+from sim_journal_disk import JournalDisk, Slots
+from sim_network import Link
+from sim_worker import SCALE, SimWorker
+
+from watchkeep.agent.epochs import EpochBook
+from watchkeep.agent.journal.entry import Entry
+from watchkeep.agent.journal.journal import Journal
+from watchkeep.agent.replicate.desk import Desk
+from watchkeep.agent.replicate.events import Release
+from watchkeep.agent.replicate.health import HealthLimits
+from watchkeep.agent.replicate.lanes import Batch
+from watchkeep.agent.replicate.pace import Budget
+from watchkeep.agent.replicate.policy import CameraPolicy
+from watchkeep.agent.replicate.replicator import PACE_S
+from watchkeep.agent.spool import JournalSpool, runs
+from watchkeep.agent.writer import Pace, Writer
+from watchkeep.wire.causes import Cause
+from watchkeep.wire.errors import WatchkeepError
+from watchkeep.wire.messages import Event
+from watchkeep.wire.record import RecordKind
+
+
+class Ref(NamedTuple):
+    """A chunk as replication sees it, at its pretended size."""
+
+    kind: RecordKind
+    camera: str
+    epoch: int
+    seq: int
+    segment_seq: int
+    record_bytes: int
+    wall_start_ns: int
+    duration_ns: int
+
+
+def _refs(entries: Iterable[Entry]) -> list[Ref]:
+    return [Ref(one.kind, one.camera, one.epoch, one.seq, one.segment_seq, one.record_bytes * SCALE, one.wall_start_ns, one.duration_ns)
+            for one in entries]  # fmt: skip
+
+
+@dataclass(slots=True)
+class Recorder:
+    """How an agent is set up."""
+
+    cameras: list[CameraPolicy]
+    limits: HealthLimits
+    max_bytes: int
+    file_bytes: int
+    tick_s: float
+    sync_s: float
+    pace_s: float = PACE_S
+
+
+class SimAgent:
+    """An edge box: its disk and clock, and its process if one runs."""
+
+    def __init__(self, loop: Loop, name: str, setup: Recorder, cuts: Cuts, links: dict[str, Link]) -> None:
+        self.loop, self.name, self.setup, self._cuts, self.links = loop, name, setup, cuts, links
+        self.clock = SimClock(loop)
+        self._rng = loop.random(f"agent {name}")
+        self.disk = JournalDisk(loop.random(f"journal {name}"))
+        self.known = tuple(links)
+        self.running = False
+        self.stall_s = 0.0
+        self.filming = True
+        self.workers: dict[str, SimWorker] = {}
+        self.journaled: dict[Name, int] = {}
+        """Position of every chunk that was offered, as long as the journal may have it."""
+        self.released, self.lost, self.copied, self.declared = Names(), Names(), Names(), Names()
+        self.never: set[Name] = set()
+        """Cut and never journaled: lost in the ring with the process."""
+        self.fewest: dict[str, int] = {}
+        """The smallest `copies` that each camera ever had."""
+        self.in_force = {policy.camera: policy.copies for policy in setup.cameras}
+        """What a release may have been decided by: after a change both, until the pacer has come round."""
+        self._life = 0
+        self.on_release: Callable[[SimAgent, Release], None] = lambda _agent, _release: None
+        self.on_reclaim: Callable[[SimAgent, Sequence[Entry], Sequence[Entry]], None] = lambda _agent, _copied, _lost: None
+        self.on_event: Callable[[SimAgent, Event], None] = lambda _agent, _event: None
+        self.on_plan: Callable[[SimAgent, str, Budget, Batch], None] = lambda *_: None
+        self.on_pace: Callable[[SimAgent], None] = lambda _agent: None
+
+    def start(self) -> None:
+        """Begin as agent/service.py does; a journal that cannot be opened is tried again in a second."""
+        if self.running:
+            return
+        setup = self.setup
+        try:
+            self.journal = Journal.open(Path("/sim") / self.name, max_bytes=setup.max_bytes, file_bytes=setup.file_bytes,
+                                        ram_bytes=64 << 10, disk=self.disk)  # fmt: skip
+        except WatchkeepError as error:
+            self.loop.say(self.name, "does not start:", error)
+            self.loop.after(1.0, self.start)
+            return
+        self.running, self._life = True, self._life + 1
+        last: dict[str, int] = {}
+        for entry in self.journal.recovered:
+            last[entry.camera] = max(entry.epoch, last.get(entry.camera, 0))
+        self.epochs = EpochBook(Slots(self.disk), self.clock, last)
+        self.lines = [self._line(policy.camera) for policy in setup.cameras]
+        self.desk = Desk(self.name, setup.limits, monotonic=self.clock.monotonic, utc_s=self.clock.utc_s, wake=self._wake)
+        self.desk.configure(setup.cameras)
+        self.writer = Writer(self.lines, self.journal, self.epochs, self.clock, pace=Pace(100, 1000), offer=self._offer,  # type: ignore[arg-type]
+                             reclaim=self._reclaim, stepped=self._stepped, faulted=lambda _what, _remedy: None)  # fmt: skip
+        self._recovered()
+        self.hire()
+        self._tick(self._life)
+        self._sync(self._life)
+        self._pace(self._life)
+
+    def _line(self, camera: str) -> SimLine:
+        line = SimLine(camera, self._cuts, self.epochs.next, self.clock, segment=self._rng.choice((2, 3, 5)),
+                       begin_at=self.loop.now + self._rng.uniform(0.0, 1.0))  # fmt: skip
+        line.ended = not self.filming
+        return line
+
+    def _recovered(self) -> None:
+        entries = [entry for entry in self.journal.recovered if entry.kind is RecordKind.CHUNK]
+        self.journaled = {entry.name: entry.position for entry in entries}
+        self.loop.say(self.name, "started,", len(entries), "chunks in its journal")
+        self.desk.offer(_refs(self.journal.recovered), recovered=True)
+
+    def hire(self) -> None:
+        """Know the archivers of `known`, with a worker each."""
+        spool = JournalSpool(self.journal)
+        for name in [name for name in self.workers if name not in self.known]:
+            self.workers.pop(name).end()
+        self.desk.know(self.known)
+        for name in self.known:
+            if name not in self.workers:
+                self.workers[name] = SimWorker(
+                    name, self.desk, spool, self.links[name], self.loop, agent=self.name, ack_timeout_s=self.setup.limits.ack_timeout_s,
+                    tick_s=self.setup.tick_s, random=self.loop.random(f"backoff {self.name} {name} {self._life}"),
+                    planned=lambda to, budget, batch: self.on_plan(self, to, budget, batch))  # fmt: skip
+                self.workers[name].begin()
+
+    def stop(self, *, power: bool) -> None:
+        """SIGKILL, or a power cut that takes what the journal has not synced."""
+        if not self.running:
+            return
+        durable = self.journal.usage().durable
+        self.loop.say(self.name, "power cut" if power else "killed", "durable up to", durable)
+        self.running = False
+        self.never |= {(header.camera, header.epoch, header.seq) for header, _ in self.writer._waiting}
+        for worker in self.workers.values():
+            worker.end()
+        self.workers = {}
+        if not power:
+            self.disk.kill()
+            return
+        self.disk.power_cut()
+        for (camera, epoch, seq), position in self.journaled.items():
+            if position > durable:
+                self.lost.add(camera, epoch, seq, seq)
+
+    def configure(self, cameras: list[CameraPolicy]) -> None:
+        self.setup.cameras = cameras
+        self.in_force.update({policy.camera: min(policy.copies, self.in_force[policy.camera]) for policy in cameras})
+        if self.running:
+            self.desk.configure(cameras)
+
+    def end_filming(self) -> None:
+        self.filming = False
+        for line in self.lines if self.running else ():
+            line.ended = True
+
+    # The threads.
+
+    def _wake(self) -> None:
+        for worker in self.workers.values():
+            worker.wake()
+
+    def _tick(self, life: int) -> None:
+        if self.running and life == self._life:
+            self.writer.tick()
+            self.loop.after(self.setup.tick_s, self._tick, life)
+
+    def _sync(self, life: int) -> None:
+        if self.running and life == self._life:
+            self.writer.sync()
+            self.loop.after(self.setup.sync_s + self.stall_s, self._sync, life)
+
+    def _pace(self, life: int) -> None:
+        if not self.running or life != self._life:
+            return
+        releases, told, deadline = self.desk.tick()
+        for event in told:
+            self.loop.say(self.name, event.kind, event.text)
+            self.on_event(self, event)
+        for release in releases:
+            self.on_release(self, release)
+            self.journal.release(release.camera, release.epoch, release.low, release.high)
+            self._forget(release.camera, release.epoch, release.low, release.high, self.released)
+        self.in_force.update({policy.camera: policy.copies for policy in self.setup.cameras})
+        self.on_pace(self)
+        wait_s = self.setup.pace_s if deadline is None else min(self.setup.pace_s, max(deadline - self.loop.now, 0.01))
+        self.loop.after(wait_s, self._pace, life)
+
+    def _offer(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.kind is RecordKind.CHUNK:
+                self.journaled[entry.name] = entry.position
+        self.desk.offer(_refs(entries))
+
+    def _reclaim(self) -> None:
+        gone = self.journal.reclaim(self.desk.has_copy)
+        self.loop.say(self.name, "reclaims file", gone.file, "with", len(gone.copied), "copied and", len(gone.lost), "lost chunks")
+        self.on_reclaim(self, gone.copied, gone.lost)
+        for entries, into in ((gone.copied, self.copied), (gone.lost, self.declared)):
+            for camera, epoch, low, high in runs(entries):
+                self.desk.dropped(camera, epoch, low, high)
+                self._forget(camera, epoch, low, high, into)
+
+    def _stepped(self, change: float) -> None:
+        self.loop.say(self.name, f"clock stepped by {change:+.0f} s")
+        for line in self.lines:
+            line.begin(Cause.CLOCK_STEP)
+
+    def _forget(self, camera: str, epoch: int, low: int, high: int, into: Names) -> None:
+        into.add(camera, epoch, low, high)
+        for seq in range(low, high + 1):
+            self.journaled.pop((camera, epoch, seq), None)

@@ -1,0 +1,370 @@
+"""One simulated archiver: the hub's own store code on volumes in memory, and the time that its disks take.
+
+    request ─▶ prove, accept (real) ─▶ writer's queue ─▶ (write delay) ─▶ VolumeWriter._do ─▶ answer, after 1.5 s at the latest
+                                                       └▶ (sync delay) ─▶ VolumeWriter._tend
+
+Rules: only threads, sockets and disks are replaced.  A process is one incarnation: what an earlier one began never calls back.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from sim_content import Name, Names
+from sim_engine import Loop, Timer
+from sim_volume_disk import VolumeDisk, root_of
+
+import watchkeep.hub.store.catalog as catalog_file
+from watchkeep.agent.replicate.verdict import AppendError, Fault
+from watchkeep.hub.api.batch import Record, prove
+from watchkeep.hub.api.errors import api_error
+from watchkeep.hub.api.mentions import mentions, states
+from watchkeep.hub.protect.shelf import LockShelf
+from watchkeep.hub.store.catalog import Catalog
+from watchkeep.hub.store.clock import Clock
+from watchkeep.hub.store.events import Reporter
+from watchkeep.hub.store.identity import Identity
+from watchkeep.hub.store.intake import sort_records
+from watchkeep.hub.store.keeper import KEEP_S, Keeper
+from watchkeep.hub.store.model import Job, Part
+from watchkeep.hub.store.placement import Placement
+from watchkeep.hub.store.reader import Reader
+from watchkeep.hub.store.register import Register
+from watchkeep.hub.store.retainer import policy
+from watchkeep.hub.store.store import WRITE_WAIT_S, Store
+from watchkeep.hub.store.volume import FULL_MARGIN_BYTES, Volume
+from watchkeep.hub.store.writer import Surroundings, VolumeWriter
+from watchkeep.wire.errors import VolumeError, WatchkeepError
+from watchkeep.wire.messages import AppendAnswer, ErrorAnswer
+
+Reply = Callable[[AppendAnswer | AppendError], None]
+
+APPEND_REQUESTS = 64
+"""Requests that a hung process is left with; more are refused by the kernel's backlog."""
+
+
+class SimVolume(Volume):
+    """A volume whose identity is given; `mounted` of its disk says whether it is still the one."""
+
+    def __init__(self, archiver: str, number: int, disk: VolumeDisk) -> None:
+        super().__init__(root_of(archiver, number), archiver, None, disk)  # type: ignore[arg-type]
+        self.identity = Identity(f"{archiver}-{number}", archiver)
+
+    def open(self) -> None:
+        self.reopen()
+
+    def check(self) -> None:
+        if not self.disk.is_mounted():
+            raise VolumeError(f"volume {self.root} is not mounted any more", remedy="mount the disk again")
+
+    def reopen(self) -> None:
+        self.check()
+        self._probe()
+        self.online, self.why = True, ""
+
+
+class SimCatalog(Catalog):
+    """The catalog in memory: it outlives the process until a fault takes it."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/sim"))
+
+    def open(self) -> bool:
+        if self._db is not None:
+            return False
+        self._db = catalog_file.sqlite3.connect(":memory:", isolation_level=None)
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._db.executescript(catalog_file._SCHEMA)
+        return True
+
+
+class SimKeeper(Keeper):
+    """Notes what retention deletes."""
+
+    removed: Names
+
+    def _remove(self, volume: Volume, part: Part) -> None:
+        self.removed.add(part.camera, part.epoch, part.first_seq, part.last_seq)
+        super()._remove(volume, part)
+
+
+class SimStore(Store):
+    """The store without its threads."""
+
+    def __init__(self, archiver: str, disks: list[VolumeDisk], catalog: Catalog, clock: Clock, removed: Names, *, min_free_bytes: int,
+                 sync_s: float) -> None:  # fmt: skip
+        self._clock, self._state_dir, self._running = clock, Path("/sim"), False
+        self._reporter = Reporter(archiver, clock, lambda _: None)
+        self._register, self._catalog = Register(), catalog
+        self._volumes = [SimVolume(archiver, number, disk) for number, disk in enumerate(disks)]
+        around = Surroundings(self._register, catalog, clock, self._reporter.report, sync_s)
+        self._writers = [VolumeWriter(volume, around, "wk-sim") for volume in self._volumes]
+        self.locks = LockShelf(self._state_dir)
+        self._keeper = SimKeeper(list(self._volumes), self._register, catalog, self.locks, clock, self._reporter.report,
+                                 policy(30, min_free_bytes, {}))  # fmt: skip
+        self._keeper.removed = removed
+        self._placement = Placement(self._writers, catalog)
+        self._reader = Reader(list(self._volumes), self._register, catalog, self._keeper.moves)
+
+    def boot(self) -> None:
+        """Open the volumes and recover; raises what Store.open raises."""
+        for volume in self._volumes:
+            volume.open()
+        self._recover()
+
+    def accept(self, records: list[Record]) -> list[Job]:
+        return self._accept(sort_records(records))[1]
+
+    def failure(self, jobs: Iterable[Job]) -> VolumeError | None:
+        """What Store._wait raises, once the waiting is over."""
+        failed = next((job.error for job in jobs if job.error is not None), None)
+        return failed if failed is not None and not any(volume.has_room(0) for volume in self._volumes) else None
+
+    @property
+    def writers(self) -> list[VolumeWriter]:
+        return self._writers
+
+    @property
+    def keeper(self) -> Keeper:
+        return self._keeper
+
+    @property
+    def register(self) -> Register:
+        return self._register
+
+
+class _Request:
+    def __init__(self, jobs: list[Job], done: Callable[[], None]) -> None:
+        self.jobs, self.done = jobs, done
+        self.timer: Timer | None = None
+
+
+class Incarnation:
+    """One process of an archiver, from its start to its end."""
+
+    def __init__(self, owner: "SimArchiver", store: SimStore, boot: str) -> None:
+        self.owner, self.store, self.boot, self.alive = owner, store, boot, True
+        self.open_replies: dict[int, Reply] = {}
+        self._loop = owner.loop
+        self._waiting: list[_Request] = []
+        self._busy = [False] * len(store.writers)
+        self._wakes: list[Timer | None] = [None] * len(store.writers)
+        self._count = 0
+        for number in range(len(store.writers)):
+            self._pump(number)
+        self._keep()
+
+    def handle(self, body: bytes, reply: Reply) -> None:
+        """Answer one append as hub/api/append.py does."""
+        self._count += 1
+        number = self._count
+        self.open_replies[number] = reply
+
+        def answer(what: AppendAnswer | AppendError) -> None:
+            if self.alive:
+                del self.open_replies[number]
+                reply(what)
+
+        try:
+            records = prove(body)
+            jobs = self.store.accept(records)
+        except WatchkeepError as error:
+            answer(refusal(error))
+            return
+        request = _Request(jobs, lambda: answer(self._answer(records, jobs)))
+        request.timer = self._loop.after(WRITE_WAIT_S, self._finish, request)
+        self._waiting.append(request)
+        for each in range(len(self._busy)):
+            self._pump(each)
+        self._settle()
+
+    def end(self) -> list[Reply]:
+        """The process is gone; returns what it has not answered."""
+        self.alive = False
+        return list(self.open_replies.values())
+
+    def _answer(self, records: list[Record], jobs: list[Job]) -> AppendAnswer | AppendError:
+        failed = self.store.failure(jobs)
+        if failed is not None:
+            return refusal(failed)
+        answer = AppendAnswer(archiver=self.owner.name, boot=self.boot, cameras=states(mentions(records), self.store.state))
+        self.owner.answered(answer)
+        return answer
+
+    def _finish(self, request: _Request) -> None:
+        if self.alive and request in self._waiting:
+            self._waiting.remove(request)
+            if request.timer is not None:
+                request.timer.cancel()
+            request.done()
+
+    def _settle(self) -> None:
+        for request in [request for request in self._waiting if all(job.done.is_set() for job in request.jobs)]:
+            self._finish(request)
+
+    def _pump(self, number: int) -> None:
+        """Let a volume's writer do the next thing that is due, in the time that its disk takes."""
+        if not self.alive or self._busy[number]:
+            return
+        writer, owner = self.store.writers[number], self.owner
+        wake = self._wakes[number]
+        if wake is not None:
+            wake.cancel()
+        if writer._queue:
+            self._busy[number] = True
+            self._loop.after(owner.write_s(number), self._wrote, number)
+            return
+        due = min(writer._tend_at, writer._sync_at if writer._sync_at is not None else writer._tend_at)
+        if due > self._loop.now:
+            self._wakes[number] = self._loop.at(due, self._pump, number)
+            return
+        self._busy[number] = True
+        self._loop.after(owner.sync_s(number), self._tended, number)
+
+    def _wrote(self, number: int) -> None:
+        if self.alive:
+            writer = self.store.writers[number]
+            writer._do(writer._queue.popleft())
+            overdue = writer._sync_at is not None and writer._sync_at <= self._loop.now
+            if overdue:
+                self._loop.after(self.owner.sync_s(number), self._tended, number)
+            else:
+                self._done(number)
+
+    def _tended(self, number: int) -> None:
+        if self.alive:
+            self.store.writers[number]._tend(self._loop.now)
+            self._done(number)
+
+    def _done(self, number: int) -> None:
+        self._busy[number] = False
+        self._settle()
+        self._pump(number)
+
+    def _keep(self) -> None:
+        if self.alive:
+            self.store.keeper.round(threading.Event())
+            self._loop.after(KEEP_S, self._keep)
+
+
+class SimArchiver:
+    """An archiver's machine: its disks, its process if one runs, and what faults make of both."""
+
+    def __init__(self, loop: Loop, name: str, known: dict[Name, bytes], utc_s: Callable[[], float], *, volumes: int, capacity: int,
+                 min_free_bytes: int) -> None:  # fmt: skip
+        self.loop, self.name, self._known, self._utc_s, self._capacity = loop, name, known, utc_s, capacity
+        self._rng = loop.random(f"archiver {name}")
+        self._min_free_bytes, self._boots = min_free_bytes, 0
+        self.disks = [self._disk() for _ in range(volumes)]
+        self.catalog = SimCatalog()
+        self.removed, self.acked, self.lost_with_disks = Names(), Names(), Names()
+        self.disks_lost = 0
+        self.roomy = capacity + FULL_MARGIN_BYTES
+        self.process: Incarnation | None = None
+        self.silent = False
+        """Powered off: packets go nowhere.  Otherwise a missing process is refused by the kernel."""
+        self.hung = self.failing = False
+        self.slow_s = 0.0
+        self._backlog: list[tuple[bytes, Reply]] = []
+        self.check_answer: Callable[[SimArchiver, AppendAnswer], None] = lambda _archiver, _answer: None
+
+    def _disk(self) -> VolumeDisk:
+        return VolumeDisk(self._rng, self._known, self._utc_s, self._capacity)
+
+    # The process.
+
+    def start(self) -> None:
+        """Start the process unless it runs; a store that cannot be opened is tried again in a second, as systemd does."""
+        if self.process is not None:
+            return
+        self.silent = self.hung = False
+        clock = Clock(wall_ns=lambda: int(self._utc_s() * 1e9), monotonic=lambda: self.loop.now)
+        store = SimStore(self.name, self.disks, self.catalog, clock, self.removed, min_free_bytes=self._min_free_bytes, sync_s=1.0)
+        try:
+            store.boot()
+        except (VolumeError, OSError) as error:
+            self.loop.say(self.name, "does not start:", error)
+            self.loop.after(1.0, self.start)
+            return
+        self._boots += 1
+        self.process = Incarnation(self, store, f"{self.name}#{self._boots}")
+        self.loop.say(self.name, "started", self.process.boot)
+
+    def stop(self, *, power: bool) -> None:
+        """SIGKILL, or a power cut with the loss of what was not synced."""
+        self.loop.say(self.name, "power cut" if power else "killed")
+        open_replies = self.process.end() if self.process is not None else []
+        self.process, self.silent, self.hung = None, power, False
+        self._backlog.clear()
+        for disk in self.disks:
+            disk.power_cut() if power else disk.kill()
+        if self._rng.random() < 0.15:
+            self.catalog.close()
+        if not power:
+            for reply in open_replies:
+                reply(reset())
+
+    def lose_disks(self) -> None:
+        """Every disk is replaced by an empty one while the machine is off."""
+        self.stop(power=True)
+        self.disks_lost += 1
+        for disk in self.disks:
+            self.lost_with_disks.update(disk.durable)
+        self.disks = [self._disk() for _ in self.disks]
+        self.catalog.close()
+
+    def ever(self) -> Names:
+        """Everything that was ever durable here, on lost disks too."""
+        found = Names()
+        for names in (self.lost_with_disks, *(disk.durable for disk in self.disks)):
+            found.update(names)
+        return found
+
+    # Requests.
+
+    def receive(self, body: bytes, reply: Reply) -> None:
+        if self.process is None:
+            return
+        if self.hung:
+            if len(self._backlog) < APPEND_REQUESTS:
+                self._backlog.append((body, reply))
+        elif self.failing:
+            reply(AppendError("status 500, without a reason", Fault.STATUS, status=500, remedy="look at the archiver's log"))
+        else:
+            self.process.handle(body, reply)
+
+    def resume(self) -> None:
+        """SIGCONT: what waits is answered now, to whoever still listens."""
+        self.hung = False
+        backlog, self._backlog = self._backlog, []
+        for body, reply in backlog:
+            self.receive(body, reply)
+
+    def answered(self, answer: AppendAnswer) -> None:
+        self.check_answer(self, answer)
+        for camera, epochs in answer.cameras.items():
+            for state in epochs:
+                for low, high in state.durable:
+                    self.acked.add(camera, state.epoch, low, high)
+
+    def write_s(self, number: int) -> float:
+        return self.slow_s * self._rng.uniform(0.5, 1.5) + self._rng.uniform(0.0002, 0.005)
+
+    def sync_s(self, number: int) -> float:
+        return self.slow_s * self._rng.uniform(0.5, 1.5) + self._rng.uniform(0.002, 0.05)
+
+    def close(self) -> None:
+        self.catalog.close()
+
+
+def reset() -> AppendError:
+    return AppendError("connection lost", Fault.RESET, remedy="check that the archiver runs")
+
+
+def refusal(error: WatchkeepError) -> AppendError:
+    """What the agent's client makes of the API's answer to an error."""
+    found = api_error(error)
+    answer: Any = ErrorAnswer(code=found.code, reason=found.message, remedy=found.remedy, names=list(found.names))
+    return AppendError(f"status {found.status}, {found.code}: {found.message}", Fault.STATUS, remedy=found.remedy, status=found.status,
+                       answer=answer)  # fmt: skip

@@ -1,0 +1,226 @@
+"""The invariants of docs/STORAGE.md as checks: some at every step, the rest once the faults have stopped.
+
+    at every step                                                            at the end
+    1, 2   what is written has the bytes that were cut (sim_volume_disk)     1, 2  and so has what stands in the files
+    3      a durable answer is about synced bytes under synced names         3     everything acknowledged survives a power cut
+    4      released only with `copies` durable copies; reclaimed ones are    4     every chunk is copied, declared lost, or was
+           copied or declared                                                      not synced when its box lost power
+    7      live before catch-up, catch-up within its budget;                 5     what was durable is there, but for disks and retention
+           unhealthy within the ack time-out; one archiver never            7     holes are filled, on the first healthy archivers
+           delays another                                                   8     journals within their quota
+    8      batches, queues, events, open files within their bounds
+    10     epochs rise (sim_content)
+
+Rules: checks keep books of their own and ask the product only for what it claims.
+"""
+
+from collections.abc import Sequence
+
+from sim_agent import SimAgent
+from sim_archiver import SimArchiver
+from sim_content import Names
+from sim_engine import Broken
+
+from watchkeep.agent.journal.entry import Entry
+from watchkeep.agent.replicate.book import EpochBook, at_least
+from watchkeep.agent.replicate.desk import MAX_EVENTS
+from watchkeep.agent.replicate.events import Release
+from watchkeep.agent.replicate.health import Health
+from watchkeep.agent.replicate.lanes import LIVE_S, MAX_ASKS, Batch
+from watchkeep.agent.replicate.pace import Budget
+from watchkeep.agent.replicate.stages import PENDING, Stage
+from watchkeep.hub.store.openparts import MAX_OPEN
+from watchkeep.hub.store.register import MAX_INITS
+from watchkeep.hub.store.writer import MAX_QUEUE_BYTES
+from watchkeep.wire.causes import EventKind
+from watchkeep.wire.messages import AppendAnswer, Event
+from watchkeep.wire.ranges import RangeSet
+from watchkeep.wire.record import MAX_BATCH_BYTES
+
+MARGIN_S = 0.05
+"""Of time-outs, for what floats make of sums."""
+LIVE_DELAY_S = 3.0
+"""Between a chunk's offer and its acknowledgement by an archiver of which nothing on the way is faulty: 0.5 s of tick, a second of a
+batch under way, 1.5 s of an archiver that waits for its own disk."""
+
+
+class Checks:
+    """Hooks that the world hangs into its agents and archivers."""
+
+    def __init__(self, archivers: dict[str, SimArchiver]) -> None:
+        self._archivers = archivers
+        self.misrouted = False
+        """Whether another archiver answers at an address now and then: then an event says so (invariant 11)."""
+        self.done = dict.fromkeys(("answers", "releases", "reclaims", "lost", "batches", "takeovers"), 0)
+
+    # At every step.
+
+    def answer(self, archiver: SimArchiver, answer: AppendAnswer) -> None:
+        """Invariant 3, against the disks' own books."""
+        self.done["answers"] += 1
+        for camera, epochs in answer.cameras.items():
+            for state in epochs:
+                for low, high in state.durable:
+                    if not self._ever(archiver, camera, state.epoch).covers(low, high):
+                        raise Broken(3, f"{archiver.name} calls {camera} {state.epoch}.{low}-{high} durable, and it is not")
+
+    def release(self, agent: SimAgent, release: Release) -> None:
+        """Invariant 4: enough archivers have, or had until they lost it by a fault, each chunk on their disks."""
+        self.done["releases"] += 1
+        copies = agent.in_force[release.camera]
+        held = [self._ever(archiver, release.camera, release.epoch) for archiver in self._archivers.values()]
+        if not at_least(copies, held).covers(release.low, release.high):
+            raise Broken(4, f"{agent.name} releases {release} with fewer than {copies} durable copies")
+
+    def reclaim(self, agent: SimAgent, copied: Sequence[Entry], lost: Sequence[Entry]) -> None:
+        """Invariant 4: what the quota takes undeclared has a copy; what has none goes only when nothing else can."""
+        self.done["reclaims"] += 1
+        for entry in copied:
+            if not any(entry.seq in self._ever(archiver, entry.camera, entry.epoch) for archiver in self._archivers.values()):
+                raise Broken(4, f"{agent.name} drops {entry.name}, which has no copy, undeclared")
+        spared = [number for number, chunks in agent.journal._owed() if all(agent.desk.has_copy(*chunk.name) for chunk in chunks)]
+        if lost and spared:
+            raise Broken(4, f"{agent.name} loses {len(lost)} chunks while files {spared} hold copied ones alone")
+        self.done["lost"] += len(lost)
+
+    def event(self, agent: SimAgent, event: Event) -> None:
+        if event.kind in (EventKind.TAMPER, EventKind.HOLE) and not (self.misrouted and not event.camera):
+            raise Broken(2, f"{agent.name} reports {event.kind}: {event.text}")
+        self.done["takeovers"] += event.kind is EventKind.TAKEOVER
+
+    def plan(self, agent: SimAgent, archiver: str, budget: Budget, batch: Batch) -> None:
+        """Invariants 7 and 8 of one batch."""
+        self.done["batches"] += 1
+        for lane, limit in ((batch.live, budget.live_bytes), (batch.catchup, budget.catchup_bytes)):
+            if sum(ref.record_bytes for ref in lane) > limit and len(lane) > 1:
+                raise Broken(8, f"a lane of {len(lane)} chunks is over its {limit} bytes")
+        if len(batch.refs) > budget.chunks or len(batch.asks) > MAX_ASKS or sum(ref.record_bytes for ref in batch.refs) > MAX_BATCH_BYTES:
+            raise Broken(8, f"a batch of {len(batch.refs)} chunks and {len(batch.asks)} asks is over its bounds")
+        if batch.catchup:
+            self._no_live_left(agent, archiver)
+
+    def _no_live_left(self, agent: SimAgent, archiver: str) -> None:
+        for camera in agent.desk._ledger.cameras.values():
+            for book in camera.epochs.values():
+                last = book.at(archiver)[Stage.OWED].last()
+                if last is not None and last >= book.first_since(agent.loop.now - LIVE_S):
+                    raise Broken(7, f"catch-up goes to {archiver} while live chunk {camera.newest} waits")
+
+    def pace(self, agent: SimAgent) -> None:
+        """Whatever holds at any time: health in time, everything owed, bounds."""
+        limits, now = agent.setup.limits, agent.loop.now
+        policy = agent.desk._policy
+        for name, worker in agent.workers.items():
+            since = worker.waiting_since
+            state = policy.health(name).state
+            if since is not None and now > since + limits.ack_timeout_s + MARGIN_S and state is not Health.UNHEALTHY:
+                raise Broken(7, f"{agent.name} takes {name} for {state} after {now - since:.2f} s without an acknowledgement")
+        usage = agent.journal.usage()
+        if usage.bytes > agent.setup.max_bytes or len(agent.desk._events) > MAX_EVENTS:
+            raise Broken(8, f"journal of {agent.name} has {usage.bytes} bytes, its quota is {agent.setup.max_bytes}")
+        for camera in agent.desk._ledger.cameras.values():
+            wanted = min(camera.copies, len(camera.targets))
+            for book in camera.epochs.values():
+                self._owed(agent, book, wanted)
+
+    def _owed(self, agent: SimAgent, book: EpochBook, wanted: int) -> None:
+        """A chunk that lacks copies is owed to somebody, or it would be forgotten."""
+        claims: list[RangeSet] = []
+        for stages in book.stages.values():
+            claim = RangeSet()
+            for stage in (*PENDING, Stage.DURABLE):
+                claim.update(stages[stage])
+            claims.append(claim)
+        forgotten = book.present.minus(at_least(wanted, claims))
+        if wanted and forgotten:
+            raise Broken(4, f"{agent.name} owes {book.camera} {book.epoch}.{forgotten} to fewer than {wanted} archivers")
+
+    def bounds(self) -> None:
+        """Invariant 8 of the archivers."""
+        for archiver in self._archivers.values():
+            store = archiver.process.store if archiver.process is not None else None
+            for writer in store.writers if store is not None else ():
+                if (len(writer._queue) > 1 and writer._queued_bytes > MAX_QUEUE_BYTES) or len(writer._open) > MAX_OPEN + 1:
+                    raise Broken(8, f"{archiver.name} has {writer._queued_bytes} bytes queued and {len(writer._open)} files open")
+            if store is not None and len(store.register._inits) > MAX_INITS:
+                raise Broken(8, f"{archiver.name} keeps {len(store.register._inits)} init segments")
+
+    # At the end.
+
+    def copies(self, agent: SimAgent, alive: set[str]) -> None:
+        """Every chunk has the copies that the living archivers of its list allow, and the journal nothing but what it must keep."""
+        for policy in agent.setup.cameras:
+            listed = [name for name in (policy.archivers or sorted(agent.known)) if name in agent.known]
+            able = [name for name in listed if name in alive]
+            camera = agent.desk._ledger.cameras.get(policy.camera)
+            for book in camera.epochs.values() if camera is not None else ():
+                for name in able[: policy.copies]:
+                    missing = book.present.minus(book.at(name)[Stage.DURABLE])
+                    if missing:
+                        raise Broken(7, f"{name} never gets {policy.camera} {book.epoch}.{missing} from {agent.name}: {_stages(book)}")
+                if len(able) >= policy.copies:
+                    raise Broken(4, f"{agent.name} never releases {policy.camera} {book.epoch}.{book.present}: {_stages(book)}")
+            if agent.setup.limits.failback == "auto" and agent.desk._policy.targets(policy.camera) != _first(listed, able, policy.copies):
+                raise Broken(7, f"{agent.name} sends {policy.camera} to {agent.desk._policy.targets(policy.camera)}, its list is {listed}")
+
+    def accounts(self, agent: SimAgent, cut: Names) -> None:
+        """Invariant 4: no silent loss.  `cut` is what this agent's journal ever took."""
+        held = {name: archiver.ever() for name, archiver in self._archivers.items()}
+        still = Names()
+        for name in agent.journaled:
+            still.add(*name, name[2])
+        for key, seqs in cut.epochs.items():
+            copied = at_least(1, [names.of(key) for names in held.values()])
+            silent = seqs.minus(copied).minus(agent.declared.of(key)).minus(agent.lost.of(key)).minus(still.of(key))
+            if silent:
+                raise Broken(4, f"{agent.name} lost {key}: {silent} silently")
+
+    def archive(self, archiver: SimArchiver) -> None:
+        """After a last power cut: invariants 1, 2, 3 and 5 of what stands on the disks."""
+        assert archiver.process is not None, "it was started"
+        files, ledgers = Names(), archiver.process.store.register.ledgers
+        for disk in archiver.disks:
+            files.update(disk.holds())
+        durable = Names()
+        for disk in archiver.disks:
+            durable.update(disk.durable)
+        for key, seqs in durable.epochs.items():
+            expected = seqs.minus(archiver.removed.of(key))
+            known = ledgers[key].durable if key in ledgers else RangeSet()
+            for what, there in (("in its files", files.of(key)), ("in its ledger", known)):
+                if missing := expected.minus(there):
+                    raise Broken(5, f"{archiver.name} had {key}: {missing} durable, which is not {what} any more")
+        for key, seqs in archiver.acked.epochs.items():
+            if missing := seqs.minus(durable.of(key)).minus(archiver.lost_with_disks.of(key)):
+                raise Broken(3, f"{archiver.name} has acknowledged {key}: {missing} and never had it")
+
+    def kept(self, agents: Sequence[SimAgent], *, disks_lost: int) -> None:
+        """No chunk that was released with `copies` copies is lost while fewer disks than that were."""
+        now = {name: Names() for name in self._archivers}
+        for name, archiver in self._archivers.items():
+            for disk in archiver.disks:
+                now[name].update(disk.holds())
+            now[name].update(archiver.removed)
+        for agent in agents:
+            for policy in agent.setup.cameras:
+                for (camera, epoch), seqs in agent.released.epochs.items():
+                    if camera == policy.camera and disks_lost < agent.fewest[camera]:
+                        lost = seqs.minus(at_least(1, [names.of((camera, epoch)) for names in now.values()]))
+                        if lost:
+                            raise Broken(4, f"{camera} {epoch}.{lost} was released and is nowhere, {disks_lost} disks were lost")
+
+    def _ever(self, archiver: SimArchiver, camera: str, epoch: int) -> RangeSet:
+        """What was ever durable there of one epoch."""
+        parts = [names.epochs[camera, epoch] for names in (archiver.lost_with_disks, *(disk.durable for disk in archiver.disks))
+                 if (camera, epoch) in names.epochs]  # fmt: skip
+        return parts[0] if len(parts) == 1 else RangeSet(span for part in parts for span in part)
+
+
+def _first(listed: list[str], able: list[str], copies: int) -> tuple[str, ...]:
+    """The first `copies` that live, filled up with the first that do not, in the order of the list."""
+    chosen = {*(able + [name for name in listed if name not in able])[:copies]}
+    return tuple(name for name in listed if name in chosen)
+
+
+def _stages(book: EpochBook) -> dict[str, dict[str, str]]:
+    return {name: {stage.name: str(stages[stage]) for stage in Stage if stages[stage]} for name, stages in sorted(book.stages.items())}

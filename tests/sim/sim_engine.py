@@ -1,0 +1,75 @@
+"""The simulated world's time and chance: one event queue, random streams by name, the trace, and what a broken invariant is.
+
+Rules: nothing here or in the other sim_*.py reads a clock, the environment or `random` without a seed, and nothing depends on
+the order of a set of strings, so that a seed replays exactly under any PYTHONHASHSEED.
+"""
+
+import heapq
+import random
+from collections.abc import Callable
+from typing import Any
+
+START_S = 1000.0
+"""Monotonic time at which a world begins: not 0, which is nothing special to the product either."""
+
+
+class Broken(BaseException):
+    """An invariant of docs/STORAGE.md does not hold; `number` is its number there, 0 when something was raised that nobody answers for.
+
+    Not an Exception, because shells of the product may answer for those.
+    """
+
+    def __init__(self, number: int, what: str) -> None:
+        self.number = number
+        super().__init__(f"invariant {number}: {what}")
+
+
+class Timer:
+    """One event to come; `cancel` makes it nothing."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[[], None] | None) -> None:
+        self.call = call
+
+    def cancel(self) -> None:
+        self.call = None
+
+
+class Loop:
+    """Runs events in the order of their time, then of their making; `now` is monotonic seconds of the whole world."""
+
+    def __init__(self, seed: int, *, tracing: bool = False) -> None:
+        self.now = START_S
+        self.events = 0
+        self.seed = seed
+        self.trace: list[str] | None = [] if tracing else None
+        self._queue: list[tuple[float, int, Timer]] = []
+        self._made = 0
+
+    def at(self, when: float, call: Callable[..., None], *args: Any) -> Timer:
+        timer = Timer((lambda: call(*args)) if args else call)
+        self._made += 1
+        heapq.heappush(self._queue, (max(when, self.now), self._made, timer))
+        return timer
+
+    def after(self, delay_s: float, call: Callable[..., None], *args: Any) -> Timer:
+        return self.at(self.now + delay_s, call, *args)
+
+    def run(self, until: float) -> None:
+        """Let time pass up to `until`."""
+        while self._queue and self._queue[0][0] <= until:
+            self.now, _, timer = heapq.heappop(self._queue)
+            if timer.call is not None:
+                self.events += 1
+                timer.call()
+        self.now = until
+
+    def random(self, name: str) -> random.Random:
+        """A stream of its own for each part, so that one part's chance does not shift another's."""
+        return random.Random(f"{self.seed}/{name}")
+
+    def say(self, who: str, *what: object) -> None:
+        """One line of the trace."""
+        if self.trace is not None:
+            self.trace.append(f"{self.now - START_S:9.3f} {who:8} {' '.join(map(str, what))}")

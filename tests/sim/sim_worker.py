@@ -1,0 +1,121 @@
+"""SendWorker as two events: plan and send, then take the outcome; what lies between is the simulated network's time.
+
+Rules: verdicts, blame, back-off and pace are the product's own methods; only the loop around them is written anew.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from sim_engine import Loop, Timer
+from sim_network import Link
+
+from watchkeep.agent.replicate.desk import Desk
+from watchkeep.agent.replicate.lanes import Batch
+from watchkeep.agent.replicate.pace import TRIAL, Budget
+from watchkeep.agent.replicate.parcel import Parcel, pack
+from watchkeep.agent.replicate.verdict import AppendError, Fault
+from watchkeep.agent.replicate.worker import IDLE_S, SendWorker
+from watchkeep.wire.messages import AppendAnswer
+
+SCALE = 1000
+"""Chunks of 420 bytes are planned and timed as if they had 420 kB: 3.4 Mbit/s a camera."""
+
+
+class SimWorker(SendWorker):
+    """Carries chunks to one simulated archiver; `begin` once, `end` once."""
+
+    def __init__(self, archiver: str, desk: Desk, spool: Any, link: Link, loop: Loop, *, agent: str, ack_timeout_s: float, tick_s: float,
+                 random: Random, planned: Callable[[str, Budget, Batch], None]) -> None:  # fmt: skip
+        super().__init__(archiver, "http://sim", desk, spool, agent=agent, tick_s=tick_s, ack_timeout_s=ack_timeout_s, random=random)
+        self._client: Any = link
+        self._link, self._loop, self._planned, self._agent = link, loop, planned, agent
+        self._timer: Timer | None = None
+        self._idle = self._woken = self._stopped = False
+        self._began = 0.0
+        self.waiting_since: float | None = None
+        """The first batch since something was acknowledged: what the ack time-out is measured from, kept here without health.py."""
+
+    def begin(self) -> None:
+        self._timer = self._loop.after(0, self._plan)
+
+    def wake(self) -> None:
+        self._woken = True
+        if self._idle and not self._stopped:
+            self._sleep(0.0, idle=False)
+
+    def end(self) -> None:
+        self._stopped = True
+        self._link.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _sleep(self, pause_s: float, *, idle: bool) -> None:
+        if self._stopped:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._idle = idle
+        self._timer = self._loop.after(pause_s, self._plan)
+
+    def _plan(self) -> None:
+        self._idle = self._woken = False
+        self._began = self._loop.now
+        budget = TRIAL if self._failing else self._pace.budget()
+        batch = self._desk.plan(self.archiver, budget)
+        if not batch:
+            # a wake in this very call came from our own plan: the real thread would see its event set
+            self._sleep(0.0 if self._woken else IDLE_S, idle=True)
+            return
+        self._planned(self.archiver, budget, batch)
+        if self.waiting_since is None:
+            self.waiting_since = self._loop.now
+        self._say("sends", *(f"{ref.camera}.{ref.epoch % 1000}.{ref.seq}" for ref in batch.refs), *batch.asks)
+        self._link.open(lambda error: self._opened(batch, error))
+
+    def _opened(self, batch: Batch, error: AppendError | None) -> None:
+        if error is not None:
+            self._rest(self._fault(batch.refs, error))
+            return
+        self._connect()
+        parcel = pack(batch, self._spool, self._known)
+        self._set_aside(parcel)
+        refs = tuple(parcel.refs)
+        if not parcel.buffers:
+            self._rest(0.0)
+            return
+        size = parcel.size + sum(ref.record_bytes - ref.record_bytes // SCALE for ref in refs)
+        self._link.exchange(b"".join(parcel.buffers), size, lambda what: self._outcome(parcel, refs, size, what))
+
+    def _outcome(self, parcel: Parcel, refs: tuple[Any, ...], size: int, what: AppendAnswer | AppendError) -> None:
+        if isinstance(what, AppendAnswer) and what.archiver != self.archiver:
+            self._client.close()
+            what = AppendError(f"archiver {what.archiver} answers at this address", Fault.FOREIGN, remedy="correct address or id")
+        if isinstance(what, AppendError):
+            self._rest(self._fault(refs, what))
+            return
+        self._say("has", *(f"{camera} {state.epoch % 1000} {state.received} {state.durable} {state.missing}"
+                           for camera, states in what.cameras.items() for state in states))  # fmt: skip
+        self._know(parcel, what)
+        if not self._desk.stored(self.archiver, refs, what, size):
+            self._failing = True
+            self._rest(self._backoff.pause())
+            return
+        self.waiting_since = None
+        self._pace.stored(size, self._loop.now - self._began)
+        self._backoff.reset()
+        self._failing, self._blamed_alone = False, 0
+        self._rest(0.0)
+
+    def _say(self, *what: object) -> None:
+        if self._loop.trace is not None:
+            self._loop.say(f"{self._agent} {self.archiver}", *what)
+
+    def _fault(self, refs: tuple[Any, ...], error: AppendError) -> float:
+        self._say("fails:", error.message)
+        if error.fault in (Fault.REFUSED, Fault.RESET, Fault.FOREIGN):
+            self.waiting_since = None  # counts at once, nothing is waited for
+        return self._failed(refs, error)
+
+    def _rest(self, pause_s: float) -> None:
+        self._sleep(max(pause_s, self._began + self._tick_s - self._loop.now, 0.0), idle=False)

@@ -1,0 +1,167 @@
+"""One seed's world: who there is, what goes wrong when, and the run from the first chunk to the last check.
+
+    faults (8 to 20 s) ─▶ everything healed ─▶ recording goes on (hold-down and more) ─▶ cameras end ─▶ drained ─▶ power cut, checks
+
+Rules: everything is drawn from the seed; a fault ends by itself or at the healing; one archiver may stay dead.
+"""
+
+from dataclasses import dataclass, field
+from random import Random
+from traceback import format_exception
+
+from sim_agent import Recorder, SimAgent
+from sim_archiver import SimArchiver
+from sim_camera import SimClock
+from sim_checks import Checks
+from sim_content import Cuts, Names
+from sim_engine import START_S, Broken, Loop
+from sim_faults import Faults
+from sim_network import Link
+
+from watchkeep.agent.replicate.health import HealthLimits
+from watchkeep.agent.replicate.policy import CameraPolicy
+
+FILE_BYTES = 4096
+"""A journal file: seven chunks."""
+SETTLE_S = 11.0
+"""Recording goes on beyond the hold-down: a back-off of 5 s, and a segment of 5 s up to its cut."""
+DRAIN_S = 90.0
+"""How long holes may take to be filled once everything works: a back-off of 5 s, and 15 s of ring and journal at 20 MB/s."""
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run found."""
+
+    seed: int
+    broken: Broken | None
+    events: int
+    chunks: int
+    simulated_s: float
+    done: dict[str, int] = field(default_factory=dict)
+    trace: list[str] | None = None
+
+
+class World:
+    """Built from a seed; `run` it once."""
+
+    def __init__(self, seed: int, *, tracing: bool = False) -> None:
+        self.loop = Loop(seed, tracing=tracing)
+        self.rng = self.loop.random("world")
+        self.cuts = Cuts()
+        self.hub_clock = SimClock(self.loop)
+        rng = self.rng
+        names = "abcde"[: rng.randint(2, 5)]
+        tight = rng.random() < 0.1
+        self.archivers = {
+            name: SimArchiver(self.loop, name, self.cuts.hashes, self.hub_clock.utc_s, volumes=rng.choice((1, 1, 2)),
+                              capacity=rng.randrange(30_000, 60_000) if tight else 4_000_000,
+                              min_free_bytes=(1 << 20) + 8_000 if tight else 0) for name in names}  # fmt: skip
+        self.checks = Checks(self.archivers)
+        self.route = {name: name for name in names}
+        cameras = [f"cam{number}" for number in range(rng.choice((1, 1, 2, 2, 3, 3, 4, 6)))]
+        limits = HealthLimits(2.0, rng.choice((2.0, 4.0, 8.0)), "sticky" if rng.random() < 0.2 else "auto")
+        self.agents = [self._agent(f"edge-{number}", share, limits)
+                       for number, share in enumerate(_shares(rng, cameras))]  # fmt: skip
+        self.dead = rng.choice(names) if rng.random() < 0.12 else None
+
+    def _agent(self, name: str, cameras: list[str], limits: HealthLimits) -> SimAgent:
+        rng = self.rng
+        links = {to: Link(self.loop, f"{name} {to}", lambda to=to: self.archivers[self.route[to]], limits.ack_timeout_s)  # type: ignore[misc]
+                 for to in self.archivers}  # fmt: skip
+        files = rng.choice((3, 4, 6, 10, 400, 400, 400))
+        policies = [self.policy(camera, rng) for camera in cameras]
+        setup = Recorder(policies, limits, files * FILE_BYTES, FILE_BYTES,
+                         tick_s=rng.choice((0.1, 0.25, 0.5)), sync_s=rng.choice((0.5, 1.0)),
+                         pace_s=rng.choice((0.2, 0.5, 1.0)))  # fmt: skip
+        agent = SimAgent(self.loop, name, setup, self.cuts, links)
+        agent.on_release, agent.on_reclaim, agent.on_event = self.checks.release, self.checks.reclaim, self.checks.event
+        agent.on_plan, agent.on_pace = self.checks.plan, self.checks.pace
+        agent.fewest = {policy.camera: policy.copies for policy in setup.cameras}
+        return agent
+
+    def policy(self, camera: str, rng: Random) -> CameraPolicy:
+        """A camera's rule: one to three copies, on all archivers or on a list of its own."""
+        names = list(self.archivers)
+        rng.shuffle(names)
+        copies = rng.choice((1, 1, 2, 2, 2, 3))
+        listed = None if rng.random() < 0.4 else tuple(names[: rng.randint(min(copies, len(names)), len(names))])
+        return CameraPolicy(camera, copies, listed)
+
+    def run(self) -> Result:
+        broken = None
+        try:
+            self._run()
+        except Broken as found:
+            broken = found
+        except Exception as error:  # noqa: BLE001 (the product raised what nothing of it answers for: a finding like any other)
+            broken = Broken(0, "".join(format_exception(error)[-4:]))
+        for archiver in self.archivers.values():
+            archiver.close()
+        loop = self.loop
+        return Result(loop.seed, broken, loop.events, len(self.cuts.hashes), loop.now - START_S, self.checks.done, loop.trace)
+
+    def _run(self) -> None:
+        for archiver in self.archivers.values():
+            archiver.check_answer = self.checks.answer
+            archiver.start()
+        for agent in self.agents:
+            agent.start()
+        self._watch()
+        faults = Faults(self)
+        faults.plan(until=self.loop.now + self.rng.uniform(8.0, 20.0))
+        self.loop.run(faults.until)
+        faults.heal()
+        self.loop.say("world", "healed")
+        self.loop.run(self.loop.now + self.agents[0].setup.limits.failback_hold_s + SETTLE_S)
+        for agent in self.agents:
+            agent.end_filming()
+        self._drain()
+        self._judge()
+
+    def _watch(self) -> None:
+        self.checks.bounds()
+        self.loop.after(1.0, self._watch)
+
+    def _alive(self) -> set[str]:
+        return {name for name in self.archivers if name != self.dead}
+
+    def _drain(self) -> None:
+        """Wait until no archiver that lives is owed anything."""
+        deadline = self.loop.now + DRAIN_S
+        alive = sorted(self._alive())
+        while self.loop.now < deadline:
+            self.loop.run(self.loop.now + 1.5)
+            if not any(agent.desk._ledger.pending(name) for agent in self.agents for name in alive):
+                return
+
+    def _judge(self) -> None:
+        for agent in self.agents:
+            self.checks.copies(agent, self._alive())
+            self.checks.accounts(agent, self._cut_by(agent))
+        for name in sorted(self._alive()):
+            archiver = self.archivers[name]
+            archiver.stop(power=True)
+            archiver.start()
+            self.checks.archive(archiver)
+        self.checks.kept(self.agents, disks_lost=sum(archiver.disks_lost for archiver in self.archivers.values()))
+
+    def _cut_by(self, agent: SimAgent) -> Names:
+        found, mine = Names(), {policy.camera for policy in agent.setup.cameras}
+        unwritten = {(header.camera, header.epoch, header.seq) for header, _ in agent.writer._waiting}
+        unwritten |= agent.never
+        for camera, epoch, seq in self.cuts.hashes:
+            if camera in mine and (camera, epoch, seq) not in unwritten:
+                found.add(camera, epoch, seq, seq)
+        return found
+
+
+def _shares(rng: Random, cameras: list[str]) -> list[list[str]]:
+    """The cameras of one to three agents; none without a camera."""
+    count = rng.randint(1, min(3, len(cameras)))
+    return [cameras[number::count] for number in range(count)]
+
+
+def run(seed: int, *, tracing: bool = False) -> Result:
+    """Run one seed."""
+    return World(seed, tracing=tracing).run()

@@ -1,0 +1,92 @@
+"""The deterministic simulation: seeds hold, what broke once holds, a seed replays exactly, and a broken rule is seen.
+
+Rules: the seeds run in as many processes as there are cores, two at most; the long sweep is `./run sim --seeds N`.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import sim
+
+from watchkeep.agent.replicate.book import EpochBook
+from watchkeep.agent.replicate.health import ArchiverHealth
+from watchkeep.agent.replicate.lanes import Lanes
+from watchkeep.hub.store.ledger import EpochLedger
+
+SEEDS = 200
+TRIES = 40
+"""Seeds within which a broken rule has to be seen."""
+
+
+@pytest.mark.timeout(240)
+def test_every_invariant_holds_for_200_seeds() -> None:
+    jobs = min(os.cpu_count() or 1, 2)
+    results = list(sim.sweep(0, SEEDS, jobs))
+    assert [f"seed {each.seed}: {each.broken}" for each in results if each.broken is not None] == []
+    assert len(results) == SEEDS
+    totals = {name: sum(each.done[name] for each in results) for name in results[0].done}
+    assert all(totals.values()), f"nothing of a kind happened: {totals}"
+
+
+@pytest.mark.parametrize("seed", sim.regressions())
+def test_what_was_broken_once_holds(seed: int) -> None:
+    assert sim.one(seed).broken is None
+
+
+def test_a_seed_replays_exactly_whatever_the_hash_seed() -> None:
+    command = [sys.executable, sim.__file__, "--trace", "--seed", "11"]
+    environments = [{**os.environ, "PYTHONHASHSEED": number} for number in ("1", "2")]
+    first, second = (subprocess.run(command, env=env, capture_output=True, text=True, timeout=100, check=False) for env in environments)
+    assert (first.stderr, second.stderr) == ("", "")
+    assert first.stdout == second.stdout
+    assert len(first.stdout.splitlines()) > 300, "every request is in the trace"
+
+
+def _first_broken() -> int | None:
+    return next((broken.number for seed in range(TRIES) if (broken := sim.one(seed).broken) is not None), None)
+
+
+def _released_early(self: EpochBook, copies: int, targets: object) -> object:
+    """A ledger that releases what one archiver has."""
+    return self.present.minus(self.lacking(1))
+
+
+def _durable_at_once(self: EpochLedger, seq: int) -> None:
+    """An archiver that acknowledges before it has synced."""
+    self.remember(seq, self._pending.pop(seq))
+    self.durable.add(seq, seq)
+
+
+def _never_late(self: ArchiverHealth, now: float) -> bool:
+    """Health without an ack time-out."""
+    return False
+
+
+def _no_live_lane(self: Lanes, *_: object) -> Iterator[object]:
+    """Lanes that know catch-up only."""
+    return iter(())
+
+
+BREAKS = [
+    (EpochBook, "releasable", _released_early, 4),
+    (EpochLedger, "written", _durable_at_once, 3),
+    (ArchiverHealth, "tick", _never_late, 7),
+    (Lanes, "_live", _no_live_lane, 7),
+]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("owner", "name", "instead", "number"), BREAKS, ids=[each[1] for each in BREAKS])
+def test_a_broken_rule_is_seen(owner: type, name: str, instead: object, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, name, instead)
+    assert _first_broken() == number
+
+
+def test_the_regressions_say_why_they_are_kept() -> None:
+    lines = sim.REGRESSIONS.read_text().splitlines()
+    kept = [line for line in lines if line and not line.startswith("#")]
+    assert kept
+    assert all(len(line.split(maxsplit=1)) == 2 for line in kept)

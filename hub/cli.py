@@ -1,4 +1,4 @@
-"""`watchkeep hub run | check | init-volume`.
+"""`watchkeep hub run | check | init-volume`, and `lock add | list | remove` for a hub that runs elsewhere.
 
 Rules: signals are handled here and nowhere else; errors leave as WatchkeepError and become one line and an exit code
 in wire/shell/cli.py: 0 done or stopped by a signal, 1 failed while running, 2 something has to be changed first.

@@ -79,6 +79,9 @@ def test_the_sample_loads_and_names_every_key() -> None:
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a", "/srv/a"]', "archiver.volumes[1]", "once"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a", "/srv/a/b"]', "archiver.volumes[1]", "once"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention_days = 0', "archiver.retention_days", "greater than 0"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention = { cam0 = 0 }', "archiver.retention.cam0", "greater than 0"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention = { Gate = 9 }', "archiver.retention", "a-z"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention = { cam0 = "9" }', "archiver.retention.cam0", "number"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nsync_ms = "1000"', "archiver.sync_ms", "integer"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\n[broker]\nlisten = "127.0.0.1:1"', "broker.listen", "does not hold broker"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\n[mqtt]\nurl = "http://h"', "mqtt.url", "mqtt://"),
@@ -88,6 +91,12 @@ def test_a_mistake_is_one_line_with_file_key_and_remedy(tmp_path: Path, old: str
     error = refusal(tmp_path, old, new)
     assert error.key.startswith(key)
     assert says in error.line()
+
+
+def test_days_of_single_cameras(tmp_path: Path) -> None:
+    config = load_hub(written(tmp_path, f"{GOOD}[archiver.retention]\nentrance = 90\ncar-park = 7.5\n"))
+    assert config.archiver is not None
+    assert config.archiver.retention == {"entrance": 90, "car-park": 7.5}
 
 
 def test_an_mqtt_password_is_not_shown(tmp_path: Path) -> None:

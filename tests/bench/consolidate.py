@@ -16,11 +16,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 
-from archive_kit import Pair, cheap, pair
+from archive_kit import Pair, cheap, hub_named, pair
 from hub_kit import Hub
 
 from watchkeep.hub.consolidate.client import PeerClient
 from watchkeep.hub.consolidate.diff import diff
+from watchkeep.wire.messages import ConsolidationOrder
 from watchkeep.wire.record import pack_header
 
 EPOCH = 1_767_225_600
@@ -56,6 +57,32 @@ def show(what: str, seconds: list[float]) -> None:
     print(f"{what}: median {statistics.median(seconds) * 1000:.0f} ms, p99 {worst * 1000:.0f} ms, {len(seconds)} trials")
 
 
+def listed(hub: Hub, trials: int) -> list[float]:
+    """Seconds of what an hourly round asks its peer."""
+    found = []
+    for _ in range(trials + 1):
+        with closing(PeerClient(hub.url)) as client:
+            started = time.perf_counter()
+            client.health()
+            for camera in client.cameras():
+                client.runs(camera)
+            found.append(time.perf_counter() - started)
+    return found[1:]
+
+
+def filled(both: Pair, folder: Path) -> tuple[int, float]:
+    """(chunks, seconds) until a new archiver has everything."""
+    with hub_named(folder, "c", {"auto": False, "cameras": "all", "max_mbit_s": 100_000.0}) as empty:
+        started = time.perf_counter()
+        with closing(PeerClient(empty.url)) as client:
+            state = client.order(ConsolidationOrder(url=both.a.url))
+            while not state.ended:
+                time.sleep(0.1)
+                state = client.job(state.job)
+        assert state.pulled == state.missing, state
+        return state.pulled, time.perf_counter() - started
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cameras", type=int, default=16)
@@ -66,15 +93,9 @@ def main() -> None:
         count = fill([both.a, both.b], options.cameras, options.minutes)
         print(f"{options.cameras} cameras, {options.minutes} min, {count} chunks on each of two archivers, none missing")
         show("archive diff, both archivers asked", compared(both, options.trials))
-        rounds = []
-        for _ in range(options.trials + 1):
-            started = time.perf_counter()
-            with closing(PeerClient(both.b.url)) as b:
-                b.health()
-                for camera in b.cameras():
-                    b.runs(camera)
-            rounds.append(time.perf_counter() - started)
-        show("listings of the peer alone, as an hourly round asks for them", rounds[1:])
+        show("listings of the peer alone, as an hourly round asks for them", listed(both.b, options.trials))
+        pulled, seconds = filled(both, Path(folder))
+        print(f"an empty archiver pulls all of it: {pulled} small chunks in {seconds:.1f} s, {pulled / seconds:.0f} a second")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The last epoch of every camera, so that numbers rise over restarts, lost disks and clock steps.
 
 Rules: numbers come from wire.ids.next_epoch (a hybrid logical clock); `next` never waits for the disk, `save` does
-and belongs to the writer thread.  What is lost with an unsaved number is covered by the journal, which is
-read at start, and by UTC.
+and belongs to the writer thread.  Numbers that were given out and not saved when the power went are stayed clear of by
+UNSAVED_S.
 """
 
 import json
@@ -11,11 +11,16 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ..wire.errors import WatchkeepError
-from ..wire.ids import epoch_term, next_epoch
+from ..wire.ids import TERM_SHIFT, epoch_term, next_epoch
 from .clock import Clock
 
 STATE_BYTES = 256 << 10
 """Two slots; 1000 cameras at 63 + 20 bytes each are 83 kB."""
+UNSAVED_S = 60
+"""A start goes on this far above every number and second that the disk remembers: what was given out in the last moments before
+a power cut was not saved yet, and a clock that went back or starts in 1970 does not cover it.  A minute of failing or stalled
+syncs, or 60 epochs of one camera.  Where UTC is above it nothing changes; a box that restarts each second gets ahead of UTC by
+a minute each time, which only the order after a lost disk would notice."""
 MAX_CAMERAS = 2500
 """Cameras remembered, also those that have left the configuration: 208 kB.  Above that the oldest are forgotten."""
 
@@ -31,11 +36,15 @@ class Slots(Protocol):
 class EpochBook:
     """Gives out epochs; thread-safe."""
 
-    def __init__(self, slots: Slots, clock: Clock, recovered: Mapping[str, int], *, term: int = 0) -> None:
+    def __init__(self, slots: Slots, clock: Clock, recovered: Mapping[str, int], *, term: int = 0, newest_s: int = 0) -> None:
+        """`recovered` has the last epoch of each camera in the journal, newest_s the UTC second of its newest chunk."""
         self._last = _remembered(slots.read(), term)
         for camera, epoch in recovered.items():
             self._last[camera] = max(epoch, self._last.get(camera, 0))
         self._slots, self._clock, self._term = slots, clock, term
+        seconds = [epoch - (term << TERM_SHIFT) for epoch in self._last.values() if epoch_term(epoch) == term]
+        self._floor = (term << TERM_SHIFT) + max([newest_s, *seconds]) + UNSAVED_S
+        """Nothing of this start is at or below it, unless UTC is above it."""
         self._lock = threading.Lock()
         self._dirty = False
 
@@ -46,7 +55,7 @@ class EpochBook:
     def next(self, camera: str) -> int:
         """A number above every one given out for this camera."""
         with self._lock:
-            epoch = next_epoch(self._term, self._last.get(camera, 0), int(self._clock.utc_s()))
+            epoch = next_epoch(self._term, max(self._last.get(camera, 0), self._floor), int(self._clock.utc_s()))
             self._last[camera] = epoch
             self._dirty = True
             return epoch

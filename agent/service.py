@@ -73,7 +73,8 @@ class AgentService:
         last: dict[str, int] = {}
         for entry in self._journal.recovered:
             last[entry.camera] = max(entry.epoch, last.get(entry.camera, 0))
-        self._epochs = EpochBook(open_slots(self._data / "epochs.slots"), self._clock, last)
+        newest_s = max((entry.wall_start_ns for entry in self._journal.recovered), default=0) // 1_000_000_000
+        self._epochs = EpochBook(open_slots(self._data / "epochs.slots"), self._clock, last, newest_s=newest_s)
         self._known = open_slots(self._data / "archivers.slots")
         self._book = ArchiverBook({one.id: one.url for one in config.archiver}, remembered(self._known.read()))
         self._lines = {camera.id: self._line(camera.id) for camera in config.camera}

@@ -4,7 +4,7 @@ import pytest
 
 from watchkeep.agent.archivers import MAX_KNOWN, ArchiverBook, remembered
 from watchkeep.agent.clock import Clock, StepWatch
-from watchkeep.agent.epochs import STATE_BYTES, EpochBook
+from watchkeep.agent.epochs import STATE_BYTES, UNSAVED_S, EpochBook
 from watchkeep.wire.causes import ClockQuality
 from watchkeep.wire.errors import FullError
 
@@ -37,10 +37,24 @@ def test_epochs_rise_over_restarts_lost_disks_and_clock_steps():
     again = EpochBook(slots, clock, {})
     assert again.known("cam0")
     assert not again.known("cam1")
-    assert again.next("cam0") == first + 1
-    assert EpochBook(FakeSlots(), clock, {"cam0": first + 7}).next("cam0") == first + 8
-    clock.now = 1_700_000_060.0
-    assert EpochBook(FakeSlots(), clock, {}).next("cam0") > first + 8
+    assert again.next("cam0") == first + UNSAVED_S + 1
+    assert EpochBook(FakeSlots(), clock, {"cam0": first + 7}).next("cam0") == first + 7 + UNSAVED_S + 1
+    clock.now = 1_700_000_600.0
+    assert EpochBook(FakeSlots(), clock, {"cam0": first}).next("cam0") == 1_700_000_600, "UTC is above all of it"
+
+
+@pytest.mark.parametrize("utc_s", [0.0, 1_700_000_000.0 - 3600])
+def test_epochs_that_a_power_cut_took_unsaved_are_not_given_out_again(utc_s):
+    clock, slots = FakeClock(), FakeSlots()
+    book = EpochBook(slots, clock, {})
+    book.next("cam0")
+    book.save()
+    clock.now += 1800
+    lost = [book.next(camera) for camera in ("cam0", "cam0", "cam1")]  # not saved; archivers may have chunks of them
+    newest_s = int(clock.now) - 5  # of a chunk that the journal had synced before
+    clock.now = utc_s
+    again = EpochBook(slots, clock, {}, newest_s=newest_s)
+    assert min(again.next("cam0"), again.next("cam1")) > max(lost)
 
 
 @pytest.mark.parametrize("fault", [OSError(28, "disk full"), FullError("disk full", remedy="free some")])

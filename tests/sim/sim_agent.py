@@ -112,7 +112,8 @@ class SimAgent:
         last: dict[str, int] = {}
         for entry in self.journal.recovered:
             last[entry.camera] = max(entry.epoch, last.get(entry.camera, 0))
-        self.epochs = EpochBook(Slots(self.disk), self.clock, last)
+        newest_s = max((entry.wall_start_ns for entry in self.journal.recovered), default=0) // 1_000_000_000
+        self.epochs = EpochBook(Slots(self.disk), self.clock, last, newest_s=newest_s)
         self.lines = [self._line(policy.camera) for policy in setup.cameras]
         self.desk = Desk(self.name, setup.limits, monotonic=self.clock.monotonic, utc_s=self.clock.utc_s, wake=self._wake)
         self.desk.configure(setup.cameras)

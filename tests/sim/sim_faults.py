@@ -188,7 +188,7 @@ class Faults:
 
     def _operator(self) -> None:
         rng, agent = self._rng, self._rng.choice(self._world.agents)
-        if not agent.running:
+        if not agent.running or not agent.known:
             return
         kind = rng.randrange(3)
         self._loop.say(agent.name, "operator", ("moves", "configures", "removes")[kind])

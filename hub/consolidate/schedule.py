@@ -5,6 +5,7 @@ r"""Which peer to look at next.  No I/O, no clock, no threads.
     answered          PRESENT, due        boot changed: due             PRESENT, due
     failed            AWAY                AWAY                          AWAY
     compared                              due again in every_s
+    faltered                              due again in RETRY_S    (its next probe decides)
 
 "due" means settle_s later, so that the agents' journals, which are nearer, go first.
 
@@ -19,6 +20,8 @@ MAX_PEERS: Final = 64
 """Archivers of one site; more are not looked at."""
 PROBE_S: Final = 15.0
 """How often each peer is asked whether it is there, so the longest that a return goes unnoticed."""
+RETRY_S: Final = 300.0
+"""After a comparison that failed: seldom enough that a peer that babbles, or a full disk here, costs nothing."""
 
 
 @dataclass(slots=True)
@@ -70,10 +73,16 @@ class Schedule:
         return back
 
     def failed(self, name: str, why: str, now: float) -> None:
-        """A probe or a comparison failed: it is looked at again when it answers."""
+        """A probe failed: the peer is compared again when it answers."""
         peer = self._peers.get(name)
         if peer is not None:
             peer.why, peer.due_at, peer.probe_at = why, None, now + PROBE_S
+
+    def faltered(self, name: str, now: float) -> None:
+        """A comparison failed, for reasons here or there; whether the peer is away at all is for its next probe to tell."""
+        peer = self._peers.get(name)
+        if peer is not None:
+            peer.due_at, peer.probe_at = now + min(RETRY_S, self._every_s), now
 
     def compared(self, name: str, now: float, *, early: bool = False) -> None:
         """A comparison ended; early: something was left to the agents, so there is one more look, settle_s later."""

@@ -195,7 +195,8 @@ class Consolidator:
         try:
             early = self._run(job, peer.url, peer.id, stop, lambda: self._order is not None)
         except WatchkeepError as error:
-            self._schedule.failed(peer.id, error.message, self._clock())
+            log.warning("consolidation failed", extra={"peer": peer.id, "why": error.line()})
+            self._schedule.faltered(peer.id, self._clock())
         else:
             if self._order is None:  # otherwise it was cut short, and is still due
                 self._schedule.compared(peer.id, self._clock(), early=early)

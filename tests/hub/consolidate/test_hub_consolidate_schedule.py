@@ -1,6 +1,6 @@
 """Which peer is looked at when: returns, hours, addresses, floods."""
 
-from watchkeep.hub.consolidate.schedule import MAX_PEERS, PROBE_S, Schedule
+from watchkeep.hub.consolidate.schedule import MAX_PEERS, PROBE_S, RETRY_S, Schedule
 
 EVERY_S, SETTLE_S = 3600.0, 60.0
 
@@ -50,6 +50,19 @@ def test_what_was_left_to_the_agents_is_looked_at_once_more_and_not_for_ever() -
     assert made.to_compare(100.0 + SETTLE_S) is not None
     made.compared("b", 200.0, early=True)
     assert made.to_compare(200.0 + SETTLE_S) is None
+
+
+def test_a_comparison_that_failed_is_tried_again_seldom_and_the_peer_asked_at_once() -> None:
+    made = schedule(b="http://b")
+    made.answered("b", "boot1", 0.0)
+    made.faltered("b", 100.0)
+    assert made.to_probe(100.0) is not None
+    assert not made.answered("b", "boot1", 100.0)
+    assert made.to_compare(100.0 + RETRY_S - 1) is None
+    assert made.to_compare(100.0 + RETRY_S) is not None
+    made.faltered("b", 500.0)
+    made.failed("b", "refused", 500.0)
+    assert made.to_compare(1e9) is None
 
 
 def test_sightings_add_move_and_forget_peers() -> None:

@@ -9,7 +9,7 @@ Rules: 1. a chunk is cut once.  2. (camera, epoch, seq) names one chunk, seq cou
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from blake3 import blake3
@@ -42,7 +42,9 @@ class Run:
     init_hash: bytes
     zero: int
     """The camera's own stamp, in ticks, that became dts 0."""
-    anchor: WallAnchor = field(default_factory=WallAnchor)
+    anchor: WallAnchor
+    base: int
+    """Where its zero stands in the anchor's stream time, in ticks: not 0 when it goes on where the run before it ended."""
     born: float | None = None
     """When its first frame went into the ring (monotonic), None before."""
     next_seq: int = 0
@@ -78,18 +80,25 @@ class Line:
         """What stopped the last take; the writer reads it."""
         self._lock = threading.Lock()
         self._count = 0
+        self._newest: Run | None = None
         self._ended = True
         self._last_push = 0.0
         self._announced = -1
 
     # producer: the ingest thread
 
-    def begin(self, init: bytes, cause: Cause, zero: int) -> Run:
+    def begin(self, init: bytes, cause: Cause, zero: int, *, after: int | None = None) -> Run:
         """Start an epoch; the next push carries its number and should be a key frame.
+
+        after: how many ticks after the zero of the run before its own zero stands, when stream time goes on without
+        a break; then UTC goes on as well, and no jitter of arrivals becomes a gap.  None: it is anchored anew.
 
         A run that never got a frame into the ring is forgotten: with a full ring every key frame begins one.
         """
-        run = Run(self._count, self._next_epoch(self.camera), cause, init, blake3(init).digest(), zero)
+        before = self._newest
+        anchor, base = (WallAnchor(), 0) if after is None or before is None else (before.anchor, before.base + after)
+        run = Run(self._count, self._next_epoch(self.camera), cause, init, blake3(init).digest(), zero, anchor, base)
+        self._newest = run
         self._count += 1
         with self._lock:
             if self._runs and self._runs[-1].born is None:
@@ -101,7 +110,7 @@ class Line:
              arrival_ns: int, annexb: bool, now: float) -> bool:  # fmt: skip
         """Copy one frame into the ring; stamps count from the run's zero.  False when the ring had no room: a GOP is lost and counted."""
         if video:
-            run.anchor.arrived(dts * NS // VIDEO_TICKS, arrival_ns)
+            run.anchor.arrived((run.base + dts) * NS // VIDEO_TICKS, arrival_ns)
             self._last_push, self._ended = now, False  # before the push: a take in between must not cut its first frame off
         kept = self.ring.push(data, run=run.number, track=0 if video else 1, pts=pts, dts=dts, duration=duration, key=key,
                               damaged=damaged, arrival_ns=arrival_ns, annexb=annexb)  # fmt: skip
@@ -140,7 +149,7 @@ class Line:
         if cut is None:
             return False
         run = self._run(cut.run)
-        if not flush and run.next_seq == 0 and (run.born is None or now - run.born < SETTLE_S):
+        if not flush and run.next_seq == 0 and run.base == 0 and (run.born is None or now - run.born < SETTLE_S):
             return False
         try:
             chunk = self._chunk(run, cut, quality)
@@ -166,7 +175,7 @@ class Line:
         seq = run.next_seq
         if cut.segment_start:
             run.segment_seq = seq
-        wall = run.anchor.utc_ns(cut.dts * NS // VIDEO_TICKS)
+        wall = run.anchor.utc_ns((run.base + cut.dts) * NS // VIDEO_TICKS)
         payload = self.ring.build(cut, camera=self.camera.encode(), epoch=run.epoch, seq=seq, segment_seq=run.segment_seq,
                                   clock=int(quality), cause=int(run.cause), wall_start_ns=wall, pts_base=run.zero,
                                   init_hash=run.init_hash, prev_hash=run.last_hash)  # fmt: skip

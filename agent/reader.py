@@ -21,6 +21,8 @@ from .timing import FORWARD_LIMIT_S, VIDEO_TICKS, Timed, TrackClock
 
 PICTURE_WAIT_S = 5.0
 """Sound without a picture for this long is a stalled camera, as silence is."""
+PAUSE_NS = 1_000_000_000
+"""A jump within this of the frame before is the camera's clock being set; after a longer pause time itself may be missing."""
 KEY_WAIT_S = 60.0
 """Frames without a key frame for this long: the session is opened anew, which makes most cameras send one."""
 
@@ -66,7 +68,7 @@ class Reader:
         self._video_clock = TrackClock(session.ticks, VIDEO_TICKS, forward_limit_s=habits.forward_limit_s)
         self._audio_clock = TrackClock(session.audio_ticks, self._sound.rate)
         self._run: Run | None = None
-        self._video_now = 0
+        self._video_now = self._arrived = 0
         self._init = b""
         self._params = session.parameter_sets
         self._opened = self._pictured = clock.monotonic()
@@ -102,17 +104,24 @@ class Reader:
         sample: Sample = timed.frame
         cause = self._new_epoch(timed, sample)
         if cause is not None:
-            self._run = self._line.begin(self._init, cause, timed.dts)
+            self._run = self._line.begin(self._init, cause, timed.dts, after=self._after(timed, arrival))
             self._sound.begin()
             self._clock_step.clear()  # whatever the clock did, this epoch is anchored to what it says now
         if self._run is None:
             self._skip()
             return False
         zero = self._run.zero
-        self._video_now = timed.dts - zero
+        self._video_now, self._arrived = timed.dts - zero, arrival
         return self._line.push(self._run, sample.data, video=True, pts=timed.pts - zero, dts=timed.dts - zero, duration=timed.duration,
                                key=sample.key, damaged=sample.damaged, arrival_ns=arrival, annexb=self._annexb,
                                now=self._clock.monotonic())  # fmt: skip
+
+    def _after(self, timed: Timed, arrival: int) -> int | None:
+        """Ticks from the zero of the run that ends to this frame, None when only its arrival tells when it was taken."""
+        waited = arrival - self._arrived > PAUSE_NS
+        if self._run is None or self._clock_step.is_set() or (timed.jump and waited):
+            return None
+        return timed.paced - self._run.zero
 
     def _skip(self) -> None:
         self._line.stats.skipped_frames += 1

@@ -38,13 +38,17 @@ _TURNS = (1 << 32, -(1 << 32), 1 << 33, -(1 << 33))
 
 
 class Timed(NamedTuple):
-    """A frame with its stamps in `ticks` a second; jump says that it cannot follow the one before."""
+    """A frame with its stamps in `ticks` a second; jump says that it cannot follow the one before.
+
+    paced is the dts that it would have had, had the camera gone on as before; the dts itself unless it jumps.
+    """
 
     frame: Any
     pts: int
     dts: int
     duration: int
     jump: bool
+    paced: int
 
 
 @dataclass(slots=True)
@@ -132,19 +136,20 @@ class TrackClock:
         self._has_dts |= item.dts is not None
         raw = item.dts if item.dts is not None else self._without_dts(item)
         dts = raw + self._shift
-        if self._owed and item.key:
+        jump = self._jumps(dts)
+        paced = self._next(item.duration) if jump else dts
+        if item.key and (jump or self._owed):
             self._shift, self._owed, dts, jump = 0, False, raw, True
-        else:
-            jump = self._jumps(dts)
-            if jump and not item.key:
-                dts, jump, self._owed = self._next(item.duration), False, True
-                self._shift = dts - raw
+        elif jump:
+            dts, jump, self._owed = paced, False, True
+            self._shift = dts - raw
         if self._last is not None and not jump:
             dts = max(dts, self._last + 1)
             self._step = dts - self._last
         self._last = dts
         pts = dts if item.pts is None else item.pts + self._shift
-        return Timed(item.frame, pts if abs(pts - dts) <= FORWARD_LIMIT_S * self._ticks else dts, dts, item.duration, jump)
+        pts = pts if abs(pts - dts) <= FORWARD_LIMIT_S * self._ticks else dts
+        return Timed(item.frame, pts, dts, item.duration, jump, paced if jump else dts)
 
     def _jumps(self, dts: int) -> bool:
         return self._last is not None and not -self._tolerance <= dts - self._last <= self._limit
@@ -178,7 +183,7 @@ def _nearest(stamp: int, reference: int) -> int:
 
 
 class WallAnchor:
-    """UTC of stream time within one epoch, from the arrivals of frames; slewed by at most 500 ppm.
+    """UTC of stream time, from the arrivals of frames; slewed by at most 500 ppm.
 
     A frame may arrive late (a burst of stored frames, a large key frame, a stalled network) but never early: the truth
     is the least (arrival - stream time), taken over the last one to two minutes so that it follows a camera whose

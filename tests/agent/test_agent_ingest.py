@@ -1,5 +1,6 @@
 """What becomes of a camera's frames, whatever the camera does: agent/ingest.py, agent/reader.py, agent/soundtrack.py."""
 
+import itertools
 import logging
 
 import pytest
@@ -116,6 +117,55 @@ def test_a_jump_of_the_stamps_begins_an_epoch_at_a_key_frame_and_loses_nothing(a
         assert made.numbers == list(range(100))
         assert [bool(seal.flags & SealFlag.KEY) for seal in made.seals if seal.seq == 0] == [True, True]
         assert all(seal.duration <= 90_000 for seal in made.seals)
+
+
+def live(made, script, *, late=lambda number: 0.0):
+    """The script with a clock that passes: each frame arrives when it was taken, and `late` seconds after that."""
+    for number, item in enumerate(script):
+        yield lambda number=number: setattr(made.clock, "now", 100.0 + number / 25 + late(number))
+        yield item
+
+
+@pytest.mark.parametrize("what", ["parameters", "jump", "jump between key frames"])
+def test_what_only_cuts_makes_no_gap_however_the_network_delays_frames(what):
+    script = frames(0, 150)
+    if what == "parameters":
+        script[75] = frame(75, sps=OTHER_SPS)
+    else:
+        at = 75 if what == "jump" else 60
+        script[at:] = [frame(n, pts=n * STEP + (1 << 30), dts=n * STEP + (1 << 30)) for n in range(at, 150)]
+    with bench() as made:
+        made.sessions.append(FakeSession(live(made, script, late=lambda number: 0.7 if number >= 40 else 0.0)))
+        made.run()
+        assert len(made.epochs) == 2
+        ends = list(itertools.pairwise(made.seals))
+        assert max(abs(after.wall_start_ns - before.wall_end_ns) for before, after in ends) <= 1_000_000
+
+
+def test_a_clock_step_is_seen_in_utc_and_a_pause_before_a_jump_too():
+    with bench() as made:
+        step = [made.ingest.clock_stepped, lambda: setattr(made.clock, "offset", made.clock.offset + 3600)]
+        made.sessions.append(FakeSession([*live(made, frames(0, 50)), *step, *list(live(made, frames(0, 100)))[100:]]))
+        made.run()
+        assert [cause for cause, _ in made.epochs] == [Cause.FIRST_START, Cause.CLOCK_STEP]
+        first, second = (next(seal for seal in made.seals if seal.cause is cause) for cause in (Cause.FIRST_START, Cause.CLOCK_STEP))
+        assert second.wall_start_ns - first.wall_start_ns == pytest.approx(3602e9, abs=1e6)
+    with bench() as made:
+        jump = [frame(n, pts=n * STEP + (1 << 30), dts=n * STEP + (1 << 30)) for n in range(50, 100)]
+        made.sessions.append(FakeSession(live(made, [*frames(0, 50), *jump], late=lambda number: 4.0 if number >= 50 else 0.0)))
+        made.run()
+        first, second = (next(seal for seal in made.seals if seal.cause is cause) for cause in (Cause.FIRST_START, Cause.TIME_JUMP))
+        assert second.wall_start_ns - first.wall_start_ns == pytest.approx(6e9, abs=1e6)
+
+
+def test_what_an_overflow_dropped_is_missing_in_utc():
+    with bench(ring_bytes=1 << 20) as made:
+        script = [frame(n, size=20_000) for n in range(100)]
+        made.sessions.append(FakeSession([*live(made, script), lambda: made.take(flush=True), frame(100), *frames(101, 24)]))
+        made.run()
+        kept = made.epochs[0][1]
+        last, first = next(pair for pair in itertools.pairwise(made.seals) if pair[0].epoch != pair[1].epoch)
+        assert first.wall_start_ns - last.wall_end_ns == pytest.approx((100 - kept) / 25 * 1e9, abs=2e6)
 
 
 def test_a_clock_step_begins_an_epoch_at_the_next_key_frame_and_only_one():

@@ -1,0 +1,110 @@
+"""Cameras of every kind that ingest knows, recorded by real processes: codecs, transports, sound, jumps, stops."""
+
+import json
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from wksite import Site, all_frames, listening, site_in, wait_until
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+FPS, SECONDS = 25, 7
+FRAMES = FPS * SECONDS
+
+
+@pytest.fixture
+def site(tmp_path):
+    with site_in(tmp_path) as made:
+        yield made
+
+
+CAST = {
+    "aac-jump": ("--audio aac --gop 40 --fault cam0:jump=5000", "tcp", ["first-start", "time-jump"], 1),
+    "pcma": ("--audio pcma --gop 30 --bframes 2", "tcp", ["first-start"], 1),
+    "pcmu-change": ("--audio pcmu --fault cam0:param-change=75", "tcp", ["first-start", "parameter-change"], 1),
+    "opus-h265": ("--audio opus --codec h265 --gop 40 --fault cam0:jump=-3000", "tcp", ["first-start", "time-jump"], 1),
+    "udp": ("--audio aac --bitrate 500k", "udp", ["first-start"], 1),
+    "slow": ("--fps 1 --gop 1 --bframes 0", "tcp", ["first-start"], FPS),
+}
+"""Options of the source, transport, causes of the epochs that come of it, and how many times fewer frames it sends."""
+
+
+def sources(site: Site) -> str:
+    """Start one source for each of the cast; returns their camera sections."""
+    sections = ""
+    for camera, (options, transport, _, fewer) in CAST.items():
+        port = site.port(f"source-{camera}")
+        pace = [] if "--fps" in options else ["--fps", str(FPS)]
+        site.add(f"source-{camera}", ["source", "--port", str(port), "--size", "320x180", "--frames", str(FRAMES // fewer), *pace,
+                                      *options.split()])  # fmt: skip
+        sections += f'[[camera]]\nid = "{camera}"\nurl = "rtsp://127.0.0.1:{port}/cam0"\ntransport = "{transport}"\narchivers = ["a"]\n'
+    for camera in CAST:
+        wait_until(lambda camera=camera: listening(site.port(f"source-{camera}")), 60, f"the start of the source of {camera}")
+    return sections
+
+
+def decoded(path: Path) -> tuple[float, float | None]:
+    """Seconds of video and of sound that ffmpeg decodes from a file, without an error line."""
+    done = subprocess.run(["ffmpeg", "-v", "error", "-i", str(path), "-f", "null", "-"], capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), path
+    probe = subprocess.run(["ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=codec_type,nb_read_frames,sample_rate",
+                            "-of", "json", str(path)], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)  # fmt: skip
+    streams = {stream["codec_type"]: stream for stream in json.loads(probe.stdout)["streams"]}
+    if "audio" not in streams:
+        return int(streams["video"]["nb_read_frames"]) / FPS, None
+    rate = int(streams["audio"]["sample_rate"])
+    pcm = subprocess.run(["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a", "-ac", "1", "-ar", str(rate), "-f", "s16le", "-"],
+                         capture_output=True, check=True, stdin=subprocess.DEVNULL)  # fmt: skip
+    return int(streams["video"]["nb_read_frames"]) / FPS, len(pcm.stdout) / 2 / rate
+
+
+def test_every_kind_of_camera_is_recorded_frame_for_frame_and_its_sound_has_its_length(site):
+    site.archiver("a")
+    site.agent({}, archivers=["a"], copies=1, extra=f"[recording]\nsegment_s = 3.0\n{sources(site)}")
+    wait_until(lambda: all(site.frames(camera) >= FRAMES // fewer for camera, (_, _, _, fewer) in CAST.items()), 60, "all frames' arrival")
+    site.settled()
+    site.stop_all("edge-1", "a")
+    proof = site.proof("a")
+    assert proof.good, proof.model_dump_json(indent=1)
+    for camera, (_, _, causes, fewer) in CAST.items():
+        report = proof.camera(camera)
+        all_frames(report, FRAMES // fewer)
+        assert sorted({epoch.cause for epoch in report.epochs}) == causes, camera  # an RTCP report after a jump may be another jump
+        assert report.gaps == (), camera
+        files = sorted(path for path in (site.volume("a") / camera).rglob("*.mp4") if not path.name.startswith("."))
+        lengths = [decoded(path) for path in files]
+        assert sum(video for video, _ in lengths) == pytest.approx(FRAMES // fewer / FPS), camera
+        if camera != "slow":
+            assert sum(sound or 0.0 for _, sound in lengths) == pytest.approx(SECONDS, abs=0.5), camera
+    states = [state for name, state in site.view.cameras.items() if name in CAST]
+    wait_until(lambda: {state.why for state in site.view.cameras.values()} == {"the agent has stopped"}, 10, "the cameras' goodbye")
+    assert len(states) == len(CAST)
+
+
+def test_sigterm_ends_the_agent_in_10_s_with_a_silent_camera_a_hung_archiver_and_a_hung_broker(site):
+    site.archiver("a")
+    urls = site.source("--fps", str(FPS), "--size", "320x180", cameras=1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        urls["silent"] = f"rtsp://viewer:open-sesame@127.0.0.1:{silent.getsockname()[1]}/x"
+        site.agent(urls, archivers=["a"], copies=1)
+        site.recording(1)
+        wait_until(lambda: "does not answer" in site.view.cameras["silent"].why, 20, "the state of the silent camera")
+        broker = next(process for process in site._others if "mosquitto" in str(process.args[0]))
+        site.kill("a", signal.SIGSTOP)
+        broker.send_signal(signal.SIGSTOP)
+        agent = site.members["edge-1"].process
+        try:
+            began = time.monotonic()
+            for _ in range(2):
+                agent.send_signal(signal.SIGINT)
+            assert agent.wait(15) == 0
+            assert time.monotonic() - began < 10
+        finally:
+            broker.send_signal(signal.SIGCONT)
+    log = (site.folder / "edge-1.log").read_text()
+    assert "open-sesame" not in log
+    assert "Traceback" not in log

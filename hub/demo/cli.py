@@ -5,6 +5,7 @@ otherwise.  However it ends, no process stays; the working folder stays when it 
 """
 
 import json
+import os
 import shutil
 import signal
 import tempfile
@@ -42,7 +43,8 @@ def demo(
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"{report} cannot be written", remedy="name a file in a folder that exists")
     for number in _ENDINGS:
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(number, _interrupt)
     console = Console(highlight=False, soft_wrap=True)
     with _folder(keep, console) as folder:
         good = _run(console, folder, seconds, cameras, size, report)
@@ -107,8 +109,12 @@ def _show(console: Console, view: SiteView, scenes: Iterator[Scene]) -> None:
             time.sleep(DRAW_S)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     """The first signal ends the demo; further ones would only disturb ending the processes of the cast."""
-    for number in _ENDINGS:
-        signal.signal(number, signal.SIG_IGN)
+    for ending in _ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    if number == signal.SIGHUP:  # the terminal is gone: drawing on it would fail and hide the interrupt
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
     raise KeyboardInterrupt

@@ -1,0 +1,55 @@
+"""`watchkeep demo` that is interrupted on a terminal: nothing stays, neither a process nor its folder."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from watchkeep.hub.demo.cast import wait_until
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_demo_leaves_nothing(tmp_path, number):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "watchkeep.wire.shell.cli", "demo", "--cameras", "1"]
+    demo = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                            env={**os.environ, "TMPDIR": str(tmp_path), "TERM": "xterm"})  # fmt: skip
+    os.close(theirs)
+    shown, started = bytearray(), []
+    try:
+        while b"starting cameras" not in shown:
+            shown += os.read(ours, 65_536)
+        started = children(demo.pid)
+        assert len(started) >= 3  # broker and archivers
+        if number == signal.SIGHUP:  # the terminal goes first, as when a connection breaks
+            os.close(ours)
+        demo.send_signal(number)
+        if number != signal.SIGHUP:
+            read_all(ours)
+        assert demo.wait(30) == 130
+    finally:
+        demo.kill()
+        demo.wait()
+        if number != signal.SIGHUP:
+            os.close(ours)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), 10, "the end of every process of the demo")
+    assert list(tmp_path.iterdir()) == []
+
+
+def read_all(terminal: int) -> None:
+    """Take what is drawn until the other side closes, or it would wait for us."""
+    try:
+        while os.read(terminal, 65_536):
+            pass
+    except OSError:  # EIO: nobody has the terminal open any more
+        return

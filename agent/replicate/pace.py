@@ -26,7 +26,7 @@ MAX_BYTES: Final = MAX_BATCH_BYTES // 4
 MAX_CHUNKS: Final = 4096
 """16 384 records is what an archiver takes of one batch; asks and init segments come on top."""
 CATCHUP_BYTES: Final = 2 << 20
-"""Of catch-up in one batch: with a tick of 100 ms at most 20 MB/s, and a live chunk waits for 2 MB at most."""
+"""Of catch-up in one batch: a live chunk waits for 2 MB at most.  Its share is half of the link's time (worker.py)."""
 PROBE_S: Final = 2.0
 """An idle archiver's health is this old at most."""
 

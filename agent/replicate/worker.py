@@ -1,7 +1,8 @@
 """One archiver's thread, `wk-send-<id>`: plan a batch, send it, tell the desk how it went, wait for the next tick.
 
     ┌▶ plan ──(nothing)──▶ wait until something is offered, IDLE_S at most ─┐
-    │   └─(batch)──▶ send ──▶ taken ────▶ wait for the end of the tick ─────┤
+    │   └─(batch)──▶ send ──▶ taken ────▶ wait for the end of the tick,     │
+    │                  │                  catching up: as long as it took ──────┤
     │                  └────▶ failed ───▶ wait for the back-off ────────────┤
     └───────────────────────────────────────────────────────────────────────┘
 
@@ -42,7 +43,7 @@ class SendWorker:
         self._desk, self._spool, self._tick_s = desk, spool, tick_s
         self._client = AppendClient(url, agent, read_timeout_s=ack_timeout_s)
         self._pace, self._backoff = Pace(), Backoff(random)
-        self._failing = False
+        self._failing = self._catching_up = False
         self._blamed_alone = 0
         self._known: set[tuple[str, int]] = set()
         """(camera, epoch) whose init segment this connection has carried."""
@@ -72,16 +73,19 @@ class SendWorker:
                 self._wake.clear()
                 began = time.monotonic()
                 pause = self._round()
+                took = time.monotonic() - began
                 if pause is None:
                     self._wake.wait(IDLE_S)
                 elif pause != AT_ONCE:
-                    stop.wait(max(pause, began + self._tick_s - time.monotonic()))
+                    # Catch-up gets half of the link's time, as measured: as long as a batch took, the next one waits.
+                    stop.wait(max(pause, took if self._catching_up else self._tick_s - took))
         finally:
             self._client.close()
 
     def _round(self) -> float | None:
         """One batch; returns how long to pause at least, None when there was nothing to send."""
         batch = self._desk.plan(self.archiver, TRIAL if self._failing else self._pace.budget())
+        self._catching_up = bool(batch.catchup)
         if not batch:
             return None
         refs = batch.refs

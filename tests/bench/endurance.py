@@ -101,21 +101,27 @@ def catchup(args: argparse.Namespace, folder: Path, _: Random) -> Series:
         first = site.held("b")
         time.sleep(CATCHUP_OUTAGE_S)  # the outage itself
         proxies[1].set(Mode.PASS)
-        wait_until(lambda: any(seq > first[camera] for camera, seq in site.held("b").items()), SETTLE_S, "b's being used again")
         began, backlog = time.monotonic(), min(site.newest("a", camera) - first[camera] for camera in epochs)
+        wait_until(lambda: behind(site) <= 1, SETTLE_S, "b's having live chunks again")
+        series.add("until live chunks arrive again", time.monotonic() - began)
         while any(site.holes("b", camera) for camera in epochs):
-            held, ahead = site.held("b"), site.held("a")
-            series.add("live chunks on b behind a", float(max(max(ahead[camera] - held[camera], 0) for camera in epochs)))
+            series.add("live chunks on b behind a", behind(site))
             time.sleep(0.1)
         took = time.monotonic() - began
         series.add("until no hole is left", took)
-        rate, behind = backlog / took, max(series.seconds.get("live chunks on b behind a", [0.0]))
+        rate, late = backlog / took, max(series.seconds.get("live chunks on b behind a", [0.0]))
         series.note = f"; {backlog} s of video in {took:.1f} s: {rate:.1f} x real time"
-        if rate < CATCHUP_TARGET or behind > MAX_LIVE_AGE_S:
-            series.shortfall = f"{rate:.1f} x real time, target {CATCHUP_TARGET:g}; live {behind:g} s behind, target {MAX_LIVE_AGE_S:g}"
+        if rate < CATCHUP_TARGET or late > MAX_LIVE_AGE_S:
+            series.shortfall = f"{rate:.1f} x real time, target {CATCHUP_TARGET:g}; live {late:g} s behind, target {MAX_LIVE_AGE_S:g}"
         finish(site)
         series.judge(site.proof("b"))
     return series
+
+
+def behind(site: FaultSite) -> float:
+    """Chunks, that is seconds, that b's newest is behind a's, of the camera that is worst off."""
+    held, ahead = site.held("b"), site.held("a")
+    return float(max(ahead[camera] - held[camera] for camera in ahead))
 
 
 CASES: dict[str, Callable[[argparse.Namespace, Path, Random], Series]] = {

@@ -29,11 +29,11 @@ class Site:
         self.archivers: dict[str, HttpArchiver] = {}
         self.replicators: list[Replicator] = []
 
-    def start(self, cameras: list[CameraPolicy], *names: str, hold_s: float = 60.0) -> Replicator:
+    def start(self, cameras: list[CameraPolicy], *names: str, hold_s: float = 60.0, tick_s: float = 0.02) -> Replicator:
         for name in names:
             self.archivers.setdefault(name, HttpArchiver(name))
         limits = HealthLimits(ack_timeout_s=ACK_S, failback_hold_s=hold_s)
-        replicator = Replicator(self.spool, agent="edge-1", cameras=cameras, limits=limits, tick_s=0.02, on_event=self.events.append,
+        replicator = Replicator(self.spool, agent="edge-1", cameras=cameras, limits=limits, tick_s=tick_s, on_event=self.events.append,
                                 random=Random(1))  # fmt: skip
         self.replicators.append(replicator)
         replicator.start()
@@ -188,6 +188,16 @@ def test_live_chunks_are_not_delayed_by_catch_up(site: Site, monkeypatch: pytest
     assert len(site.archivers["a"].stored) < 100
     request = next(request for request in site.archivers["a"].requests if (RecordKind.CHUNK, live.name) in request)
     assert next(name for kind, name in request if kind is RecordKind.CHUNK) == live.name
+
+
+def test_catch_up_takes_half_of_the_links_time_and_not_a_batch_a_tick(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeep.agent.replicate.lanes.LIVE_S", 0.2)
+    site.start([CameraPolicy("cam0", 1)], "a", tick_s=1.0)
+    site.archivers["a"].kill()
+    site.offer("cam0", 0, 99, segment=10, size=500_000)
+    threading.Event().wait(0.8)
+    site.archivers["a"].heal()
+    assert wait_for(lambda: len(site.archivers["a"].stored) == 100), "25 batches of 2 MB would take 25 ticks of a second"
 
 
 def test_a_restart_of_the_archiver_that_loses_what_was_not_durable(site: Site) -> None:

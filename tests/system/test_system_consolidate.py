@@ -56,17 +56,14 @@ def test_an_archiver_that_was_away_gets_from_its_peer_what_no_journal_has(tmp_pa
         assert "filled: " in (site.folder / "b.log").read_text()
         assert archive(site, "heal", "a", "b").returncode == 0, "a lacks what b recorded alone"
         assert archive(site, "diff", "a", "b").returncode == 0
-        site.stop_all("a", "b")
-        assert site.same("a", "b")
-        assert site.proof("a").good is site.proof("b").good
 
+        site.stop_all("a")  # which closes its files: only closed ones are proven
         path = max(site.volume("a").rglob("*.mp4"), key=lambda file: file.stat().st_size)
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
         site.start("a")
-        site.start("b")
-        wait_until(lambda: missing_on_b(site) == 0, 20, "both archivers")
+        wait_until(lambda: missing_on_b(site) == 0, 20, "the start of a")
         healed = archive(site, "heal", "a", "b")
         assert healed.returncode == 0, healed.stdout + healed.stderr
         (aside,) = json.loads(healed.stdout)["set_aside"]

@@ -24,6 +24,13 @@ HEALTH = json.dumps({"id": "evil", "site": "demo", "boot": "x", "roles": ["archi
 CAMERAS = json.dumps([{"camera": FILM.camera, "first_s": 0, "last_s": 1, "chunks": 10, "bytes": 1}]).encode()
 
 
+@pytest.fixture(scope="module")
+def b(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """An archiver that has nothing, whatever it is offered."""
+    with hub_named(tmp_path_factory.mktemp("client"), "b") as hub:
+        yield hub
+
+
 @contextmanager
 def peer(serve: Serve) -> Iterator[str]:
     """An HTTP server that answers each path as `serve` says; yields its URL."""
@@ -182,23 +189,23 @@ def broken(made: Film) -> bytes:
     film(10, camera="cam9").batch(), film(10, epoch=FILM.epoch + 9).batch(), FILM.batch(3, 2), FILM.batch(3, 3),
     FILM.batch(0) + FILM.init_record(),
 ])  # fmt: skip
-def test_nothing_of_what_a_liar_sends_is_stored(tmp_path: Path, records: bytes) -> None:
-    with hub_named(tmp_path, "b") as b, peer(evil(records)) as url:
+def test_nothing_of_what_a_liar_sends_is_stored(b: Hub, records: bytes) -> None:
+    with peer(evil(records)) as url:
         state = Pair(b, b).ask(b, Hub(url, []), FILM.camera)
-        assert state.phase is ConsolidationPhase.FAILED
-        assert state.why
-        assert b.files() == {}
+    assert state.phase is ConsolidationPhase.FAILED
+    assert state.why
+    assert b.files() == {}
+
+
+@pytest.mark.parametrize("health", [{"id": "b", "site": "demo", "boot": "x"}, {"id": "evil", "site": "other", "boot": "x"}])
+def test_oneself_and_archivers_of_other_sites_are_no_peers(b: Hub, health: dict[str, str]) -> None:
+    with peer(lambda _: (200, json.dumps(health).encode())) as url:
+        state = Pair(b, b).ask(b, Hub(url, []))
+    assert state.phase is ConsolidationPhase.FAILED
+    assert "site" in state.why
 
 
 def test_an_honest_batch_of_the_same_peer_is_stored(tmp_path: Path) -> None:
     """The counterpart: what refuses the liar lets the truth pass."""
-    with hub_named(tmp_path, "b") as b, peer(evil(FILM.batch())) as url:
-        assert Pair(b, b).ask(b, Hub(url, []), FILM.camera).pulled == len(FILM.chunks)
-
-
-@pytest.mark.parametrize("health", [{"id": "b", "site": "demo", "boot": "x"}, {"id": "evil", "site": "other", "boot": "x"}])
-def test_oneself_and_archivers_of_other_sites_are_no_peers(tmp_path: Path, health: dict[str, str]) -> None:
-    with hub_named(tmp_path, "b") as b, peer(lambda _: (200, json.dumps(health).encode())) as url:
-        state = Pair(b, b).ask(b, Hub(url, []))
-        assert state.phase is ConsolidationPhase.FAILED
-        assert "site" in state.why
+    with hub_named(tmp_path, "b") as hub, peer(evil(FILM.batch())) as url:
+        assert Pair(hub, hub).ask(hub, Hub(url, []), FILM.camera).pulled == len(FILM.chunks)

@@ -2,7 +2,7 @@
 
     ┌▶ plan ──(nothing)──▶ wait until something is offered, IDLE_S at most ─┐
     │   └─(batch)──▶ send ──▶ taken ────▶ wait for the end of the tick,     │
-    │                  │                  catching up: as long as it took ──────┤
+    │                  │                  catching up: as long as it took ──┤
     │                  └────▶ failed ───▶ wait for the back-off ────────────┤
     └───────────────────────────────────────────────────────────────────────┘
 

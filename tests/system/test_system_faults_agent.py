@@ -20,14 +20,14 @@ def site(tmp_path: Path) -> Iterator[FaultSite]:
 
 
 def test_kills_and_power_cuts_cost_what_the_bound_says_and_nothing_that_was_acknowledged(site):
-    """Three kills while archivers take everything, three power cuts while they are away: then the journal is all there is."""
+    """Two kills while archivers take everything, three power cuts while they are away: then the journal is all there is."""
     site.archivers("a", "b")
     proxies = [site.behind_proxy(name) for name in "ab"]
     urls = site.source(*SMALL, cameras=1)
     site.record(urls, copies=2)
     random, acknowledged = Random(3), dict[int, int]()
-    for number in range(6):
-        away = number >= 3
+    for number in range(5):
+        away = number >= 2
         for proxy in proxies:
             proxy.set(Mode.RESET if away else Mode.PASS)
         acknowledged |= kill_agent(site, random, power_cut=away)

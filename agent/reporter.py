@@ -50,9 +50,11 @@ class Reporter:
     def stop(self) -> None:
         """Say goodbye for the cameras and the agent, and disconnect; `run` has ended."""
         if self._client is not None:
-            for name, state in self._states().items():
-                self._publish(topics.camera_state(self._who.site, name), stopped(state, self._clock.utc_s()).model_dump_json().encode())
-            self._client.stop(farewell(self._who, self._clock.utc_s()))
+            try:
+                for name, state in self._states().items():
+                    self._publish(topics.camera_state(self._who.site, name), stopped(state, self._clock.utc_s()).model_dump_json().encode())
+            finally:
+                self._client.stop(farewell(self._who, self._clock.utc_s()))
 
     def changed(self) -> None:
         """A camera's state changed: publish soon.  Any thread."""

@@ -145,7 +145,7 @@ class AgentService:
         browsing = threading.Thread(target=self._stop_browser, name="wk-mdns-stop")  # may take 3 s: beside everything else
         browsing.start()
         self._wait_for_cameras(began + CAMERA_STOP_S)
-        steps = (self._stop_writing, self._stop_sending, self._stop_reporting, browsing.join)
+        steps = (self._stop_writing, self._drain_copies, self._replicator.stop, self._stop_status, self._reporter.stop, browsing.join)
         for step in steps:
             _guarded(step)
         self._wait_for_cameras(began + LAST_CALL_S)
@@ -168,16 +168,14 @@ class AgentService:
         if False not in [_join(thread, THREAD_STOP_S) for thread in self._writers]:
             self._writer.drain()
 
-    def _stop_sending(self) -> None:
+    def _drain_copies(self) -> None:
         if not self._replicator.drain(DRAIN_S):
             log.info("some copies are still owed; the journal keeps them for the next start")
-        self._replicator.stop()
 
-    def _stop_reporting(self) -> None:
+    def _stop_status(self) -> None:
         self._status.stop()
         self._reporter.changed()
         _join(self._status, THREAD_STOP_S)
-        self._reporter.stop()
 
     def _replication(self, tick_ms: int) -> Replicator:
         settings = self._plan.config.replication

@@ -1,0 +1,147 @@
+"""Starting and stopping the whole agent in one process: agent/service.py, datadir.py, setup.py, reporter.py."""
+
+import logging
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from watchkeep.agent.config import read
+from watchkeep.agent.epochs import STATE_BYTES
+from watchkeep.agent.journal.slots import SlotFile
+from watchkeep.agent.replicate.replicator import Replicator
+from watchkeep.agent.reporter import Reporter
+from watchkeep.agent.service import AgentService
+from watchkeep.agent.setup import plan
+from watchkeep.agent.writer import Writer
+from watchkeep.wire.causes import CameraStatus
+from watchkeep.wire.errors import ConfigError, VolumeError
+
+TEXT = """
+[agent]
+id = "edge-1"
+site = "demo"
+data_dir = "DATA"
+[discovery]
+mdns = false
+[[archiver]]
+id = "a"
+url = "http://127.0.0.1:1"
+[[camera]]
+id = "cam0"
+url = "rtsp://viewer:open-sesame@127.0.0.1:1/x"
+"""
+
+
+def planned(tmp_path, extra="", profile="generic"):
+    file = tmp_path / "agent.toml"
+    file.write_text(TEXT.replace("DATA", str(tmp_path / "data")).replace("[discovery]", f'profile = "{profile}"\n{extra}[discovery]'))
+    return plan(file, read(file))
+
+
+def run_until(service, condition):
+    """Run the agent until the condition holds."""
+    with service:
+        deadline = threading.Event()
+        for _ in range(200):
+            if condition():
+                return
+            deadline.wait(0.05)
+        pytest.fail("the condition did not come true within 10 s")
+
+
+def seen(service):
+    return service._ingests["cam0"].life.reconnects > 0
+
+
+def test_starts_fresh_and_shows_a_camera_that_is_not_there_without_its_password(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    service = AgentService(planned(tmp_path))
+    run_until(service, lambda: seen(service))
+    shown = service._ingests["cam0"].life.shown
+    assert shown.status is CameraStatus.CONNECTING
+    assert "refused" in shown.why
+    assert "open-sesame" not in shown.why
+    assert "open-sesame" not in caplog.text
+    assert service.stragglers == []
+
+
+@pytest.mark.parametrize("data", [b"{", b"[1]", b'{"cam0": "x"}', b'{"../x": "http://h", "a": 5}'])
+def test_damaged_small_files_are_no_obstacle(tmp_path, data):
+    (tmp_path / "data").mkdir()
+    for name in ("epochs", "archivers"):
+        SlotFile(tmp_path / "data" / f"{name}.slots", size=STATE_BYTES).write(data)
+    service = AgentService(planned(tmp_path))
+    run_until(service, lambda: seen(service))
+
+
+def test_small_files_that_cannot_be_used_are_no_obstacle_and_named(tmp_path, caplog):
+    for name in ("epochs", "archivers"):
+        (tmp_path / "data" / f"{name}.slots").mkdir(parents=True)
+    service = AgentService(planned(tmp_path))
+    run_until(service, lambda: seen(service))
+    assert "recording goes on without it" in caplog.text
+
+
+def test_a_journal_in_use_is_named_with_file_and_key(tmp_path):
+    with AgentService(planned(tmp_path)), pytest.raises(ConfigError) as caught:
+        AgentService(planned(tmp_path))
+    assert (caught.value.key, caught.value.exit_code) == ("agent.data_dir", 2)
+    assert "in use" in caught.value.message
+    AgentService(planned(tmp_path)).close()
+
+
+def test_a_data_dir_that_cannot_be_made_or_written_is_named_with_file_and_key(tmp_path, monkeypatch):
+    ready = planned(tmp_path)
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(ConfigError, match=r"agent\.toml: agent\.data_dir: .* cannot be made"):
+        AgentService(ready)
+    (tmp_path / "data").unlink()
+    monkeypatch.setattr("watchkeep.agent.datadir.os.access", lambda path, mode: False)
+    with pytest.raises(ConfigError, match=r"agent\.toml: agent\.data_dir: .* cannot be written"):
+        AgentService(ready)
+
+
+def test_a_journal_that_is_too_small_is_found_before_anything_is_touched(tmp_path):
+    with pytest.raises(ConfigError, match=r"agent\.toml: journal\.max_bytes: 300000000 holds less than 3") as caught:
+        planned(tmp_path, "[journal]\nmax_bytes = 300_000_000\n", "intel-n100")
+    assert caught.value.exit_code == 2
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_start_that_fails_half_way_leaves_no_thread(tmp_path, monkeypatch):
+    def broken(self, urls):
+        raise VolumeError("no way", remedy="none")
+
+    monkeypatch.setattr(Replicator, "set_archivers", broken)
+    service = AgentService(planned(tmp_path))
+    with pytest.raises(VolumeError):
+        service.__enter__()
+    AgentService(planned(tmp_path)).close()  # the journal's lock is free again
+
+
+@pytest.mark.parametrize(("owner", "step"), [(Writer, "drain"), (Replicator, "drain"), (Reporter, "stop")])
+def test_a_step_of_stopping_that_fails_does_not_keep_the_others_from_ending(tmp_path, monkeypatch, owner, step):
+    def broken(self, *_):
+        raise RuntimeError("a bug")
+
+    service = AgentService(planned(tmp_path))
+    with service:
+        monkeypatch.setattr(owner, step, broken)
+    monkeypatch.undo()
+    AgentService(planned(tmp_path)).close()
+
+
+def test_libav_says_nothing_on_stderr_and_check_hides_the_password(tmp_path):
+    planned(tmp_path)
+    script = ("from watchkeep.agent.pyav.ingest import RtspSession\n"
+              "try: RtspSession('rtsp://viewer:open-sesame@127.0.0.1:1/x', 'tcp')\n"
+              "except Exception as error: print(error)\n")  # fmt: skip
+    tried = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+    assert tried.stderr == ""
+    command = [sys.executable, "-m", "watchkeep.wire.shell.cli", "agent", "check", "-c", str(tmp_path / "agent.toml")]
+    for options in ([], ["--json"]):
+        done = subprocess.run([*command, *options], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+        assert "rtsp://***@127.0.0.1:1/x" in done.stdout
+        assert "open-sesame" not in tried.stdout + done.stdout + done.stderr

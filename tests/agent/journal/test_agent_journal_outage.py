@@ -86,7 +86,7 @@ def test_a_clean_stop_writes_what_is_still_owed(disk, time, tmp_path):
     journal.close()
     again = open_journal(tmp_path)
     assert seqs(again.recovered) == [2, 3]
-    assert [entry.kind for entry in again.recovered][0] is RecordKind.INIT
+    assert again.recovered[0].kind is RecordKind.INIT
     again.close()
 
 

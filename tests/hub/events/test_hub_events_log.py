@@ -77,7 +77,7 @@ def test_a_torn_line_is_cut_and_a_damaged_one_skipped(tmp_path: Path) -> None:
             log.add(event(text))
     path = tmp_path / EVENTS_FILE
     kept = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(kept[0] + b"\xff{broken\n" + kept[2] + kept[1][:20])
+    path.write_bytes(kept[0] + b"\xff{broken\n" + kept[2] + kept[1][:20] + b"x" * 1000)
     with running(tmp_path) as log:
         assert texts(log) == [(1, "a"), (3, "c")]
         log.add(event("d"))

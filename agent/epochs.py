@@ -8,6 +8,7 @@ UNSAVED_S.
 import json
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from ..wire.errors import WatchkeepError
@@ -21,6 +22,8 @@ UNSAVED_S = 60
 a power cut was not saved yet, and a clock that went back or starts in 1970 does not cover it.  A minute of failing or stalled
 syncs, or 60 epochs of one camera.  Where UTC is above it nothing changes; a box that restarts each second gets ahead of UTC by
 a minute each time, which only the order after a lost disk would notice."""
+_FLOOR = ""
+"""Stands among the cameras for the floor of the last start, so that a start after a second power cut goes on above it."""
 MAX_CAMERAS = 2500
 """Cameras remembered, also those that have left the configuration: 208 kB.  Above that the oldest are forgotten."""
 
@@ -45,8 +48,11 @@ class EpochBook:
         seconds = [epoch - (term << TERM_SHIFT) for epoch in self._last.values() if epoch_term(epoch) == term]
         self._floor = (term << TERM_SHIFT) + max([newest_s, *seconds]) + UNSAVED_S
         """Nothing of this start is at or below it, unless UTC is above it."""
+        self._last[_FLOOR] = self._floor
         self._lock = threading.Lock()
-        self._dirty = False
+        self._dirty = True
+        with suppress(OSError, WatchkeepError):  # `save` tries again; until then a second power cut might meet the same floor
+            self.save()
 
     def known(self, camera: str) -> bool:
         """Whether the camera was recorded before."""

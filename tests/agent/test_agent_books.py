@@ -54,7 +54,10 @@ def test_epochs_that_a_power_cut_took_unsaved_are_not_given_out_again(utc_s):
     newest_s = int(clock.now) - 5  # of a chunk that the journal had synced before
     clock.now = utc_s
     again = EpochBook(slots, clock, {}, newest_s=newest_s)
-    assert min(again.next("cam0"), again.next("cam1")) > max(lost)
+    lost_too = [again.next("cam0"), again.next("cam1")]
+    assert min(lost_too) > max(lost)
+    twice = EpochBook(slots, clock, {}, newest_s=newest_s)
+    assert min(twice.next("cam0"), twice.next("cam1")) > max(lost_too)
 
 
 @pytest.mark.parametrize("fault", [OSError(28, "disk full"), FullError("disk full", remedy="free some")])

@@ -94,6 +94,7 @@ class SimAgent:
         self.on_reclaim: Callable[[SimAgent, Sequence[Entry], Sequence[Entry]], None] = lambda _agent, _copied, _lost: None
         self.on_event: Callable[[SimAgent, Event], None] = lambda _agent, _event: None
         self.on_plan: Callable[[SimAgent, str, Budget, Batch], None] = lambda *_: None
+        self.on_offer: Callable[[SimAgent, Sequence[Entry]], None] = lambda _agent, _entries: None
         self.on_pace: Callable[[SimAgent], None] = lambda _agent: None
 
     def start(self) -> None:
@@ -218,6 +219,7 @@ class SimAgent:
             if entry.kind is RecordKind.CHUNK:
                 self.journaled[entry.name] = entry.position
         self.desk.offer(_refs(entries))
+        self.on_offer(self, entries)
 
     def _reclaim(self) -> None:
         gone = self.journal.reclaim(self.desk.has_copy)

@@ -7,7 +7,7 @@
            copied or declared                                                      not synced when its box lost power
     7      live before catch-up, catch-up within its budget;                 5     what was durable is there, but for disks and retention
            unhealthy within the ack time-out; one archiver never            7     holes are filled, on the first healthy archivers
-           delays another                                                   8     journals within their quota
+           delays another (sim_delays)                                      8     journals within their quota
     8      batches, queues, events, open files within their bounds
     10     epochs rise (sim_content)
 
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from sim_agent import SimAgent
 from sim_archiver import SimArchiver
 from sim_content import Names
+from sim_delays import Delays
 from sim_engine import Broken
 
 from watchkeep.agent.journal.entry import Entry
@@ -39,9 +40,6 @@ from watchkeep.wire.record import MAX_BATCH_BYTES
 
 MARGIN_S = 0.05
 """Of time-outs, for what floats make of sums."""
-LIVE_DELAY_S = 3.0
-"""Between a chunk's offer and its acknowledgement by an archiver of which nothing on the way is faulty: 0.5 s of tick, a second of a
-batch under way, 1.5 s of an archiver that waits for its own disk."""
 
 
 class Checks:
@@ -49,6 +47,7 @@ class Checks:
 
     def __init__(self, archivers: dict[str, SimArchiver]) -> None:
         self._archivers = archivers
+        self.delays = Delays()
         self.misrouted = False
         """Whether another archiver answers at an address now and then: then an event says so (invariant 11)."""
         self.done = dict.fromkeys(("answers", "releases", "reclaims", "lost", "batches", "takeovers"), 0)
@@ -108,6 +107,7 @@ class Checks:
 
     def pace(self, agent: SimAgent) -> None:
         """Whatever holds at any time: health in time, everything owed, bounds."""
+        self.delays.look(agent)
         limits, now = agent.setup.limits, agent.loop.now
         policy = agent.desk._policy
         for name, worker in agent.workers.items():

@@ -41,11 +41,16 @@ class Faults:
         for _ in range(rng.choice((0, 1, 2, 3, 4, 6, 8, 12, 16))):
             self._loop.at(self._loop.now + rng.uniform(2.0, max(until - self._loop.now - 1.0, 2.1)), rng.choice(kinds))
         if world_dead := self._world.dead:
+            self._disturb(world_dead)
             self._loop.at(self._loop.now + rng.uniform(1.0, 10.0), lambda: self._world.archivers[world_dead].stop(power=rng.random() < 0.5))
 
     def heal(self) -> None:
         """Everything works again."""
         world = self._world
+        if not world.tight:
+            world.checks.delays.healed(self._loop.now)
+            if world.dead:
+                self._disturb(world.dead)
         world.checks.misrouted = True  # an answer of before may still be on its way
         world.route.update({name: name for name in world.archivers})
         for name, archiver in world.archivers.items():
@@ -64,6 +69,9 @@ class Faults:
             agent.start()
             agent.hire()
 
+    def _disturb(self, who: str) -> None:
+        self._world.checks.delays.disturb(who)
+
     def _for(self, low_s: float, high_s: float, end: Callable[[], None]) -> None:
         self._loop.at(min(self._loop.now + self._rng.uniform(low_s, high_s), self.until - 0.001), end)
 
@@ -77,6 +85,7 @@ class Faults:
                  self._unmount, self._lose, self._misroute)  # fmt: skip
         kind = self._rng.choice(kinds)
         self._loop.say(archiver.name, "fault", kind.__name__.strip("_"))
+        self._disturb(archiver.name)
         kind(archiver)
 
     def _kill(self, archiver: SimArchiver) -> None:
@@ -130,7 +139,9 @@ class Faults:
 
     def _link(self) -> None:
         rng, agent = self._rng, self._rng.choice(self._world.agents)
-        link: Link = agent.links[rng.choice(sorted(agent.links))]
+        to = rng.choice(sorted(agent.links))
+        link: Link = agent.links[to]
+        self._disturb(f"{agent.name} {to}")
         weather = rng.choice((
             Weather(cut_out=True, cut_in=True), Weather(cut_out=True), Weather(cut_in=True), Weather(loss=0.3), Weather(delay_s=0.4),
             Weather(delay_s=1.2), Weather(duplicate=0.7), Weather(reset=0.3), Weather(bytes_s=400_000.0),
@@ -146,6 +157,7 @@ class Faults:
         kind = self._rng.choice((self._kill_agent, self._cut_agent, self._cut_agent, self._boot_1970, self._step, self._agent_syncs,
                                  self._agent_full, self._stall))  # fmt: skip
         self._loop.say(agent.name, "fault", kind.__name__.strip("_"))
+        self._disturb(agent.name)
         kind(agent)
 
     def _kill_agent(self, agent: SimAgent) -> None:
@@ -205,6 +217,7 @@ class Faults:
     def _remove(self, agent: SimAgent) -> None:
         """An archiver leaves the agent's list and comes back."""
         gone = self._rng.choice(sorted(agent.known))
+        self._disturb(f"{agent.name} {gone}")
         agent.known = tuple(name for name in agent.known if name != gone)
         agent.hire()
 

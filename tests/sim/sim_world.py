@@ -52,12 +52,14 @@ class World:
         self.hub_clock = SimClock(self.loop)
         rng = self.rng
         names = "abcde"[: rng.randint(2, 5)]
-        tight = rng.random() < 0.1
+        self.tight = tight = rng.random() < 0.1
         self.archivers = {
             name: SimArchiver(self.loop, name, self.cuts.hashes, self.hub_clock.utc_s, volumes=rng.choice((1, 1, 2)),
                               capacity=rng.randrange(30_000, 60_000) if tight else 4_000_000,
                               min_free_bytes=(1 << 20) + 8_000 if tight else 0) for name in names}  # fmt: skip
         self.checks = Checks(self.archivers)
+        if tight:
+            self.checks.delays.disturb(*names)
         self.route = {name: name for name in names}
         cameras = [f"cam{number}" for number in range(rng.choice((1, 1, 2, 2, 3, 3, 4, 6)))]
         limits = HealthLimits(2.0, rng.choice((2.0, 4.0, 8.0)), "sticky" if rng.random() < 0.2 else "auto")
@@ -76,7 +78,7 @@ class World:
                          pace_s=rng.choice((0.2, 0.5, 1.0)))  # fmt: skip
         agent = SimAgent(self.loop, name, setup, self.cuts, links)
         agent.on_release, agent.on_reclaim, agent.on_event = self.checks.release, self.checks.reclaim, self.checks.event
-        agent.on_plan, agent.on_pace = self.checks.plan, self.checks.pace
+        agent.on_plan, agent.on_pace, agent.on_offer = self.checks.plan, self.checks.pace, self.checks.delays.offered
         agent.fewest = {policy.camera: policy.copies for policy in setup.cameras}
         return agent
 

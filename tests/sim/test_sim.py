@@ -12,8 +12,10 @@ import pytest
 import sim
 
 from watchkeep.agent.replicate.book import EpochBook
-from watchkeep.agent.replicate.health import ArchiverHealth
-from watchkeep.agent.replicate.lanes import Lanes
+from watchkeep.agent.replicate.desk import Desk
+from watchkeep.agent.replicate.health import ArchiverHealth, Health
+from watchkeep.agent.replicate.lanes import Batch, Lanes
+from watchkeep.agent.replicate.pace import Budget
 from watchkeep.hub.store.ledger import EpochLedger
 
 SEEDS = 200
@@ -21,7 +23,7 @@ TRIES = 40
 """Seeds within which a broken rule has to be seen."""
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_every_invariant_holds_for_200_seeds() -> None:
     jobs = min(os.cpu_count() or 1, 2)
     results = list(sim.sweep(0, SEEDS, jobs))
@@ -70,7 +72,15 @@ def _no_live_lane(self: Lanes, *_: object) -> Iterator[object]:
     return iter(())
 
 
+def _one_for_all(self: Desk, archiver: str, budget: Budget) -> Batch:
+    """A desk that sends nothing to anybody while one archiver is unhealthy."""
+    healths = (self._policy.health(name).state for name in self._lanes if name != archiver)
+    return Batch() if Health.UNHEALTHY in healths else _plan(self, archiver, budget)
+
+
+_plan = Desk.plan
 BREAKS = [
+    (Desk, "plan", _one_for_all, 7),
     (EpochBook, "releasable", _released_early, 4),
     (EpochLedger, "written", _durable_at_once, 3),
     (ArchiverHealth, "tick", _never_late, 7),
@@ -78,7 +88,7 @@ BREAKS = [
 ]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("owner", "name", "instead", "number"), BREAKS, ids=[each[1] for each in BREAKS])
 def test_a_broken_rule_is_seen(owner: type, name: str, instead: object, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owner, name, instead)

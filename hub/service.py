@@ -92,9 +92,9 @@ class HubService:
             consolidator.start()
             running.callback(consolidator.stop)
         if config.discovery.mdns:
-            self._announce()
             if consolidator is not None and config.consolidation.auto:
                 self._look_for_peers(consolidator)
+            self._announce()
         log.info("hub is up", extra={"hub": config.hub.id, "roles": ",".join(config.hub.roles), "url": self.url, "version": VERSION})
 
     def _bind(self) -> dict[str, socket.socket]:

@@ -1,6 +1,7 @@
-"""Soak: an hour of recording while half of the cameras break off again and again; memory, threads and descriptors must stay flat.
+"""Soak: recording while some of the cameras break off again and again; memory, threads and descriptors must stay flat.
 
-    python tests/bench/soak.py --minutes 60 --cameras 8 --report soak.json
+    python tests/bench/soak.py --minutes 60 --cameras 8 --flapping 4 --report soak.json      an hour
+    python tests/bench/soak.py --minutes 14 --cameras 20 --flapping 20                       1000 reconnects
 
 Rules: readings every 10 s of agent and archivers; the first tenth is warm-up; flat means that the median of the last
 fifth is at most 5 % (memory: plus 2 MB) above the median of the fifth after warm-up.  Afterwards both archives are proven.
@@ -41,11 +42,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--cameras", type=int, default=8)
+    parser.add_argument("--flapping", type=int, default=4, help="how many cameras break off every 14 s and are connected again")
     parser.add_argument("--size", default="320x180")
     parser.add_argument("--bitrate", default="500k")
     parser.add_argument("--report", type=Path)
     args = parser.parse_args()
-    faults = [option for number in range(0, args.cameras, 2) for option in ("--fault", f"cam{number}:close-after={FRAMES_A_SESSION}")]
+    faults = [option for number in range(args.flapping) for option in ("--fault", f"cam{number}:close-after={FRAMES_A_SESSION}")]
     readings: dict[str, list[usage.Usage]] = {name: [] for name in ("edge-1", *ARCHIVERS)}
     with tempfile.TemporaryDirectory(prefix="watchkeep-soak-") as folder, Cast(Path(folder)) as cast:
         cast.broker()

@@ -27,7 +27,7 @@ def time() -> Time:
 
 @pytest.fixture
 def disk(tmp_path) -> Iterator[Journal]:
-    yield open_journal(tmp_path)  # closed by the journal around it
+    return open_journal(tmp_path)  # closed by the journal around it
 
 
 @pytest.fixture

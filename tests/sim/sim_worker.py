@@ -67,6 +67,7 @@ class SimWorker(SendWorker):
             # a wake in this very call came from our own plan: the real thread would see its event set
             self._sleep(0.0 if self._woken else IDLE_S, idle=True)
             return
+        self._catching_up = bool(batch.catchup)
         self._planned(self.archiver, budget, batch)
         if self.waiting_since is None:
             self.waiting_since = self._loop.now
@@ -118,4 +119,5 @@ class SimWorker(SendWorker):
         return self._failed(refs, error)
 
     def _rest(self, pause_s: float) -> None:
-        self._sleep(max(pause_s, self._began + self._tick_s - self._loop.now, 0.0), idle=False)
+        took_s = self._loop.now - self._began
+        self._sleep(max(pause_s, took_s if self._catching_up else self._tick_s - took_s, 0.0), idle=False)

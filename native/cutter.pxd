@@ -31,6 +31,7 @@ cdef class Cutter:
     cdef size_t first_video     # its index in the window
     cdef int64_t first_dts
     cdef bint starts_segment
+    cdef bint starts_key        # the open chunk's first video frame is a key frame
     cdef Span taken
     cdef int64_t duration
     cdef bint guessed
@@ -44,4 +45,5 @@ cdef class Cutter:
     cdef Verdict _take_guessed(self) noexcept nogil
     cdef void _include(self, const Frame* frame) noexcept nogil
     cdef bint _fits(self, const Frame* frame) noexcept nogil
+    cdef bint _good_start(self, const Frame* frame) noexcept nogil
     cdef bint _segment_is_full(self, const Frame* frame) noexcept nogil

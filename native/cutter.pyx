@@ -6,6 +6,7 @@ Boundaries, in the order in which they are looked for:
     chunk would be longer than chunk_ticks   -> before the video frame that ends too late
     chunk is chunk_ticks long                -> before this video frame
     key frame and the segment is full        -> before it; it opens a segment
+    key frame, and the chunk began without   -> before it: players begin at chunks, and stamps jitter
     max_frames or max_bytes                  -> before the video frame that does not fit, or whose audio does not
 
 Rules: 1. a boundary lies before a video frame, except where audio alone fills a chunk.  2. No chunk is longer than
@@ -71,7 +72,7 @@ cdef class Cutter:
         cdef int64_t length = max(self.open.last, frame.dts) - self.first_dts
         if length > self.chunk_ticks and self.open.video > 1:
             return self._take(&self.short, self.open.last - self.first_dts)
-        if length >= self.chunk_ticks or (frame.key and self._segment_is_full(frame)) or not self._fits(frame):
+        if length >= self.chunk_ticks or (frame.key and self._good_start(frame)) or not self._fits(frame):
             return self._take(&self.open, length)
         return WAIT
 
@@ -93,7 +94,7 @@ cdef class Cutter:
         cdef int64_t decode
         if frame.track == VIDEO:
             if self.open.video == 0:
-                self.first_video, self.first_dts = self.open.frames, frame.dts
+                self.first_video, self.first_dts, self.starts_key = self.open.frames, frame.dts, frame.key
                 self.starts_segment = (not self.in_segment or self.segment_run != frame.run
                                        or (frame.key and frame.dts - self.segment_dts >= self.segment_ticks))
                 self.open.last = frame.dts
@@ -108,6 +109,10 @@ cdef class Cutter:
 
     cdef bint _fits(self, const Frame* frame) noexcept nogil:
         return self.open.frames < self.max_frames and self.open.bytes + frame.size <= self.max_bytes
+
+    cdef bint _good_start(self, const Frame* frame) noexcept nogil:
+        """Whether a chunk begins with this key frame: of two chunks in a row one is chunk_ticks long, so at most every second is short."""
+        return not self.starts_key or self._segment_is_full(frame)
 
     cdef bint _segment_is_full(self, const Frame* frame) noexcept nogil:
         return frame.dts - (self.first_dts if self.starts_segment else self.segment_dts) >= self.segment_ticks

@@ -56,7 +56,7 @@ class Cutter:
         self.segment: tuple[int, int] | None = None
         """Run and first dts of the segment that released chunks belong to."""
         self.first_video = self.first_dts = self.duration = 0
-        self.starts_segment = self.guessed = False
+        self.starts_segment = self.starts_key = self.guessed = False
         self.taken = Span()
         self.begin()
 
@@ -95,7 +95,7 @@ class Cutter:
         length = max(self.open.last, frame.dts) - self.first_dts
         if length > self.chunk_ticks and self.open.video > 1:
             return self._take(self.short, self.open.last - self.first_dts)
-        if length >= self.chunk_ticks or (frame.key and self._segment_is_full(frame)) or not self._fits(frame):
+        if length >= self.chunk_ticks or (frame.key and self._good_start(frame)) or not self._fits(frame):
             return self._take(self.open, length)
         return Verdict.WAIT
 
@@ -123,6 +123,7 @@ class Cutter:
 
     def _begin_video(self, frame: Frame) -> None:
         self.first_video, self.first_dts, self.open.last = self.open.frames, frame.dts, frame.dts
+        self.starts_key = frame.key
         if self.segment is None or self.segment[0] != frame.run:
             self.starts_segment = True
         else:
@@ -130,6 +131,9 @@ class Cutter:
 
     def _fits(self, frame: Frame) -> bool:
         return self.open.frames < self.max_frames and self.open.bytes + len(frame.data) <= self.max_bytes
+
+    def _good_start(self, frame: Frame) -> bool:
+        return not self.starts_key or self._segment_is_full(frame)
 
     def _segment_is_full(self, frame: Frame) -> bool:
         start = self.first_dts if self.segment is None or self.starts_segment else self.segment[1]

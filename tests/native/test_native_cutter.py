@@ -56,7 +56,23 @@ def test_a_segment_starts_at_a_key_frame_once_the_last_is_full(kind: Any) -> Non
         push(ring, dts=i * FRAME, key=i % 30 == 0)
     cuts = take_all(ring)
     assert [(cut.dts // FRAME, cut.video_frames, cut.segment_start, cut.key) for cut in cuts] == [
-        (0, 25, True, True), (25, 25, False, False), (50, 10, False, False), (60, 25, True, True), (85, 25, False, False)]  # fmt: skip
+        (0, 25, True, True), (25, 5, False, False), (30, 25, False, True), (55, 5, False, False), (60, 25, True, True),
+        (85, 5, False, False)]  # fmt: skip
+
+
+def test_chunks_find_back_to_key_frames_whatever_the_stamps_do(kind: Any) -> None:
+    """GOPs of a second, one of them 2 ms too long: without the rule all later chunks would begin one frame before a key frame."""
+    ring = new_ring(kind)
+    for i in range(101):
+        push(ring, dts=i * FRAME + (180 if i >= 25 else 0), key=i % 25 == 0)
+    assert [(cut.video_frames, cut.key) for cut in take_all(ring)] == [(24, True), (1, False), (25, True), (25, True), (25, True)]
+
+
+def test_of_frames_that_are_all_key_frames_a_chunk_is_as_long_as_ever(kind: Any) -> None:
+    ring = new_ring(kind)
+    for i in range(51):
+        push(ring, dts=i * FRAME, key=True)
+    assert [cut.video_frames for cut in take_all(ring)] == [25, 25]
 
 
 def test_a_key_frame_alone_does_not_cut(kind: Any) -> None:

@@ -22,7 +22,9 @@ def children(pid: int) -> list[int]:
 def test_an_interrupted_demo_leaves_nothing(tmp_path, number):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "watchkeep.wire.shell.cli", "demo", "--cameras", "1"]
+    # whoever runs the tests may have been started by nohup, and the demo respects that
     demo = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 one call, no lock
                             env={**os.environ, "TMPDIR": str(tmp_path), "TERM": "xterm"})  # fmt: skip
     os.close(theirs)
     shown, started = bytearray(), []

@@ -3,8 +3,8 @@
 import itertools
 
 import pytest
+from ingest_kit import SetClock
 
-from watchkeep.agent.clock import Clock
 from watchkeep.agent.epochs import EpochBook
 from watchkeep.agent.line import Line
 from watchkeep.agent.writer import Pace, Writer
@@ -16,24 +16,6 @@ from watchkeep.wire.seal import ZERO_HASH, SealFlag
 
 INIT = b"\0\0\0\x08ftyp\0\0\0\x08moov"
 STEP = 3000
-
-
-class StoppedClock(Clock):
-    def __init__(self):
-        self.now = 100.0
-        self.offset = 1_700_000_000.0
-
-    def utc_s(self):
-        return self.now + self.offset
-
-    def utc_ns(self):
-        return int(self.utc_s() * 1e9)
-
-    def monotonic(self):
-        return self.now
-
-    def quality(self):
-        return ClockQuality.FREE_RUNNING
 
 
 class Slots:
@@ -130,7 +112,7 @@ def build(line, journal, clock, calls):
 
 
 def test_what_the_journal_cannot_take_waits_and_is_written_later_in_order(line):
-    journal, clock, calls = FakeJournal(), StoppedClock(), []
+    journal, clock, calls = FakeJournal(), SetClock(), []
     writer = build(line, journal, clock, calls)
     run = line.begin(INIT, Cause.FIRST_START, 0)
     feed(line, run, 0, 35)
@@ -149,7 +131,7 @@ def test_what_the_journal_cannot_take_waits_and_is_written_later_in_order(line):
 
 def test_a_full_journal_is_reclaimed_and_the_same_records_written(line):
     journal, calls = FakeJournal(), []
-    writer = build(line, journal, StoppedClock(), calls)
+    writer = build(line, journal, SetClock(), calls)
     feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)
     journal.faults = [FullError("quota", remedy="raise it")]
     writer.tick()
@@ -157,7 +139,7 @@ def test_a_full_journal_is_reclaimed_and_the_same_records_written(line):
 
 
 def test_a_clock_step_is_told_once(line):
-    clock, calls = StoppedClock(), []
+    clock, calls = SetClock(), []
     writer = build(line, FakeJournal(), clock, calls)
     clock.now += 5
     writer.tick()
@@ -169,7 +151,7 @@ def test_a_clock_step_is_told_once(line):
 
 def test_drain_writes_everything_and_syncs(line):
     journal = FakeJournal()
-    writer = build(line, journal, StoppedClock(), [])
+    writer = build(line, journal, SetClock(), [])
     feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 1000, size=50)
     writer.drain()
     assert sum(seal.video_frames for seal in seals(journal.records)) == 1000
@@ -178,7 +160,7 @@ def test_drain_writes_everything_and_syncs(line):
 
 def test_what_waited_for_the_journal_does_not_end_the_draining_of_the_rings(line):
     journal = FakeJournal()
-    writer = build(line, journal, StoppedClock(), [])
+    writer = build(line, journal, SetClock(), [])
     run = line.begin(INIT, Cause.FIRST_START, 0)
     feed(line, run, 0, 35)
     journal.faults = [VolumeError("disk is gone", remedy="plug it in")]
@@ -191,7 +173,7 @@ def test_what_waited_for_the_journal_does_not_end_the_draining_of_the_rings(line
 def test_a_chunk_that_cannot_be_built_is_given_up_and_counted_and_disturbs_no_other_camera(line):
     other = Line("cam1", Ring(1 << 20, 1000, chunk_ticks=90_000, segment_ticks=180_000), lambda camera: 700, chunk_s=1.0)
     journal = FakeJournal()
-    writer = Writer([line, other], journal, EpochBook(Slots(), StoppedClock(), {}), StoppedClock(), pace=Pace(100, 1000),
+    writer = Writer([line, other], journal, EpochBook(Slots(), SetClock(), {}), SetClock(), pace=Pace(100, 1000),
                     offer=lambda refs: None, reclaim=list, stepped=print, faulted=print)  # fmt: skip
     broken = line.begin(INIT, Cause.FIRST_START, 1 << 61)
     feed(line, broken, 0, 35)
@@ -209,7 +191,7 @@ def test_a_chunk_that_cannot_be_built_is_given_up_and_counted_and_disturbs_no_ot
 
 def test_an_unexpected_error_of_the_journal_loses_nothing(line):
     journal, calls = FakeJournal(), []
-    writer = build(line, journal, StoppedClock(), calls)
+    writer = build(line, journal, SetClock(), calls)
     feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)
     journal.faults = [RuntimeError("a bug")]
     writer.tick()
@@ -239,7 +221,7 @@ def test_a_tick_moves_a_bounded_amount_and_every_camera_gets_its_turn(monkeypatc
     lines = [Line(f"cam{n}", Ring(1 << 20, 1000, chunk_ticks=90_000, segment_ticks=180_000), lambda camera: 700, chunk_s=1.0)
              for n in range(3)]  # fmt: skip
     journal = FakeJournal()
-    writer = Writer(lines, journal, EpochBook(Slots(), StoppedClock(), {}), StoppedClock(), pace=Pace(100, 1000),
+    writer = Writer(lines, journal, EpochBook(Slots(), SetClock(), {}), SetClock(), pace=Pace(100, 1000),
                     offer=lambda refs: None, reclaim=list, stepped=print, faulted=print)  # fmt: skip
     for line in lines:
         feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)

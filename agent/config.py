@@ -51,6 +51,7 @@ class ReplicationSection(Config):
     ack_timeout_ms: int = Field(default=2000, ge=200, le=60_000)
     failback: Literal["auto", "sticky"] = "auto"
     failback_hold_s: float = Field(default=60.0, ge=0)
+    catchup_share: float = Field(default=0.5, ge=0.05, le=1.0)
 
 
 class ArchiverSection(Config):

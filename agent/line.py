@@ -126,8 +126,8 @@ class Line:
 
     # consumer: the writer thread
 
-    def take(self, now: float, quality: ClockQuality, *, flush: bool = False) -> list[Record]:
-        """The records that are due, in order.
+    def take(self, now: float, quality: ClockQuality, *, flush: bool = False, early: bool = False) -> list[Record]:
+        """The records that are due, in order.  early: with a short chunk of what waits, because an archiver has just taken over.
 
         A mute camera's last frames are cut two chunk lengths after they came, so that they are not kept from
         the journal.  Race: the producer may push while a flush is decided; then that frame starts the next chunk.
@@ -138,14 +138,14 @@ class Line:
         self.fault = None
         try:
             for _ in range(MAX_CHUNKS_A_TAKE):
-                if not self._take_one(records, now, quality, flush):
+                if not self._take_one(records, now, quality, flush, early):
                     break
         except Exception as error:  # noqa: BLE001 - the writer reports it; other cameras go on (invariant 7)
             self.fault = error
         return records
 
-    def _take_one(self, records: list[Record], now: float, quality: ClockQuality, flush: bool) -> bool:
-        cut = self.ring.cut(flush=flush)
+    def _take_one(self, records: list[Record], now: float, quality: ClockQuality, flush: bool, early: bool) -> bool:
+        cut = self.ring.cut(flush, early)
         if cut is None:
             return False
         run = self._run(cut.run)

@@ -182,6 +182,7 @@ class AgentService:
         cameras = [CameraPolicy(camera.id, camera.copies, camera.archivers) for camera in self._plan.config.camera]
         limits = HealthLimits(settings.ack_timeout_ms / 1000, settings.failback_hold_s, settings.failback)
         return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=cameras, limits=limits, tick_s=tick_ms / 1000,
+                          catchup_share=settings.catchup_share, hurry=lambda cameras: self._writer.hurry(cameras),
                           on_event=self._report)  # fmt: skip
 
     def _report(self, event: Event) -> None:

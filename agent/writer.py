@@ -1,7 +1,8 @@
 """The writer thread: every tick, what all cameras have ready goes into the journal with one write.
 
     tick: take from every ring ─▶ one vectored append ─▶ offer to replication        sync thread: fdatasync each sync_ms
-                                   └─ full: give up the oldest file, declare what had no copy, append again
+     ▲                             └─ full: give up the oldest file, declare what had no copy, append again
+     └─ tick_ms, or at once when an archiver has taken over: then its cameras are cut early
 
 Rules: records that the journal cannot take stay here, and nothing more is taken from the rings until it can: the rings
 hold 30 s and then drop whole GOPs, counted.  fdatasync has its own thread, so that a slow disk does not delay cutting.
@@ -10,7 +11,7 @@ A camera whose chunks cannot be built is named and counted, and keeps nobody els
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,10 +61,24 @@ class Writer:
         self.fault = ""
         """Why the journal takes nothing now; empty when it does."""
         self._sync_fault = ""
+        self._hurry = threading.Event()
+        self._early: set[str] = set()
+        """Cameras whose newest frames a stand-in waits for."""
+        self._early_lock = threading.Lock()
 
     def run_ticks(self, stop: threading.Event) -> None:
-        while not stop.wait(self._pace.tick_ms / 1000):
-            self.tick()
+        """Tick until stopped, which is noticed within a tick."""
+        while not stop.is_set():
+            self._hurry.wait(self._pace.tick_ms / 1000)
+            self._hurry.clear()
+            if not stop.is_set():
+                self.tick()
+
+    def hurry(self, cameras: Iterable[str]) -> None:
+        """Cut what waits of these cameras now, not when a chunk is full.  Any thread; returns at once."""
+        with self._early_lock:
+            self._early.update(cameras)
+        self._hurry.set()
 
     def run_syncs(self, stop: threading.Event) -> None:
         while not stop.wait(self._pace.sync_ms / 1000):
@@ -89,9 +104,11 @@ class Writer:
     def _take(self, now: float, *, flush: bool) -> None:
         """Take from each ring in turn; whom the bound leaves out this time comes first the next time."""
         quality, size = self._clock.quality(), 0
+        with self._early_lock:
+            early, self._early = self._early, set()
         for count in range(len(self._lines)):
             line = self._lines[(self._first_line + count) % len(self._lines)]
-            records = line.take(now, quality, flush=flush)
+            records = line.take(now, quality, flush=flush, early=line.camera in early)
             if line.fault is not None:
                 self._complain(f"chunks of {line.camera} cannot be built", line.fault, "please report this with the agent's log")
             self._waiting += records

@@ -38,7 +38,7 @@ cdef class Cutter:
 
     cdef void begin(self) noexcept nogil
     cdef void released(self, int64_t run, int64_t dts, bint segment_start) noexcept nogil
-    cdef Verdict scan(self, const Frames* waiting, bint ended) noexcept nogil
+    cdef Verdict scan(self, const Frames* waiting, bint ended, bint early) noexcept nogil
     cdef Verdict _meet(self, const Frames* waiting, const Frame* frame) noexcept nogil
     cdef Verdict _meet_video(self, const Frame* frame) noexcept nogil
     cdef Verdict _take(self, const Span* span, int64_t duration) noexcept nogil

@@ -8,6 +8,7 @@ Boundaries, in the order in which they are looked for:
     key frame and the segment is full        -> before it; it opens a segment
     key frame, and the chunk began without   -> before it: players begin at chunks, and stamps jitter
     max_frames or max_bytes                  -> before the video frame that does not fit, or whose audio does not
+    early: somebody waits for this chunk     -> before the newest video frame: a short chunk, its durations are exact
 
 Rules: 1. a boundary lies before a video frame, except where audio alone fills a chunk.  2. No chunk is longer than
 chunk_ticks, except one of a single video frame.  3. Audio before a run's first video frame travels with it; audio of a
@@ -42,16 +43,16 @@ cdef class Cutter:
             self.in_segment, self.segment_run, self.segment_dts = True, run, dts
         self.begin()
 
-    cdef Verdict scan(self, const Frames* waiting, bint ended) noexcept nogil:
+    cdef Verdict scan(self, const Frames* waiting, bint ended, bint early) noexcept nogil:
         """Meet the frames not met before.  `waiting`: all frames of the ring; `ended`: the last one's run gets no more."""
         cdef Verdict verdict
         while self.open.frames < waiting.count:
             verdict = self._meet(waiting, frame_at(waiting, self.open.frames))
             if verdict != WAIT:
                 return verdict
-        if not ended or not self.open.frames:
-            return WAIT
-        return self._take_guessed() if self.open.video else DISCARD
+        if ended and self.open.frames:
+            return self._take_guessed() if self.open.video else DISCARD
+        return self._take(&self.short, self.open.last - self.first_dts) if early and self.open.video > 1 else WAIT
 
     cdef Verdict _meet(self, const Frames* waiting, const Frame* frame) noexcept nogil:
         cdef Verdict verdict

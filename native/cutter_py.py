@@ -69,12 +69,14 @@ class Cutter:
             self.segment = (run, dts)
         self.begin()
 
-    def scan(self, waiting: Sequence[Frame], ended: bool) -> Verdict:
+    def scan(self, waiting: Sequence[Frame], ended: bool, early: bool) -> Verdict:
         while self.open.frames < len(waiting):
             verdict = self._meet(waiting, waiting[self.open.frames])
             if verdict is not Verdict.WAIT:
                 return verdict
-        return self._end() if ended and self.open.frames else Verdict.WAIT
+        if ended and self.open.frames:
+            return self._end()
+        return self._take(self.short, self.open.last - self.first_dts) if early and self.open.video > 1 else Verdict.WAIT
 
     def _end(self) -> Verdict:
         return self._take_guessed() if self.open.video else Verdict.DISCARD

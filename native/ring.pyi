@@ -56,12 +56,13 @@ class Ring:
         data that is no contiguous buffer; the frame is then not counted.
         """
 
-    def cut(self, flush: bool = False) -> Cut | None:
+    def cut(self, flush: bool = False, early: bool = False) -> Cut | None:
         """Decide the next chunk from the oldest frames; None when its end is not there yet.  cutter.pyx has the rules.
 
         Frees nothing but audio that no chunk can carry (dropped_audio).  flush: the newest run has ended, take all that
-        waits; call until None.  The same cut is returned until it is released, or made longer by frames that came after a
-        flush.  What happens next: build, hand the chunk on, release; a cut that is never released stops the ring.
+        waits; call until None.  early: do not wait for the chunk to become full, take all but the newest video frame; then one
+        call is enough.  The same cut is returned until it is released, or made longer by frames that came after a flush
+        or an early cut.  What happens next: build, hand the chunk on, release; a cut that is never released stops the ring.
         """
 
     def build(

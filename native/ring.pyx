@@ -165,7 +165,7 @@ cdef class Ring:
 
     # consumer
 
-    def cut(self, bint flush=False):
+    def cut(self, bint flush=False, bint early=False):
         cdef Frames waiting
         cdef Verdict verdict
         self._check_open()
@@ -174,7 +174,7 @@ cdef class Ring:
             waiting = self._window(self._next - self._oldest)
             # While the ring drops, its newest run gets no more frames.  Without this, a ring smaller than a chunk
             # would wait for a boundary that it has no room for.
-            verdict = self._cutter.scan(&waiting, flush or self.dropping)
+            verdict = self._cutter.scan(&waiting, flush or self.dropping, early)
             if verdict == TAKE:
                 return self._describe(&waiting)
             if verdict != DISCARD:

@@ -121,9 +121,9 @@ class Ring:
             return None
         return self._arena.place(need, self._oldest_offset())
 
-    def cut(self, flush: bool = False) -> Cut | None:
+    def cut(self, flush: bool = False, early: bool = False) -> Cut | None:
         self._check_open()
-        while (verdict := self._cutter.scan(self._waiting, flush or self.dropping)) is Verdict.DISCARD:
+        while (verdict := self._cutter.scan(self._waiting, flush or self.dropping, early)) is Verdict.DISCARD:
             self.dropped_audio += self._cutter.open.frames
             self._forget(self._cutter.open.frames)
             self._cutter.begin()

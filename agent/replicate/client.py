@@ -38,7 +38,7 @@ class AppendClient:
         self._http = kind(host, port, timeout=min(CONNECT_TIMEOUT_S, read_timeout_s))
         self._path = path.rstrip("/") + http.APPEND
         self._agent, self._timeout_s = agent, read_timeout_s
-        self._used = False
+        self._used = self._lost = False
         self._aborted = False
         self.connections = 0
 
@@ -57,6 +57,25 @@ class AppendClient:
         self.connections += 1
         if self._aborted:  # abort() found no socket to shut down
             self._close_socket()
+
+    @property
+    def idle_socket(self) -> socket.socket | None:
+        """The open connection while nothing is under way: whatever can be read there is its end, or nothing that we asked for."""
+        return self._http.sock
+
+    def hung_up(self) -> None:
+        """The idle connection has something to read, so its peer is done with it: the next `reconnect` finds out about the peer.
+
+        Not when it was closed before it ever answered: such a peer takes connections and drops them, and would be asked without end.
+        """
+        self._lost = self._used
+        self.close()
+
+    def reconnect(self) -> None:
+        """Open the connection again that the peer closed, if it did; raises AppendError when nobody is there any more."""
+        if self._lost:
+            self._lost = False
+            self.connect()
 
     def append(self, buffers: Sequence[bytes]) -> AppendAnswer:
         """Send one batch and wait for its answer; raises AppendError.  connect() comes first."""

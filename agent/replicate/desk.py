@@ -9,7 +9,7 @@ one taken; nothing is called under it that waits.
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...wire.causes import EventKind, Protection
 from ...wire.messages import AppendAnswer, ArchiverLink, Event
@@ -18,7 +18,7 @@ from . import events, policy
 from .health import Health, HealthLimits
 from .lanes import Batch, Lanes
 from .ledger import CopyLedger
-from .pace import Budget
+from .pace import TARGET_PROBE_S, Budget
 from .policy import CameraPolicy, CopyPolicy
 from .ports import ChunkRef
 from .protection import Judgement, judge
@@ -46,9 +46,10 @@ class _Judged:
 
 class Desk:
     def __init__(self, agent: str, limits: HealthLimits, *, monotonic: Callable[[], float], utc_s: Callable[[], float],
-                 wake: Callable[[], None]) -> None:  # fmt: skip
-        """`wake` is called under the mutex when chunks have become owed: it may set events, no more."""
-        self._agent, self._monotonic, self._utc_s, self._wake = agent, monotonic, utc_s, wake
+                 wake: Callable[[], None], hurry: Callable[[Sequence[str]], None] = lambda _cameras: None) -> None:  # fmt: skip
+        """`wake` is called under the mutex when chunks have become owed, `hurry` when an archiver has just taken these cameras
+        over and waits for their newest video: they may set events, no more."""
+        self._agent, self._monotonic, self._utc_s, self._wake, self._hurry = agent, monotonic, utc_s, wake, hurry
         self._changed = threading.Condition(threading.Lock())
         self._ledger, self._policy = CopyLedger(), CopyPolicy(limits)
         self._lanes: dict[str, Lanes] = {}
@@ -106,6 +107,8 @@ class Desk:
             self._decide(policy.Tick())
             if archiver not in self._lanes:
                 return Batch()
+            if self._policy.in_use(archiver):
+                budget = replace(budget, probe_s=min(budget.probe_s, TARGET_PROBE_S))
             batch = self._lanes[archiver].plan(self._ledger, budget, self._monotonic())
             if batch:
                 self._account(events.Sent(archiver, batch.refs))
@@ -211,13 +214,19 @@ class Desk:
 
     def _decide(self, event: policy.Event) -> None:
         actions = self._policy.handle(event, self._monotonic())
+        failed = any(isinstance(action, policy.HealthChanged) and action.after is Health.UNHEALTHY for action in actions)
+        taken_over: list[str] = []
         for action in actions:
             match action:
                 case policy.Retarget(camera, targets, copies, at_cut):
+                    if failed and set(targets) - set(self._ledger.targets(camera)):
+                        taken_over.append(camera)
                     self._account(events.Moved(camera, targets, copies, at_cut))
                 case policy.HealthChanged():
                     moved = sum(isinstance(other, policy.Retarget) for other in actions)
                     self._tell_health(action, moved)
+        if taken_over:
+            self._hurry(taken_over)
         if actions:
             self._changed.notify_all()
             self._wake()

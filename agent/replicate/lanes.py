@@ -86,7 +86,7 @@ class Lanes:
         self._turn += 1
         load = _Load(budget)
         live, all_live = load.take(self._live(ledger, now), budget.live_bytes)
-        catchup = load.take(self._catchup(ledger, now), budget.catchup_bytes)[0] if all_live else []
+        catchup = load.take(self._catchup(ledger, now), budget.catchup_bytes)[0] if all_live and budget.catchup_bytes else []
         batch = Batch(_grouped(live), self._asks(ledger, now), tuple(catchup))
         if not batch and now >= self._spoke_at + budget.probe_s:
             batch = Batch(asks=self._probe(ledger))

@@ -68,6 +68,11 @@ class CopyLedger:
     def stages(self, archiver: str, camera: str, epoch: int) -> EpochStages:
         return self.cameras[camera].epochs[epoch].at(archiver)
 
+    def targets(self, camera: str) -> tuple[str, ...]:
+        """Who is owed this camera's chunks now."""
+        found = self.cameras.get(camera)
+        return found.targets if found else ()
+
     def holds(self, ref: ChunkRef) -> bool:
         """Whether the chunk is in the journal as far as the ledger knows."""
         book = self._book(ref.camera, ref.epoch)

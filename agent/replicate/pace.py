@@ -26,15 +26,18 @@ MAX_BYTES: Final = MAX_BATCH_BYTES // 4
 MAX_CHUNKS: Final = 4096
 """16 384 records is what an archiver takes of one batch; asks and init segments come on top."""
 CATCHUP_BYTES: Final = 2 << 20
-"""Of catch-up in one batch: a live chunk waits for 2 MB at most.  Its share is half of the link's time (worker.py)."""
+"""Of catch-up in one batch: a live chunk waits for 2 MB at most.  Its share of the link's time is kept by worker.py."""
 PROBE_S: Final = 2.0
-"""An idle archiver's health is this old at most."""
+"""The health of an archiver that is nobody's target is this old at most."""
+TARGET_PROBE_S: Final = 0.5
+"""The same of one in use: the ack time-out runs from the last question, so a silent death is known half a second later at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     live_bytes: int
     catchup_bytes: int
+    """0: none at all this time."""
     chunks: int
     probe_s: float = PROBE_S
     """Silence after which an archiver that is owed nothing is asked something."""
@@ -50,8 +53,8 @@ class Pace:
     def __init__(self) -> None:
         self._bytes, self._chunks = FIRST_BYTES, MAX_CHUNKS
 
-    def budget(self) -> Budget:
-        return Budget(self._bytes, min(CATCHUP_BYTES, self._bytes), self._chunks)
+    def budget(self, *, catching_up: bool = True) -> Budget:
+        return Budget(self._bytes, min(CATCHUP_BYTES, self._bytes) if catching_up else 0, self._chunks)
 
     def stored(self, size: int, took_s: float) -> None:
         self._chunks = min(self._chunks * 2, MAX_CHUNKS)

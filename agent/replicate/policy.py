@@ -164,6 +164,10 @@ class CopyPolicy:
     def targets(self, camera: str) -> tuple[str, ...]:
         return self._targets.get(camera, ())
 
+    def in_use(self, archiver: str) -> bool:
+        """Whether it is any camera's target."""
+        return any(archiver in targets for targets in self._targets.values())
+
     def _of_archiver(self, event: ArchiverEvent, now: float) -> list[Action]:
         match event:
             case Waiting(name):

@@ -40,15 +40,16 @@ class Replicator:
     """Keeps copies of what is offered on the archivers that it was told of."""
 
     def __init__(self, spool: Spool, *, agent: str, cameras: Sequence[CameraPolicy], limits: HealthLimits | None = None,
-                 tick_s: float = 0.1, on_event: Callable[[Event], None] | None = None, utc_s: Callable[[], float] = time.time,
+                 tick_s: float = 0.1, catchup_share: float = 0.5, hurry: Callable[[Sequence[str]], None] = lambda _cameras: None,
+                 on_event: Callable[[Event], None] | None = None, utc_s: Callable[[], float] = time.time,
                  random: Random | None = None) -> None:  # fmt: skip
-        """`on_event` is called on the pacer's thread and must not wait for anything."""
-        self._spool, self._agent, self._tick_s = spool, agent, tick_s
+        """`on_event` is called on the pacer's thread, `hurry` (desk.py) on any; they must not wait for anything."""
+        self._spool, self._agent, self._tick_s, self._share = spool, agent, tick_s, catchup_share
         self._limits, self._random = limits or HealthLimits(), random or Random()
         self._on_event, self._utc_s = on_event or (lambda _event: None), utc_s
         self._workers: dict[str, SendWorker] = {}
         """Replaced, never changed: the desk wakes workers without a lock of ours."""
-        self._desk = Desk(agent, self._limits, monotonic=time.monotonic, utc_s=utc_s, wake=self._wake)
+        self._desk = Desk(agent, self._limits, monotonic=time.monotonic, utc_s=utc_s, wake=self._wake, hurry=hurry)
         self._desk.configure(cameras)
         self._hiring = threading.Lock()
         """Held while workers come and go.  Lock order: this one, then the desk's mutex."""
@@ -126,7 +127,7 @@ class Replicator:
 
     def _hire(self, name: str, url: str) -> SendWorker:
         return SendWorker(name, url, self._desk, self._spool, agent=self._agent, tick_s=self._tick_s,
-                          ack_timeout_s=self._limits.ack_timeout_s, random=Random(self._random.getrandbits(64)))  # fmt: skip
+                          ack_timeout_s=self._limits.ack_timeout_s, catchup_share=self._share, random=Random(self._random.getrandbits(64)))  # fmt: skip
 
     def _wake(self) -> None:
         for worker in self._workers.values():

@@ -1,12 +1,14 @@
 """One archiver's thread, `wk-send-<id>`: plan a batch, send it, tell the desk how it went, wait for the next tick.
 
-    ┌▶ plan ──(nothing)──▶ wait until something is offered, IDLE_S at most ─┐
-    │   └─(batch)──▶ send ──▶ taken ────▶ wait for the end of the tick,     │
-    │                  │                  catching up: as long as it took ──┤
-    │                  └────▶ failed ───▶ wait for the back-off ────────────┤
-    └───────────────────────────────────────────────────────────────────────┘
+    ┌▶ plan ──(nothing)──▶ wait until something is offered, IDLE_S at most ──┐
+    │   └─(batch)──▶ send ──▶ taken ────▶ wait for the end of the tick, or   │
+    │                  │                  until catch-up has its turn again ─┤
+    │                  └────▶ failed ───▶ wait for the back-off ─────────────┤
+    └──────────── a connection that its peer closes ends any wait ───────────┘
 
 Rules: one batch under way, one connection, nothing shared with another archiver's thread but the desk (invariant 7).
+Catch-up gets `catchup_share` of the link's time, as measured: after a batch of t seconds that carried some, batches carry
+none for t / share - t seconds, and the live lane goes on meanwhile.
 Whatever plan() counted as sent is answered for, also when this thread fails.  What an error means: verdict.py.
 """
 
@@ -25,6 +27,7 @@ from .pace import TRIAL, Backoff, Pace
 from .parcel import Parcel, pack
 from .ports import ChunkRef, Spool
 from .verdict import AppendError, Fault, Verdict, judge
+from .waker import Heard, Waker
 
 IDLE_S: Final = 0.5
 """How late an ask or a probe may be: lanes.ASK_EVERY_S."""
@@ -38,17 +41,19 @@ class SendWorker:
     """Carries chunks to one archiver; start, wake as often as there is something new, stop, join."""
 
     def __init__(self, archiver: str, url: str, desk: Desk, spool: Spool, *, agent: str, tick_s: float, ack_timeout_s: float,
-                 random: Random) -> None:  # fmt: skip
+                 catchup_share: float, random: Random) -> None:  # fmt: skip
         self.archiver, self.url = archiver, url
         self._desk, self._spool, self._tick_s = desk, spool, tick_s
         self._client = AppendClient(url, agent, read_timeout_s=ack_timeout_s)
         self._pace, self._backoff = Pace(), Backoff(random)
+        self._share, self._catchup_at = catchup_share, 0.0
+        """When catch-up has its turn again, monotonic."""
         self._failing = self._catching_up = False
         self._blamed_alone = 0
         self._known: set[tuple[str, int]] = set()
         """(camera, epoch) whose init segment this connection has carried."""
         self._connection = 0
-        self._wake = threading.Event()
+        self._waker = Waker()
         self._thread = Supervised(f"wk-send-{archiver}", self._run)
 
     def start(self) -> None:
@@ -56,13 +61,13 @@ class SendWorker:
 
     def wake(self) -> None:
         """Something was offered."""
-        self._wake.set()
+        self._waker.wake()
 
     def stop(self) -> None:
         """Ask the thread to end, also out of a request under way; does not wait."""
         self._thread.stop()
         self._client.abort()
-        self._wake.set()
+        self._waker.wake()
 
     def join(self, timeout_s: float) -> bool:
         return self._thread.join(timeout_s)
@@ -70,21 +75,44 @@ class SendWorker:
     def _run(self, stop: threading.Event) -> None:
         try:
             while not stop.is_set():
-                self._wake.clear()
                 began = time.monotonic()
                 pause = self._round()
-                took = time.monotonic() - began
-                if pause is None:
-                    self._wake.wait(IDLE_S)
-                elif pause != AT_ONCE:
-                    # Catch-up gets half of the link's time, as measured: as long as a batch took, the next one waits.
-                    stop.wait(max(pause, took if self._catching_up else self._tick_s - took))
+                if pause != AT_ONCE:
+                    self._rest(stop, began, time.monotonic(), pause)
         finally:
             self._client.close()
+            self._waker.close()
+
+    def _rest(self, stop: threading.Event, began: float, now: float, pause: float | None) -> None:
+        """Wait after a round that ended `now`, as the picture says; back at once when the peer closes the connection."""
+        until = self._until(began, now, pause)
+        while not stop.is_set() and now < until:
+            heard = self._waker.wait(until - now, self._client.idle_socket)
+            if Heard.PEER in heard:
+                self._client.hung_up()
+                return
+            if Heard.WOKEN in heard and pause is None:
+                return
+            now = time.monotonic()
+
+    def _until(self, began: float, now: float, pause: float | None) -> float:
+        """Until when to rest; takes note of when catch-up has its turn again."""
+        if pause is None:
+            return min(now + IDLE_S, self._catchup_at) if self._catchup_at > now else now + IDLE_S
+        end = max(began + self._tick_s, now + pause)
+        if self._catching_up and not self._failing:
+            self._catchup_at = now + (now - began) * (1 / self._share - 1)
+            return max(min(end, self._catchup_at), now + pause)
+        return end
 
     def _round(self) -> float | None:
         """One batch; returns how long to pause at least, None when there was nothing to send."""
-        batch = self._desk.plan(self.archiver, TRIAL if self._failing else self._pace.budget())
+        try:
+            self._client.reconnect()
+        except AppendError as error:
+            return self._failed((), error)
+        budget = TRIAL if self._failing else self._pace.budget(catching_up=time.monotonic() >= self._catchup_at)
+        batch = self._desk.plan(self.archiver, budget)
         self._catching_up = bool(batch.catchup)
         if not batch:
             return None

@@ -1,6 +1,7 @@
 """Numbering, chaining and causes from the ring to records: agent/line.py and agent/writer.py."""
 
 import itertools
+from queue import SimpleQueue
 
 import pytest
 from ingest_kit import SetClock
@@ -13,6 +14,7 @@ from watchkeep.wire.causes import Cause, ClockQuality
 from watchkeep.wire.errors import FullError, VolumeError
 from watchkeep.wire.record import RecordKind, check_payload
 from watchkeep.wire.seal import ZERO_HASH, SealFlag
+from watchkeep.wire.shell.threads import Supervised
 
 INIT = b"\0\0\0\x08ftyp\0\0\0\x08moov"
 STEP = 3000
@@ -109,6 +111,24 @@ def build(line, journal, clock, calls):
                   offer=lambda refs: calls.append(("offer", len(refs))),
                   reclaim=lambda: calls.append("reclaim"), stepped=lambda change: calls.append(round(change)),
                   faulted=lambda what, remedy: calls.append((what, bool(remedy))))  # fmt: skip
+
+
+def test_a_hurry_ends_the_wait_for_the_tick_and_cuts_that_camera_early(line):
+    journal, clock, offered = FakeJournal(), SetClock(), SimpleQueue()
+    writer = Writer([line], journal, EpochBook(Slots(), clock, {}), clock, pace=Pace(600_000, 1000), offer=offered.put,
+                    reclaim=lambda: None, stepped=lambda _: None, faulted=lambda _what, _remedy: None)  # fmt: skip
+    feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 10)
+    thread = Supervised("wk-writer", writer.run_ticks)
+    thread.start()
+    try:
+        writer.hurry(["another"])
+        writer.hurry([line.camera])
+        assert [header.kind for header in offered.get(timeout=10)] == [RecordKind.INIT, RecordKind.CHUNK]
+    finally:
+        thread.stop()
+        writer.hurry([])
+        assert thread.join(5)
+    assert [(seal.seq, seal.video_frames) for seal in seals(journal.records)] == [(0, 9)]
 
 
 def test_what_the_journal_cannot_take_waits_and_is_written_later_in_order(line):

@@ -34,6 +34,27 @@ def test_a_chunk_is_complete_when_the_next_video_frame_is_there(kind: Any) -> No
     assert (ring.frames, ring.cut()) == (1, None)
 
 
+def test_an_early_cut_takes_all_but_the_newest_frame_and_the_next_chunk_goes_on_from_it(kind: Any) -> None:
+    ring = new_ring(kind)
+    push_gop(ring, frames=10)
+    cut = ring.cut(early=True)
+    assert (cut.video_frames, cut.duration, cut.guessed, cut.key) == (9, 9 * FRAME, False, True)
+    ring.release(cut)
+    assert (ring.frames, ring.cut(early=True)) == (1, None)
+    for i in range(10, 36):
+        push(ring, dts=i * FRAME)
+    assert [(cut.dts // FRAME, cut.video_frames, cut.segment_start) for cut in take_all(ring)] == [(9, 25, False)]
+
+
+def test_a_full_chunk_comes_before_an_early_one(kind: Any) -> None:
+    ring = new_ring(kind)
+    push_gop(ring, frames=30)
+    for frames in (25, 4):
+        cut = ring.cut(early=True)
+        assert (cut.video_frames, cut.duration) == (frames, frames * FRAME)
+        ring.release(cut)
+
+
 def test_no_chunk_is_longer_than_chunk_ticks(kind: Any) -> None:
     ring = new_ring(kind)
     for i in range(60):

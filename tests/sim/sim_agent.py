@@ -116,7 +116,8 @@ class SimAgent:
         newest_s = max((entry.wall_start_ns for entry in self.journal.recovered), default=0) // 1_000_000_000
         self.epochs = EpochBook(Slots(self.disk), self.clock, last, newest_s=newest_s)
         self.lines = [self._line(policy.camera) for policy in setup.cameras]
-        self.desk = Desk(self.name, setup.limits, monotonic=self.clock.monotonic, utc_s=self.clock.utc_s, wake=self._wake)
+        self.desk = Desk(self.name, setup.limits, monotonic=self.clock.monotonic, utc_s=self.clock.utc_s, wake=self._wake,
+                         hurry=lambda cameras, life=self._life: self._hurry(cameras, life))  # fmt: skip
         self.desk.configure(setup.cameras)
         self.writer = Writer(self.lines, self.journal, self.epochs, self.clock, pace=Pace(100, 1000), offer=self._offer,  # type: ignore[arg-type]
                              reclaim=self._reclaim, stepped=self._stepped, faulted=lambda _what, _remedy: None)  # fmt: skip
@@ -187,6 +188,14 @@ class SimAgent:
     def _wake(self) -> None:
         for worker in self.workers.values():
             worker.wake()
+
+    def _hurry(self, cameras: Sequence[str], life: int) -> None:
+        self.writer.hurry(cameras)
+        self.loop.after(0.0, self._early_tick, life)
+
+    def _early_tick(self, life: int) -> None:
+        if self.running and life == self._life:
+            self.writer.tick()
 
     def _tick(self, life: int) -> None:
         if self.running and life == self._life:

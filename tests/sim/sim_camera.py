@@ -64,8 +64,10 @@ class SimLine:
         """The next chunk starts an epoch."""
         self._init, self._cause = None, cause
 
-    def take(self, now: float, quality: ClockQuality, *, flush: bool = False) -> list[Record]:
+    def take(self, now: float, quality: ClockQuality, *, flush: bool = False, early: bool = False) -> list[Record]:
         del quality, flush
+        if early and self._due >= self.mute_until:
+            self._due = min(self._due, now)
         self._film(now)
         taken = list(self._ring)
         self._ring.clear()

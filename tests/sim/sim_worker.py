@@ -15,7 +15,7 @@ from watchkeep.agent.replicate.lanes import Batch
 from watchkeep.agent.replicate.pace import TRIAL, Budget
 from watchkeep.agent.replicate.parcel import Parcel, pack
 from watchkeep.agent.replicate.verdict import AppendError, Fault
-from watchkeep.agent.replicate.worker import IDLE_S, SendWorker
+from watchkeep.agent.replicate.worker import SendWorker
 from watchkeep.wire.messages import AppendAnswer
 
 SCALE = 1000
@@ -27,7 +27,8 @@ class SimWorker(SendWorker):
 
     def __init__(self, archiver: str, desk: Desk, spool: Any, link: Link, loop: Loop, *, agent: str, ack_timeout_s: float, tick_s: float,
                  random: Random, planned: Callable[[str, Budget, Batch], None]) -> None:  # fmt: skip
-        super().__init__(archiver, "http://sim", desk, spool, agent=agent, tick_s=tick_s, ack_timeout_s=ack_timeout_s, random=random)
+        super().__init__(archiver, "http://sim", desk, spool, agent=agent, tick_s=tick_s, ack_timeout_s=ack_timeout_s, catchup_share=0.5,
+                         random=random)  # fmt: skip
         self._client: Any = link
         self._link, self._loop, self._planned, self._agent = link, loop, planned, agent
         self._timer: Timer | None = None
@@ -61,11 +62,11 @@ class SimWorker(SendWorker):
     def _plan(self) -> None:
         self._idle = self._woken = False
         self._began = self._loop.now
-        budget = TRIAL if self._failing else self._pace.budget()
+        budget = TRIAL if self._failing else self._pace.budget(catching_up=self._began >= self._catchup_at)
         batch = self._desk.plan(self.archiver, budget)
         if not batch:
             # a wake in this very call came from our own plan: the real thread would see its event set
-            self._sleep(0.0 if self._woken else IDLE_S, idle=True)
+            self._sleep(0.0 if self._woken else self._until(self._began, self._began, None) - self._began, idle=True)
             return
         self._catching_up = bool(batch.catchup)
         self._planned(self.archiver, budget, batch)
@@ -76,14 +77,14 @@ class SimWorker(SendWorker):
 
     def _opened(self, batch: Batch, error: AppendError | None) -> None:
         if error is not None:
-            self._rest(self._fault(batch.refs, error))
+            self._ended(self._fault(batch.refs, error))
             return
         self._connect()
         parcel = pack(batch, self._spool, self._known)
         self._set_aside(parcel)
         refs = tuple(parcel.refs)
         if not parcel.buffers:
-            self._rest(0.0)
+            self._ended(0.0)
             return
         size = parcel.size + sum(ref.record_bytes - ref.record_bytes // SCALE for ref in refs)
         self._link.exchange(b"".join(parcel.buffers), size, lambda what: self._outcome(parcel, refs, size, what))
@@ -93,20 +94,20 @@ class SimWorker(SendWorker):
             self._client.close()
             what = AppendError(f"archiver {what.archiver} answers at this address", Fault.FOREIGN, remedy="correct address or id")
         if isinstance(what, AppendError):
-            self._rest(self._fault(refs, what))
+            self._ended(self._fault(refs, what))
             return
         self._say("has", *(f"{camera} {state.epoch % 1000} {state.received} {state.durable} {state.missing}"
                            for camera, states in what.cameras.items() for state in states))  # fmt: skip
         self._know(parcel, what)
         if not self._desk.stored(self.archiver, refs, what, size):
             self._failing = True
-            self._rest(self._backoff.pause())
+            self._ended(self._backoff.pause())
             return
         self.waiting_since = None
         self._pace.stored(size, self._loop.now - self._began)
         self._backoff.reset()
         self._failing, self._blamed_alone = False, 0
-        self._rest(0.0)
+        self._ended(0.0)
 
     def _say(self, *what: object) -> None:
         if self._loop.trace is not None:
@@ -118,6 +119,6 @@ class SimWorker(SendWorker):
             self.waiting_since = None  # counts at once, nothing is waited for
         return self._failed(refs, error)
 
-    def _rest(self, pause_s: float) -> None:
-        took_s = self._loop.now - self._began
-        self._sleep(max(pause_s, took_s if self._catching_up else self._tick_s - took_s, 0.0), idle=False)
+    def _ended(self, pause_s: float) -> None:
+        now = self._loop.now
+        self._sleep(max(self._until(self._began, now, pause_s) - now, 0.0), idle=False)

@@ -38,6 +38,8 @@ class HttpArchiver:
         self.conflicts: set[Name] = set()
         self.unnamed: set[Name] = set()
         self.auto_fsync = True
+        self.slow_s = 0.0
+        """How long each answer takes."""
         self.requests: list[list[tuple[RecordKind, Name]]] = []
         self.attempts = 0
         self._resume = threading.Event()
@@ -74,12 +76,18 @@ class HttpArchiver:
         self._server.server_close()
         self._server = None
         self._resume.set()
+        self.hang_up()
+        with self.lock:
+            self.store.restart()
+
+    def hang_up(self) -> None:
+        """Close every connection, as a server does that has kept an idle one for long enough."""
         with self.lock:
             for connection in self._connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-            self.store.restart()
-        wait_for(lambda: not self._connections)
+            present = set(self._connections)
+        wait_for(lambda: not present & self._connections)
 
     def heal(self) -> None:
         self.fault = ""
@@ -156,6 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         if owner.fault == "page":
             self._send(200, "<html>It works!</html>")
             return
+        threading.Event().wait(owner.slow_s)
         status, answer = owner.handle(body)
         if owner.fault == "wrong id":
             answer["archiver"] = "impostor"

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, SimpleQueue
 from random import Random
 
 import pytest
@@ -10,6 +11,7 @@ from replicate_fakes import FakeSpool, Ref, refs
 from replicate_http import HttpArchiver, wait_for
 
 from watchkeep.agent.replicate.health import HealthLimits
+from watchkeep.agent.replicate.pace import CATCHUP_BYTES
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.replicator import Replicator
 from watchkeep.wire.causes import EventKind, Protection
@@ -26,15 +28,16 @@ class Site:
 
     def __init__(self) -> None:
         self.spool, self.events = FakeSpool(), list[Event]()
+        self.hurried: SimpleQueue[Sequence[str]] = SimpleQueue()
         self.archivers: dict[str, HttpArchiver] = {}
         self.replicators: list[Replicator] = []
 
-    def start(self, cameras: list[CameraPolicy], *names: str, hold_s: float = 60.0, tick_s: float = 0.02) -> Replicator:
+    def start(self, cameras: list[CameraPolicy], *names: str, hold_s: float = 60.0, tick_s: float = 0.02, share: float = 0.5) -> Replicator:
         for name in names:
             self.archivers.setdefault(name, HttpArchiver(name))
         limits = HealthLimits(ack_timeout_s=ACK_S, failback_hold_s=hold_s)
         replicator = Replicator(self.spool, agent="edge-1", cameras=cameras, limits=limits, tick_s=tick_s, on_event=self.events.append,
-                                random=Random(1))  # fmt: skip
+                                catchup_share=share, hurry=self.hurried.put, random=Random(1))  # fmt: skip
         self.replicators.append(replicator)
         replicator.start()
         replicator.set_archivers({name: self.archivers[name].url for name in names})
@@ -354,3 +357,44 @@ def test_a_release_that_fails_is_tried_again_and_reported_once(site: Site, monke
     fail.clear()
     assert wait_for(lambda: not site.spool.held)
     assert len(site.events) == 1
+
+
+def test_an_archiver_that_dies_between_two_batches_is_known_at_once_and_its_cameras_are_cut_early(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1, ("a", "b")), CameraPolicy("cam1", 1, ("b", "a"))], "a", "b", tick_s=60.0)
+    site.offer("cam0", 0, 0)
+    site.offer("cam1", 0, 0)
+    assert replicator.drain(5)
+    with pytest.raises(Empty):
+        site.hurried.get_nowait()
+    site.archivers["a"].kill()
+    assert site.hurried.get(timeout=5) == ["cam0"]  # the tick of a minute is not waited for
+    assert not site.link("a").healthy
+
+
+def test_a_peer_that_closes_idle_connections_stays_healthy(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1)], "a")
+    for seq in range(3):
+        site.offer("cam0", seq, seq)
+        assert replicator.drain(5)
+        site.archivers["a"].hang_up()
+    assert site.link("a").healthy
+    assert not site.events
+
+
+def test_catch_up_leaves_the_live_lane_its_share_of_the_time(site: Site) -> None:
+    """With a hundredth of the time for itself, the backlog's second batch is not due in this test; live chunks pass it."""
+    site.archivers["a"] = HttpArchiver("a")
+    site.archivers["a"].slow_s = 0.1
+    replicator = Replicator(site.spool, agent="edge-1", cameras=[CameraPolicy("cam0", 1)], limits=HealthLimits(), tick_s=0.02,
+                            catchup_share=0.01, random=Random(1))  # fmt: skip
+    site.replicators.append(replicator)
+    old = site.spool.append(refs("cam0", 1, 0, 19, size=CATCHUP_BYTES // 4))
+    replicator.recovered(old)
+    replicator.start()
+    replicator.set_archivers({"a": site.archivers["a"].url})
+    assert wait_for(lambda: bool(site.archivers["a"].stored))
+    first = len(site.archivers["a"].stored)
+    assert first < 20
+    live = site.offer("cam0", 20, 20)
+    assert wait_for(lambda: names(live) <= site.archivers["a"].stored)
+    assert len(site.archivers["a"].stored) == first + 1

@@ -18,7 +18,7 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..native import Ring
 from ..wire.causes import Cause, EventKind
@@ -182,8 +182,11 @@ class AgentService:
         cameras = [CameraPolicy(camera.id, camera.copies, camera.archivers) for camera in self._plan.config.camera]
         limits = HealthLimits(settings.ack_timeout_ms / 1000, settings.failback_hold_s, settings.failback)
         return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=cameras, limits=limits, tick_s=tick_ms / 1000,
-                          catchup_share=settings.catchup_share, hurry=lambda cameras: self._writer.hurry(cameras),
+                          catchup_share=settings.catchup_share, hurry=self._hurry,
                           on_event=self._report)  # fmt: skip
+
+    def _hurry(self, cameras: Sequence[str]) -> None:
+        self._writer.hurry(cameras)
 
     def _report(self, event: Event) -> None:
         self._reporter.event(event)

@@ -12,11 +12,12 @@ from random import Random
 from faultplays import bound_frames, kill_agent, lost_frames, restart_archiver
 from faultproxy import FaultProxy, Mode
 from faultrig import FPS, FaultSite, fault_site, wait_until
-from takeover import SETTLE_S, Series, finish
+from takeover import SETTLE_S, Series, finish, percentile
 
 KILLS, RESTARTS = 200, 50
 OUTAGE_S, LONG_OUTAGE_S = 30.0, 600.0
-CATCHUP_CAMERAS, CATCHUP_OUTAGE_S = 16, 60.0
+CATCHUP_CAMERAS, CATCHUP_OUTAGE_S = 16, 20.0
+"""Twice what the live lane reaches back."""
 CATCHUP_TARGET = 20.0
 MAX_LIVE_AGE_S = 2.0
 
@@ -92,27 +93,32 @@ def outage(args: argparse.Namespace, folder: Path, _: Random) -> Series:
 
 
 def catchup(args: argparse.Namespace, folder: Path, _: Random) -> Series:
-    """One archiver alone comes back to 16 cameras' backlog: how fast it is filled, and how old live video gets meanwhile."""
-    series = Series("catch-up", f"{CATCHUP_CAMERAS} cameras of 0.5 Mbit/s, copies 2, b away for {CATCHUP_OUTAGE_S:g} s", trials=1)
+    """One archiver comes back to 16 cameras' backlog, again and again: how fast it is filled, and how old live video gets meanwhile."""
+    what = f"{CATCHUP_CAMERAS} cameras of 0.5 Mbit/s, copies 2, b away for {CATCHUP_OUTAGE_S:g} s"
+    series, rates = Series("catch-up", what), list[float]()
     with fault_site(folder) as site:
         proxies = start(site, cameras=CATCHUP_CAMERAS, copies=2, proxied=True)
-        proxies[1].set(Mode.RESET)
-        epochs = {camera: state.epoch for camera, state in site.view.cameras.items()}
-        first = site.held("b")
-        time.sleep(CATCHUP_OUTAGE_S)  # the outage itself
-        proxies[1].set(Mode.PASS)
-        began, backlog = time.monotonic(), min(site.newest("a", camera) - first[camera] for camera in epochs)
-        wait_until(lambda: behind(site) <= 1, SETTLE_S, "b's having live chunks again")
-        series.add("until live chunks arrive again", time.monotonic() - began)
-        while any(site.holes("b", camera) for camera in epochs):
-            series.add("live chunks on b behind a", behind(site))
-            time.sleep(0.1)
-        took = time.monotonic() - began
-        series.add("until no hole is left", took)
-        rate, late = backlog / took, max(series.seconds.get("live chunks on b behind a", [0.0]))
-        series.note = f"; {backlog} s of video in {took:.1f} s: {rate:.1f} x real time"
-        if rate < CATCHUP_TARGET or late > MAX_LIVE_AGE_S:
-            series.shortfall = f"{rate:.1f} x real time, target {CATCHUP_TARGET:g}; live {late:g} s behind, target {MAX_LIVE_AGE_S:g}"
+        for _ in range(args.trials):
+            proxies[1].set(Mode.RESET)
+            time.sleep(CATCHUP_OUTAGE_S)  # the outage itself
+            before = site.held("b")
+            proxies[1].set(Mode.PASS)
+            began = time.monotonic()
+            wait_until(lambda before=before: any(seq > before[camera] for camera, seq in site.held("b").items()), SETTLE_S, "b's return")
+            returned = time.monotonic()
+            series.add("until its first chunk", returned - began)
+            backlog = min(ahead - before[camera] for camera, ahead in site.held("a").items())
+            while any(site.holes("b").values()) or behind(site) > 1:
+                series.add("live chunks on b behind a", behind(site))
+                time.sleep(0.05)
+            took = time.monotonic() - returned
+            series.add("until no hole is left", took)
+            rates.append(backlog / took)
+            series.trials += 1
+        slow, usual, late = percentile(rates, 0.01), percentile(rates, 0.5), percentile(series.seconds["live chunks on b behind a"], 0.99)
+        series.note = f"; {usual:.1f} x real time p50, {slow:.1f} x p99"
+        if usual < CATCHUP_TARGET or late > MAX_LIVE_AGE_S:
+            series.shortfall = f"{usual:.1f} x real time, target {CATCHUP_TARGET:g}; live {late:g} s behind, target {MAX_LIVE_AGE_S:g}"
         finish(site)
         series.judge(site.proof("b"))
     return series

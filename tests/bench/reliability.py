@@ -10,7 +10,6 @@ target is missed or a frame is lost.
 
 import argparse
 import json
-import math
 import signal
 import sys
 import tempfile
@@ -22,15 +21,10 @@ from random import Random
 import endurance
 from rich.console import Console
 from rich.table import Table
-from takeover import FAULTS, Series, redundant, takeover
+from takeover import FAULTS, Series, percentile, redundant, takeover
 
 TARGETS_S = {"kill": 1.0, "reset": 1.0, "error": 3.0, "silent": 3.0, "stop": 3.0, "drop": 3.0}
 """p99 of the first durable chunk on the stand-in: refused or reset, and silent death."""
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The nearest-rank percentile."""
-    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
 
 
 def run(case: str, args: argparse.Namespace, folder: Path) -> Series:

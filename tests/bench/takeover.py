@@ -7,6 +7,7 @@ Rules: source, agent and archivers go on over all trials, so the frames of every
 proof; each fault comes at a random moment of the chunk period; the archives are asked directly, every POLL_S.
 """
 
+import math
 import signal
 import threading
 import time
@@ -59,6 +60,11 @@ class Series:
             self.frames_lost += sum(session.first + session.missing_frames for session in camera.sessions)
             self.gaps += len(camera.gaps)
             self.damage += camera.damage_total
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The nearest-rank percentile."""
+    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
 
 
 class Switch:

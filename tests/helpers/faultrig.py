@@ -134,11 +134,11 @@ class FaultSite(Site):
     def newest(self, name: str, camera: str = "cam0") -> int:
         return self.held(name)[camera]
 
-    def holes(self, name: str, camera: str) -> int:
-        """How many chunks below the newest durable one of the camera's present epoch are not durable there."""
-        state = epoch_states(self.direct(name), {camera: self.view.cameras[camera].epoch})
-        spans = state[camera].durable if state else []
-        return spans[-1][1] + 1 - sum(high - low + 1 for low, high in spans) if spans else 0
+    def holes(self, name: str) -> dict[str, int]:
+        """By camera, how many chunks below the newest durable one of its present epoch are not durable there; needs an answer."""
+        states = epoch_states(self.direct(name), {camera: state.epoch for camera, state in self.view.cameras.items()})
+        assert states is not None, f"archiver {name} does not answer"
+        return {camera: _holes(state.durable) for camera, state in states.items()}
 
     def direct(self, name: str) -> str:
         return self.urls[name] if name in self.namespaces else f"http://127.0.0.1:{self.port(name)}"
@@ -177,6 +177,10 @@ def epoch_states(url: str, epochs: dict[str, int]) -> dict[str, EpochState] | No
     if answer.status != 200:
         return None
     return {camera: states[0] for camera, states in AppendAnswer.model_validate_json(text).cameras.items()}
+
+
+def _holes(durable: list[tuple[int, int]]) -> int:
+    return durable[-1][1] + 1 - sum(high - low + 1 for low, high in durable) if durable else 0
 
 
 @contextmanager

@@ -78,10 +78,12 @@ pushes = st.builds(
     key=st.sampled_from([False, False, True]), damaged=st.sampled_from([False, False, False, True]),
     arrival_ns=st.integers(-(1 << 63), (1 << 63) - 1), annexb=st.booleans())  # fmt: skip
 takes = st.builds(
-    _take, flush=st.sampled_from([False, False, True]), early=st.sampled_from([False, False, True]), seq=st.integers(3, (1 << 48) - 1), epoch=st.integers(0, (1 << 52) - 1),
+    _take, flush=st.sampled_from([False, False, True]), early=st.sampled_from([False, False, True]),
+    seq=st.integers(3, (1 << 48) - 1), epoch=st.integers(0, (1 << 52) - 1),
     clock=st.integers(0, 255), cause=st.integers(0, 255), wall_start_ns=st.integers(-(1 << 63), (1 << 63) - 1),
     pts_base=st.integers(-(1 << 60), 1 << 60), camera=st.sampled_from([b"c", b"x" * 63]))  # fmt: skip
-operations = st.lists(st.one_of(pushes, pushes, pushes, takes, st.builds(_cut, st.booleans(), st.booleans()), st.just(_release_old)), max_size=80)
+cuts = st.builds(_cut, st.booleans(), st.booleans())
+operations = st.lists(st.one_of(pushes, pushes, pushes, takes, cuts, st.just(_release_old)), max_size=80)
 rings = st.fixed_dictionaries({
     "capacity": st.sampled_from([1, 40, 100, 300, 2000]), "frames": st.sampled_from([1, 2, 5, 17, 100]),
     "chunk_ticks": st.sampled_from([1, 10, 30, 90_000]), "segment_ticks": st.sampled_from([1, 25, 10**6]),

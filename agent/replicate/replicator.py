@@ -127,7 +127,8 @@ class Replicator:
 
     def _hire(self, name: str, url: str) -> SendWorker:
         return SendWorker(name, url, self._desk, self._spool, agent=self._agent, tick_s=self._tick_s,
-                          ack_timeout_s=self._limits.ack_timeout_s, catchup_share=self._share, random=Random(self._random.getrandbits(64)))  # fmt: skip
+                          ack_timeout_s=self._limits.ack_timeout_s, catchup_share=self._share,
+                          random=Random(self._random.getrandbits(64)))  # fmt: skip
 
     def _wake(self) -> None:
         for worker in self._workers.values():

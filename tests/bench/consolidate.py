@@ -1,23 +1,18 @@
 """How long two archivers take to compare an hour of 16 cameras when nothing is missing, and to fill it when all of it is.
 
-    python tests/bench/consolidate.py [--cameras 16] [--minutes 60] [--trials 50]
-
-Rules: two real archivers over HTTP on loopback; chunks are a second long and small, because the comparison reads no video; every
-figure is the median and the 99th percentile of the trials, after one that is not counted.
+Rules: two real archivers over HTTP on loopback; chunks are a second long and small, because the comparison reads no video; one
+trial that is not counted comes first.
 """
 
 import argparse
-import statistics
-import sys
-import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
+from random import Random
 
 from archive_kit import Pair, cheap, hub_named, pair
 from hub_kit import Hub
+from takeover import Series, percentile
 
 from watchkeep.hub.consolidate.client import PeerClient
 from watchkeep.hub.consolidate.diff import diff
@@ -26,6 +21,8 @@ from watchkeep.wire.record import pack_header
 
 EPOCH = 1_767_225_600
 _BATCH = 600
+CAMERAS, MINUTES = 16, 60
+TARGET_S = 1.0
 
 
 def fill(hubs: list[Hub], cameras: int, minutes: int) -> int:
@@ -50,11 +47,6 @@ def compared(both: Pair, trials: int) -> list[float]:
             assert diff(a, b).good
             found.append(time.perf_counter() - started)
     return found[1:]
-
-
-def show(what: str, seconds: list[float]) -> None:
-    worst = sorted(seconds)[max(len(seconds) * 99 // 100 - 1, 0)]
-    print(f"{what}: median {statistics.median(seconds) * 1000:.0f} ms, p99 {worst * 1000:.0f} ms, {len(seconds)} trials")
 
 
 def listed(hub: Hub, trials: int) -> list[float]:
@@ -83,20 +75,15 @@ def filled(both: Pair, folder: Path) -> tuple[int, float]:
         return state.pulled, time.perf_counter() - started
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cameras", type=int, default=16)
-    parser.add_argument("--minutes", type=int, default=60)
-    parser.add_argument("--trials", type=int, default=50)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, pair(Path(folder)) as both:
-        count = fill([both.a, both.b], options.cameras, options.minutes)
-        print(f"{options.cameras} cameras, {options.minutes} min, {count} chunks on each of two archivers, none missing")
-        show("archive diff, both archivers asked", compared(both, options.trials))
-        show("listings of the peer alone, as an hourly round asks for them", listed(both.b, options.trials))
-        pulled, seconds = filled(both, Path(folder))
-        print(f"an empty archiver pulls all of it: {pulled} small chunks in {seconds:.1f} s, {pulled / seconds:.0f} a second")
-
-
-if __name__ == "__main__":
-    main()
+def consolidate(args: argparse.Namespace, folder: Path, _: Random) -> Series:
+    """The case of `./run reliability`."""
+    series = Series("consolidation", f"{CAMERAS} cameras, {MINUTES} min on each of two archivers, none missing", trials=args.trials)
+    with pair(folder) as both:
+        fill([both.a, both.b], CAMERAS, MINUTES)
+        series.seconds["archive diff, both archivers asked"] = compared(both, args.trials)
+        series.seconds["what an hourly round asks of its peer"] = listed(both.b, args.trials)
+        pulled, seconds = filled(both, folder)
+    series.note = f"; an empty archiver pulls all {pulled} small chunks in {seconds:.1f} s, {pulled / seconds:.0f} a second"
+    slowest = percentile(series.seconds["archive diff, both archivers asked"], 0.99)
+    series.shortfall = f"compared in {slowest:.2f} s p99, target {TARGET_S:g}" if slowest >= TARGET_S else ""
+    return series

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from consolidate import consolidate
 from faultplays import bound_frames, kill_agent, lost_frames, restart_archiver
 from faultproxy import FaultProxy, Mode
 from faultrig import FPS, FaultSite, fault_site, wait_until
@@ -134,5 +135,6 @@ CASES: dict[str, Callable[[argparse.Namespace, Path, Random], Series]] = {
     "catchup": catchup,
     "outage": outage,
     "restarts": restarts,
+    "consolidate": consolidate,
     "kills": kills,
 }

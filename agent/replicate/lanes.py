@@ -45,6 +45,8 @@ class Batch:
     live: tuple[ChunkRef, ...] = ()
     asks: tuple[Ask, ...] = ()
     catchup: tuple[ChunkRef, ...] = ()
+    more: bool = False
+    """Live chunks are left that had no room: the next batch is wanted at once."""
 
     @property
     def refs(self) -> tuple[ChunkRef, ...]:
@@ -87,7 +89,7 @@ class Lanes:
         load = _Load(budget)
         live, all_live = load.take(self._live(ledger, now), budget.live_bytes)
         catchup = load.take(self._catchup(ledger, now), budget.catchup_bytes)[0] if all_live and budget.catchup_bytes else []
-        batch = Batch(_grouped(live), self._asks(ledger, now), tuple(catchup))
+        batch = Batch(_grouped(live), self._asks(ledger, now), tuple(catchup), more=not all_live)
         if not batch and now >= self._spoke_at + budget.probe_s:
             batch = Batch(asks=self._probe(ledger))
         if batch:

@@ -2,7 +2,8 @@
 
     ┌▶ plan ──(nothing)──▶ wait until something is offered, IDLE_S at most ──┐
     │   └─(batch)──▶ send ──▶ taken ────▶ wait for the end of the tick, or   │
-    │                  │                  until catch-up has its turn again ─┤
+    │                  │                  until catch-up has its turn again, │
+    │                  │                  or not at all with live chunks left┤
     │                  └────▶ failed ───▶ wait for the back-off ─────────────┤
     └──────────── a connection that its peer closes ends any wait ───────────┘
 
@@ -48,7 +49,7 @@ class SendWorker:
         self._pace, self._backoff = Pace(), Backoff(random)
         self._share, self._catchup_at = catchup_share, 0.0
         """When catch-up has its turn again, monotonic."""
-        self._failing = self._catching_up = False
+        self._failing = self._catching_up = self._more = False
         self._blamed_alone = 0
         self._known: set[tuple[str, int]] = set()
         """(camera, epoch) whose init segment this connection has carried."""
@@ -103,7 +104,7 @@ class SendWorker:
         if self._catching_up and not self._failing:
             self._catchup_at = now + (now - began) * (1 / self._share - 1)
             return max(min(end, self._catchup_at), now + pause)
-        return end
+        return now + pause if self._more else end
 
     def _round(self) -> float | None:
         """One batch; returns how long to pause at least, None when there was nothing to send."""
@@ -113,7 +114,7 @@ class SendWorker:
             return self._failed((), error)
         budget = TRIAL if self._failing else self._pace.budget(catching_up=time.monotonic() >= self._catchup_at)
         batch = self._desk.plan(self.archiver, budget)
-        self._catching_up = bool(batch.catchup)
+        self._catching_up, self._more = bool(batch.catchup), batch.more
         if not batch:
             return None
         refs = batch.refs
@@ -169,7 +170,8 @@ class SendWorker:
             self._desk.foreign(self.archiver, refs, error.message)
         else:
             self._desk.lost(self.archiver, refs, error.message, at_once=verdict is Verdict.BROKEN)
-        self._pace.failed()
+        if error.fault in (Fault.SILENT, Fault.STATUS):  # one that is not there says nothing of how much it can take
+            self._pace.failed()
         self._failing = True
         return self._backoff.pause()
 

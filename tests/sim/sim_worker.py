@@ -68,7 +68,7 @@ class SimWorker(SendWorker):
             # a wake in this very call came from our own plan: the real thread would see its event set
             self._sleep(0.0 if self._woken else self._until(self._began, self._began, None) - self._began, idle=True)
             return
-        self._catching_up = bool(batch.catchup)
+        self._catching_up, self._more = bool(batch.catchup), batch.more
         self._planned(self.archiver, budget, batch)
         if self.waiting_since is None:
             self.waiting_since = self._loop.now

@@ -1,5 +1,7 @@
 """The order and the bounds of batches."""
 
+from dataclasses import replace
+
 from replicate_fakes import Store, name_of, refs
 
 from watchkeep.agent.replicate.events import Answered, Moved, Offered, Recovered, Sent
@@ -97,3 +99,17 @@ def test_an_idle_archiver_is_probed_now_and_then_and_a_failing_one_whenever_it_m
     assert not lanes.plan(ledger, WIDE, PROBE_S - 0.1)
     assert lanes.plan(ledger, TRIAL, PROBE_S - 0.1)
     assert lanes.plan(ledger, WIDE, 2 * PROBE_S)
+
+
+def test_a_batch_says_when_live_chunks_are_left() -> None:
+    ledger = ledger_of("cam0")
+    ledger.handle(Offered(tuple(refs("cam0", 1, 0, 5))), 0.0)
+    assert Lanes("a").plan(ledger, replace(WIDE, live_bytes=1), 0.0).more
+    assert not Lanes("a").plan(ledger, WIDE, 0.0).more
+
+
+def test_without_a_budget_for_it_nothing_is_caught_up() -> None:
+    ledger = ledger_of("cam0")
+    ledger.handle(Offered(tuple(refs("cam0", 1, 0, 5))), 0.0)
+    assert not Lanes("a").plan(ledger, replace(WIDE, catchup_bytes=0), LATER).catchup
+    assert Lanes("a").plan(ledger, WIDE, LATER).catchup

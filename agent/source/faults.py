@@ -7,6 +7,8 @@
     stall-after=N   sends N frames, then nothing more, with the connection left open
     jump=S          RTP timestamps jump by S seconds two seconds into each session; S may be negative
     param-change=N  after N frames goes on at half the picture size, with new parameter sets in the stream only
+    burst=S         begins with up to S seconds of stored frames, all at once, as cameras with a pre-roll buffer do
+    wrap=S          RTP timestamps pass 2^32 S seconds into each session
 
 Rules: pure; a camera has at most one fault; numbers are checked here and nowhere else.
 """
@@ -26,10 +28,17 @@ class FaultKind(StrEnum):
     STALL_AFTER = "stall-after"
     JUMP = "jump"
     PARAM_CHANGE = "param-change"
+    BURST = "burst"
+    WRAP = "wrap"
 
 
-_LOWEST = {FaultKind.CLOSE_AFTER: 1, FaultKind.STALL_AFTER: 1, FaultKind.PARAM_CHANGE: 1, FaultKind.JUMP: -86_400}
-_HIGHEST = 1_000_000_000
+_MANY = 1_000_000_000
+_RANGE = {
+    FaultKind.CLOSE_AFTER: (1, _MANY), FaultKind.STALL_AFTER: (1, _MANY), FaultKind.PARAM_CHANGE: (1, _MANY),
+    FaultKind.JUMP: (-86_400, _MANY),
+    FaultKind.BURST: (1, 10),  # it leaves in one write, and client.MAX_LAG_BYTES are 16 s at 4 Mbit/s
+    FaultKind.WRAP: (1, 40_000),  # 2^32 ticks of 90 kHz are 47 721 s
+}  # fmt: skip
 JUMP_AFTER_S = 2.0
 
 
@@ -58,7 +67,7 @@ def _fault(text: str, rest: str) -> Fault:
         kind = FaultKind(name)
     except ValueError:
         raise UsageError(f"--fault {text}: {name!r} is not a known fault", remedy=f"use one of {', '.join(FaultKind)}") from None
-    if kind not in _LOWEST:
+    if kind not in _RANGE:
         if equals:
             raise UsageError(f"--fault {text}: {name} takes no number", remedy=f"write {name} alone")
         return Fault(kind)
@@ -66,6 +75,7 @@ def _fault(text: str, rest: str) -> Fault:
         value = int(number)
     except ValueError:
         raise UsageError(f"--fault {text}: {name} needs a whole number", remedy=f"write {name}=100") from None
-    if not _LOWEST[kind] <= value <= _HIGHEST:
-        raise UsageError(f"--fault {text}: {value} is out of range", remedy=f"use {_LOWEST[kind]} to {_HIGHEST}")
+    lowest, highest = _RANGE[kind]
+    if not lowest <= value <= highest:
+        raise UsageError(f"--fault {text}: {value} is out of range", remedy=f"use {lowest} to {highest}")
     return Fault(kind, value)

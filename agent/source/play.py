@@ -8,6 +8,7 @@ Rules: counters run from 0 without holes; a play that has ended sends nothing mo
 """
 
 import random
+from collections.abc import Sequence
 
 from ...wire.counter import FrameCounter, sei_nal
 from .faults import JUMP_AFTER_S, Fault, FaultKind
@@ -26,7 +27,8 @@ class Play:
     """Call `handle` for every unit of the feed; when `ended` is set, say goodbye (unless it is CUT) and close."""
 
     def __init__(self, outlets: tuple[Outlet, ...], *, run: int, session: int, limit: int | None, fault: Fault | None,
-                 rng: random.Random, name: str) -> None:  # fmt: skip
+                 rng: random.Random, name: str, stored: Sequence[Unit] = ()) -> None:  # fmt: skip
+        """stored: units from before the play, which go out with the first one that it is given."""
         self.outlets, self.session = outlets, session
         self.frames = 0
         self.ended = ""
@@ -36,9 +38,14 @@ class Play:
         self._value = fault.value if fault else 0
         self._waiting, self._joined, self._variant = True, False, False
         self._joined_s = 0.0
+        self._stored = stored
 
     def handle(self, unit: Unit, now: Now) -> list[Burst]:
         """What has to be sent for this unit, in order."""
+        stored, self._stored = self._stored, ()
+        return [burst for one in (*stored, unit) for burst in self._send(one, now)]
+
+    def _send(self, unit: Unit, now: Now) -> list[Burst]:
         sender = self._senders.get(unit.kind)
         if self.ended or sender is None or self._fault is FaultKind.MUTE or not self._wants(unit, now):
             return []

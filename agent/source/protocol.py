@@ -44,6 +44,8 @@ class CameraView(Protocol):
     def tracks(self) -> tuple[Track, ...]: ...
     @property
     def available(self) -> bool: ...
+    @property
+    def wrap_s(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,7 @@ class Connection:
         if not self._cameras[self._camera].available:
             return _Answer(503)
         self._outlets = {
-            kind: Outlet(outlet.track, outlet.transport, outlet.ssrc, self._rng.getrandbits(16), self._rng.getrandbits(32))
+            kind: Outlet(outlet.track, outlet.transport, outlet.ssrc, self._rng.getrandbits(16), self._first_timestamp(outlet.track))
             for kind, outlet in self._outlets.items()
         }
         base = self._base(self._camera, request.uri)
@@ -227,6 +229,11 @@ class Connection:
             f"url={base}/{sdp.CONTROL}{kind};seq={outlet.sequence};rtptime={outlet.timestamp}" for kind, outlet in self._outlets.items()
         )
         return _Answer(200, {"Range": "npt=0.000-", "RTP-Info": info}, actions=(Play(self._camera, tuple(self._outlets.values())),))
+
+    def _first_timestamp(self, track: Track) -> int:
+        """Random, as RFC 3550, 5.1 wants it, or so that it wraps when the camera is to."""
+        wrap_s = self._cameras[self._camera].wrap_s
+        return self._rng.getrandbits(32) if wrap_s is None else (1 << 32) - wrap_s * track.clock
 
     def _teardown(self, _: Request) -> _Answer:
         return _Answer(200, {"Session": self._session}, actions=(Stop("teardown"),) if self._state is State.PLAYING else ())

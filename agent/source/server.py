@@ -67,6 +67,8 @@ class Server:
             play = client.play
             if play is not None:
                 client.deliver(play, play.handle(unit, now))
+        for camera in self.cameras.values():
+            camera.store(unit, now)
 
     async def stop(self) -> None:
         """Say goodbye, give clients LEAVE_S to leave and as long to read the rest, then close what is left."""

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from wksite import Site, all_frames, listening, site_in, wait_until
 
+from watchkeep.hub.verify.report import CameraReport
+
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 FPS, SECONDS = 25, 7
 FRAMES = FPS * SECONDS
@@ -27,6 +29,9 @@ CAST = {
     "pcmu-change": ("--audio pcmu --fault cam0:param-change=75", "tcp", ["first-start", "parameter-change"], 1),
     "opus-h265": ("--audio opus --codec h265 --gop 40 --fault cam0:jump=-3000", "tcp", ["first-start", "time-jump"], 1),
     "udp": ("--audio aac --bitrate 500k", "udp", ["first-start"], 1),
+    "burst": ("--gop 25 --fault cam0:burst=4", "tcp", ["first-start"], 1),
+    "wrap": ("--bframes 2 --fault cam0:wrap=3", "tcp", ["first-start"], 1),
+    "wrap-aac": ("--audio aac --fault cam0:wrap=3", "tcp", ["first-start"], 1),
     "slow": ("--fps 1 --gop 1 --bframes 0", "tcp", ["first-start"], FPS),
 }
 """Options of the source, transport, causes of the epochs that come of it, and how many times fewer frames it sends."""
@@ -38,8 +43,8 @@ def sources(site: Site) -> str:
     for camera, (options, transport, _, fewer) in CAST.items():
         port = site.port(f"source-{camera}")
         pace = [] if "--fps" in options else ["--fps", str(FPS)]
-        site.add(f"source-{camera}", ["source", "--port", str(port), "--size", "320x180", "--frames", str(FRAMES // fewer), *pace,
-                                      *options.split()])  # fmt: skip
+        site.add(f"source-{camera}", ["source", "--port", str(port), "--size", "320x180", "--frames", str(FRAMES // fewer),
+                                      "--report", str(site.folder / f"sent-{camera}.json"), *pace, *options.split()])  # fmt: skip
         sections += f'[[camera]]\nid = "{camera}"\nurl = "rtsp://127.0.0.1:{port}/cam0"\ntransport = "{transport}"\narchivers = ["a"]\n'
     for camera in CAST:
         wait_until(lambda camera=camera: listening(site.port(f"source-{camera}")), 60, f"the start of the source of {camera}")
@@ -70,7 +75,7 @@ def test_every_kind_of_camera_is_recorded_frame_for_frame_and_its_sound_has_its_
     site.stop_all("edge-1", "a")
     proof = site.proof("a")
     assert proof.good, proof.model_dump_json(indent=1)
-    for camera, (_, _, causes, fewer) in CAST.items():
+    for camera, (options, _, causes, fewer) in CAST.items():
         report = proof.camera(camera)
         all_frames(report, FRAMES // fewer)
         assert sorted({epoch.cause for epoch in report.epochs}) == causes, camera  # an RTCP report after a jump may be another jump
@@ -78,11 +83,21 @@ def test_every_kind_of_camera_is_recorded_frame_for_frame_and_its_sound_has_its_
         files = sorted(path for path in (site.volume("a") / camera).rglob("*.mp4") if not path.name.startswith("."))
         lengths = [decoded(path) for path in files]
         assert sum(video for video, _ in lengths) == pytest.approx(FRAMES // fewer / FPS), camera
-        if camera != "slow":
+        if "--audio" in options:
             assert sum(sound or 0.0 for _, sound in lengths) == pytest.approx(SECONDS, abs=0.5), camera
+    the_burst_lies_before_play(site, proof.camera("burst"))
     states = [state for name, state in site.view.cameras.items() if name in CAST]
     wait_until(lambda: {state.why for state in site.view.cameras.values()} == {"the agent has stopped"}, 10, "the cameras' goodbye")
     assert len(states) == len(CAST)
+
+
+def the_burst_lies_before_play(site: Site, report: CameraReport) -> None:
+    """Stored frames came all at once, and stand on the timeline where they were taken: the last frame, when it was sent."""
+    site.stop_all("source-burst")
+    [session] = json.loads((site.folder / "sent-burst.json").read_text())["cameras"]["cam0"]["sessions"]
+    assert session["ended_s"] - session["started_s"] < SECONDS - 2, "at least 2 s of the frames came in a burst"
+    assert report.epochs[-1].end_s == pytest.approx(session["ended_s"], abs=1.0)
+    assert report.epochs[0].start_s == pytest.approx(session["ended_s"] - SECONDS, abs=1.0)
 
 
 def test_sigterm_ends_the_agent_in_10_s_with_a_silent_camera_a_hung_archiver_and_a_hung_broker(site):

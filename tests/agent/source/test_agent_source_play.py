@@ -163,6 +163,19 @@ def test_param_change_goes_on_at_a_key_frame_of_the_other_size() -> None:
     assert seen[13:] == [(True, counter) for counter in range(13, 13 + 40)], "from key frame 20 on"
 
 
+def test_a_burst_begins_with_the_stored_frames_from_a_key_frame_on_and_goes_on_without_a_hole() -> None:
+    kept = camera(fault=Fault(FaultKind.BURST, 2))
+    for number in range(100):
+        kept.store(video(number), now(number))
+    watched, _ = kept.begin((VIDEO_OUT,), 4.0)
+    at_once = watched.handle(video(100), now(100))
+    assert [counter.counter for counter in counters(at_once)] == list(range(51)), "two seconds before frame 99, from key frame 50 on"
+    fields = [rtp_fields(packet) for packet in packets(at_once)]
+    assert (fields[0][3], fields[-1][3]) == (2**32 - 10, (2**32 - 10 + 50 * STEP) % 2**32)
+    [one] = counters(watched.handle(video(101), now(101)))
+    assert one.counter == 51
+
+
 def test_faults_are_read_from_the_command_line() -> None:
     assert parse_faults(["cam1:mute", "cam0:close-after=100", "cam2:jump=-3"], 3) == {
         "cam1": Fault(FaultKind.MUTE),
@@ -172,7 +185,7 @@ def test_faults_are_read_from_the_command_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["cam3:mute", "mute", "cam0:", "cam0:sleepy", "cam0:mute=1", "cam0:close-after", "cam0:close-after=0", "cam0:jump=x"]
+    "text", ["cam3:mute", "mute", "cam0:", "cam0:sleepy", "cam0:mute=1", "cam0:close-after", "cam0:close-after=0", "cam0:jump=x", "cam0:burst=11", "cam0:wrap=0"]
 )
 def test_a_wrong_fault_is_quoted(text: str) -> None:
     with pytest.raises(UsageError, match=text) as caught:

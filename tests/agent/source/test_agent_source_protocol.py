@@ -23,6 +23,7 @@ class Camera:
     name: str
     tracks: tuple[Track, ...] = (H264, PCMA)
     available: bool = True
+    wrap_s: int | None = None
 
 
 class Talk:
@@ -148,6 +149,12 @@ def test_a_finished_camera_answers_503() -> None:
     assert talk.connection.state is State.READY
     assert talk.ask("DESCRIBE")[0] == 503
     assert talk.ask("SETUP", f"{URL}/trackID=0", Transport=TCP)[0] == 503
+
+
+def test_a_camera_that_wraps_promises_timestamps_that_pass_2_32_after_its_seconds() -> None:
+    talk = Talk()
+    talk.cameras["cam0"].wrap_s = 3
+    assert [outlet.timestamp for outlet in talk.play().outlets] == [2**32 - 3 * 90_000]
 
 
 def test_another_version_and_a_request_without_number() -> None:

@@ -31,6 +31,9 @@ BATCH: Final = 64
 MARK_S: Final = 600.0
 """How long it is remembered how far a volume begins with locked files only: passing 288 000 of them (25 locked days of 16 cameras) was
 measured as 6 s.  Older video that arrives meanwhile by catch-up goes for its age all the same, for room up to this much later."""
+CLOCK_SET_NS: Final = 1_577_836_800_000_000_000
+"""2020: what is stamped earlier is of a recorder that had booted without a clock, and says nothing of its age (invariant 10).  It is as
+old as its file here.  Its files go in the order of their stamps, so one may have to wait for those before it, at most as long again."""
 Place = tuple[int, str]
 """(end in UTC ns, path): a part's place in the order of age."""
 _START: Final[Place] = (-(1 << 62), "")
@@ -126,11 +129,20 @@ class Retainer:
 
     def _age(self, volume: Volume, now_ns: int, stop: Callable[[], bool]) -> None:
         for camera in sorted(self._register.cameras()):
-            for window in self._shelf.locks.free(camera, now_ns - self.rule.keep(camera)):
-                while not stop() and (parts := self._catalog.inside(volume.id, camera, *window, BATCH)):
-                    gone = [part for part in parts if self._delete(volume, part)]
-                    if not gone:
-                        break  # a lock was added meanwhile
+            before_ns = now_ns - self.rule.keep(camera)
+            for low, high in self._shelf.locks.free(camera, before_ns):
+                for window in ((low, min(high, CLOCK_SET_NS - 1)), (max(low, CLOCK_SET_NS), high)):
+                    while not stop() and (parts := self._catalog.inside(volume.id, camera, *window, BATCH)):
+                        gone = [part for part in parts if self._expired(volume, part, before_ns) and self._delete(volume, part)]
+                        if not gone:
+                            break  # a lock was added meanwhile, or none is old enough
+
+    @staticmethod
+    def _expired(volume: Volume, part: Part, before_ns: int) -> bool:
+        try:
+            return part.end_ns >= CLOCK_SET_NS or volume.disk.stat(part.path).st_mtime * 1e9 < before_ns
+        except FileNotFoundError:
+            return True  # somebody removed the file: its row may follow
 
     def _delete(self, volume: Volume, part: Part) -> bool:
         """Delete a part, unless it is locked by now."""

@@ -1,5 +1,6 @@
 """Retention of a real store under locks, days of single cameras, and a disk of a few megabytes."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,18 @@ def test_locks_that_cannot_be_read_keep_everything_and_say_so(tmp_path: Path) ->
         assert seqs(store) == [0, 1, 2, 3]
         assert "locks.json" in store.stats().problems[0]
         store.append(Chain(epoch=8).batch(0))  # recording goes on
+
+
+def test_video_of_a_recorder_that_had_no_clock_is_as_old_as_its_file_here(tmp_path: Path) -> None:
+    site, now_ns = Site(tmp_path), time.time_ns()
+    with site.running() as store:
+        store.append(Chain("no-clock", segment=2, start_ns=60 * SECOND_NS).batch(*range(4)))
+        store.append(Chain("clock", segment=2, start_ns=now_ns - 3 * DAY_NS).batch(*range(4)))
+    with site.running(retention_days=2, clock=Clock(wall_ns=lambda: now_ns + DAY_NS)) as store:
+        until(lambda: {info.camera for info in store.cameras()} == {"no-clock"}, "what is old is gone")
+        assert seqs(store, "no-clock") == [0, 1, 2, 3]
+    with site.running(retention_days=2, clock=Clock(wall_ns=lambda: now_ns + 3 * DAY_NS)) as store:
+        until(lambda: not store.cameras(), "two days after it came")
 
 
 def test_every_camera_has_its_own_days(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The agent's voice: events, camera states and beacons on MQTT and in the log.
 
 Rules: publishing never waits; a changed camera state goes out at once and as an event, everything else every beacon period.
+What somebody else says on our beacon's topic is corrected at once, and a recorder with our id is reported (agent/namesake.py).
 Frames that a ring had to drop are a declared loss: never silent, one event a beacon period.
 """
 
@@ -18,6 +19,7 @@ from .clock import Clock
 from .config import MqttSection
 from .journal.outage import AnyJournal
 from .line import Line
+from .namesake import Heard, NamesakeWatch
 from .replicate.replicator import Replicator
 from .status import Identity, RateMeter, beacon, camera_state, farewell, stopped
 
@@ -39,12 +41,16 @@ class Reporter:
         self._dropped = dict.fromkeys(lines, 0)
         self._period = mqtt.beacon_s if mqtt is not None else 5.0
         self._topic = topics.agent_beacon(who.site, who.agent)
-        self._changed = threading.Event()
+        self._changed, self._overwritten = threading.Event(), threading.Event()
+        self._namesakes = NamesakeWatch(who.boot)
+        # with the boot: two recorders under one client id would take the connection from each other for ever
         self._client = None if mqtt is None else MqttClient(
-            mqtt.url, client_id=f"wk-agent-{who.agent}", will=(self._topic, farewell(who, clock.utc_s())), birth=self._birth)  # fmt: skip
+            mqtt.url, client_id=f"wk-agent-{who.agent}-{who.boot}", will=(self._topic, farewell(who, clock.utc_s())),
+            birth=self._birth)  # fmt: skip
 
     def start(self) -> None:
         if self._client is not None:
+            self._client.subscribe(self._topic, self._heard)
             self._client.start()
 
     def stop(self) -> None:
@@ -55,6 +61,17 @@ class Reporter:
                     self._publish(topics.camera_state(self._who.site, name), stopped(state, self._clock.utc_s()).model_dump_json().encode())
             finally:
                 self._client.stop(farewell(self._who, self._clock.utc_s()))
+
+    def _heard(self, _topic: str, payload: bytes) -> None:
+        """On the MQTT client's thread."""
+        heard = self._namesakes.hear(payload)
+        if heard is Heard.STALE:
+            self._overwritten.set()
+            self._changed.set()
+        elif heard is Heard.NAMESAKE:
+            self.event(Event(kind=EventKind.TAMPER, source=self._who.agent, at_s=self._clock.utc_s(),
+                             text=f"another agent uses the id {self._who.agent}: its beacons have another boot",
+                             remedy="give one of the two another agent.id; a copied disk or card brings the id along"))  # fmt: skip
 
     def changed(self) -> None:
         """A camera's state changed: publish soon.  Any thread."""
@@ -81,7 +98,8 @@ class Reporter:
             states = self._states()
             now = self._clock.monotonic()
             changed = {name for name, state in states.items() if shown.get(name) != (state.status, state.why, state.protection)}
-            everything = now >= due
+            everything = now >= due or self._overwritten.is_set()
+            self._overwritten.clear()
             for name in states if everything else changed:
                 self._publish(topics.camera_state(self._who.site, name), states[name].model_dump_json().encode())
                 shown[name] = (states[name].status, states[name].why, states[name].protection)

@@ -85,7 +85,7 @@ class AgentService:
         self._writer = Writer(list(self._lines.values()), self._journal, self._epochs, self._clock,
                               pace=Pace(profile.tick_ms, profile.sync_ms), offer=self._replicator.offer, reclaim=self._reclaim,
                               stepped=self._clock_stepped, faulted=self._journal_faulted)  # fmt: skip
-        self._browser = Browser(config.discovery.interfaces, config.agent.site, self._found) if config.discovery.mdns else None
+        self._browser = Browser(config.discovery.interfaces, config.agent.site, self._found, self._clash) if config.discovery.mdns else None
         self._writers = [Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S),
                          Supervised("wk-sync", self._writer.run_syncs, max_pause_s=WRITER_PAUSE_S)]  # fmt: skip
         self._status = Supervised("wk-status", self._reporter.run)
@@ -208,6 +208,10 @@ class AgentService:
             self._known.write(json.dumps(self._book.last_known()).encode())
         except (OSError, WatchkeepError) as error:
             log.warning("the list of known archivers cannot be kept", extra={"why": str(error)})
+
+    def _clash(self, hub: str, urls: tuple[str, ...]) -> None:
+        self._tell(EventKind.TAMPER, f"two hubs announce the id {hub}: {' and '.join(urls)}; the first is used",
+                   "give one of the two another hub.id")  # fmt: skip
 
     def _reclaim(self) -> None:
         dropped = self._journal.reclaim(self._replicator.has_copy)

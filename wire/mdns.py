@@ -64,7 +64,7 @@ class Sightings:
     """Who is announced under which instance name, and which of them stands for an id.  No I/O.
 
     Two instances with one id and one address are the same hub under an old name and a new one.  Two with different
-    addresses are a conflict: the one seen first is kept until it is gone.
+    addresses are a conflict: the one seen first is kept until it is gone or another is preferred.
     """
 
     def __init__(self, site: str) -> None:
@@ -83,6 +83,10 @@ class Sightings:
 
     def gone(self, instance: str) -> None:
         self._seen.pop(instance, None)
+
+    def prefer(self, hub: str, url: str) -> None:
+        """Let this address stand for the hub from now on, and the others behind it."""
+        self._seen = dict(sorted(self._seen.items(), key=lambda item: item[1].id == hub and item[1].url != url))
 
     def hubs(self) -> dict[str, Found]:
         """The hub of each id."""

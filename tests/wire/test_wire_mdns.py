@@ -1,5 +1,6 @@
 """mDNS over loopback: found, renamed, withdrawn, in conflict, foreign, and machines where it cannot run."""
 
+import socket
 import threading
 import time
 import uuid
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from watchkeep.wire import mdns
 from watchkeep.wire.errors import DiscoveryError, UsageError, WatchkeepError
 from watchkeep.wire.mdns import Announcement, Found, Sightings
-from watchkeep.wire.shell.mdns import Advertiser, Browser
+from watchkeep.wire.shell import mdns as shell
+from watchkeep.wire.shell.mdns import Advertiser, Browser, OnClash
 
 LOOPBACK = ["127.0.0.1"]
 WAIT_S = 15.0
@@ -21,10 +23,10 @@ WAIT_S = 15.0
 class Watch:
     """A browser whose reports can be waited for."""
 
-    def __init__(self, site: str) -> None:
+    def __init__(self, site: str, on_clash: OnClash | None = None) -> None:
         self.hubs: dict[str, Found] = {}
         self._changed = threading.Condition()
-        self.browser = Browser(LOOPBACK, site, self._report)
+        self.browser = Browser(LOOPBACK, site, self._report, on_clash)
 
     def _report(self, hubs: dict[str, Found]) -> None:
         with self._changed:
@@ -100,6 +102,36 @@ def test_two_hubs_with_one_id_get_two_names_and_the_first_is_kept_and_reported(
     assert "two hubs announce one id" in caplog.text
     first.stop()
     watch.until(lambda hubs: hub in hubs and hubs[hub].url == "http://127.0.0.1:9704")
+
+
+def test_an_id_with_two_addresses_is_that_of_the_one_that_answers(announce: Callable[..., Advertiser], site: str,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    """The first was killed and stays listed; then it is back while the second lives, which is a clash; then the second dies too."""
+    monkeypatch.setattr(shell, "RECHECK_S", 0.1)
+    hub, clashes = f"hub-{site}", list[tuple[str, tuple[str, ...]]]()
+    watch = Watch(site, lambda name, urls: clashes.append((name, urls)))
+    watch.browser.start()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as one:
+            ports = [server.getsockname()[1] for server in (one, other)]
+            urls = [f"http://127.0.0.1:{port}" for port in ports]
+            one.close()
+            announce(hub, site, ports[0])
+            assert watch.until(lambda hubs: hub in hubs)[hub].url == urls[0]
+            announce(hub, site, ports[1])
+            watch.until(lambda hubs: hubs[hub].url == urls[1])
+            assert clashes == []
+            with socket.create_server(("127.0.0.1", ports[0])):
+                deadline = time.monotonic() + WAIT_S
+                while not clashes and time.monotonic() < deadline:
+                    threading.Event().wait(0.02)
+                assert clashes == [(hub, (urls[1], urls[0]))]
+                assert watch.hubs[hub].url == urls[1], "who serves stays"
+                other.close()
+                watch.until(lambda hubs: hubs[hub].url == urls[0])
+            assert len(clashes) == 1
+    finally:
+        watch.browser.stop()
 
 
 def test_hubs_of_other_sites_are_not_reported(watch: Watch, announce: Callable[..., Advertiser], site: str) -> None:

@@ -3,16 +3,19 @@
     zeroconf's threads ─▶ names to look at (bounded) ─▶ wk-mdns-browse resolves ─▶ on_change(hubs by id)
 
 Rules: discovery only (invariant 11): what is found is a hint until it is authenticated, and nothing waits for it.
-IPv4 only.  Nothing is resolved inside a listener callback.  start() raises DiscoveryError when mDNS cannot run here;
+An id with several addresses is that of the first that answers: a hub that was killed and came back elsewhere stays listed at
+its old address for an hour and more.  IPv4 only.  Nothing is resolved inside a listener callback.  start() raises DiscoveryError when mDNS cannot run here;
 the service logs it, goes on without, and may try again with a new object.
 """
 
 import contextlib
 import ipaddress
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 import ifaddr
 from zeroconf import Error, InterfaceChoice, IPVersion, ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
@@ -28,7 +31,15 @@ RESOLVE_MS: Final = 3000
 MAX_PENDING: Final = 1024
 """Names waiting to be resolved: a flood of announcements costs this many short strings and no more."""
 
+RECHECK_S: Final = 10.0
+"""How often the addresses of an id that has several are tried."""
+KNOCK_S: Final = 1.0
+MAX_KNOCKS: Final = 4
+"""Addresses of one id that are tried: four silent ones hold up the others for 4 s."""
+
 OnChange = Callable[[dict[str, Found]], None]
+OnClash = Callable[[str, tuple[str, ...]], None]
+"""Called with an id and the addresses, more than one, that answer for it; the first is used."""
 
 
 class Advertiser:
@@ -74,14 +85,15 @@ class Advertiser:
 class Browser:
     """Calls on_change with all hubs of one site, by id, whenever that changes.
 
-    on_change runs on the thread wk-mdns-browse.  A hub that died silently stays listed for 19 to 75 minutes.
+    on_change and on_clash run on the thread wk-mdns-browse.  A hub that died silently stays listed for 19 to 75 minutes.
     """
 
-    def __init__(self, interfaces: Sequence[str] | None, site: str, on_change: OnChange) -> None:
-        self._interfaces, self._on_change = interfaces, on_change
+    def __init__(self, interfaces: Sequence[str] | None, site: str, on_change: OnChange, on_clash: OnClash | None = None) -> None:
+        self._interfaces, self._on_change, self._on_clash = interfaces, on_change, on_clash
         self._sightings = Sightings(site)
         self._hubs: dict[str, Found] = {}
         self._conflicts: dict[str, tuple[str, ...]] = {}
+        self._clashes: dict[str, frozenset[str]] = {}
         self._pending: dict[str, bool] = {}
         self._arrived = threading.Condition()
         self._zeroconf: Zeroconf | None = None
@@ -128,17 +140,35 @@ class Browser:
     def _work(self, stop: threading.Event) -> None:
         while True:
             with self._arrived:
-                self._arrived.wait_for(lambda: bool(self._pending) or stop.is_set())
+                self._arrived.wait_for(lambda: bool(self._pending) or stop.is_set(), RECHECK_S if self._conflicts else None)
                 if stop.is_set():
                     return
-                instance = next(iter(self._pending))
-                present = self._pending.pop(instance)
-            found = self._resolve(instance) if present else None
-            if found is not None:
-                self._sightings.saw(instance, found)
-            elif not present:
-                self._sightings.gone(instance)
+                instance = next(iter(self._pending), None)
+                present = instance is not None and self._pending.pop(instance)
+            if instance is not None:
+                self._look(instance, present)
+            self._settle()
             self._report()
+
+    def _look(self, instance: str, present: bool) -> None:
+        found = self._resolve(instance) if present else None
+        if found is not None:
+            self._sightings.saw(instance, found)
+        elif not present:
+            self._sightings.gone(instance)
+
+    def _settle(self) -> None:
+        """Prefer an address that answers to one that does not, and tell when several answer."""
+        conflicts = self._sightings.conflicts()
+        self._clashes = {hub: told for hub, told in self._clashes.items() if hub in conflicts}
+        for hub, urls in conflicts.items():
+            answering = tuple(filter(_answers, urls[:MAX_KNOCKS]))
+            if answering and answering[0] != urls[0]:
+                self._sightings.prefer(hub, answering[0])
+            if len(answering) > 1 and self._clashes.get(hub) != frozenset(answering):
+                self._clashes[hub] = frozenset(answering)
+                if self._on_clash is not None:
+                    self._on_clash(hub, answering)
 
     def _resolve(self, instance: str) -> Found | None:
         """What the instance says about itself; None when it does not answer or is not one of ours."""
@@ -161,11 +191,21 @@ class Browser:
     def _report(self) -> None:
         hubs, conflicts = self._sightings.hubs(), self._sightings.conflicts()
         for hub in conflicts.keys() - self._conflicts.keys():
-            log.warning("two hubs announce one id, the first is kept", extra={"hub": hub, "urls": " ".join(conflicts[hub])})
+            log.warning("two hubs announce one id, the first that answers is used", extra={"hub": hub, "urls": " ".join(conflicts[hub])})
         self._conflicts = conflicts
         if hubs != self._hubs:
             self._hubs = hubs
             self._on_change(dict(hubs))
+
+
+def _answers(url: str) -> bool:
+    """Whether somebody accepts connections there; who it is, is for those to check who use it."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname, parts.port), KNOCK_S).close()
+    except OSError:
+        return False
+    return True
 
 
 class _Listener(ServiceListener):

@@ -1,4 +1,4 @@
-"""The broker goes away, comes back empty, repeats an old will and serves two with one id: nobody takes over, and what it shows is true again."""
+"""The broker goes away, comes back empty, repeats an old will, serves two with one id: no takeover, and what it shows is true again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,8 +55,9 @@ def test_a_broker_that_goes_and_comes_back_empty_stops_no_recording_and_shows_no
 def heard_of(site: FaultSite) -> list[AgentBeacon]:
     """Every message on the topic of edge-1, kept as it comes."""
     found: list[AgentBeacon] = []
+    topic = topics.agent_beacon(site.site, "edge-1")
     assert site._client is not None
-    site._client.subscribe(topics.agent_beacon(site.site, "edge-1"), lambda _, payload: found.append(AgentBeacon.model_validate_json(payload)))
+    site._client.subscribe(topic, lambda _, payload: found.append(AgentBeacon.model_validate_json(payload)))
     return found
 
 

@@ -57,7 +57,7 @@ def test_archivers_that_only_mdns_knows_may_come_die_move_and_meet_their_double(
     assert site.view.agents["edge-1"].links == ()
     assert site.view.agents["edge-1"].journal_bytes > 0
     site.archivers("a", "b")
-    wait_until(lambda: {state.protection for state in site.view.cameras.values()} == {Protection.PROTECTED}, 60, "the journal's way to both")
+    wait_until(lambda: {state.protection for state in site.view.cameras.values()} == {Protection.PROTECTED}, 60, "both copies")
     site.settled()
 
     more(site, "cam0 on a", camera="cam0")

@@ -4,8 +4,8 @@
 
 Rules: discovery only (invariant 11): what is found is a hint until it is authenticated, and nothing waits for it.
 An id with several addresses is that of the first that answers: a hub that was killed and came back elsewhere stays listed at
-its old address for an hour and more.  IPv4 only.  Nothing is resolved inside a listener callback.  start() raises DiscoveryError when mDNS cannot run here;
-the service logs it, goes on without, and may try again with a new object.
+its old address for an hour and more.  IPv4 only.  Nothing is resolved inside a listener callback.  start() raises
+DiscoveryError when mDNS cannot run here; the service logs it, goes on without, and may try again with a new object.
 """
 
 import contextlib

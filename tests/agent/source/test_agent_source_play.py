@@ -185,7 +185,9 @@ def test_faults_are_read_from_the_command_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["cam3:mute", "mute", "cam0:", "cam0:sleepy", "cam0:mute=1", "cam0:close-after", "cam0:close-after=0", "cam0:jump=x", "cam0:burst=11", "cam0:wrap=0"]
+    "text",
+    ["cam3:mute", "mute", "cam0:", "cam0:sleepy", "cam0:mute=1", "cam0:close-after", "cam0:close-after=0", "cam0:jump=x", "cam0:burst=11",
+     "cam0:wrap=0"],
 )
 def test_a_wrong_fault_is_quoted(text: str) -> None:
     with pytest.raises(UsageError, match=text) as caught:

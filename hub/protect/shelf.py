@@ -1,7 +1,7 @@
 """The locks of one archiver, in `locks.json` of its data_dir.
 
-Rules: a lock counts once it is on disk.  One mutex orders changes and deletions: once `add` has returned, no file that the lock
-keeps is deleted for its age or for room.  A file that cannot be read is never overwritten: until somebody has looked at it, all
+Rules: a lock counts once it is on disk.  One mutex orders changes, and a new lock waits for deletions of its video that have begun:
+once `add` has returned, no file that the lock keeps is deleted for its age or for room.  A file that cannot be read is never overwritten: until somebody has looked at it, all
 video counts as locked and no lock can be changed.
 """
 
@@ -22,6 +22,9 @@ from .model import MAX_LOCKS, Lock
 LOCKS_FILE: Final = "locks.json"
 MAX_FILE_BYTES: Final = 8 << 20
 """1000 locks of 600 characters of four bytes each, and their numbers, are 2.9 MB; what is cut off here is no JSON any more."""
+
+DELETE_WAIT_S: Final = 2.0
+"""How long a new lock waits for a file of its video that is just being deleted."""
 
 
 class TooManyLocks(UsageError):  # noqa: N818 (a state of the shelf, as wire.http names it)
@@ -52,8 +55,10 @@ class LockShelf:
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / LOCKS_FILE
-        self._lock = threading.Lock()
-        """Held while the file is replaced, or one archive file is deleted."""
+        self._lock = threading.Condition()
+        """Held while the file is replaced; told when an archive file has been deleted."""
+        self._deleting: list[tuple[str, int, int]] = []
+        """Camera and time of the archive files that are being deleted: one for each volume, whose disk may hang in it."""
         self._next = 1
         self.locks = Locks()
         """Those of this moment; replaced as a whole."""
@@ -82,6 +87,8 @@ class LockShelf:
         """(lock, whether it is new): a request that is repeated word for word is the same lock.  Raises TooManyLocks, and
         VolumeError when it cannot be kept."""
         with self._lock:
+            if not self._lock.wait_for(lambda: not self._is_going(wanted), DELETE_WAIT_S):
+                raise VolumeError("this video is being deleted, from a disk that hangs", remedy="try again in a moment")
             lock = Lock(id=f"lock-{self._next}", camera=wanted.camera, start_ns=wanted.start_ns, end_ns=wanted.end_ns, owner=wanted.owner,
                         reason=wanted.reason, created_ns=now_ns, expires_ns=wanted.expires_ns)  # fmt: skip
             known = next((other for other in self.locks if other.same_as(lock)), None)
@@ -91,6 +98,9 @@ class LockShelf:
                 raise TooManyLocks(f"there are {MAX_LOCKS} locks already", remedy="remove those that are not needed any more")
             self._replace([*self.locks, lock], self._next + 1)
             return lock, True
+
+    def _is_going(self, wanted: Wanted) -> bool:
+        return any(camera == wanted.camera and start < wanted.end_ns and end > wanted.start_ns for camera, start, end in self._deleting)
 
     def remove(self, lock_id: str) -> Lock | None:
         """The lock that is no more; None when there was none.  Raises VolumeError."""
@@ -121,11 +131,18 @@ class LockShelf:
 
     def unless_kept(self, camera: str, start_ns: int, end_ns: int, delete: Callable[[], None]) -> bool:
         """Delete a file with this time, unless a lock keeps it; no lock is added in between.  Returns whether it did."""
+        going = (camera, start_ns, end_ns)
         with self._lock:
-            if self.locks.keeps(camera, start_ns, end_ns):
+            if self.locks.keeps(*going):
                 return False
+            self._deleting.append(going)
+        try:
             delete()
-            return True
+        finally:
+            with self._lock:
+                self._deleting.remove(going)
+                self._lock.notify_all()
+        return True
 
     def _replace(self, locks: Iterable[Lock], following: int) -> None:
         """Disk first: a lock that would be forgotten by a restart was never there."""

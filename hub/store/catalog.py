@@ -8,7 +8,7 @@ and after a crash from its file.  All methods may be called from any thread and 
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -145,11 +145,11 @@ class Catalog:
         """All parts of one segment, with their indexes, in order of their first chunk."""
         return self._parts("camera = ? AND epoch = ? AND segment_seq = ? ORDER BY first_seq", *key, index=True)
 
-    def split_segments(self) -> list[SegmentKey]:
-        """Segments of more than one part; reads every row, so for the start only."""
+    def split_segments(self, volume: str) -> list[SegmentKey]:
+        """Segments of more than one part on a volume; reads every row, so for the start only."""
         with self._lock:
-            return self._run.execute("SELECT camera, epoch, segment_seq FROM part WHERE open = 0"
-                                     " GROUP BY 1, 2, 3 HAVING count(*) > 1").fetchall()  # fmt: skip
+            return self._run.execute("SELECT camera, epoch, segment_seq FROM part WHERE open = 0 AND volume = ?"
+                                     " GROUP BY 1, 2, 3 HAVING count(*) > 1", (volume,)).fetchall()  # fmt: skip
 
     def home_of(self, key: SegmentKey) -> str | None:
         """The volume that holds a part of the segment."""
@@ -201,12 +201,11 @@ class Catalog:
         return self._parts("camera = ? AND epoch >= ? AND (epoch > ? OR last_seq >= ?) ORDER BY epoch, first_seq LIMIT ?",
                            camera, epoch, epoch, seq, limit)  # fmt: skip
 
-    def runs(self) -> Iterator[tuple[str, int, int, int, bytes, bytes]]:
-        """(camera, epoch, first seq, last seq, init hash, last hash) of every closed part; for the start only."""
+    def runs(self, volume: str) -> list[tuple[str, int, int, int, bytes, bytes]]:
+        """(camera, epoch, first seq, last seq, init hash, last hash) of every closed part of a volume; for the start only."""
         with self._lock:
-            rows = self._run.execute("SELECT camera, epoch, first_seq, last_seq, init_hash, last_hash FROM part WHERE open = 0"
-                                     " ORDER BY camera, epoch, first_seq")  # fmt: skip
-            yield from rows
+            return self._run.execute("SELECT camera, epoch, first_seq, last_seq, init_hash, last_hash FROM part WHERE open = 0"
+                                     " AND volume = ? ORDER BY camera, epoch, first_seq", (volume,)).fetchall()  # fmt: skip
 
     def totals(self) -> list[tuple[str, int, int, int, int]]:
         """(camera, start ns, end ns, chunks, bytes) of each camera's closed parts, from one index alone."""

@@ -104,7 +104,9 @@ class Planner:
                 self._plan.wanted_hashes.append(name)
             return
         init_hash, init = self._init(key)
-        if init_hash is None:
+        if self._was(name) not in (None, header.hash):
+            self._conflicts.append(name)
+        elif init_hash is None:
             self._plan.need_init.add(key)
         elif seal.init_hash != init_hash or self._breaks_chain(name, seal.prev_hash):
             self._conflicts.append(name)
@@ -115,6 +117,11 @@ class Planner:
     def _is_held(self, name: Name) -> bool:
         ledger = self._ledgers.get(name[:2])
         return ledger is not None and ledger.holds(name[2])
+
+    def _was(self, name: Name) -> bytes | None:
+        """The hash of a chunk that is not held, when a volume that hangs may have it all the same."""
+        ledger = self._ledgers.get(name[:2])
+        return None if ledger is None else ledger.hash_of(name[2])
 
     def _held_hash(self, name: Name) -> bytes | None:
         """The hash under which a chunk is known, when memory or a file told; None says nothing."""

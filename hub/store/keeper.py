@@ -1,17 +1,21 @@
-"""The thread that keeps house: retention (decided in retainer.py), then stitching; and setting damaged files aside.
+"""The threads that keep house: retention (decided in retainer.py), then stitching; and setting damaged files aside.
 
-Rules: the only place that deletes, replaces or renames closed files while the archiver runs; one lock keeps the three apart.  A
-stitch waits until no part of its segment is open.  A volume that fails here is left to its writer to fence.
+    wk-store-keeper      evidence locks that expire, what is told of deletions: touches no volume
+    wk-store-keeper-N    one for each volume: its retention and its stitches, so that a disk that hangs holds up no other
+
+Rules: the only place that deletes, replaces or renames closed files while the archiver runs; one lock for each volume keeps the
+three apart.  A stitch waits until no part of its segment is open.  A volume that fails here is left to its writer to fence.
 """
 
 import logging
 import threading
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ...wire.causes import EventKind
-from ...wire.errors import FormatError, GoneError
+from ...wire.errors import FormatError, GoneError, VolumeError
 from ...wire.shell.threads import Supervised
 from ..protect.shelf import LockShelf
 from .catalog import Catalog, CatalogError
@@ -27,6 +31,8 @@ log = logging.getLogger(__name__)
 
 KEEP_S: Final = 2.0
 """How often free space and age are looked at: at 1 GB/s a floor of 5 GB is not used up in between."""
+GRACE_S: Final = 0.5
+"""How long a stop waits for each thread of a volume that hangs: it may just have come back."""
 ASIDE_SUFFIX: Final = ".damaged"
 """Of files that are kept for inspection and never served."""
 SHORT_LIFE_NS: Final = 3600 * 1_000_000_000
@@ -62,46 +68,77 @@ class Keeper:
                  rule: Policy) -> None:  # fmt: skip
         self._volumes, self._register, self._catalog = volumes, register, catalog
         self._clock, self._report, self._rule = clock, report, rule
+        self._watches = {volume.root: ClockWatch() for volume in volumes}
         self._watch = ClockWatch()
-        self._wake = threading.Event()
-        self._upkeep = threading.Lock()
+        """One for each thread: a step is seen before anything is deleted for its age."""
+        self._upkeep = {volume.root: threading.Lock() for volume in volumes}
         """Held while one file is deleted, joined or set aside; before the register's lock and the catalog's."""
         self.moves = Moves()
         self.retainer = Retainer(volumes, register, catalog, shelf, report, rule, self._remove)
-        self._thread = Supervised("wk-store-keeper", self._body)
+        self._wakes = {volume.root: threading.Event() for volume in volumes}
+        self._threads = [Supervised(f"wk-store-keeper-{number}", partial(self._body, volume)) for number, volume in enumerate(volumes)]
+        self._teller = Supervised("wk-store-keeper", self._look)
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in (self._teller, *self._threads):
+            thread.start()
 
     def kick(self) -> None:
-        self._wake.set()
+        for wake in self._wakes.values():
+            wake.set()
 
     def stop(self) -> None:
-        self._thread.stop()
-        self._wake.set()
+        for thread in (self._teller, *self._threads):
+            thread.stop()
+        self.kick()
 
-    def join(self, timeout_s: float) -> bool:
-        return self._thread.join(timeout_s)
-
-    def _body(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            self._wake.clear()
-            self.round(stop)
-            self._wake.wait(KEEP_S)
+    def join(self, deadline: float) -> set[Volume]:
+        """Wait until then (monotonic) for every thread whose volume answers; returns the volumes whose threads have not ended."""
+        held = set()
+        for volume, thread in zip(self._volumes, self._threads, strict=True):
+            if not thread.join(GRACE_S if volume.hung else max(deadline - self._clock.monotonic(), 0)):
+                held.add(volume)
+        self._teller.join(max(deadline - self._clock.monotonic(), 0))
         self.retainer.tell(self._clock.monotonic(), everything=True)
+        return held
 
-    def round(self, stop: threading.Event) -> None:
-        """One look at everything."""
+    def _body(self, volume: Volume, stop: threading.Event) -> None:
+        wake = self._wakes[volume.root]
+        while not stop.is_set():
+            wake.clear()
+            self._tend(volume, stop)
+            wake.wait(KEEP_S)
+
+    def _look(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self.look()
+            stop.wait(KEEP_S)
+
+    def look(self) -> None:
+        """What touches no volume."""
         now_ns, now = self._clock.wall_ns(), self._clock.monotonic()
         if self._watch.look(now_ns, now):
             self._report(EventKind.CLOCK, "the wall clock went forward: nothing is deleted for its age for a day",
                          "check the clock; restart the archiver when it is right", "")  # fmt: skip
-        self.retainer.round(now_ns, now, trusted=self._watch.trusted(now), stop=stop.is_set)
-        self._stitch_all(stop)
+        self.retainer.look(now_ns, now, trusted=self._watch.trusted(now))
+
+    def _tend(self, volume: Volume, stop: threading.Event) -> None:
+        now_ns, now = self._clock.wall_ns(), self._clock.monotonic()
+        watch = self._watches[volume.root]
+        watch.look(now_ns, now)  # `look` tells of it
+        if volume.online and not stop.is_set():
+            self.retainer.tend(volume, now_ns, now, trusted=watch.trusted(now), stop=stop.is_set)
+            self._stitch_all(volume, stop)
+
+    def round(self, stop: threading.Event) -> None:
+        """One look at everything, on the caller's thread."""
+        self.look()
+        for volume in self._volumes:
+            self._tend(volume, stop)
 
     def _remove(self, volume: Volume, part: Part) -> None:
         """The file first: a row without a file is removed at the next start, a file without a row would come back."""
-        with self._upkeep:
+        with self._upkeep[volume.root]:
             volume.disk.unlink(part.path)
             volume.disk.tidy(part.path)
             self._forget(part)
@@ -128,8 +165,10 @@ class Keeper:
         """Take a closed part out of service: its file is kept under a name that is never served, its chunks are missing from
         then on.  Returns the new path, None when there was no file any more; raises VolumeError or OSError with nothing changed,
         GoneError when the part is not as it was looked at, because it was joined, deleted or replaced meanwhile."""
-        volume = next(volume for volume in self._volumes if volume.id == part.volume)
-        with self._upkeep:
+        volume = next(volume for volume in self._volumes if volume.identity is not None and volume.id == part.volume)
+        if volume.hung:
+            raise VolumeError(f"volume {volume.root} {volume.why}", remedy="look for the disk in dmesg")
+        with self._upkeep[volume.root]:
             now = self._catalog.at(part.volume, part.path)
             if now is None or (now.first_seq, now.last_seq, now.last_hash) != (part.first_seq, part.last_seq, part.last_hash):
                 raise GoneError(f"{part.path} has changed", remedy="look at it again")
@@ -154,23 +193,22 @@ class Keeper:
 
     # -- stitching ---------------------------------------------------------------------------------------------
 
-    def _stitch_all(self, stop: threading.Event) -> None:
+    def _stitch_all(self, volume: Volume, stop: threading.Event) -> None:
         busy = self._register.busy_segments()
-        for key in sorted(self._register.take_stitch()):
+        for key in sorted(self._register.take_stitch(volume.id)):
             if stop.is_set():
                 return  # the next start looks for split segments itself
             if key in busy:
-                self._register.want_stitch([key])
+                self._register.want_stitch(volume.id, [key])
             else:
-                with self._upkeep:
-                    self._stitch(key)
+                with self._upkeep[volume.root]:
+                    self._stitch(volume, key)
 
-    def _stitch(self, key: SegmentKey) -> None:
+    def _stitch(self, volume: Volume, key: SegmentKey) -> None:
         try:
             parts = self._catalog.segment(key)
-            if not can_stitch(parts):
+            if not can_stitch(parts) or parts[0].volume != volume.id:
                 return
-            volume = next(volume for volume in self._volumes if volume.id == parts[0].volume)
             if not volume.online or not volume.has_room(sum(part.size for part in parts)):
                 return  # parts can be played as they are; the next start tries again
             Stitch(volume.disk, self._catalog, parts,

@@ -2,7 +2,8 @@
 
     unknown --plan--> PENDING --written--> RECEIVED --synced--> DURABLE
        ^                 |                     |                   |
-       '--write failed---'----sync failed------'-----retention-----'
+       '--write failed,--'--sync failed, hung--'-----retention-----'
+          volume hung
 
 Rules: a chunk is in one state; only DURABLE counts as a copy (invariant 3).  One name has one hash (invariant 2): hashes
 of pending and of recent chunks are kept here, older ones are read back from the seals in the files.
@@ -45,6 +46,12 @@ class EpochLedger:
         """The chunk was not written."""
         self._pending.pop(seq, None)
 
+    def hung(self, seq: int) -> None:
+        """The chunk may yet land in a file of a volume that hangs: it is missing, and its name keeps its hash (invariant 2)."""
+        digest = self._pending.pop(seq, None)
+        if digest is not None:
+            self.remember(seq, digest)
+
     def written(self, seq: int) -> None:
         """The chunk's bytes are in a file."""
         self.remember(seq, self._pending.pop(seq))
@@ -55,15 +62,17 @@ class EpochLedger:
         self.received.discard(low, high)
         self.durable.add(low, high)
 
-    def lost(self, low: int, high: int) -> None:
-        """Received chunks whose file was given up: they are missing again."""
+    def lost(self, low: int, high: int, *, hung: bool = False) -> None:
+        """Received chunks whose file was given up: they are missing again; on a volume that hangs their names keep their hashes."""
         self.received.discard(low, high)
-        for seq in range(low, high + 1):
+        for seq in range(low, high + 1) if not hung else ():
             self._recent.pop(seq, None)
 
     def removed(self, low: int, high: int) -> None:
         """Durable chunks that retention has deleted."""
         self.durable.discard(low, high)
+        for seq in [seq for seq in self._recent if low <= seq <= high]:
+            del self._recent[seq]
 
     def remember(self, seq: int, digest: bytes) -> None:
         self._recent[seq] = digest

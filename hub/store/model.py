@@ -10,6 +10,7 @@ Rules: values only, no I/O.  Times are UTC ns as the seals carry them; offsets a
 relative to their volume, as wire.paths makes them.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from ...wire.errors import FullError, VolumeError, WatchkeepError
 from ...wire.messages import ChunkName, VolumeState
 from ...wire.record import Header
 from ...wire.seal import Seal, SealFlag
+from .pulse import Pulse
 
 Record = tuple[Header, memoryview, Seal | None]
 """One verified record of an append, as wire.record.check_payload has proven it."""
@@ -187,10 +189,15 @@ class Write:
 class Job:
     """The writes of one append for one volume; `done` is set once they are written or given up."""
 
-    writes: list[Write]
+    left: deque[Write]
+    """Not written yet, in order; shortened under the register's lock."""
     bytes: int
     done: Flag
+    pulse: Pulse
+    """Of the volume that is to write them."""
     error: VolumeError | None = None
+    given_up: bool = False
+    """The volume hangs: what is left belongs to whoever sends it again, set under the register's lock."""
 
 
 Report = Callable[[str, str, str, str], None]

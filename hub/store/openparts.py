@@ -25,6 +25,8 @@ class OpenParts:
     def __init__(self) -> None:
         self._parts: OrderedDict[str, PartFile] = OrderedDict()
         self._by_next: dict[Name, PartFile] = {}
+        self._listed: dict[str, Name] = {}
+        """Path to the key in `_by_next`: a part's next chunk goes back when its volume hangs, its key here does not."""
         self._newest_epoch: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[PartFile]:
@@ -52,19 +54,23 @@ class OpenParts:
         if len(self._parts) > MAX_OPEN:
             self.complete(next(iter(self._parts.values())))
 
-    def appended(self, part: PartFile, before: Name, now: float) -> None:
-        """The part has grown; `before` was its next_key until then."""
-        if self._by_next.get(before) is part:
-            del self._by_next[before]
-        self._by_next[part.next_key] = part
+    def appended(self, part: PartFile, now: float) -> None:
+        """The part has grown."""
+        self._unlist(part)
+        self._listed[part.path] = key = part.next_key
+        self._by_next[key] = part
         self._parts.move_to_end(part.path)
         part.used_at = now
 
     def complete(self, part: PartFile) -> None:
         """Nothing is appended to the part any more; the next sync closes it."""
         part.complete = True
-        if self._by_next.get(part.next_key) is part:
-            del self._by_next[part.next_key]
+        self._unlist(part)
+
+    def _unlist(self, part: PartFile) -> None:
+        key = self._listed.pop(part.path, None)
+        if key is not None and self._by_next.get(key) is part:
+            del self._by_next[key]
 
     def complete_idle(self, since: float) -> None:
         """Complete the parts that were not used since then."""

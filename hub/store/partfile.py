@@ -3,7 +3,7 @@
     written  (size, last_seq)                 bytes in the page cache: received
     synced   (durable_size, durable_seq)      fdatasync has returned: durable (invariant 3)
 
-Rules: owned by the volume's writer thread, and by nobody else; what readers see (`note`, `mark_durable`, `trim`, `snapshot`)
+Rules: written and synced by the volume's writer thread alone; what readers see (`note`, `mark_durable`, `trim`, `snapshot`)
 changes only under the register's lock.  A file whose sync has failed is given up, never synced again.
 """
 
@@ -27,6 +27,8 @@ class PartFile:
         self.used_at = 0.0
         self.torn = self.complete = False
         """No chunk will follow: close the file at the next sync."""
+        self.given_up = False
+        """Its volume hung: what is in the file behind durable_size is cut off before anything else; set under the register's lock."""
 
     @property
     def next_key(self) -> tuple[str, int, int]:

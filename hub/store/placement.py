@@ -1,7 +1,7 @@
 """Which volume a chunk goes to.  Reads no disk, only the catalog: where a segment began.
 
 Rules: parts of one segment go to one volume, so that they can be joined there; a new segment goes to the usable volume
-with the most free space; a segment whose volume has failed goes on elsewhere.
+with the most free space; a segment whose volume has failed, or is late (pulse.py), goes on elsewhere.
 """
 
 from collections import OrderedDict
@@ -61,6 +61,7 @@ class Placement:
         ready = [writer for writer in roomy if writer.room_for(sizes[writer] + size)]
         if not ready:
             raise StoreBusy("the disks do not keep up", remedy="send it again in a moment")
+        timely = [writer for writer in ready if not writer.volume.pulse.late] or ready
         home = self._homes.get(key)
-        at_home = next((writer for writer in ready if writer.volume.id == home), None)
-        return at_home or max(ready, key=lambda writer: writer.volume.free_bytes)
+        at_home = next((writer for writer in timely if writer.volume.id == home), None)
+        return at_home or max(timely, key=lambda writer: writer.volume.free_bytes)

@@ -1,7 +1,7 @@
 """Reading what is stored: timeline, chunks, init segments, bytes of files.
 
 Rules: parts that are being written are seen from memory, all others from the catalog; a part that moves from one to the
-other in between is seen once.  Nothing here waits for a writer.
+other in between is seen once.  Nothing here waits for a writer, or for a volume that is known to hang.
 """
 
 from collections.abc import Iterator
@@ -109,6 +109,8 @@ class Reader:
         volume = next((volume for volume in self._volumes if path.is_relative_to(volume.root)), None)
         if volume is None or ".." in path.parts:
             raise VolumeError(f"{path} is on no volume of this archiver", remedy="ask for the timeline again")
+        if volume.hung or volume.pulse.late:
+            raise VolumeError(f"{path} cannot be read: its disk hangs", remedy="look for the disk in dmesg; read another archiver's copy")
         return volume.disk.read(str(path.relative_to(volume.root)), offset, length)
 
     def _part_at(self, path: Path) -> Part | None:

@@ -13,7 +13,7 @@ from typing import Final
 from ...wire.messages import EpochState
 from .intake import Plan
 from .ledger import EpochLedger
-from .model import Damaged, EpochKey, Part, SegmentKey, Write
+from .model import Damaged, EpochKey, Job, Part, SegmentKey, Write
 from .partfile import PartFile
 
 MAX_INITS: Final = 256
@@ -31,7 +31,7 @@ class Register:
         self.received = self.durable = self.refused = 0
         self._inits: OrderedDict[EpochKey, bytes] = OrderedDict()
         self._parts: dict[tuple[str, str], PartFile | Part] = {}
-        self._to_stitch: set[SegmentKey] = set()
+        self._to_stitch: dict[str, set[SegmentKey]] = {}
         self._damage: list[Damaged] = []
 
     # -- epochs ------------------------------------------------------------------------------------------------
@@ -75,21 +75,26 @@ class Register:
 
     # -- chunks on their way -----------------------------------------------------------------------------------
 
-    def give_up(self, writes: Iterable[Write]) -> None:
-        """These chunks were not written."""
+    def give_up(self, job: Job) -> None:
+        """What is left of the job was not written.  When its volume hung they were given up before, and may be on their way elsewhere."""
         with self.lock:
-            for write in writes:
+            for write in job.left if not job.given_up else ():
                 self.ledgers[write.seal.camera, write.seal.epoch].give_up(write.seal.seq)
 
-    def written(self, part: PartFile, run: list[Write]) -> None:
-        """The run's bytes are in the part's file."""
+    def written(self, part: PartFile, job: Job, run: list[Write]) -> bool:
+        """The run's bytes are in the part's file.  False when they were given up before that: the file has to be cut again."""
         with self.lock:
+            if job.given_up or part.given_up:
+                return False
+            for _ in run:
+                job.left.popleft()
             part.note(run)
             self._parts[part.volume, part.path] = part
             ledger = self.ledgers[part.camera, part.epoch]
             for write in run:
                 ledger.written(write.seal.seq)
             self.received += len(run)
+            return True
 
     def synced(self, part: PartFile) -> None:
         """Everything written to the part is durable."""
@@ -111,21 +116,43 @@ class Register:
             self._parts[part.volume, part.path] = kept = part.snapshot()
             return kept
 
-    def snapshot(self, part: PartFile) -> Part:
-        with self.lock:
-            return part.snapshot()
+    def locked_hung(self, volume: str, jobs: Iterable[Job]) -> None:
+        """The volume hangs: nothing but what is durable there counts, all else is missing again and may be stored elsewhere."""
+        for key, part in list(self._parts.items()):
+            if not isinstance(part, PartFile) or part.volume != volume:
+                continue
+            part.given_up = True
+            low, high = part.trim()
+            if low <= high:
+                self.ledgers[part.camera, part.epoch].lost(low, high, hung=True)
+            if part.first_seq > part.last_seq:
+                del self._parts[key]
+            else:
+                self._parts[key] = part.snapshot()
+        for job in jobs:
+            job.given_up = True
+            for write in job.left:
+                self.ledgers[write.seal.camera, write.seal.epoch].hung(write.seal.seq)
 
-    def closed(self, part: Part) -> None:
-        """The part is complete; it stays here until the catalog has it."""
+    def snapshot(self, part: PartFile) -> Part | None:
+        """The part as it is; None when its volume hung, so that it has to be given up first."""
         with self.lock:
-            self._parts[part.volume, part.path] = part
+            return None if part.given_up else part.snapshot()
+
+    def closed(self, part: PartFile) -> Part | None:
+        """The part is complete; it stays here until the catalog has it.  None as for `snapshot`."""
+        with self.lock:
+            if part.given_up:
+                return None
+            self._parts[part.volume, part.path] = kept = part.snapshot()
+            return kept
 
     def in_catalog(self, parts: Iterable[Part]) -> None:
         """The catalog has these now."""
         with self.lock:
             for part in parts:
                 self._parts.pop((part.volume, part.path), None)
-                self._to_stitch.add(part.segment)
+                self._to_stitch.setdefault(part.volume, set()).add(part.segment)
 
     # -- parts that the catalog does not have yet --------------------------------------------------------------
 
@@ -157,17 +184,19 @@ class Register:
             ledger.removed(part.first_seq, part.last_seq)
             for other in still:
                 ledger.durable.add(other.first_seq, other.last_seq)
+            for being in self._parts.values():  # a chunk may lie on two volumes, one of which hung
+                if (being.camera, being.epoch) == key and being.first_seq <= _durable_seq(being):
+                    ledger.durable.add(being.first_seq, _durable_seq(being))
             if not ledger.has_chunks and key not in self._inits:
                 del self.ledgers[key]
 
-    def want_stitch(self, keys: Iterable[SegmentKey]) -> None:
+    def want_stitch(self, volume: str, keys: Iterable[SegmentKey]) -> None:
         with self.lock:
-            self._to_stitch.update(keys)
+            self._to_stitch.setdefault(volume, set()).update(keys)
 
-    def take_stitch(self) -> set[SegmentKey]:
+    def take_stitch(self, volume: str) -> set[SegmentKey]:
         with self.lock:
-            taken, self._to_stitch = self._to_stitch, set()
-            return taken
+            return self._to_stitch.pop(volume, set())
 
     def damaged(self, found: Iterable[Damaged]) -> None:
         with self.lock:
@@ -189,3 +218,7 @@ class Register:
     def cameras(self) -> set[str]:
         with self.lock:
             return {key[0] for key, ledger in self.ledgers.items() if ledger.has_chunks}
+
+
+def _durable_seq(part: PartFile | Part) -> int:
+    return part.durable_seq if isinstance(part, PartFile) else part.last_seq

@@ -6,10 +6,11 @@
               go, and only while no other volume has more than that half free; every lock that loses video is named in an event
 
 Rules: locked files stay (DESIGN 5), as long as that does not stop new recording: that is what the reserve is for.  A clock that
-was stepped deletes nothing for its age and ends no lock.  Called by the keeper's thread only; a volume that fails
-here is left to its writer to fence.
+was stepped deletes nothing for its age and ends no lock.  `look` is called by one of the keeper's threads, `tend` by one for each
+volume; a volume that fails here is left to its writer to fence, and one that does not answer has no part in any of this.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -71,15 +72,17 @@ class _Mark:
 
 
 class Retainer:
-    """`round` as often as free space is to be looked at; `remove` deletes one closed part, its file first."""
+    """`look` and, for each volume, `tend` as often as free space is to be looked at; `remove` deletes one closed part, its file first."""
 
     def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, shelf: LockShelf, report: Report, rule: Policy,
                  remove: Callable[[Volume, Part], None]) -> None:  # fmt: skip
         self._volumes, self._register, self._catalog, self._shelf = volumes, register, catalog, shelf
         self._report, self.rule, self._remove_part = report, rule, remove
-        self._age_at = float("-inf")
+        self._locks_at = float("-inf")
+        self._age_at = {volume.root: float("-inf") for volume in volumes}
         self._marks: dict[str, _Mark] = {}
         self._deleted, self._lost = Tally(), Tally()
+        self._tallies = threading.Lock()
         self._cramped: dict[str, str] = {}
         self._measured: Locks | None = None
         self.locked_bytes = 0
@@ -90,28 +93,34 @@ class Retainer:
         """What an operator should look at."""
         return tuple(filter(None, (self._shelf.problem, *self._cramped.values())))
 
-    def round(self, now_ns: int, now: float, *, trusted: bool, stop: Callable[[], bool]) -> None:
-        """One look at free space, and when it is due at age; now_ns is UTC, now monotonic, trusted whether now_ns may delete."""
-        due = now >= self._age_at + AGE_S
+    @property
+    def aged_at(self) -> float:
+        """Since when (monotonic) age was looked at of every volume and every lock."""
+        return min(self._locks_at, *self._age_at.values())
+
+    def look(self, now_ns: int, now: float, *, trusted: bool) -> None:
+        """What touches no volume; now_ns is UTC, now monotonic, trusted whether now_ns may end locks."""
+        due = now >= self._locks_at + AGE_S
         if due and trusted:
             self._end_locks(now_ns)
-        for volume in self._volumes:
-            if volume.online and not stop():
-                self._tend(volume, now_ns if due and trusted else None, now, stop)
-        self._use_reserve(stop)
         if due or self._measured is not self._shelf.locks:
             self._measure_locked()
-        self._age_at = now if due else self._age_at
+        self._locks_at = now if due else self._locks_at
         self.tell(now)
 
-    def _tend(self, volume: Volume, now_ns: int | None, now: float, stop: Callable[[], bool]) -> None:
+    def tend(self, volume: Volume, now_ns: int, now: float, *, trusted: bool, stop: Callable[[], bool]) -> None:
+        """One look at a volume's free space, and when it is due at age; trusted is whether now_ns may delete."""
+        due = now >= self._age_at[volume.root] + AGE_S
         try:
-            if now_ns is not None:
+            if due and trusted:
                 self._age(volume, now_ns, stop)
             self._floor(volume, now, stop)
             volume.measure()
         except (OSError, CatalogError) as error:
             self._failed(volume, error)
+        self._use_reserve(volume, stop)
+        self._age_at[volume.root] = now if due else self._age_at[volume.root]
+        self.tell(now)
 
     def _failed(self, volume: Volume, error: Exception) -> None:
         self._report(EventKind.DISK, f"volume {volume.root}: deleting failed: {error}", "check the disk", "")
@@ -148,7 +157,8 @@ class Retainer:
         """Delete a part, unless it is locked by now."""
         gone = self._shelf.unless_kept(part.camera, part.start_ns, part.end_ns, lambda: self._remove_part(volume, part))
         if gone:
-            self._deleted.add(str(volume.root), part.file_size)
+            with self._tallies:
+                self._deleted.add(str(volume.root), part.file_size)
         return gone
 
     # -- floor -------------------------------------------------------------------------------------------------
@@ -206,29 +216,29 @@ class Retainer:
             self._cramped[volume.id] = f"{text}: {remedy}"
             self._report(EventKind.LOCK, text, remedy, "")
 
-    def _use_reserve(self, stop: Callable[[], bool]) -> None:
+    def _use_reserve(self, volume: Volume, stop: Callable[[], bool]) -> None:
         """New video goes to the volume with the most free space, so locked files go only when there is no better one."""
-        online = [volume for volume in self._volumes if volume.online]
-        if any(volume.id not in self._cramped or volume.free_bytes >= self.rule.reserve_bytes for volume in online):
+        online = [other for other in self._volumes if other.online]
+        if not volume.online or any(other.id not in self._cramped or other.free_bytes >= self.rule.reserve_bytes for other in online):
             return
-        for volume in online:
-            try:
-                need = self.rule.reserve_bytes - volume.free_bytes
-                while need > 0 and not stop() and (parts := choose(self._catalog.oldest(volume.id, BATCH), expired_ns=0, need_bytes=need)):
-                    for part in parts:
-                        self._sacrifice(volume, part)
-                        need -= part.file_size
-                volume.measure()
-            except (OSError, CatalogError) as error:
-                self._failed(volume, error)
+        try:
+            need = self.rule.reserve_bytes - volume.free_bytes
+            while need > 0 and not stop() and (parts := choose(self._catalog.oldest(volume.id, BATCH), expired_ns=0, need_bytes=need)):
+                for part in parts:
+                    self._sacrifice(volume, part)
+                    need -= part.file_size
+            volume.measure()
+        except (OSError, CatalogError) as error:
+            self._failed(volume, error)
 
     def _sacrifice(self, volume: Volume, part: Part) -> None:
         """Delete a locked part and write down for whom it was kept."""
         holders = self._shelf.locks.holders(part.camera, part.start_ns, part.end_ns)
         self._remove_part(volume, part)
-        self._deleted.add(str(volume.root), part.file_size)
-        for lock in holders:
-            self._lost.add(lock.id, part.file_size)
+        with self._tallies:
+            self._deleted.add(str(volume.root), part.file_size)
+            for lock in holders:
+                self._lost.add(lock.id, part.file_size)
         if not holders:
             return
         try:
@@ -240,9 +250,11 @@ class Retainer:
 
     def tell(self, now: float, *, everything: bool = False) -> None:
         """Events about deletions; everything at the end, so that none is forgotten."""
-        for root, gone in self._deleted.due(now, everything=everything).items():
+        with self._tallies:
+            deleted, lost = self._deleted.due(now, everything=everything), self._lost.due(now, everything=everything)
+        for root, gone in deleted.items():
             self._report(EventKind.RETENTION, f"volume {root}: {gone.files} file(s), {gone.bytes} bytes deleted, oldest first", "", "")
-        for lock_id, gone in self._lost.due(now, everything=everything).items():
+        for lock_id, gone in lost.items():
             lock = self._shelf.locks.get(lock_id)
             text = f"{gone.files} locked file(s), {gone.bytes} bytes deleted, because nothing else was left to make room for new video"
             remedy = "add a disk, or remove locks; look for a copy on other archivers"

@@ -4,14 +4,17 @@
     state  ◀─ register ◀────────────────────── received, durable ◀──────┘
     timeline, chunks, read ◀─ reader ◀─ register and catalog          keeper: retention, stitching
 
+                     watch: gives up a volume that hangs, touches none itself
+
 Rules: what is accepted is planned and queued in one step under the register's lock, so that two senders of the same chunk
-make one chunk.  A caller of `append` waits for the page cache at most WRITE_WAIT_S; what a slow disk has not taken by
-then is not yet received, and the journals keep it (invariant 7).
+make one chunk.  A caller of `append` waits for the page cache at most WRITE_WAIT_S, and not at all for a disk that is late;
+what it has not taken by then is not yet received, and the journals keep it (invariant 7).
 """
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +23,7 @@ from ...wire.errors import VolumeError
 from ...wire.ids import check_id
 from ...wire.messages import CameraInfo, EpochState, Event, Timeline
 from ...wire.seal import Seal
+from ...wire.shell.threads import Supervised
 from ..protect.shelf import LockShelf
 from .catalog import Catalog, CatalogError
 from .clock import Clock
@@ -27,9 +31,10 @@ from .disk import Disk
 from .events import Reporter
 from .identity import KnownVolumes
 from .intake import Batch, Known, Plan, Planner, sort_records
-from .keeper import Keeper
+from .keeper import GRACE_S, Keeper
 from .model import Accepted, Conflict, Job, Part, Record, Stats, StoredChunk, StoreFull
 from .placement import Placement
+from .pulse import LATE_S
 from .reader import Reader
 from .recovery import Recovery
 from .register import Register
@@ -39,10 +44,12 @@ from .writer import Surroundings, VolumeWriter
 
 log = logging.getLogger(__name__)
 
-WRITE_WAIT_S: Final = 1.5
+WRITE_WAIT_S: Final = LATE_S
 """Below the agents' ack_timeout_ms (2000): a stalled disk is answered with what is known, not with silence."""
 JOIN_S: Final = 8.0
 """A clean stop has 10 s; a disk that hangs longer keeps its thread, and recovery finds what it did not sync."""
+WATCH_S: Final = 0.5
+"""How much later than STALL_S a hang may be seen."""
 
 
 class Store:
@@ -58,13 +65,14 @@ class Store:
         self.locks = LockShelf(state_dir)
         """Evidence locks: what retention leaves alone."""
         known = KnownVolumes(state_dir)
-        self._volumes = [Volume(path, archiver_id, known, disk(path)) for path in volumes]
+        self._volumes = [Volume(path, archiver_id, known, disk(path), self._clock) for path in volumes]
         around = Surroundings(self._register, self._catalog, self._clock, self._reporter.report, sync_ms / 1000)
         self._writers = [VolumeWriter(volume, around, f"wk-store-{number}") for number, volume in enumerate(self._volumes)]
         self._keeper = Keeper(self._volumes, self._register, self._catalog, self.locks, self._clock, self._reporter.report,
                               policy(retention_days, min_free_bytes, camera_days or {}))  # fmt: skip
         self._placement = Placement(self._writers, self._catalog)
         self._reader = Reader(self._volumes, self._register, self._catalog, self._keeper.moves)
+        self._watch = Supervised("wk-store-watch", self._watch_disks)
         self._running = False
 
     # -- life --------------------------------------------------------------------------------------------------
@@ -89,6 +97,7 @@ class Store:
         for writer in self._writers:
             writer.start()
         self._keeper.start()
+        self._watch.start()
 
     def _check_distinct(self) -> None:
         if len({volume.id for volume in self._volumes}) < len(self._volumes):
@@ -106,26 +115,39 @@ class Store:
             if recovery.damage:
                 text = f"volume {volume.root}: {len(recovery.damage)} damaged file(s), first {recovery.damage[0].path}"
                 self._reporter.report(EventKind.DISK, text, "run `watchkeep verify` on them", "")
-        self._register.load(self._catalog.runs())
-        self._register.want_stitch(self._catalog.split_segments())
+        for volume in self._volumes:
+            self._register.load(self._catalog.runs(volume.id))
+            self._register.want_stitch(volume.id, self._catalog.split_segments(volume.id))
+
+    def _watch_disks(self, stop: threading.Event) -> None:
+        while not stop.wait(WATCH_S):
+            for writer in self._writers:
+                writer.look()
 
     def close(self) -> None:
         """Write and sync what was accepted, then end.  Calling it again does nothing."""
+        held: set[Volume] = set()
         if self._running:
             self._running = False
             self._keeper.stop()
             for writer in self._writers:
                 writer.stop()
-            writers_done = [writer.join(JOIN_S) for writer in self._writers]
-            if not (self._keeper.join(JOIN_S) and all(writers_done)):
-                log.error("a disk hangs: its thread is left behind")  # closing what it uses would pull the files from under it
-                return
-        self._release()
+            deadline = self._clock.monotonic() + JOIN_S
+            for writer in self._writers:
+                if not writer.join(GRACE_S if writer.volume.hung else max(deadline - self._clock.monotonic(), 0)):
+                    held.add(writer.volume)
+            held |= self._keeper.join(deadline)
+            self._watch.stop()
+            self._watch.join(WATCH_S + 1)
+        for volume in held:  # closing what its threads use would pull the files from under them
+            log.error("a disk hangs: its thread is left behind", extra={"volume": str(volume.root)})
+        self._release(held)
 
-    def _release(self) -> None:
+    def _release(self, held: Collection[Volume] = ()) -> None:
         self._catalog.close()
         for volume in self._volumes:
-            volume.close()
+            if volume not in held:
+                volume.close()
 
     # -- writing -----------------------------------------------------------------------------------------------
 
@@ -162,7 +184,8 @@ class Store:
                     self._register.locked_plan(plan)
                     jobs = []
                     for writer, writes in picked.items():
-                        job = Job(writes, sum(len(write.payload) for write in writes), threading.Event())
+                        size = sum(len(write.payload) for write in writes)
+                        job = Job(deque(writes), size, threading.Event(), writer.volume.pulse)
                         writer.submit(job)
                         jobs.append(job)
                     return plan, jobs
@@ -174,7 +197,8 @@ class Store:
     def _wait(self, jobs: list[Job]) -> None:
         deadline = self._clock.monotonic() + WRITE_WAIT_S
         for job in jobs:
-            job.done.wait(max(deadline - self._clock.monotonic(), 0))
+            while (left_s := min(deadline - self._clock.monotonic(), job.pulse.patience)) > 0 and not job.done.wait(left_s):
+                pass  # another call than the one that was under way may have begun
         failed = next((job.error for job in jobs if job.error is not None), None)
         if isinstance(failed, StoreFull):
             self._keeper.kick()

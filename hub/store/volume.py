@@ -1,6 +1,7 @@
 """One volume: opened, checked before every new file, fenced when it fails, and how much room it has.
 
     closed --open--> ONLINE --fence(why)--> OFFLINE --reopen--> ONLINE
+                        '-------hang(why)------> HUNG --call returned--> OFFLINE
 
 Rules: the identity file and the device are compared before every open of a new file (DESIGN 5), so an unmounted disk
 is a VolumeError and never fills the root disk.  One archiver process owns a volume: it holds a lock on the root.
@@ -13,8 +14,10 @@ from typing import Final
 
 from ...wire.errors import VolumeError
 from ...wire.messages import VolumeState
+from .clock import Clock
 from .disk import Disk
 from .identity import Identity, KnownVolumes, force_command, init_volume, is_empty, read_identity
+from .pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +27,14 @@ FULL_MARGIN_BYTES: Final = 1 << 20
 
 
 class Volume:
-    """One configured volume.  `free` and `full` are as of the last `measure`; only the writer's thread fences and reopens."""
+    """One configured volume.  `free` and `full` are as of the last `measure`; only the writer's thread fences and reopens, and only
+    a thread that never touches this disk hangs it."""
 
-    def __init__(self, root: Path, archiver: str, known: KnownVolumes, disk: Disk) -> None:
+    def __init__(self, root: Path, archiver: str, known: KnownVolumes, disk: Disk, clock: Clock | None = None) -> None:
         self.root, self.disk = root, disk
+        self.pulse = Pulse((clock or Clock()).monotonic)
+        self.hung = False
+        """Out of use because a call did not return; until the writer has tidied up after it."""
         self._archiver, self._known = archiver, known
         self.identity: Identity | None = None
         self.online, self.why, self.full = False, "not opened yet", False
@@ -128,6 +135,10 @@ class Volume:
         """Take the volume out of use until `reopen` succeeds."""
         self.online, self.why = False, why
         log.error("volume is out of use", extra={"volume": str(self.root), "why": why})
+
+    def hang(self, why: str) -> None:
+        """Take the volume out of use while a call to it does not return."""
+        self.online, self.hung, self.why = False, True, why
 
     def reopen(self) -> None:
         """Try a fenced volume again; raises VolumeError or OSError while it is still unusable."""

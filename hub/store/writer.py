@@ -5,12 +5,15 @@
 Rules: a chunk is durable only after file and directory were synced (invariant 3).  A file whose sync failed is given up:
 what was durable in it stays, the rest is missing again and comes back from the journals; it is never synced again.
 A volume that fails as a whole is fenced and tried again every PROBE_S.  Nothing here waits for another volume (invariant 7).
+A volume that hangs is given up by another thread (`look`) while this one is stuck: queue and everything not durable are missing
+again and may be stored elsewhere.  When the call returns, whatever it did counts as failed: files are cut to what is durable.
 """
 
 import logging
 import threading
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from ...wire.causes import EventKind
@@ -52,13 +55,16 @@ class Surroundings:
 
 
 class VolumeWriter:
-    """`room_for` and `submit` may be called from any thread; everything else happens on the writer's own."""
+    """`room_for`, `submit` and `look` may be called from any thread; everything else happens on the writer's own."""
 
     def __init__(self, volume: Volume, around: Surroundings, name: str) -> None:
         self.volume, self._around = volume, around
         self._register, self._clock = around.register, around.clock
         self._queue: deque[Job] = deque()
         self._queued_bytes = 0
+        self._current: Job | None = None
+        self._hung_at = 0.0
+        self._hung_told = False
         self._ready = threading.Condition()
         self._open = OpenParts()
         self._new: list[PartFile] = []
@@ -89,6 +95,32 @@ class VolumeWriter:
             self._queued_bytes += job.bytes
             self._ready.notify()
 
+    def look(self) -> None:
+        """Give the volume up when a call to it does not return: for a thread that no disk can hold up, twice a second."""
+        pulse = self.volume.pulse
+        since = pulse.since
+        if since is None or not pulse.hung or self.volume.hung:
+            return
+        with self._register.lock:  # as `submit` holds it: nothing is queued behind this
+            with self._ready:
+                jobs, self._queue = [*self._queue], deque()
+                self._queued_bytes -= sum(job.bytes for job in jobs)
+            self._hung_at, self._hung_told = since, True
+            self.volume.hang(f"hangs since {self._utc(since)}: a call to the disk does not return")
+            self._register.locked_hung(self.volume.id, [*jobs, *filter(None, [self._current])])
+        for job in jobs:
+            job.error = self._out_of_use()
+            job.done.set()
+        self._around.report(EventKind.DISK, f"volume {self.volume.root} {self.volume.why}",
+                            "look for the disk in dmesg; it is used again as soon as it answers", "")  # fmt: skip
+
+    def _utc(self, at: float) -> str:
+        wall_s = self._clock.wall_ns() / 1e9 - (self._clock.monotonic() - at)
+        return f"{datetime.fromtimestamp(wall_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+    def _out_of_use(self) -> VolumeError:
+        return VolumeError(f"volume {self.volume.root} is out of use: {self.volume.why}", remedy="repair or mount the disk")
+
     def stop(self) -> None:
         """Write what is queued, sync, close, end; does not wait."""
         self._thread.stop()
@@ -107,6 +139,8 @@ class VolumeWriter:
             self._tend(self._clock.monotonic())
         for part in self._open:
             self._open.complete(part)
+        if self.volume.hung:
+            self._settle()
         self._sync()
 
     def _take(self, stop: threading.Event) -> Job | None:
@@ -118,35 +152,36 @@ class VolumeWriter:
             return self._queue.popleft() if self._queue else None
 
     def _do(self, job: Job) -> None:
-        rest = deque(job.writes)
+        self._current = job
         try:
-            while rest:
-                self._write_run(rest)
+            while job.left:
+                self._write_run(job)
         except VolumeError as error:
             job.error = error
         finally:
-            self._register.give_up(rest)
+            self._current = None
+            self._register.give_up(job)
             with self._ready:
                 self._queued_bytes -= job.bytes
             job.done.set()
 
-    def _write_run(self, rest: deque[Write]) -> None:
-        """Write the first chunks of `rest` that go to one part, in one call, and take them off; raises VolumeError."""
+    def _write_run(self, job: Job) -> None:
+        """Write the first chunks left of the job that go to one part, in one call, and take them off; raises VolumeError."""
         if not self.volume.online:
-            raise VolumeError(f"volume {self.volume.root} is out of use: {self.volume.why}", remedy="repair or mount the disk")
+            raise self._out_of_use()
+        rest = job.left
         part, run = self._open.find(rest[0]) or self._create(rest[0]), [rest[0]]
         while len(run) < len(rest) and _follows(run[-1], rest[len(run)]):
             run.append(rest[len(run)])
-        before = part.next_key
         try:
-            part.write(run)
+            with self.volume.pulse:
+                part.write(run)
         except OSError as error:
             raise self._write_failed(part, error) from error
-        self._register.written(part, run)
-        self._open.appended(part, before, self._clock.monotonic())
+        if not self._register.written(part, job, run):
+            raise self._out_of_use()
+        self._open.appended(part, self._clock.monotonic())
         self.volume.free_bytes -= sum(len(write.payload) for write in run)
-        for _ in run:
-            rest.popleft()
         if self._sync_at is None:
             self._sync_at = self._sync_due(self._clock.monotonic())
 
@@ -163,8 +198,9 @@ class VolumeWriter:
             self._sync()  # closes what is complete
         path = str(SegmentName(seal.camera, seal.wall_start_ns, seal.epoch, seal.seq).path())
         try:
-            self.volume.check()
-            handle, changed = self._create_file(path)
+            with self.volume.pulse:
+                self.volume.check()
+                handle, changed = self._create_file(path)
         except VolumeError as error:
             self._fence(error.message)
             raise
@@ -204,7 +240,8 @@ class VolumeWriter:
         text = f"volume {self.volume.root} failed ({error.strerror or error})"
         self._around.report(EventKind.DISK, text, "check the disk", "")
         try:
-            self.volume.prove()
+            with self.volume.pulse:
+                self.volume.prove()
         except (VolumeError, OSError) as why:
             self._fence(str(why))
         return VolumeError(text, remedy="check the disk")
@@ -224,11 +261,12 @@ class VolumeWriter:
         if part in self._new:
             self._new.remove(part)
         try:
-            part.close()
-            if kept is None:
-                self.volume.disk.unlink(part.path)
-            else:
-                self.volume.disk.cut(part.path, kept.size)
+            with self.volume.pulse:
+                part.close()
+                if kept is None:
+                    self.volume.disk.unlink(part.path)
+                else:
+                    self.volume.disk.cut(part.path, kept.size)
         except OSError as error:
             # recovery finds the surplus by the file's size and checks it
             log.warning("given-up file keeps its surplus", extra={"path": part.path, "why": str(error)})
@@ -238,6 +276,8 @@ class VolumeWriter:
     # -- syncing -----------------------------------------------------------------------------------------------
 
     def _tend(self, now: float) -> None:
+        if self.volume.hung:
+            self._settle()
         if (self._sync_at is not None and now >= self._sync_at) or self._open.too_many:
             self._sync()
         if now < self._tend_at:
@@ -249,22 +289,34 @@ class VolumeWriter:
         if self.volume.online:
             self._measure()
         elif now >= self._probe_at:
-            self._probe_at = now + PROBE_S
             self._reopen()
+
+    def _settle(self) -> None:
+        """The call that hung has returned: what it did was given up meanwhile, so take it back, then try the volume."""
+        for part in self._open:
+            self._abandon(part)
+        self.volume.hung = False
+        self._reopen()
 
     def _measure(self) -> None:
         try:
-            self.volume.measure()
+            with self.volume.pulse:
+                self.volume.measure()
         except OSError as error:
             self._fence(str(error))
 
     def _reopen(self) -> None:
+        self._probe_at = self._clock.monotonic() + PROBE_S
         try:
-            self.volume.reopen()
+            with self.volume.pulse:
+                self.volume.reopen()
         except (VolumeError, OSError) as why:
             self.volume.why = str(why)
             return
-        self._around.report(EventKind.DISK, f"volume {self.volume.root} is back in use", "", "")
+        what = "is back in use"
+        if self._hung_told:
+            self._hung_told, what = False, f"answers again after {self._clock.monotonic() - self._hung_at:.0f} s and is back in use"
+        self._around.report(EventKind.DISK, f"volume {self.volume.root} {what}", "", "")
 
     def _sync(self) -> None:
         """Make everything written durable, close what is complete, tell the catalog."""
@@ -274,7 +326,8 @@ class VolumeWriter:
         self._new = []
         try:
             for folder in sorted(self._dirs):
-                self.volume.disk.sync_dir(folder)
+                with self.volume.pulse:
+                    self.volume.disk.sync_dir(folder)
         except OSError as error:
             failures |= dict.fromkeys(fresh, error)
             fresh = []
@@ -287,25 +340,30 @@ class VolumeWriter:
         for part in self._open:
             if part.complete:
                 self._close(part)
-        self._tell_catalog([self._register.snapshot(part) for part in fresh if not part.complete])
+        self._tell_catalog([kept for part in fresh if not part.complete and (kept := self._register.snapshot(part)) is not None])
         if failures:
             self._failed(next(iter(failures.values())))
 
     def _sync_files(self) -> dict[PartFile, OSError]:
         failures = {}
         for part in self._open.dirty():
+            if part.given_up:
+                continue  # the volume hung in one of the syncs before
             try:
-                part.sync()
+                with self.volume.pulse:
+                    part.sync()
             except OSError as error:
                 failures[part] = error
         return failures
 
     def _close(self, part: PartFile) -> None:
-        kept = self._register.snapshot(part)
-        self._register.closed(kept)
+        kept = self._register.closed(part)
+        if kept is None:
+            return  # the volume hung: _settle gives it up
         self._closed.append(kept)
         self._open.remove(part)
-        part.close()
+        with self.volume.pulse:
+            part.close()
 
     def _tell_catalog(self, opened: list[Part]) -> None:
         if not (opened or self._closed):

@@ -47,8 +47,8 @@ APPEND_REQUESTS = 64
 class SimVolume(Volume):
     """A volume whose identity is given; `mounted` of its disk says whether it is still the one."""
 
-    def __init__(self, archiver: str, number: int, disk: VolumeDisk) -> None:
-        super().__init__(root_of(archiver, number), archiver, None, disk)  # type: ignore[arg-type]
+    def __init__(self, archiver: str, number: int, disk: VolumeDisk, clock: Clock) -> None:
+        super().__init__(root_of(archiver, number), archiver, None, disk, clock)  # type: ignore[arg-type]
         self.identity = Identity(f"{archiver}-{number}", archiver)
 
     def open(self) -> None:
@@ -97,7 +97,7 @@ class SimStore(Store):
         self._clock, self._state_dir, self._running = clock, Path("/sim"), False
         self._reporter = Reporter(archiver, clock, lambda _: None)
         self._register, self._catalog = Register(), catalog
-        self._volumes = [SimVolume(archiver, number, disk) for number, disk in enumerate(disks)]
+        self._volumes = [SimVolume(archiver, number, disk, clock) for number, disk in enumerate(disks)]
         around = Surroundings(self._register, catalog, clock, self._reporter.report, sync_s)
         self._writers = [VolumeWriter(volume, around, "wk-sim") for volume in self._volumes]
         self.locks = LockShelf(self._state_dir)

@@ -71,7 +71,7 @@ def opened(parts: OpenParts, chain: Chain, seq: int, now: float = 0.0) -> PartFi
         parts.add(part)
     before = part.next_key
     part.note([write])
-    parts.appended(part, before, now)
+    parts.appended(part, now)
     return part
 
 

@@ -77,8 +77,8 @@ def test_a_lock_that_expires_gives_its_video_back_and_a_stepped_clock_ends_none(
         until(lambda: seqs(store) == [0, 1])
         wall[0] = LATER_NS + 50 * DAY_NS
         until(lambda: told(site, EventKind.CLOCK), "the step was seen")
-        rounds = store._keeper.retainer._age_at
-        until(lambda: store._keeper.retainer._age_at > rounds + 0.2, "more looks at age")
+        rounds = store._keeper.retainer.aged_at
+        until(lambda: store._keeper.retainer.aged_at > rounds + 0.2, "more looks at age")
         assert seqs(store) == [0, 1]
         assert len(store.locks.locks) == 1
     with site.running(retention_days=2, clock=Clock(wall_ns=lambda: wall[0])) as store:
@@ -93,7 +93,7 @@ def test_locks_that_cannot_be_read_keep_everything_and_say_so(tmp_path: Path) ->
         store.append(chain.batch(*range(4)))
     (site.state / LOCKS_FILE).write_bytes(b"{")
     with site.running(retention_days=2, clock=Clock(wall_ns=lambda: LATER_NS)) as store:
-        until(lambda: store._keeper.retainer._age_at > float("-inf"), "a look at age")
+        until(lambda: store._keeper.retainer.aged_at > float("-inf"), "a look at age")
         assert seqs(store) == [0, 1, 2, 3]
         assert "locks.json" in store.stats().problems[0]
         store.append(Chain(epoch=8).batch(0))  # recording goes on
@@ -189,8 +189,8 @@ def test_locked_video_stays_while_another_volume_has_room(tmp_path: Path) -> Non
     with site.running(disk=Uneven, min_free_bytes=4 * MB) as store:
         fresh = Chain(epoch=8, segment=2, size=CHUNK, start_ns=at(100))
         send(store, fresh, 0, 9)
-        looks = store._keeper.retainer._age_at
-        until(lambda: store._keeper.retainer._age_at > looks + 0.3, "more rounds")
+        looks = store._keeper.retainer.aged_at
+        until(lambda: store._keeper.retainer.aged_at > looks + 0.3, "more rounds")
         assert seqs(store) == [*range(44), *range(10)]
 
 

@@ -6,6 +6,7 @@ over the union of the archives, because copies = 1 leaves each frame on one of t
 
 import http.client
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -181,6 +182,31 @@ def epoch_states(url: str, epochs: dict[str, int]) -> dict[str, EpochState] | No
 
 def _holes(durable: list[tuple[int, int]]) -> int:
     return durable[-1][1] + 1 - sum(high - low + 1 for low, high in durable) if durable else 0
+
+
+@contextmanager
+def small_disk(image: Path, folder: Path, megabytes: int = 64) -> Iterator[None]:
+    """A small ext4 file system, mounted while the block runs."""
+    with image.open("wb") as file:
+        file.truncate(megabytes << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(image)], check=True)
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=True)
+    shutil.rmtree(folder / "lost+found")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+
+
+@contextmanager
+def frozen(folder: Path) -> Iterator[None]:
+    """A disk that hangs: whatever writes to the file system does not return before the block ends, not even killed."""
+    subprocess.run(["fsfreeze", "-f", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "-u", str(folder)], check=True)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """An archiver fails in every way that there is: killed, hung, cut off, lying, full, read-only, unmounted, restarted all the time."""
 
-import shutil
 import signal
 import subprocess
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from faultproxy import Mode
-from faultrig import FPS, SMALL, FaultSite, fault_site
+from faultrig import FPS, SMALL, FaultSite, fault_site, small_disk
 from wksite import all_frames, wait_until
 
 from watchkeep.hub.verify.verify import verify_paths
@@ -99,21 +98,6 @@ def verify_names_a_flipped_byte(site: FaultSite) -> None:
     [damage] = report.camera("cam0").damage
     assert not report.good
     assert (Path(damage.file).name, damage.seq is not None) == (path.name, True)
-
-
-@contextmanager
-def small_disk(image: Path, folder: Path) -> Iterator[None]:
-    """An ext4 file system of 64 MB, mounted while the block runs."""
-    with image.open("wb") as file:
-        file.truncate(64 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", str(image)], check=True)
-    folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=True)
-    shutil.rmtree(folder / "lost+found")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
 
 
 def fill(path: Path) -> None:

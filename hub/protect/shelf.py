@@ -1,8 +1,8 @@
 """The locks of one archiver, in `locks.json` of its data_dir.
 
 Rules: a lock counts once it is on disk.  One mutex orders changes, and a new lock waits for deletions of its video that have begun:
-once `add` has returned, no file that the lock keeps is deleted for its age or for room.  A file that cannot be read is never overwritten: until somebody has looked at it, all
-video counts as locked and no lock can be changed.
+once `add` has returned, no file that the lock keeps is deleted for its age or for room.  A file that cannot be read is never
+overwritten: until somebody has looked at it, all video counts as locked and no lock can be changed.
 """
 
 import threading

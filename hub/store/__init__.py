@@ -6,7 +6,8 @@
     register   what is known in memory             partfile   one file being written
     placement  which volume?                       openparts  which file a chunk goes to
     timeline   spans and gaps                      writer     the thread of one volume
-    retention  what may be deleted?                keeper     the thread for retention and stitching
+    pulse      does a disk still answer?           retainer   retention on the disks
+    retention  what may be deleted?                keeper     the threads for retention and stitching
     scan       what is good in a file?             stitch     parts joined into one file
     reader     chunks, bytes, timeline             recovery   the start-up
     catalog    SQLite, a cache of the files        events, clock, model

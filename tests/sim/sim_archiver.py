@@ -8,6 +8,7 @@ Rules: only threads, sockets and disks are replaced.  A process is one incarnati
 
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from watchkeep.hub.store.intake import sort_records
 from watchkeep.hub.store.keeper import KEEP_S, Keeper
 from watchkeep.hub.store.model import Job, Part
 from watchkeep.hub.store.placement import Placement
+from watchkeep.hub.store.pulse import STALL_S
 from watchkeep.hub.store.reader import Reader
 from watchkeep.hub.store.register import Register
 from watchkeep.hub.store.retainer import policy
@@ -60,6 +62,8 @@ class SimVolume(Volume):
 
     def reopen(self) -> None:
         self.check()
+        if self.disk.hanging and not self.disk.hang_calls:
+            raise VolumeError(f"volume {self.root} still hangs", remedy="wait")
         self._probe()
         self.online, self.why = True, ""
 
@@ -104,8 +108,18 @@ class SimStore(Store):
         self._keeper = SimKeeper(list(self._volumes), self._register, catalog, self.locks, clock, self._reporter.report,
                                  policy(30, min_free_bytes, {}))  # fmt: skip
         self._keeper.removed = removed
+        for writer, disk in zip(self._writers, disks, strict=True):
+            disk.on_hang = partial(self._hang, writer)
         self._placement = Placement(self._writers, catalog)
         self._reader = Reader(list(self._volumes), self._register, catalog, self._keeper.moves)
+
+    @staticmethod
+    def _hang(writer: VolumeWriter) -> None:
+        """The call under way takes STALL_S: the watch looks.  Nothing else moves meanwhile, so time need not pass."""
+        pulse = writer.volume.pulse
+        if pulse.since is not None:
+            pulse.since -= STALL_S
+            writer.look()
 
     def boot(self) -> None:
         """Open the volumes and recover; raises what Store.open raises."""
@@ -225,7 +239,8 @@ class Incarnation:
     def _wrote(self, number: int) -> None:
         if self.alive:
             writer = self.store.writers[number]
-            writer._do(writer._queue.popleft())
+            if writer._queue:  # given up otherwise
+                writer._do(writer._queue.popleft())
             overdue = writer._sync_at is not None and writer._sync_at <= self._loop.now
             if overdue:
                 self._loop.after(self.owner.sync_s(number), self._tended, number)

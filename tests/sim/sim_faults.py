@@ -1,6 +1,6 @@
 """What goes wrong: each fault as one method that does it and plans its end.
 
-    archivers   killed, power cut, hung, answering 500, disk full, slow, failing syncs, unmounted, lost; catalog gone; misrouted
+    archivers   killed, power cut, hung, answering 500, disk full, slow, hanging, failing syncs, unmounted, lost; catalog gone; misrouted
     links       cut both or one way, lossy, slow, duplicating, resetting
     agents      killed, power cut, booting in 1970, clock steps, syncs failing, journal disk full or stalled
     cameras     reconnecting, mute                          operators   move, other lists and copies, archivers that leave and return
@@ -57,6 +57,7 @@ class Faults:
             archiver.failing, archiver.slow_s = False, 0.0
             for disk in archiver.disks:
                 disk.mounted, disk.fail_syncs = True, 0
+                disk.answer()
                 disk.capacity = max(disk.capacity, archiver.roomy)
             if name != world.dead:
                 archiver.resume()
@@ -82,7 +83,7 @@ class Faults:
         if archiver.name == self._world.dead:
             return
         kinds = (self._kill, self._kill, self._power, self._power, self._hang, self._error, self._full, self._slow, self._slow, self._syncs,
-                 self._unmount, self._lose, self._misroute)  # fmt: skip
+                 self._unmount, self._lose, self._misroute, self._disk_hangs, self._disk_hangs)  # fmt: skip
         kind = self._rng.choice(kinds)
         self._loop.say(archiver.name, "fault", kind.__name__.strip("_"))
         self._disturb(archiver.name)
@@ -124,6 +125,11 @@ class Faults:
         disk = self._rng.choice(archiver.disks)
         disk.mounted = False
         self._for(1.0, 8.0, lambda: setattr(disk, "mounted", True))
+
+    def _disk_hangs(self, archiver: SimArchiver) -> None:
+        disk = self._rng.choice(archiver.disks)
+        disk.hang(self._rng.randint(1, 3))
+        self._for(0.5, 10.0, disk.answer)
 
     def _lose(self, archiver: SimArchiver) -> None:
         if self._losable:

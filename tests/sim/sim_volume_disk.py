@@ -40,6 +40,10 @@ class VolumeDisk(Disk):
         self.capacity = capacity + FULL_MARGIN_BYTES
         self.mounted = True
         self.fail_syncs = 0
+        self.hang_calls = 0
+        self.hanging = False
+        self.on_hang: Callable[[], None] = lambda: None
+        """In the middle of a call that hangs: what others do about it meanwhile."""
         self.used = 0
         self._live: dict[str, _File | None] = {}
         """Path to file; None is a directory."""
@@ -90,6 +94,13 @@ class VolumeDisk(Disk):
             self.used += len(part)
             self._note(file, part)
         file.mtime = self._wall_s()
+        self._maybe_hang()
+
+    def _maybe_hang(self) -> None:
+        """The call has done its work and does not return; everything of it is seen later than what was decided meanwhile."""
+        if self.hang_calls:
+            self.hang_calls -= 1
+            self.on_hang()
 
     def _note(self, file: _File, part: bytes | bytearray | memoryview) -> None:
         """Remember which chunk ends here; its bytes are the ones that were cut (invariants 1 and 2)."""
@@ -113,6 +124,7 @@ class VolumeDisk(Disk):
             raise OSError(errno.EIO, "injected")
         file.synced = len(file.data)
         self._account(path, file)
+        self._maybe_hang()
 
     def sync_dir(self, path: str) -> None:
         self._gate()
@@ -192,6 +204,13 @@ class VolumeDisk(Disk):
         yield from sorted(name for name, node in self._live.items() if name.startswith(f"{folder}/") and node is not None)
 
     # What faults do.
+
+    def hang(self, calls: int) -> None:
+        """The next calls hang, and the volume does not come back before `answer`."""
+        self.hang_calls, self.hanging = calls, True
+
+    def answer(self) -> None:
+        self.hang_calls, self.hanging = 0, False
 
     def kill(self) -> None:
         """The process is gone, the page cache stays; that a sync has failed is known to nobody any more (docs/RELIABILITY.md, limits)."""

@@ -336,6 +336,22 @@ def test_a_store_stops_in_time_though_a_disk_hangs_and_lets_go_of_the_others(tmp
         rig.first.close()
 
 
+def test_a_late_end_takes_nothing_from_the_volume_that_has_the_chunk_on_its_way_by_then(two: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, store, second = Chain(segment=100), two.store, two.disks[1]
+    two.hang()
+    store.append(chain.batch(0, 1))
+    until(two.hung)
+    monkeypatch.setattr("watchkeep.hub.store.pulse.STALL_S", 60.0)
+    second.gate.clear()
+    assert store.append(chain.batch(0, 1)).stored == 2
+    two.first.gate.set()
+    until(lambda: store.stats().volumes[0].online, "the late end is dealt with")
+    assert store.append(chain.batch(0, 1)).repeated == 2, "still on their way to the other volume"
+    second.gate.set()
+    until(lambda: durable(store, chain) == [(0, 1)])
+    assert contents(store) == expected(chain, 0, 1)
+
+
 def test_the_end_of_a_call_may_come_at_any_moment_of_being_given_up(two: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that take about as long as the bound: every chunk is durable in the end, once, whoever was first."""
     monkeypatch.setattr("watchkeep.hub.store.pulse.STALL_S", 0.01)

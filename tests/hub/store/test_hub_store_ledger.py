@@ -69,7 +69,6 @@ def opened(parts: OpenParts, chain: Chain, seq: int, now: float = 0.0) -> PartFi
     if part is None:
         part = PartFile(Disk(Path()), "v", f"{chain.camera}.{chain.epoch}.{seq}", -1, write)
         parts.add(part)
-    before = part.next_key
     part.note([write])
     parts.appended(part, now)
     return part

@@ -4,7 +4,8 @@
 
 Rules: the session is opened, read and closed here and nowhere else; nothing here waits for a disk, a network peer
 other than the camera, or another camera (invariants 7 and 9).  Whatever goes wrong, foreseen or not, becomes the camera's
-state with its reason, and the next try.
+state with its reason, and the next try.  What changes while it records is told too, each change once: a new epoch inside a session,
+and which of the camera's tracks are left out.
 """
 
 import logging
@@ -17,13 +18,24 @@ from ..wire.causes import CameraStatus, Cause
 from ..wire.errors import FormatError, redact
 from .camera_state import FIRST_PAUSE_S, CameraLife
 from .clock import Clock
-from .line import Line
+from .line import Line, Run
 from .pyav.ingest import CameraError, RtspSession
 from .reader import Habits, Reader, Session
 from .timing import FORWARD_LIMIT_S, UNRELIABLE_LIMIT_S
 
 log = logging.getLogger(__name__)
 
+TELL_S = 1.0
+"""New epochs are told this far apart at most: a camera whose every frame jumps would fill the broker's queue."""
+_WHY = {
+    Cause.PARAMETER_CHANGE: "the camera changed its picture or its codec's parameters",
+    Cause.TIME_JUMP: "the camera's time stamps jumped",
+    Cause.OVERFLOW: "the journal's disk was too slow, frames were lost",
+}
+"""Causes of epochs inside a session; a stepped clock has an event of its own, for all cameras."""
+
+Tell = Callable[[str, str], None]
+"""Log and publish a line and its remedy about this camera."""
 OpenSession = Callable[[str, str], Session]
 """Open a session for (url, transport); raises CameraError."""
 
@@ -43,14 +55,16 @@ class Source:
 
 
 class Ingest:
-    """Records one camera into `line`; `changed` is called after each change of the shown state."""
+    """Records one camera into `line`; `changed` is called after each change of the shown state, `tell` for what else is worth an event."""
 
-    def __init__(self, camera: Source, line: Line, clock: Clock, *, first_cause: Cause, changed: Callable[[str], None],
+    def __init__(self, camera: Source, line: Line, clock: Clock, *, first_cause: Cause, changed: Callable[[str], None], tell: Tell,
                  open_session: OpenSession = RtspSession) -> None:  # fmt: skip
         self._camera, self._line, self._clock = camera, line, clock
-        self._cause, self._changed, self._open = first_cause, changed, open_session
+        self._cause, self._changed, self._open, self._tell = first_cause, changed, open_session, tell
         self.life = CameraLife(clock.utc_s(), camera.first_pause_s)
         self._clock_step = threading.Event()
+        self._left_out = ""
+        self._told, self._untold = -TELL_S, 0
 
     def clock_stepped(self) -> None:
         """UTC stepped: the next key frame begins a new epoch.  Called from the writer thread."""
@@ -87,9 +101,6 @@ class Ingest:
         try:
             limit = FORWARD_LIMIT_S if self._camera.timestamps_reliable else UNRELIABLE_LIMIT_S
             reader = Reader(session, self._line, self._clock, Habits(self._cause, limit), self._clock_step)
-            if session.dropped_audio:
-                log.warning("audio is dropped, video is recorded",
-                            extra={"camera": self._line.camera, "codec": session.dropped_audio})  # fmt: skip
             try:
                 self._read(session, reader, stop)
             finally:
@@ -100,16 +111,44 @@ class Ingest:
     def _read(self, session: Session, reader: Reader, stop: threading.Event) -> None:
         if stop.is_set():
             return  # reading may wait 5 s for a mute camera
+        empty = True
         for sample in session.samples():
+            empty = False
             if stop.is_set():
                 return
             if reader.take(sample):
-                self._recorded(session)
+                self._recorded(session, reader.begun())
             elif sample.video and reader.waits and self.life.waits("connected, no key frame yet", self._clock.utc_s()):
                 self._changed(self._line.camera)
+        if empty:
+            raise CameraError(CameraStatus.CONNECTING, "the camera ended the session, and sent nothing that can be read as video",
+                              remedy="check its stream settings with a player, restart it")  # fmt: skip
 
-    def _recorded(self, session: Session) -> None:
+    def _begun(self, run: Run) -> None:
+        """Tell of an epoch that began inside the session."""
+        now = self._clock.monotonic()
+        if now - self._told < TELL_S:
+            self._untold += 1
+            return
+        more = f" ({self._untold} epochs since the last message)" if self._untold else ""
+        self._told, self._untold = now, 0
+        self._tell(f"camera {self._line.camera} begins epoch {run.epoch}, {run.cause.label}: {_WHY[run.cause]}{more}", "")
+
+    def _recorded(self, session: Session, begun: Run | None) -> None:
+        if begun is not None and begun.cause in _WHY:
+            self._begun(begun)
+        if session.left_out != self._left_out:
+            self._left_out = self._line.stats.left_out = session.left_out
+            self._tell(*_of_tracks(self._line.camera, self._left_out))
+        self._line.stats.audio = session.audio.name if session.audio is not None else ""
         self._cause = Cause.CAMERA_LOST
         if self.life.frame(self._clock.utc_s(), self._clock.monotonic()):
             log.info("camera is recording", extra={"camera": self._line.camera, "codec": session.codec})
             self._changed(self._line.camera)
+
+
+def _of_tracks(camera: str, left_out: str) -> tuple[str, str]:
+    """The line and the remedy for tracks that are not recorded from now on."""
+    if not left_out:
+        return f"every track of camera {camera} is recorded again", ""
+    return f"camera {camera} is recorded without {left_out}", "choose AAC, Opus or G.711 for sound, or switch the track off in the camera"

@@ -66,6 +66,11 @@ class LineStats:
     epoch: int = 0
     last_cut: float | None = None
     codec: str = ""
+    cause: str = ""
+    """Why the epoch began."""
+    audio: str = ""
+    left_out: str = ""
+    """Tracks of the camera that are not recorded, and why."""
 
 
 class Line:
@@ -183,5 +188,5 @@ class Line:
         run.last_hash = bytes(payload[end - HASH_BYTES : end])
         run.next_seq = seq + 1
         self.stats.chunks += 1
-        self.stats.epoch = run.epoch
+        self.stats.epoch, self.stats.cause = run.epoch, run.cause.label
         return Header(RecordKind.CHUNK, self.camera, run.epoch, seq, len(payload), run.last_hash), payload

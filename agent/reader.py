@@ -1,7 +1,8 @@
 """Frames of one RTSP session on their way into the camera's line: stamps, epochs, parameter changes, sound.
 
 Rules: every new session, parameter change, time jump, clock step and ring overflow begins a new epoch with its cause, on a
-key frame; no frame is lost to it.  Whatever sound does, video goes on.
+key frame; no frame is lost to it.  Whatever sound does, video goes on.  A session whose frames are no longer of its codec is
+given up: only a new one tells which codec it is now.
 """
 
 import threading
@@ -9,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..native import parameter_sets
 from ..wire.causes import CameraStatus, Cause
+from . import bitstream
 from .clock import Clock
 from .g711 import to_linear
 from .line import Line, Run
@@ -24,7 +25,10 @@ PICTURE_WAIT_S = 5.0
 PAUSE_NS = 1_000_000_000
 """A jump within this of the frame before is the camera's clock being set; after a longer pause time itself may be missing."""
 KEY_WAIT_S = 60.0
-"""Frames without a key frame for this long: the session is opened anew, which makes most cameras send one."""
+"""Frames without a first key frame for this long: the session is opened anew, which makes most cameras send one."""
+FOREIGN_S = 10.0
+"""A key frame that is this old makes one look at the frames that came since, once a second: long GOPs are quite usual (a "smart codec"
+goes up to minutes), and their frames have slices.  Frames without any for this long again are of another codec."""
 
 
 class Session(Protocol):
@@ -35,7 +39,9 @@ class Session(Protocol):
     audio: AudioFormat | None
     audio_ticks: int
     audio_law: str
-    dropped_audio: str
+
+    @property
+    def left_out(self) -> str: ...
 
     @property
     def parameter_sets(self) -> bytes: ...
@@ -71,8 +77,14 @@ class Reader:
         self._video_now = self._arrived = 0
         self._init = b""
         self._params = session.parameter_sets
-        self._opened = self._pictured = clock.monotonic()
+        self._opened = self._pictured = self._keyed = self._sliced = clock.monotonic()
+        self._untold: Run | None = None
         line.stats.codec = session.codec
+
+    def begun(self) -> Run | None:
+        """The epoch that has begun inside the session, other than at its start, since the last call; None when none has."""
+        begun, self._untold = self._untold, None
+        return begun
 
     @property
     def waits(self) -> bool:
@@ -102,7 +114,7 @@ class Reader:
 
     def _video(self, timed: Timed, arrival: int) -> bool:
         sample: Sample = timed.frame
-        cause = self._new_epoch(timed, sample)
+        cause, within = self._new_epoch(timed, sample), self._run is not None
         if cause is not None:
             self._run = self._line.begin(self._init, cause, timed.dts, after=self._after(timed, arrival))
             self._sound.begin()
@@ -110,11 +122,16 @@ class Reader:
         if self._run is None:
             self._skip()
             return False
+        self._watch(sample)
         zero = self._run.zero
         self._video_now, self._arrived = timed.dts - zero, arrival
-        return self._line.push(self._run, sample.data, video=True, pts=timed.pts - zero, dts=timed.dts - zero, duration=timed.duration,
+        data = sample.data if self._annexb else bitstream.stored(self._session.codec, sample.data)
+        kept = self._line.push(self._run, data, video=True, pts=timed.pts - zero, dts=timed.dts - zero, duration=timed.duration,
                                key=sample.key, damaged=sample.damaged, arrival_ns=arrival, annexb=self._annexb,
                                now=self._clock.monotonic())  # fmt: skip
+        if kept and cause is not None and within:
+            self._untold = self._run
+        return kept
 
     def _after(self, timed: Timed, arrival: int) -> int | None:
         """Ticks from the zero of the run that ends to this frame, None when only its arrival tells when it was taken."""
@@ -128,6 +145,18 @@ class Reader:
         if self._clock.monotonic() - self._opened > KEY_WAIT_S:
             raise CameraError(CameraStatus.UNSUPPORTED, f"the camera sends no key frame within {KEY_WAIT_S:g} s",
                               remedy="set a key frame interval of 1 to 4 s in the camera")  # fmt: skip
+
+    def _watch(self, sample: Sample) -> None:
+        """Raise when the frames are no longer of the codec that the session was described with: it was changed in the camera."""
+        now = self._clock.monotonic()
+        if sample.key:
+            self._keyed = self._sliced = now
+        elif now - self._keyed > FOREIGN_S and now - self._sliced > 1:
+            if bitstream.shows_picture(self._session.codec, sample.data):
+                self._sliced = now
+            elif now - max(self._sliced, self._keyed + FOREIGN_S) > FOREIGN_S:
+                raise CameraError(CameraStatus.CONNECTING, f"what the camera sends is no longer {self._session.codec}",
+                                  remedy="it is asked anew for its codec; if this comes back, restart the camera")  # fmt: skip
 
     def _new_epoch(self, timed: Timed, sample: Sample) -> Cause | None:
         """The cause of the epoch that this frame begins, or None when it belongs to the one that runs."""
@@ -149,9 +178,9 @@ class Reader:
 
         A damaged frame is not believed: what it brings may be anything, and the next key frame says it again.
         """
-        if self._annexb and not (sample.damaged and self._init):
-            found = parameter_sets(memoryview(sample.data), self._session.codec == "hevc")
-            if found and not same_units(found, self._params):
+        if not (sample.damaged and self._init):
+            found = bitstream.parameters(self._session.codec, sample.data)
+            if found and not bitstream.same(self._session.codec, found, self._params):
                 self._init = self._session.init_for(found, bytes(sample.data))
                 self._params = found
                 return True
@@ -175,12 +204,3 @@ class Reader:
         data = to_linear(bytes(sample.data), law) if law else sample.data
         self._line.push(run, data, video=False, pts=at, dts=at, duration=timed.duration, key=True, damaged=sample.damaged,
                         arrival_ns=arrival, annexb=False, now=self._clock.monotonic())  # fmt: skip
-
-
-def same_units(found: bytes, known: bytes) -> bool:
-    """Whether every parameter set in found (Annex B with 4-byte start codes) stands in known (any start codes) as well."""
-    code = b"\0\0\0\1"
-    have = set(known.replace(code, code[1:]).split(code[1:]))
-    return all(unit in have for unit in found.split(code) if unit)
-
-

@@ -79,7 +79,8 @@ class Reporter:
 
     def event(self, event: Event) -> None:
         """Log and publish an event; any thread."""
-        level = logging.WARNING if event.kind in (EventKind.LOSS, EventKind.TAMPER, EventKind.DISK, EventKind.TAKEOVER) else logging.INFO
+        grave = event.kind in (EventKind.LOSS, EventKind.TAMPER, EventKind.DISK, EventKind.TAKEOVER)
+        level = logging.WARNING if grave or (event.kind is EventKind.CAMERA and event.remedy) else logging.INFO
         fields = {"kind": event.kind.value, "camera": event.camera, "archiver": event.archiver, "remedy": event.remedy}
         log.log(level, event.text, extra={key: value for key, value in fields.items() if value})
         self._send(event)

@@ -101,7 +101,8 @@ class AgentService:
         plan, cause = self._plan, Cause.AGENT_DOWN if self._epochs.known(camera.id) else Cause.FIRST_START
         quirks = plan.cameras[camera.id].quirks
         source = Source(plan.url(camera), plan.transport(camera), quirks.reconnect_pause_s, quirks.timestamps_reliable)
-        return Ingest(source, self._lines[camera.id], self._clock, first_cause=cause, changed=lambda _: self._reporter.changed())
+        return Ingest(source, self._lines[camera.id], self._clock, first_cause=cause, changed=lambda _: self._reporter.changed(),
+                      tell=lambda text, remedy: self._tell(EventKind.CAMERA, text, remedy, camera=camera.id))  # fmt: skip
 
     def __enter__(self) -> "AgentService":
         try:

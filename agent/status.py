@@ -58,7 +58,8 @@ def camera_state(who: Identity, line: Line, life: CameraLife, copies: Protection
         protection=copies.state, protection_since_s=copies.since_s, protection_why=copies.why, epoch=stats.epoch, chunks=stats.chunks,
         frames=stats.frames, dropped_frames=line.ring.dropped_frames, reconnects=life.reconnects,
         chunk_age_s=None if stats.last_cut is None else round(now - stats.last_cut, 3), durable_age_s=copies.durable_age_s,
-        mbit_s=mbit_s, codec=stats.codec)  # fmt: skip
+        mbit_s=mbit_s, codec=stats.codec, audio=stats.audio,
+        left_out=stats.left_out, epoch_cause=stats.cause)  # fmt: skip
 
 
 def beacon(who: Identity, *, beat: int, sent_s: float, uptime_s: float, cameras: Sequence[CameraState], links: tuple[ArchiverLink, ...],

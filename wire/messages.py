@@ -72,6 +72,12 @@ class CameraState(Message):
     """Age of the newest chunk that has all wanted copies durable."""
     mbit_s: float = 0.0
     codec: str = ""
+    audio: str = ""
+    """The recorded audio codec; empty when none is recorded."""
+    left_out: str = ""
+    """Tracks that the camera offers and that are not recorded, with why."""
+    epoch_cause: str = ""
+    """Why the epoch being recorded began: a label of Cause."""
 
 
 class VolumeState(Message):

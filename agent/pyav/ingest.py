@@ -5,14 +5,15 @@ FFmpeg's own socket time-out bounds every read; after any error the session is f
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import av
 from av.error import FFmpegError, HTTPForbiddenError, HTTPUnauthorizedError
 
 from ...wire.causes import CameraStatus
-from ...wire.errors import WatchkeepError, redact
+from ...wire.errors import FormatError, WatchkeepError, redact
+from ..av1 import sequence_header
 from .init_segment import LPCM, AudioFormat, init_from_parameters, init_segment
 
 OPEN_TIMEOUT_S = 4.0
@@ -24,7 +25,9 @@ PROBE_US = 2_000_000
 VIDEO_CODECS = frozenset({"h264", "hevc", "av1"})
 COPIED_AUDIO = frozenset({"aac", "opus"})
 G711 = {"pcm_alaw": "alaw", "pcm_mulaw": "ulaw"}
+KEPT_AUDIO = COPIED_AUDIO | G711.keys()
 _ENCODER = {"opus": "libopus"}
+UNNAMED = "of a kind that FFmpeg does not know"
 
 
 class CameraError(WatchkeepError):
@@ -66,48 +69,73 @@ class RtspSession:
             raise
 
     def _choose_streams(self) -> None:
-        videos = self._container.streams.video
+        """Take the first video and the first audio that can be kept; what is left out is named."""
+        videos, audios = self._container.streams.video, self._container.streams.audio
         if not videos:
             raise CameraError(CameraStatus.UNSUPPORTED, "the stream has no video", remedy="choose a video profile in the camera's URL")
-        self._video = videos[0]
-        self.codec: str = self._video.codec_context.name
+        self._video = next((stream for stream in videos if codec_name(stream) in VIDEO_CODECS), videos[0])
+        self.codec = codec_name(self._video)
         if self.codec not in VIDEO_CODECS:
-            raise CameraError(CameraStatus.UNSUPPORTED, f"video codec {self.codec} is not supported",
+            raise CameraError(CameraStatus.UNSUPPORTED, f"video codec {self.codec or UNNAMED} is not supported",
                               remedy="choose H.264 or H.265 in the camera's settings")  # fmt: skip
-        self.ticks = self._video.time_base.denominator // self._video.time_base.numerator
+        self.ticks = _ticks(self._video)
         self._audio: Any = None
         self.audio: AudioFormat | None = None
         self.audio_law = ""
-        self.dropped_audio = ""
-        audio = self._container.streams.audio
-        if audio:
-            self._choose_audio(audio[0])
-        self.audio_ticks = self._audio.time_base.denominator // self._audio.time_base.numerator if self._audio is not None else 1
+        audio = next((stream for stream in audios if codec_name(stream) in KEPT_AUDIO), audios[0] if audios else None)
+        self._further = [f"{stream.type} {codec_name(stream) or UNNAMED}: one track of each kind is recorded"
+                         for stream in (*videos, *audios) if stream not in (self._video, audio)]  # fmt: skip
+        self._audio_why = ""
+        if audio is not None:
+            self._choose_audio(audio)
+        self.audio_ticks = _ticks(self._audio) if self._audio is not None else 1
 
     def _choose_audio(self, stream: Any) -> None:
+        name = codec_name(stream)
+        if name not in KEPT_AUDIO:
+            self._audio_why = f"audio {name or UNNAMED}: only AAC, Opus and G.711 are recorded"
+            return
         context = stream.codec_context
+        if not context.sample_rate:
+            self._audio_why = f"audio {name}: the camera does not say its sample rate"
+            return
         layout = context.layout.name if context.layout is not None else "mono"
-        if context.name in COPIED_AUDIO and context.sample_rate:
-            self._audio, self.audio = stream, AudioFormat(_ENCODER.get(context.name, context.name), context.sample_rate, layout, stream)
-        elif context.name in G711 and context.sample_rate:
-            self._audio, self.audio = stream, AudioFormat(LPCM, context.sample_rate, layout)
-            self.audio_law = G711[context.name]
+        self._audio = stream
+        if name in COPIED_AUDIO:
+            self.audio = AudioFormat(_ENCODER.get(name, name), context.sample_rate, layout, stream)
         else:
-            self.dropped_audio = context.name or "unknown"
+            self.audio, self.audio_law = AudioFormat(LPCM, context.sample_rate, layout), G711[name]
+
+    @property
+    def left_out(self) -> str:
+        """Which tracks of the camera are not recorded, and why; empty when all are.  Final when an init segment was made."""
+        return "; ".join([self._audio_why, *self._further] if self._audio_why else self._further)
 
     @property
     def parameter_sets(self) -> bytes:
-        """The parameter sets that the session description carried (Annex B), or empty."""
-        extradata = self._video.codec_context.extradata or b""
-        return bytes(extradata) if extradata[:3] in (b"\0\0\0", b"\0\0\1") else b""
+        """The parameter sets that the session description carried (Annex B; AV1: its sequence header OBU), or empty."""
+        extradata = bytes(self._video.codec_context.extradata or b"")
+        return sequence_header(extradata) if self.codec == "av1" else extradata if extradata[:3] in (b"\0\0\0", b"\0\0\1") else b""
 
     def init_segment(self) -> bytes:
         """ftyp+moov from the session description's parameters; raises FormatError."""
-        return init_segment(self._video, self.audio)
+        return self._with_audio_or_without(lambda audio: init_segment(self._video, audio))
 
     def init_for(self, parameter_sets: bytes, key_frame: bytes) -> bytes:
         """ftyp+moov for in-band parameter sets that differ from the session description's; raises FormatError."""
-        return init_from_parameters(self.codec, parameter_sets, key_frame, self.audio)
+        return self._with_audio_or_without(lambda audio: init_from_parameters(self.codec, parameter_sets, key_frame, audio))
+
+    def _with_audio_or_without(self, make: Callable[[AudioFormat | None], bytes]) -> bytes:
+        """Audio that no moov can hold is left out from now on, whatever it is: video is never lost to it."""
+        try:
+            return make(self.audio)
+        except FormatError as error:
+            if self.audio is None:
+                raise
+            made = make(None)  # when this fails too, it was not the audio
+            self._audio_why = f"audio {self.audio.name}: {error}"
+            self.audio = None
+            return made
 
     def samples(self) -> Iterator[Sample]:
         """Yield packets until the camera ends the session; raises CameraError when it fails."""
@@ -123,6 +151,16 @@ class RtspSession:
     def close(self) -> None:
         """End the session; only from the thread that opened it."""
         self._container.close()
+
+
+def codec_name(stream: Any) -> str:
+    """FFmpeg's name of a stream's codec, whichever of its decoders was chosen (`av1`, not `libdav1d`); "" when it knows none."""
+    context = stream.codec_context
+    return "" if context is None else context.codec.canonical_name
+
+
+def _ticks(stream: Any) -> int:
+    return int(stream.time_base.denominator // stream.time_base.numerator)
 
 
 def _unanswered() -> CameraError:

@@ -16,7 +16,7 @@ from ...wire.isobmff import boxes
 
 VIDEO_TIMESCALE = 90_000
 _OPTIONS = {"movflags": "empty_moov+default_base_moof+frag_custom", "video_track_timescale": str(VIDEO_TIMESCALE)}
-_RAW_FORMAT = {"h264": "h264", "hevc": "hevc"}
+_RAW_FORMAT = {"h264": "h264", "hevc": "hevc", "av1": "obu"}
 LPCM = "pcm_s16le"
 
 
@@ -29,13 +29,19 @@ class AudioFormat:
     layout: str
     template: Any = None
 
+    @property
+    def name(self) -> str:
+        """What is recorded: `lpcm`, `aac` or `opus`."""
+        return "lpcm" if self.codec == LPCM else self.codec.removeprefix("lib")
+
 
 def init_segment(video: Any, audio: AudioFormat | None) -> bytes:
     """ftyp+moov with the video stream as track 1 and, when given, audio as track 2; raises FormatError."""
     buffer = io.BytesIO()
     try:
         with av.open(buffer, "w", format="mp4", options=_OPTIONS) as out:
-            track = out.add_stream_from_template(video)
+            # opaque copies the parameters only: for AV1 there may be no encoder, and the one there is knows nothing of the camera's
+            track = out.add_stream_from_template(video, opaque=video.codec_context.codec.canonical_name == "av1")
             if track.codec_context.name == "hevc":
                 track.codec_context.codec_tag = "hvc1"
             if audio is not None:
@@ -49,9 +55,12 @@ def init_segment(video: Any, audio: AudioFormat | None) -> bytes:
 
 
 def init_from_parameters(codec: str, parameter_sets: bytes, key_frame: bytes, audio: AudioFormat | None) -> bytes:
-    """ftyp+moov from in-band parameter sets (Annex B) and the key frame that follows them; raises FormatError."""
+    """ftyp+moov from in-band parameter sets (Annex B) and the key frame that follows them; raises FormatError.
+
+    For AV1 they are a sequence header OBU, and the key frame is the temporal unit with it, delimiter included.
+    """
     try:
-        with av.open(io.BytesIO(parameter_sets + key_frame), "r", format=_RAW_FORMAT[codec]) as raw:
+        with av.open(io.BytesIO(key_frame if codec == "av1" else parameter_sets + key_frame), "r", format=_RAW_FORMAT[codec]) as raw:
             return init_segment(raw.streams.video[0], audio)
     except (FFmpegError, ValueError, IndexError) as error:
         raise FormatError(f"the camera's new parameter sets cannot be read: {error}", remedy="restart the camera") from error

@@ -43,6 +43,8 @@ def sound(number, *, rate=8000, samples=160, stamp=None):
 
 
 class FakeAudio:
+    name = "lpcm"
+
     def __init__(self, rate):
         self.rate = rate
 
@@ -50,7 +52,7 @@ class FakeAudio:
 class FakeSession:
     """Gives its script's samples, then ends."""
 
-    ticks, dropped_audio = 90_000, ""
+    ticks, left_out = 90_000, ""
 
     def __init__(self, script, *, codec="h264", params=CODE + SPS + CODE + PPS, law="", rate=0, audio_ticks=0):
         self.script, self.codec, self.parameter_sets = script, codec, params
@@ -99,12 +101,13 @@ class Bench:
     """One camera's ingest with sessions of a script; `records` is what the writer would journal."""
 
     def __init__(self, sessions, *, ring_bytes=4 << 20, source=None):
-        self.clock, self.sessions, self.records, self.states = SetClock(), list(sessions), [], []
+        self.clock, self.sessions, self.records, self.states, self.told = SetClock(), list(sessions), [], [], []
         numbers = itertools.count(500)
         self.line = Line("cam0", Ring(ring_bytes, 4000, chunk_ticks=90_000, segment_ticks=4 * 90_000), lambda _: next(numbers), chunk_s=1.0)
         self.stop = threading.Event()
         self.ingest = Ingest(source or Source("rtsp://u:secret@h/x", "tcp", 0.0), self.line, self.clock, first_cause=Cause.FIRST_START,
-                             changed=lambda _: self.states.append(self.ingest.life.shown), open_session=self._open)  # fmt: skip
+                             changed=lambda _: self.states.append(self.ingest.life.shown),
+                             tell=lambda *said: self.told.append(said), open_session=self._open)  # fmt: skip
 
     def _open(self, url, transport):
         if not self.sessions:

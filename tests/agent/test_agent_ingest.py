@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ingest_kit import CODE, OTHER_SPS, PPS, SPS, STEP, FakeSession, bench, frame, sound
 
+from watchkeep.agent.bitstream import same_units
 from watchkeep.agent.ingest import Source
 from watchkeep.agent.pyav.ingest import CameraError
 from watchkeep.agent.soundtrack import Soundtrack
@@ -310,7 +311,5 @@ def test_credentials_are_in_no_representation_of_a_camera():
 
 
 def test_parameter_sets_are_compared_unit_by_unit():
-    from watchkeep.agent.reader import same_units
-
     assert same_units(CODE + SPS, b"\0\0\1" + PPS + b"\0\0\1" + SPS)
     assert not same_units(CODE + OTHER_SPS + CODE + PPS, CODE + SPS + CODE + PPS)

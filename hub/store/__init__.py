@@ -9,7 +9,7 @@
     pulse      does a disk still answer?           retainer   retention on the disks
     retention  what may be deleted?                keeper     the threads for retention and stitching
     scan       what is good in a file?             stitch     parts joined into one file
-    reader     chunks, bytes, timeline             recovery   the start-up
+    reader     chunks, bytes, timeline             recovery   the start-up, opening: volume by volume
     catalog    SQLite, a cache of the files        events, clock, model
 
 Rules: files are the truth (invariant 6); only what is synced is durable (invariant 3); a name has one hash (invariant 2).

@@ -6,6 +6,7 @@ catalog is a cache, and this cannot be rebuilt from files that are not mounted.
 """
 
 import json
+import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -89,6 +90,10 @@ def init_volume(root: Path, archiver: str, state_dir: Path, *, force: bool = Fal
     return identity
 
 
+_REMEMBERING: Final = threading.Lock()
+"""Volumes are opened each on its own thread, and remembered in one file."""
+
+
 class KnownVolumes:
     """`volumes.json` in the state directory: which volume id was last seen under which path."""
 
@@ -106,8 +111,9 @@ class KnownVolumes:
             raise VolumeError(f"{self._path} is damaged", remedy="check that every volume is mounted, then remove the file") from error
 
     def remember(self, root: Path, volume: str) -> None:
-        known = self.load()
-        if known.get(str(root)) == volume:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        publish(self._path, (json.dumps({**known, str(root): volume}, indent=2) + "\n").encode())
+        with _REMEMBERING:
+            known = self.load()
+            if known.get(str(root)) == volume:
+                return
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            publish(self._path, (json.dumps({**known, str(root): volume}, indent=2) + "\n").encode())

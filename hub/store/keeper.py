@@ -62,7 +62,7 @@ class Moves:
 
 
 class Keeper:
-    """`start`, then `stop` and `join`; `kick` asks for a round at once."""
+    """`start`, `take` of each volume, then `stop` and `join`; `kick` asks for a round at once."""
 
     def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, shelf: LockShelf, clock: Clock, report: Report,
                  rule: Policy) -> None:  # fmt: skip
@@ -80,8 +80,11 @@ class Keeper:
         self._teller = Supervised("wk-store-keeper", self._look)
 
     def start(self) -> None:
-        for thread in (self._teller, *self._threads):
-            thread.start()
+        self._teller.start()
+
+    def take(self, volume: Volume) -> None:
+        """Keep this volume from now on."""
+        self._threads[self._volumes.index(volume)].start()
 
     def kick(self) -> None:
         for wake in self._wakes.values():
@@ -165,7 +168,7 @@ class Keeper:
         """Take a closed part out of service: its file is kept under a name that is never served, its chunks are missing from
         then on.  Returns the new path, None when there was no file any more; raises VolumeError or OSError with nothing changed,
         GoneError when the part is not as it was looked at, because it was joined, deleted or replaced meanwhile."""
-        volume = next(volume for volume in self._volumes if volume.identity is not None and volume.id == part.volume)
+        volume = next(volume for volume in self._volumes if volume.id == part.volume)
         if volume.hung:
             raise VolumeError(f"volume {volume.root} {volume.why}", remedy="look for the disk in dmesg")
         with self._upkeep[volume.root]:

@@ -68,6 +68,11 @@ class EpochLedger:
         for seq in range(low, high + 1) if not hung else ():
             self._recent.pop(seq, None)
 
+    def loaded(self, low: int, high: int) -> None:
+        """A file of before has low..high, whether or not they came again meanwhile."""
+        self.received.discard(low, high)
+        self.durable.add(low, high)
+
     def removed(self, low: int, high: int) -> None:
         """Durable chunks that retention has deleted."""
         self.durable.discard(low, high)

@@ -60,7 +60,8 @@ class Recovery:
         self._flush()
         self._catalog.keep_only(self._volume.id, folders)
         for key in sorted(self._touched):
-            self._drop_repeats(key)
+            with self._volume.pulse:
+                self._drop_repeats(key)
         self._flush()
 
     def _cameras(self) -> Iterator[str]:
@@ -74,18 +75,18 @@ class Recovery:
         """Recover one day's directory; returns the newest change seen of this camera's files so far."""
         rows = self._catalog.day(self._volume.id, folder)
         files = {}
-        for path in self._disk.files_of_day(folder):
-            if path.endswith(TEMP_SUFFIX):
-                self._disk.unlink(path)
-            elif path.endswith(SEGMENT_SUFFIX):
-                files[path] = self._disk.stat(path)
+        with self._volume.pulse:
+            for path in self._disk.files_of_day(folder):
+                if path.endswith(TEMP_SUFFIX):
+                    self._disk.unlink(path)
+                elif path.endswith(SEGMENT_SUFFIX):
+                    files[path] = self._disk.stat(path)
         newest = max([newest, *(found.st_mtime for found in files.values())])
         for path, found in files.items():
             row = rows.pop(path, None)
-            if row is None:
-                self._file(path, found, written=found.st_mtime > newest - RECENT_S)
-            elif row != (found.st_size, False):
-                self._file(path, found, written=True)
+            if row is None or row != (found.st_size, False):
+                with self._volume.pulse:
+                    self._file(path, found, written=row is not None or found.st_mtime > newest - RECENT_S)
         self._gone += [(self._volume.id, path) for path in rows]
         return newest
 

@@ -37,11 +37,13 @@ class Register:
     # -- epochs ------------------------------------------------------------------------------------------------
 
     def load(self, runs: Iterable[tuple[str, int, int, int, bytes, bytes]]) -> None:
-        """Fill the ledgers from the catalog; for the start."""
-        for camera, epoch, low, high, init_hash, last_hash in runs:
-            ledger = self.ledgers.setdefault((camera, epoch), EpochLedger(init_hash))
-            ledger.durable.add(low, high)
-            ledger.remember(high, last_hash)
+        """Fill the ledgers from the catalog; for the start of a volume."""
+        with self.lock:
+            for camera, epoch, low, high, init_hash, last_hash in runs:
+                ledger = self.ledgers.setdefault((camera, epoch), EpochLedger(init_hash))
+                ledger.init_hash = ledger.init_hash or init_hash
+                ledger.loaded(low, high)
+                ledger.remember(high, last_hash)
 
     def locked_init(self, key: EpochKey) -> bytes | None:
         return self._inits.get(key)

@@ -33,6 +33,7 @@ from .identity import KnownVolumes
 from .intake import Batch, Known, Plan, Planner, sort_records
 from .keeper import GRACE_S, Keeper
 from .model import Accepted, Conflict, Job, Part, Record, Stats, StoredChunk, StoreFull
+from .opening import Openings
 from .placement import Placement
 from .pulse import LATE_S
 from .reader import Reader
@@ -72,63 +73,80 @@ class Store:
                               policy(retention_days, min_free_bytes, camera_days or {}))  # fmt: skip
         self._placement = Placement(self._writers, self._catalog)
         self._reader = Reader(self._volumes, self._register, self._catalog, self._keeper.moves)
+        self._openings = Openings(self._volumes, self._open_volume, self._recover, self._take)
         self._watch = Supervised("wk-store-watch", self._watch_disks)
         self._running = False
 
     # -- life --------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Check the volumes, recover, start the threads.  Raises VolumeError, and leaves nothing open then."""
+        """Check the volumes, recover, start the threads; a volume that hangs follows later, if another is ready.  Raises VolumeError,
+        and leaves nothing open then."""
         try:
             self._state_dir.mkdir(parents=True, exist_ok=True)
             self.locks.open()
-            for volume in self._volumes:
-                volume.open()
-            self._check_distinct()
-            self._recover()
+            self._open_catalog()
+            self._openings.start()
+            ready = self._openings.wait(self._look_at_disks)
         except (OSError, CatalogError) as error:
-            self._release()
+            self._release(self._openings.close())
             raise VolumeError(f"storage cannot be opened: {error}",
                               remedy="check the disks of data_dir and of the volumes, and their permissions") from error  # fmt: skip
         except BaseException:
-            self._release()
+            self._release(self._openings.close())
             raise
         self._running = True
-        for writer in self._writers:
-            writer.start()
+        for volume in ready:
+            self._take(volume)
         self._keeper.start()
         self._watch.start()
 
-    def _check_distinct(self) -> None:
-        if len({volume.id for volume in self._volumes}) < len(self._volumes):
-            raise VolumeError("two volumes are the same disk", remedy="name every disk once")
-
-    def _recover(self) -> None:
+    def _open_catalog(self) -> None:
+        for volume in self._volumes:
+            volume.recall()
         if self._catalog.open():
             log.info("there is no usable catalog: it is made from the files", extra={"state_dir": str(self._state_dir)})
-        self._catalog.keep_volumes([volume.id for volume in self._volumes])
-        for volume in self._volumes:
-            recovery = Recovery(volume, self._catalog)
-            recovery.run()
-            self._register.damaged(recovery.damage)
-            log.info("volume recovered", extra={"volume": str(volume.root), "scanned": recovery.scanned, "damaged": len(recovery.damage)})
-            if recovery.damage:
-                text = f"volume {volume.root}: {len(recovery.damage)} damaged file(s), first {recovery.damage[0].path}"
-                self._reporter.report(EventKind.DISK, text, "run `watchkeep verify` on them", "")
-        for volume in self._volumes:
-            self._register.load(self._catalog.runs(volume.id))
-            self._register.want_stitch(volume.id, self._catalog.split_segments(volume.id))
+
+    def _open_volume(self, volume: Volume) -> None:
+        with volume.pulse:
+            volume.open()
+        if [other.identity.volume for other in self._volumes if other.identity is not None].count(volume.id) > 1:
+            raise VolumeError("two volumes are the same disk", remedy="name every disk once")
+
+    def _recover(self, volume: Volume) -> None:
+        recovery = Recovery(volume, self._catalog)
+        recovery.run()
+        self._register.damaged(recovery.damage)
+        log.info("volume recovered", extra={"volume": str(volume.root), "scanned": recovery.scanned, "damaged": len(recovery.damage)})
+        if recovery.damage:
+            text = f"volume {volume.root}: {len(recovery.damage)} damaged file(s), first {recovery.damage[0].path}"
+            self._reporter.report(EventKind.DISK, text, "run `watchkeep verify` on them", "")
+
+    def _take(self, volume: Volume) -> None:
+        """What is on the volume counts from now on, and it is written to and kept; one that hung until now tidies up first."""
+        self._load(volume)
+        self._writers[self._volumes.index(volume)].start()
+        self._keeper.take(volume)
+
+    def _load(self, volume: Volume) -> None:
+        self._catalog.keep_volumes([other.id for other in self._volumes])
+        self._register.load(self._catalog.runs(volume.id))
+        self._register.want_stitch(volume.id, self._catalog.split_segments(volume.id))
 
     def _watch_disks(self, stop: threading.Event) -> None:
         while not stop.wait(WATCH_S):
-            for writer in self._writers:
-                writer.look()
+            self._look_at_disks()
+
+    def _look_at_disks(self) -> None:
+        for writer in self._writers:
+            writer.look()
 
     def close(self) -> None:
         """Write and sync what was accepted, then end.  Calling it again does nothing."""
         held: set[Volume] = set()
         if self._running:
             self._running = False
+            held |= self._openings.close()
             self._keeper.stop()
             for writer in self._writers:
                 writer.stop()

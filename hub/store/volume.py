@@ -37,13 +37,18 @@ class Volume:
         """Out of use because a call did not return; until the writer has tidied up after it."""
         self._archiver, self._known = archiver, known
         self.identity: Identity | None = None
+        self._last_id = ""
         self.online, self.why, self.full = False, "not opened yet", False
         self.free_bytes = self.total_bytes = 0
 
     @property
     def id(self) -> str:
-        assert self.identity is not None, "open comes first"
-        return self.identity.volume
+        """Of a volume that is not open yet, the one it had when it was last seen; empty when it never was."""
+        return self.identity.volume if self.identity is not None else self._last_id
+
+    def recall(self) -> None:
+        """Remember who it was, for what the catalog has of it; touches no volume."""
+        self._last_id = self._known.load().get(str(self.root), "")
 
     def open(self) -> None:
         """Identify the volume and take it; a volume that is empty and new gets its identity now.  Raises VolumeError."""
@@ -59,7 +64,8 @@ class Volume:
         except VolumeError:
             self.close()
             raise
-        self.online, self.why = True, ""
+        if not self.hung:  # otherwise its writer tidies up and takes it into use
+            self.online, self.why = True, ""
 
     def _first_identity(self) -> Identity:
         if str(self.root) in self._known.load():

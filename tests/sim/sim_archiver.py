@@ -123,9 +123,11 @@ class SimStore(Store):
 
     def boot(self) -> None:
         """Open the volumes and recover; raises what Store.open raises."""
+        self._catalog.open()
         for volume in self._volumes:
             volume.open()
-        self._recover()
+            self._recover(volume)
+            self._load(volume)
 
     def accept(self, records: list[Record]) -> list[Job]:
         return self._accept(sort_records(records))[1]

@@ -376,3 +376,42 @@ def _sent(rig: Rig, chain: Chain, low: int, high: int) -> bool:
         return rig.send(chain, low, high)
     except VolumeError:
         return False
+
+
+def test_a_volume_that_hangs_at_the_start_follows_later_with_all_that_is_on_it(tmp_path: Path) -> None:
+    rig, chain = Rig(Site(tmp_path, volumes=2)), Chain(segment=100)
+    rig.store.open()
+    rig.store.append(chain.batch(0, 1))
+    rig.store.close()
+    again = Rig(rig.site)
+    again.first.gate.clear()
+    store = again.store
+    store.open()
+    try:
+        assert again.hung()
+        assert store.state("cam0", 7, 0, 1).missing == [(0, 1)], "nobody has looked at its files yet"
+        until(lambda: again.send(chain, 1, 3), "on the other volume")
+        until(lambda: durable(store, chain) == [(1, 3)])
+        assert [span.first_seq for span in store.timeline("cam0").spans] == [0]
+        again.first.gate.set()
+        until(lambda: store.stats().volumes[0].online, "it follows")
+        assert durable(store, chain) == [(0, 3)]
+        assert contents(store) == expected(chain, *range(4))
+        until(lambda: len(again.told()) == 2, "one event for each")
+        store.append(Chain("cam1").batch(0))
+        assert (again.first.root / "cam1").exists(), "it is used again"
+    finally:
+        again.first.gate.set()
+        store.close()
+
+
+def test_a_start_is_refused_when_every_volume_hangs(tmp_path: Path) -> None:
+    rig = Rig(Site(tmp_path))
+    rig.hang()
+    with pytest.raises(VolumeError, match="hangs since"):
+        rig.store.open()
+    rig.first.gate.set()
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("wk-store-open")], "its thread's end")
+    rig.store._release()
+    with rig.site.running() as store:
+        assert store.stats().volumes[0].online

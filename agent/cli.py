@@ -17,7 +17,7 @@ from ..wire.errors import redact
 from ..wire.shell import log
 from .config import CameraSection, read
 from .service import AgentService
-from .setup import Plan, plan
+from .setup import Plan, mode, plan
 
 app = typer.Typer(no_args_is_help=True, help="The edge recorder.")
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="agent.toml")]
@@ -55,11 +55,14 @@ def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", he
     for row in rows:
         where = ", ".join(row["archivers"] or ["all known archivers, by id"])
         copies = "1 copy" if row["copies"] == 1 else f"{row['copies']} copies"
-        typer.echo(f"  {row['camera']}: {row['url']} over {row['transport']}, {copies} on {where}")
+        group = f", group {row['group']}" if row["group"] else ""
+        typer.echo(f"  {row['camera']}: {row['url']} over {row['transport']}, {copies} on {where} ({row['mode']}), "
+                   f"priority {row['priority']}{group}")  # fmt: skip
 
 
 def _explained(ready: Plan, camera: CameraSection) -> dict[str, Any]:
     """One camera as it would be recorded; archivers None means all that are known."""
-    archivers = None if camera.archivers is None else list(camera.archivers)
-    return {"camera": camera.id, "url": redact(ready.url(camera)), "copies": camera.copies, "transport": ready.transport(camera),
-            "archivers": archivers}  # fmt: skip
+    rule = ready.policy(camera)
+    return {"camera": camera.id, "url": redact(ready.url(camera)), "transport": ready.transport(camera), "group": camera.group,
+            "copies": rule.copies, "archivers": None if rule.archivers is None else list(rule.archivers), "priority": rule.priority,
+            "mode": mode(rule)}  # fmt: skip

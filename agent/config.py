@@ -3,8 +3,9 @@
 Rules: strict and frozen; a key that is not known is an error; nothing is touched while checking.
 """
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
@@ -12,11 +13,15 @@ from pydantic import Field, StringConstraints
 from ..wire.broker import parse_url
 from ..wire.config import Config, load
 from ..wire.errors import ConfigError, UsageError
+from .replicate.room import DEFAULT_PRIORITY
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
 Item = TypeVar("Item")
 MAX_COPIES = 8
 """A camera of 4 Mbit/s with eight copies uploads 32 Mbit/s; more than that is a mistake in the file."""
+MAX_PRIORITY = 9
+Copies = Annotated[int, Field(ge=1, le=MAX_COPIES)]
+Priority = Annotated[int, Field(ge=0, le=MAX_PRIORITY)]
 
 
 class AgentSection(Config):
@@ -59,6 +64,15 @@ class ArchiverSection(Config):
     url: str
 
 
+class GroupSection(Config):
+    """What its cameras have unless they say otherwise themselves."""
+
+    id: Id
+    copies: Copies = 1
+    archivers: tuple[Id, ...] | None = None
+    priority: Priority = DEFAULT_PRIORITY
+
+
 class CameraSection(Config):
     id: Id
     url: str | None = Field(default=None, repr=False)
@@ -67,10 +81,20 @@ class CameraSection(Config):
     stream: Literal["main", "sub"] = "main"
     user: str | None = None
     password: str | None = Field(default=None, repr=False)
-    copies: int = Field(default=1, ge=1, le=MAX_COPIES)
+    group: Id | None = None
+    copies: Copies | None = None
     archivers: tuple[Id, ...] | None = None
+    priority: Priority | None = None
     transport: Literal["tcp", "udp"] | None = None
     profile: str = "generic"
+
+
+class CopyRule(NamedTuple):
+    """How one camera is kept, its group's defaults taken in; archivers None means all known, by id."""
+
+    copies: int
+    archivers: tuple[str, ...] | None
+    priority: int
 
 
 class AgentConfig(Config):
@@ -81,7 +105,15 @@ class AgentConfig(Config):
     recording: RecordingSection = RecordingSection()
     replication: ReplicationSection = ReplicationSection()
     archiver: tuple[ArchiverSection, ...] = ()
+    group: tuple[GroupSection, ...] = ()
     camera: tuple[CameraSection, ...] = ()
+
+    def rule(self, camera: CameraSection) -> CopyRule:
+        """The camera's own values, else its group's, else the defaults; the group is one that exists (`read` has checked it)."""
+        group = next((group for group in self.group if group.id == camera.group), GroupSection(id="none"))
+        return CopyRule(group.copies if camera.copies is None else camera.copies,
+                        group.archivers if camera.archivers is None else camera.archivers,
+                        group.priority if camera.priority is None else camera.priority)  # fmt: skip
 
 
 def read(path: Path) -> AgentConfig:
@@ -89,6 +121,9 @@ def read(path: Path) -> AgentConfig:
     config = load(path, AgentConfig)
     _check_unique(path, "camera", [camera.id for camera in config.camera])
     _check_unique(path, "archiver", [archiver.id for archiver in config.archiver])
+    _check_unique(path, "group", [group.id for group in config.group])
+    for number, group in enumerate(config.group):
+        _check_list(path, f"group[{number}]", group.archivers)
     for number, archiver in enumerate(config.archiver):
         _check_url(path, f"archiver[{number}].url", archiver.url, ("http",), "http://host:9701")
     for number, camera in enumerate(config.camera):
@@ -98,8 +133,9 @@ def read(path: Path) -> AgentConfig:
         if camera.url is not None:
             _check_url(path, f"camera[{number}].url", camera.url, ("rtsp",), "rtsp://host:554/path")
         _check_credentials(path, number, camera)
-        if camera.archivers is not None:
-            _check_copies(path, number, camera)
+        _check_group(path, number, camera, config.group)
+        _check_list(path, f"camera[{number}]", camera.archivers)
+        _check_copies(path, number, camera, config.rule(camera))
     if config.mqtt is not None:
         _check_broker(path, config.mqtt.url)
     if not config.discovery.mdns and not config.archiver:
@@ -140,10 +176,24 @@ def _check_credentials(path: Path, number: int, camera: CameraSection) -> None:
         raise ConfigError(str(path), f"camera[{number}].user", "is missing, and there is a password", remedy="add it")
 
 
-def _check_copies(path: Path, number: int, camera: CameraSection) -> None:
-    listed = camera.archivers or ()
-    if len(set(listed)) != len(listed):
-        raise ConfigError(str(path), f"camera[{number}].archivers", "names an archiver twice", remedy="list each archiver once")
-    if camera.copies > len(listed):
-        raise ConfigError(str(path), f"camera[{number}].copies", f"{camera.copies} copies cannot stand on {len(listed)} archivers",
-                          remedy="list more archivers or ask for fewer copies")  # fmt: skip
+def _check_group(path: Path, number: int, camera: CameraSection, groups: tuple[GroupSection, ...]) -> None:
+    known = [group.id for group in groups]
+    if camera.group is not None and camera.group not in known:
+        near = get_close_matches(camera.group, known, 1)
+        remedy = f"did you mean {near[0]}?" if near else f"known groups: {', '.join(known)}" if known else "add a [[group]] with this id"
+        raise ConfigError(str(path), f"camera[{number}].group", f"there is no group {camera.group!r}", remedy=remedy)
+
+
+def _check_list(path: Path, section: str, listed: tuple[str, ...] | None) -> None:
+    if listed is not None and len(set(listed)) != len(listed):
+        raise ConfigError(str(path), f"{section}.archivers", "names an archiver twice", remedy="list each archiver once")
+
+
+def _check_copies(path: Path, number: int, camera: CameraSection, rule: CopyRule) -> None:
+    """Where copies and list come from different places, the camera is what does not fit."""
+    if rule.archivers is None or rule.copies <= len(rule.archivers):
+        return
+    own = [key for key, value in (("copies", camera.copies), ("archivers", camera.archivers)) if value is not None]
+    key, taken = own[0] if own else "group", f" (of group {camera.group!r})" if camera.group is not None and len(own) < 2 else ""
+    raise ConfigError(str(path), f"camera[{number}].{key}", f"{rule.copies} copies cannot stand on {len(rule.archivers)} archivers{taken}",
+                      remedy="list more archivers or ask for fewer copies")  # fmt: skip

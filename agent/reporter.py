@@ -2,7 +2,7 @@
 
 Rules: publishing never waits; a changed camera state goes out at once and as an event, everything else every beacon period.
 What somebody else says on our beacon's topic is corrected at once, and a recorder with our id is reported (agent/namesake.py).
-Frames that a ring had to drop are a declared loss: never silent, one event a beacon period.
+Frames that a ring had to drop and chunks that could not be built are declared losses: never silent, one event a beacon period.
 """
 
 import itertools
@@ -38,7 +38,7 @@ class Reporter:
         self._started = clock.monotonic()
         self._beats = itertools.count()  # the birth comes from the MQTT client's thread
         self._statuses: dict[str, CameraStatus] = {}
-        self._dropped = dict.fromkeys(lines, 0)
+        self._dropped, self._unbuilt = dict.fromkeys(lines, 0), dict.fromkeys(lines, 0)
         self._period = mqtt.beacon_s if mqtt is not None else 5.0
         self._topic = topics.agent_beacon(who.site, who.agent)
         self._changed, self._overwritten = threading.Event(), threading.Event()
@@ -126,6 +126,12 @@ class Reporter:
                                  text=f"{dropped - self._dropped[name]} frames did not fit into the ring and are lost",
                                  remedy="the journal's disk is too slow or stands still: see the agent's log"))  # fmt: skip
             self._dropped[name] = dropped
+            unbuilt = line.stats.unbuilt_chunks
+            if unbuilt > self._unbuilt[name]:
+                self.event(Event(kind=EventKind.LOSS, source=self._who.agent, at_s=self._clock.utc_s(), camera=name,
+                                 text=f"{unbuilt - self._unbuilt[name]} chunks could not be built and are lost",
+                                 remedy="please report this with the agent's log"))  # fmt: skip
+            self._unbuilt[name] = unbuilt
 
     def _publish(self, topic: str, payload: bytes) -> None:
         if self._client is not None:

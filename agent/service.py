@@ -35,7 +35,6 @@ from .epochs import EpochBook
 from .ingest import Ingest, Source
 from .line import Line
 from .replicate.health import HealthLimits
-from .replicate.policy import CameraPolicy
 from .replicate.replicator import Replicator
 from .reporter import Reporter
 from .setup import Plan
@@ -180,7 +179,7 @@ class AgentService:
 
     def _replication(self, tick_ms: int) -> Replicator:
         settings = self._plan.config.replication
-        cameras = [CameraPolicy(camera.id, camera.copies, camera.archivers) for camera in self._plan.config.camera]
+        cameras = [self._plan.policy(camera) for camera in self._plan.config.camera]
         limits = HealthLimits(settings.ack_timeout_ms / 1000, settings.failback_hold_s, settings.failback)
         return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=cameras, limits=limits, tick_s=tick_ms / 1000,
                           catchup_share=settings.catchup_share, hurry=self._hurry,

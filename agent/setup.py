@@ -10,6 +10,7 @@ from urllib.parse import quote
 from ..profiles import CameraProfile, RecorderProfile, camera_profile, recorder_profile
 from ..wire.errors import ConfigError, ProfileError, UsageError
 from .config import AgentConfig, CameraSection
+from .replicate.policy import CameraPolicy
 
 RING_MARGIN = 1.25
 """Bitrates of real cameras swing: 25 % above the profile's figure, still 30 s of ring."""
@@ -48,6 +49,11 @@ class Plan:
         secret = f":{quote(camera.password, safe='')}" if camera.password else ""
         return plain.replace("rtsp://", f"rtsp://{quote(camera.user, safe='')}{secret}@", 1)
 
+    def policy(self, camera: CameraSection) -> CameraPolicy:
+        """How the camera's chunks are kept: its own values, else its group's, else the defaults.  The only place where this is decided."""
+        rule = self.config.rule(camera)
+        return CameraPolicy(camera.id, rule.copies, rule.archivers, rule.priority)
+
     @property
     def chunk_ms(self) -> int:
         return self.config.recording.chunk_ms or self.profile.chunk_ms
@@ -69,6 +75,14 @@ class Plan:
     def transport(self, camera: CameraSection) -> str:
         """`tcp` or `udp`: the camera's own setting, or its profile's."""
         return camera.transport or self.cameras[camera.id].transport
+
+
+def mode(rule: CameraPolicy) -> str:
+    """The operator's word for a camera's rule (docs/FAILOVER.md, One rule)."""
+    spares = None if rule.archivers is None else len(rule.archivers) - rule.copies
+    if rule.copies == 1:
+        return "one archiver" if spares == 0 else "failover"
+    return "redundant" if spares == 0 else "redundant with spare" if spares is not None else "redundant, the others are spares"
 
 
 def plan(file: Path, config: AgentConfig) -> Plan:

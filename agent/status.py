@@ -25,6 +25,10 @@ class ProtectionView(Shape):
     def why(self) -> str: ...
     @property
     def durable_age_s(self) -> float | None: ...
+    @property
+    def owed(self) -> dict[str, int]: ...
+    @property
+    def oldest_owed_age_s(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def camera_state(who: Identity, line: Line, life: CameraLife, copies: Protection
         protection=copies.state, protection_since_s=copies.since_s, protection_why=copies.why, epoch=stats.epoch, chunks=stats.chunks,
         frames=stats.frames, dropped_frames=line.ring.dropped_frames, reconnects=life.reconnects,
         chunk_age_s=None if stats.last_cut is None else round(now - stats.last_cut, 3), durable_age_s=copies.durable_age_s,
-        mbit_s=mbit_s, codec=stats.codec, audio=stats.audio,
+        owed=copies.owed, oldest_owed_age_s=round(copies.oldest_owed_age_s, 3), mbit_s=mbit_s, codec=stats.codec, audio=stats.audio,
         left_out=stats.left_out, epoch_cause=stats.cause)  # fmt: skip
 
 

@@ -133,7 +133,8 @@ def test_the_commands_that_documents_name_exist() -> None:
 
 
 def test_the_sample_configurations_load() -> None:
-    assert [camera.copies for camera in read(ROOT / "docs/examples/agent.toml").camera] == [2, 1]
+    config = read(ROOT / "docs/examples/agent.toml")
+    assert [config.rule(camera) for camera in config.camera] == [(2, ("a", "b"), 8), (1, None, 5)]
     assert load_hub(ROOT / "docs/examples/hub.toml").hub.id == "a"
 
 

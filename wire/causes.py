@@ -58,6 +58,7 @@ class EventKind(StrEnum):
     """Kinds of events under `event/<kind>`."""
 
     CAMERA = "camera"
+    ARCHIVER = "archiver"
     TAKEOVER = "takeover"
     FAILBACK = "failback"
     HOLE = "hole"

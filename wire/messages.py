@@ -70,6 +70,9 @@ class CameraState(Message):
     """Age of the newest cut chunk; None before the first."""
     durable_age_s: float | None = None
     """Age of the newest chunk that has all wanted copies durable."""
+    owed: dict[str, int] = {}
+    """Archiver to chunks that are owed to it and that it has not acknowledged; none is left out."""
+    oldest_owed_age_s: float = 0.0
     mbit_s: float = 0.0
     codec: str = ""
     audio: str = ""

@@ -9,13 +9,14 @@ one taken; nothing is called under it that waits.
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...wire.causes import EventKind, Protection
 from ...wire.messages import AppendAnswer, ArchiverLink, Event
 from ...wire.record import RecordKind
-from . import events, policy
+from . import events, policy, told
 from .health import Health, HealthLimits
+from .holes import Holes, is_late
 from .lanes import Batch, Lanes
 from .ledger import CopyLedger
 from .pace import TARGET_PROBE_S, Budget
@@ -25,7 +26,6 @@ from .protection import Judgement, judge
 
 MAX_EVENTS = 1024
 """Waiting for the pacer, which takes them ten times a second; the oldest go first when nobody takes them."""
-NAMED_IN_TEXT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,9 @@ class ProtectionView:
     since_s: float
     why: str
     durable_age_s: float | None
+    owed: dict[str, int] = field(default_factory=dict)
+    """Archiver to chunks owed and not acknowledged."""
+    oldest_owed_age_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Desk:
         self._changed = threading.Condition(threading.Lock())
         self._ledger, self._policy = CopyLedger(), CopyPolicy(limits)
         self._lanes: dict[str, Lanes] = {}
+        self._holes = Holes()
         self._sent_bytes: dict[str, int] = {}
         self._judged: dict[str, _Judged] = {}
         self._releases: list[events.Release] = []
@@ -75,6 +79,8 @@ class Desk:
 
     def dropped(self, camera: str, epoch: int, low: int, high: int) -> None:
         with self._changed:
+            if camera in self._ledger.cameras:
+                self._holes.dropped(self._ledger, camera, epoch, low, high)
             self._account(events.Dropped(camera, epoch, low, high))
 
     def configure(self, cameras: Sequence[CameraPolicy]) -> None:
@@ -109,7 +115,7 @@ class Desk:
                 return Batch()
             if self._policy.in_use(archiver):
                 budget = replace(budget, probe_s=min(budget.probe_s, TARGET_PROBE_S))
-            batch = self._lanes[archiver].plan(self._ledger, budget, self._monotonic())
+            batch = self._lanes[archiver].plan(self._ledger, budget, self._monotonic(), self._policy.order(archiver))
             if batch:
                 self._account(events.Sent(archiver, batch.refs))
                 self._decide(policy.Waiting(archiver))
@@ -142,10 +148,12 @@ class Desk:
             if archiver in self._lanes:
                 self._lanes[archiver].ask_again()
 
-    def lost(self, archiver: str, refs: tuple[ChunkRef, ...], why: str, *, at_once: bool) -> None:
-        """A batch of these chunks got no answer, or one that helps nobody."""
+    def lost(self, archiver: str, refs: tuple[ChunkRef, ...], why: str, *, at_once: bool, full: bool = False) -> None:
+        """A batch of these chunks got no answer, or one that helps nobody; `full` when it said storage-full."""
         with self._changed:
             self._account(events.Unsent(archiver, refs))
+            if full:
+                self._decide(policy.Full(archiver, why))
             self._decide(policy.Broken(archiver, why) if at_once else policy.Failed(archiver, why))
 
     def foreign(self, archiver: str, refs: tuple[ChunkRef, ...], why: str) -> None:
@@ -164,8 +172,8 @@ class Desk:
             self._account(events.Refused(archiver, guilty))
             for camera in sorted({ref.camera for ref in guilty}):
                 names = [f"{ref.epoch}.{ref.seq}" for ref in guilty if ref.camera == camera]
-                more = f" and {len(names) - NAMED_IN_TEXT} more" if len(names) > NAMED_IN_TEXT else ""
-                text = f"chunk {', '.join(names[:NAMED_IN_TEXT])}{more} is not stored on {archiver}: {why}"
+                more = f" and {len(names) - told.NAMED_IN_TEXT} more" if len(names) > told.NAMED_IN_TEXT else ""
+                text = f"chunk {', '.join(names[:told.NAMED_IN_TEXT])}{more} is not stored on {archiver}: {why}"
                 self._tell(kind, text, remedy, camera=camera, archiver=archiver)
 
     # What the pacer takes, and what anybody may ask.
@@ -174,6 +182,7 @@ class Desk:
         """Let time take effect; returns what to release, what to publish, and the next deadline."""
         with self._changed:
             self._decide(policy.Tick())
+            self._look_back()
             for camera in self._ledger.cameras:
                 self._judge(camera)
             (releases, self._releases), (told, self._events) = (self._releases, []), (self._events, [])
@@ -184,7 +193,8 @@ class Desk:
             judged, now = self._judge(camera), self._monotonic()
             book = self._ledger.cameras.get(camera)
             age = now - book.durable_at if book and book.durable_at is not None else None
-            return ProtectionView(judged.judgement.state, self._utc(judged.since), judged.judgement.why, age)
+            return ProtectionView(judged.judgement.state, self._utc(judged.since), judged.judgement.why, age,
+                                  self._ledger.owed(camera), self._oldest_owed_age(camera, now))  # fmt: skip
 
     def links(self) -> tuple[ArchiverLink, ...]:
         with self._changed:
@@ -214,30 +224,44 @@ class Desk:
 
     def _decide(self, event: policy.Event) -> None:
         actions = self._policy.handle(event, self._monotonic())
+        moves = [told.Move(action.camera, self._targets(action.camera), action.targets)
+                 for action in actions if isinstance(action, policy.Retarget)]  # fmt: skip
         failed = any(isinstance(action, policy.HealthChanged) and action.after is Health.UNHEALTHY for action in actions)
-        taken_over: list[str] = []
         for action in actions:
             match action:
                 case policy.Retarget(camera, targets, copies, at_cut):
-                    if failed and set(targets) - set(self._ledger.targets(camera)):
-                        taken_over.append(camera)
                     self._account(events.Moved(camera, targets, copies, at_cut))
                 case policy.HealthChanged():
-                    moved = sum(isinstance(other, policy.Retarget) for other in actions)
-                    self._tell_health(action, moved)
-        if taken_over:
+                    self._tell_all(told.health(action, moves))
+                case policy.RoomChanged(archiver, _, floor, _):
+                    left = [camera for camera in self._ledger.cameras
+                            if self._policy.priority(camera) < floor and archiver in self._policy.targets(camera)]  # fmt: skip
+                    self._tell_all(told.room(action, moves, sorted(left)))
+        if failed and (taken_over := [move.camera for move in moves if move.gained]):
             self._hurry(taken_over)
         if actions:
             self._changed.notify_all()
             self._wake()
 
-    def _tell_health(self, change: policy.HealthChanged, cameras: int) -> None:
-        name = change.archiver
-        if change.after is Health.UNHEALTHY:
-            self._tell(EventKind.TAKEOVER, f"archiver {name} is unhealthy: {change.why}; {cameras} cameras list it",
-                       "check the archiver and the network to it", archiver=name)  # fmt: skip
-        elif change.after is Health.HEALTHY:
-            self._tell(EventKind.FAILBACK, f"archiver {name} is in full use again; {cameras} cameras move to it", "", archiver=name)
+    def _targets(self, camera: str) -> tuple[str, ...]:
+        """Where a camera's chunks go now, whatever its next segment cut will change."""
+        book = self._ledger.cameras.get(camera)
+        return book.targets if book is not None else ()
+
+    def _look_back(self) -> None:
+        """What the live lanes have left behind: a lane that cannot keep up, and holes."""
+        now = self._monotonic()
+        for name in self._lanes:
+            order = self._policy.order(name)
+            served = {camera for camera in self._ledger.cameras if not order.left_out(camera)}
+            if is_late(self._ledger, name, served, now):
+                self._decide(policy.Late(name, "its live lane cannot keep up"))
+        for news in self._holes.look(self._ledger, self._lanes.keys(), now):
+            self._tell_all(told.hole(news, self._targets(news.place.camera)))
+
+    def _tell_all(self, found: told.Told | None) -> None:
+        if found is not None:
+            self._tell(found.kind, found.text, found.remedy, camera=found.camera, archiver=found.archiver)
 
     def _tell(self, kind: EventKind, text: str, remedy: str, *, camera: str = "", archiver: str = "") -> None:
         self._events.append(Event(kind=kind, source=self._agent, at_s=self._utc_s(), camera=camera, archiver=archiver,
@@ -248,12 +272,22 @@ class Desk:
         book, now = self._ledger.cameras.get(camera), self._monotonic()
         healths = {name: self._policy.health(name) for name in self._policy.wanted(camera)}
         unhealthy = {name: health.why for name, health in healths.items() if health.state is Health.UNHEALTHY}
-        found = judge(book, unhealthy, now) if book else Judgement(Protection.PROTECTED)
+        short = {name: f"no room on {name} for priority {self._policy.priority(camera)}: {why}"
+                 for name, why in self._policy.no_room(camera).items() if name not in unhealthy}  # fmt: skip
+        found = judge(book, unhealthy, now, tuple(short.values())) if book else Judgement(Protection.PROTECTED)
         judged = self._judged.get(camera)
         if judged is None or judged.judgement.state is not found.state:
             judged = self._judged[camera] = _Judged(found, now)
         judged.judgement = found
         return judged
+
+    def _oldest_owed_age(self, camera: str, now: float) -> float:
+        oldest = self._ledger.oldest_owed(camera)
+        if oldest is None:
+            return 0.0
+        if oldest.offered_at is not None:
+            return now - oldest.offered_at
+        return max(self._utc_s() - oldest.ref.wall_start_ns / 1e9, 0.0)  # of before the restart: there is no other clock
 
     def _link(self, name: str) -> ArchiverLink:
         health, counts = self._policy.health(name), self._ledger.counts(name)

@@ -1,18 +1,21 @@
 """What the next batch for one archiver carries: the live lane, then asks, then the catch-up lane.  No I/O, no threads.
 
     lane       chunks                                             order                                      bound
-    live       owed and offered within LIVE_S                     each camera ascending, cameras in turn     Budget.live_bytes
+    live       owed and offered within LIVE_S                     by priority; each camera ascending, in turn  Budget.live_bytes
     ask        RECEIVED (is it durable?), UNKNOWN (is it there?)  newest epochs first                        MAX_ASKS, each ASK_EVERY_S
-    catch-up   owed and older, when live fits the batch           newest segment first, ascending inside it  Budget.catchup_bytes
+    catch-up   owed and older, when live fits the batch           by priority; newest segment first          Budget.catchup_bytes
     probe      nothing: one ask for the newest chunk known        after silence for Budget.probe_s       one record
 
-Rules: catch-up never delays live by more than its bound.  A segment's missing run is sent ascending, so that the
+Rules: catch-up never delays live by more than its bound.  A camera of higher priority is served before all others, those of one
+priority in turn; one below the archiver's floor (room.py) has no live lane: all it is owed is catch-up, after everybody else's, and
+waits while the archiver is full.  A segment's missing run is sent ascending, so that the
 archiver writes contiguous files; the live lane is chosen in turn, then grouped by camera, epoch and seq.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from ...wire.record import MAX_BATCH_BYTES
@@ -20,6 +23,7 @@ from .book import CameraBook, EpochBook
 from .ledger import CopyLedger
 from .pace import Budget
 from .ports import ChunkRef
+from .room import Order
 from .stages import Stage
 
 LIVE_S: Final = 10.0
@@ -31,6 +35,8 @@ MAX_ASKS: Final = 512
 ASKS_PER_EPOCH: Final = 4
 _ROOM: Final = 4 << 20
 """Left of MAX_BATCH_BYTES for init segments and asks."""
+EVEN: Final = Order()
+"""All cameras alike."""
 
 
 class Ask(NamedTuple):
@@ -83,12 +89,12 @@ class Lanes:
         self._archiver, self._turn = archiver, 0
         self._asked_at = self._spoke_at = float("-inf")
 
-    def plan(self, ledger: CopyLedger, budget: Budget, now: float) -> Batch:
+    def plan(self, ledger: CopyLedger, budget: Budget, now: float, order: Order = EVEN) -> Batch:
         """The next batch, empty when there is nothing to say.  The caller tells the ledger what was Sent."""
         self._turn += 1
         load = _Load(budget)
-        live, all_live = load.take(self._live(ledger, now), budget.live_bytes)
-        catchup = load.take(self._catchup(ledger, now), budget.catchup_bytes)[0] if all_live and budget.catchup_bytes else []
+        live, all_live = load.take(self._live(ledger, now, order), budget.live_bytes)
+        catchup = load.take(self._catchup(ledger, now, order), budget.catchup_bytes)[0] if all_live and budget.catchup_bytes else []
         batch = Batch(_grouped(live), self._asks(ledger, now), tuple(catchup), more=not all_live)
         if not batch and now >= self._spoke_at + budget.probe_s:
             batch = Batch(asks=self._probe(ledger))
@@ -100,15 +106,17 @@ class Lanes:
         """The last batch was not heard: what it asked, and what it probed for, is due now."""
         self._asked_at = self._spoke_at = float("-inf")
 
-    def _live(self, ledger: CopyLedger, now: float) -> Iterator[ChunkRef]:
-        """One chunk of each camera in turn, so that a small budget starves none."""
-        queues = deque(self._live_of(ledger.cameras[camera], now) for camera in self._cameras(ledger))
-        while queues:
-            queue = queues.popleft()
-            ref = next(queue, None)
-            if ref is not None:
-                queues.append(queue)
-                yield ref
+    def _live(self, ledger: CopyLedger, now: float, order: Order) -> Iterator[ChunkRef]:
+        """Class by class; inside one a chunk of each camera in turn, so that a small budget starves none of its peers."""
+        served = [camera for camera in self._cameras(ledger, order) if not order.left_out(camera)]
+        for _, peers in groupby(served, key=order.priority):
+            queues = deque(self._live_of(ledger.cameras[camera], now) for camera in peers)
+            while queues:
+                queue = queues.popleft()
+                ref = next(queue, None)
+                if ref is not None:
+                    queues.append(queue)
+                    yield ref
 
     def _live_of(self, camera: CameraBook, now: float) -> Iterator[ChunkRef]:
         recent: list[EpochBook] = []
@@ -119,12 +127,15 @@ class Lanes:
         for book in reversed(recent):
             yield from _refs(book, self._archiver, book.first_since(now - LIVE_S), book.last_seq)
 
-    def _catchup(self, ledger: CopyLedger, now: float) -> Iterator[ChunkRef]:
+    def _catchup(self, ledger: CopyLedger, now: float, order: Order) -> Iterator[ChunkRef]:
         owed = ledger.open_epochs(self._archiver, Stage.OWED)
-        for name in self._cameras(ledger):
+        for name in self._cameras(ledger, order):
+            left_out = order.left_out(name)
+            if left_out and order.full:
+                return  # those behind it have no higher priority
             for epoch in sorted(owed.get(name, ()), reverse=True):
                 book = ledger.cameras[name].epochs[epoch]
-                yield from self._holes(book, book.first_since(now - LIVE_S) - 1)
+                yield from self._holes(book, book.last_seq if left_out else book.first_since(now - LIVE_S) - 1)
 
     def _holes(self, book: EpochBook, below: int) -> Iterator[ChunkRef]:
         """The owed chunks up to `below`: newest segment first, ascending inside a segment."""
@@ -136,10 +147,11 @@ class Lanes:
             yield from _refs(book, self._archiver, first, last)
             below = first - 1
 
-    def _cameras(self, ledger: CopyLedger) -> list[str]:
+    def _cameras(self, ledger: CopyLedger, order: Order) -> list[str]:
+        """By priority, in turn inside a class: the sort keeps the order of the turn."""
         names = list(ledger.open_epochs(self._archiver, Stage.OWED))
         turn = self._turn % len(names) if names else 0
-        return names[turn:] + names[:turn]
+        return sorted(names[turn:] + names[:turn], key=order.priority, reverse=True)
 
     def _asks(self, ledger: CopyLedger, now: float) -> tuple[Ask, ...]:
         if now < self._asked_at + ASK_EVERY_S:

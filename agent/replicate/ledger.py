@@ -21,7 +21,7 @@ from itertools import groupby
 
 from ...wire.messages import AppendAnswer, EpochState
 from ...wire.ranges import RangeSet
-from .book import CameraBook, EpochBook
+from .book import CameraBook, EpochBook, Held
 from .events import Answered, Counts, Dropped, Event, Gone, Moved, Offered, Recovered, Refused, Release, Sent, Unsent
 from .ports import ChunkRef
 from .stages import PENDING, UNACKNOWLEDGED, EpochStages, Stage, Step
@@ -68,11 +68,6 @@ class CopyLedger:
     def stages(self, archiver: str, camera: str, epoch: int) -> EpochStages:
         return self.cameras[camera].epochs[epoch].at(archiver)
 
-    def targets(self, camera: str) -> tuple[str, ...]:
-        """Who is owed this camera's chunks now."""
-        found = self.cameras.get(camera)
-        return found.targets if found else ()
-
     def holds(self, ref: ChunkRef) -> bool:
         """Whether the chunk is in the journal as far as the ledger knows."""
         book = self._book(ref.camera, ref.epoch)
@@ -90,6 +85,24 @@ class CopyLedger:
         durable = self._durable.get(archiver, 0)
         received = self._count(archiver, Stage.RECEIVED)
         return Counts(durable + received, durable, sum(self._count(archiver, stage) for stage in UNACKNOWLEDGED))
+
+    def owed(self, camera: str) -> dict[str, int]:
+        """Archiver to chunks of this camera that it has yet to acknowledge; those that owe none are left out."""
+        found: dict[str, int] = {}
+        for (archiver, stage), by_camera in self._open.items():
+            if stage in UNACKNOWLEDGED and camera in by_camera:
+                books = (self.cameras[camera].epochs[epoch] for epoch in by_camera[camera])
+                found[archiver] = found.get(archiver, 0) + sum(len(book.at(archiver)[stage]) for book in books)
+        return found
+
+    def oldest_owed(self, camera: str) -> Held | None:
+        """The oldest chunk of this camera that an archiver has yet to acknowledge."""
+        known = self.cameras.get(camera)
+        for book in known.epochs.values() if known else ():
+            firsts = [first for stages in book.stages.values() for stage in UNACKNOWLEDGED if (first := stages[stage].first()) is not None]
+            if firsts:
+                return book.held[min(firsts)]
+        return None
 
     def has_copy(self, camera: str, epoch: int, seq: int) -> bool:
         """Whether a chunk that was offered has a durable copy; one that was released has."""

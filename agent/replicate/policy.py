@@ -3,21 +3,24 @@
     rank  state of the archiver         among themselves
     1     HEALTHY                       by the camera's list
     2     HOLDING (back, hold-down)     those in use first, then by the list
+    2.5   without room for the camera   by the list: room.py, owed and served when there is room
     3     UNHEALTHY                     by the list: still owed, because a copy owed to nobody would be forgotten
 
     change                                            the targets move
     a target became UNHEALTHY, or left, or was missing   at once, with every chunk that lacks copies (takeover)
+    a target has no room for the camera any more         the same
     anything else, such as the end of a hold-down        at the camera's next segment cut (failback)
 
 Rules: DESIGN 4.  The caller performs the actions in order and passes its monotonic clock; events are dataclasses, so
 a simulation can drive this file and ledger.py alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from .health import ArchiverHealth, Health, HealthLimits, Sign
+from .room import DEFAULT_PRIORITY, Order, Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class CameraPolicy:
     camera: str
     copies: int
     archivers: tuple[str, ...] | None = None
+    priority: int = DEFAULT_PRIORITY
+    """Higher is more important: who keeps its place when an archiver has not room for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,22 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Full:
+    """It answered storage-full; room.py, FULL."""
+
+    archiver: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Its live lane cannot keep up; room.py, LATE."""
+
+    archiver: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """An operator wants this archiver used again now."""
 
@@ -85,7 +106,7 @@ class Tick:
     """Time has passed."""
 
 
-ArchiverEvent = Waiting | Answered | Failed | Broken | Moved
+ArchiverEvent = Waiting | Answered | Failed | Broken | Full | Late | Moved
 Event = Known | Configured | Tick | ArchiverEvent
 
 
@@ -107,19 +128,32 @@ class Retarget:
     at_cut: bool
 
 
-Action = HealthChanged | Retarget
+@dataclass(frozen=True, slots=True)
+class RoomChanged:
+    """Cameras below `floor` have no room on this archiver now."""
+
+    archiver: str
+    before: int
+    floor: int
+    why: str
+
+
+Action = HealthChanged | RoomChanged | Retarget
 
 
 _RANK: Final = {Health.HEALTHY: 1, Health.HOLDING: 2, Health.UNHEALTHY: 3}
+_NO_ROOM: Final = 2.5
 
 
-def choose(order: Iterable[str], copies: int, health: Mapping[str, Health], in_use: Iterable[str]) -> tuple[str, ...]:
-    """The targets by the ranks above, in list order; names without health are not known and not chosen."""
+def choose(order: Iterable[str], copies: int, health: Mapping[str, Health], in_use: Iterable[str],
+           short: Collection[str] = ()) -> tuple[str, ...]:  # fmt: skip
+    """The targets by the ranks above, in list order; names without health are not known and not chosen; `short` have no room."""
     known, used = [name for name in dict.fromkeys(order) if name in health], set(in_use)
 
-    def rank(place: int) -> tuple[int, bool, int]:
+    def rank(place: int) -> tuple[float, bool, int]:
         name = known[place]
-        return _RANK[health[name]], health[name] is Health.HOLDING and name not in used, place
+        state = max(_RANK[health[name]], _NO_ROOM if name in short else 0)
+        return state, health[name] is Health.HOLDING and name not in used, place
 
     return tuple(known[place] for place in sorted(sorted(range(len(known)), key=rank)[:copies]))
 
@@ -130,27 +164,53 @@ class CopyPolicy:
     def __init__(self, limits: HealthLimits | None = None) -> None:
         self._limits = limits or HealthLimits()
         self._archivers: dict[str, ArchiverHealth] = {}
+        self._rooms: dict[str, Room] = {}
+        self._priorities: dict[str, int] = {}
         self._cameras: dict[str, CameraPolicy] = {}
         self._targets: dict[str, tuple[str, ...]] = {}
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Advance; the caller performs the actions in order.  Events about unknown archivers are too late and ignored."""
+        actions = self._handle(event, now)
+        for action in actions:
+            match action:
+                case HealthChanged(name):
+                    self._rooms[name].moved(now)
+                case Retarget(_, targets, _, at_cut=False):
+                    for name in targets:
+                        self._rooms[name].moved(now)
+        return actions
+
+    def _handle(self, event: Event, now: float) -> list[Action]:
         match event:
             case Known(archivers):
                 return self._know(archivers, now)
             case Configured(cameras):
                 return self._configure(cameras)
             case Tick():
-                return [action for name in self._archivers for action in self._after(name, now, None, "")]
+                return [action for name in self._archivers for action in (*self._after(name, now, None, ""), *self._room_over(name, now))]
         return self._of_archiver(event, now) if event.archiver in self._archivers else []
 
     def next_deadline(self) -> float | None:
         """Monotonic time at which the next Tick is wanted, or None."""
-        return min((at for health in self._archivers.values() if (at := health.next_deadline()) is not None), default=None)
+        owners = (*self._archivers.values(), *self._rooms.values())
+        return min((at for owner in owners if (at := owner.next_deadline()) is not None), default=None)
 
     def health(self, archiver: str) -> ArchiverHealth:
         """State, since and why of a known archiver; KeyError of an unknown one."""
         return self._archivers[archiver]
+
+    def order(self, archiver: str) -> Order:
+        """Whom this known archiver's lanes serve, and in which order."""
+        room = self._rooms[archiver]
+        return Order(self._priorities, room.floor, room.full)
+
+    def no_room(self, camera: str) -> dict[str, str]:
+        """The known archivers of a camera's list that have no room for it, with the reason."""
+        return {name: self._rooms[name].why for name in self.wanted(camera) if name in self._short(camera)}
+
+    def priority(self, camera: str) -> int:
+        return self._priorities.get(camera, DEFAULT_PRIORITY)
 
     def knows(self, camera: str) -> bool:
         return camera in self._cameras
@@ -180,19 +240,43 @@ class CopyPolicy:
                 return self._after(name, now, Sign.BROKEN, why)
             case Moved(name):
                 return self._after(name, now, Sign.MOVED, "")
+            case Full(name, why):
+                return self._room(name, lambda room, served: room.is_full(served, now, why))
+            case Late(name, why) if self._archivers[name].state is not Health.UNHEALTHY:
+                return self._room(name, lambda room, served: room.is_late(served, now, why))
         return []
+
+    def _room(self, name: str, sign: Callable[[Room, set[int]], bool]) -> list[Action]:
+        room, served = self._rooms[name], {self.priority(camera) for camera, targets in self._targets.items() if name in targets}
+        before = room.floor
+        return [RoomChanged(name, before, room.floor, room.why), *self._retarget()] if sign(room, served) else []
+
+    def _room_over(self, name: str, now: float) -> list[Action]:
+        room = self._rooms[name]
+        before = room.floor
+        return [RoomChanged(name, before, room.floor, room.why), *self._retarget()] if room.tick(self._listed(name), now) else []
+
+    def _listed(self, name: str) -> set[int]:
+        """The priorities of all cameras that may go to an archiver."""
+        return {policy.priority for policy in self._cameras.values() if policy.archivers is None or name in policy.archivers}
+
+    def _short(self, camera: str) -> set[str]:
+        return {name for name, room in self._rooms.items() if self.priority(camera) < room.floor}
 
     def _know(self, archivers: frozenset[str], now: float) -> list[Action]:
         left = self._archivers.keys() - archivers
         for name in left:
-            del self._archivers[name]
+            del self._archivers[name], self._rooms[name]
         for name in sorted(archivers - self._archivers.keys()):
-            self._archivers[name] = ArchiverHealth(self._limits, now)
+            self._archivers[name], self._rooms[name] = ArchiverHealth(self._limits, now), Room(self._limits.failback_hold_s, now)
         return self._retarget(left=left)
 
     def _configure(self, cameras: tuple[CameraPolicy, ...]) -> list[Action]:
         changed = {policy.camera for policy in cameras if self._cameras.get(policy.camera) != policy}
         self._cameras.update((policy.camera, policy) for policy in cameras)
+        self._priorities = {policy.camera: policy.priority for policy in self._cameras.values()}
+        for name, room in self._rooms.items():
+            room.cap(max(self._listed(name), default=0))
         return self._retarget(reconfigured=changed)
 
     def _after(self, name: str, now: float, sign: Sign | None, why: str) -> list[Action]:
@@ -211,11 +295,12 @@ class CopyPolicy:
         for camera, policy in self._cameras.items():
             order = policy.archivers if policy.archivers is not None else sorted({*states, *left})
             now_on = self._targets.get(camera, ())
-            chosen = choose(order, policy.copies, states, now_on)
+            short = self._short(camera)
+            chosen = choose(order, policy.copies, states, now_on, short)
             if chosen == now_on and camera not in reconfigured and not gone & set(order):
                 continue
             urgent = (camera in reconfigured or bool(gone & set(order)) or len(now_on) < len(chosen)
-                      or any(states.get(name) in (None, Health.UNHEALTHY) for name in now_on))  # fmt: skip
+                      or any(name in short or states.get(name) in (None, Health.UNHEALTHY) for name in now_on))  # fmt: skip
             self._targets[camera] = chosen
             actions.append(Retarget(camera, chosen, policy.copies, at_cut=not urgent))
         return actions

@@ -9,7 +9,7 @@ Rules: only durable copies count (invariant 3); chunks younger than GRACE_S are 
 chunk lost to the journal's quota is a declared loss, reported by the journal, and no longer judged here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,14 +26,15 @@ class Judgement:
     why: str = ""
 
 
-def judge(camera: CameraBook, unhealthy: Mapping[str, str], now: float) -> Judgement:
-    """The state of one camera; `unhealthy` maps archivers that cannot be used to the reason."""
+def judge(camera: CameraBook, unhealthy: Mapping[str, str], now: float, more: Iterable[str] = ()) -> Judgement:
+    """The state of one camera; `unhealthy` maps archivers that cannot be used to the reason, `more` are reasons in full."""
     bare = sum(_aged(book, 1, now) for book in camera.epochs.values())
     lacking = sum(_aged(book, camera.copies, now) for book in camera.epochs.values()) if camera.copies > 1 else bare
     if not lacking:
         return Judgement(Protection.PROTECTED)
     state = Protection.UNPROTECTED if bare else Protection.DEGRADED
-    return Judgement(state, "; ".join([_shortage(camera, bare, lacking), *(f"{name}: {why}" for name, why in sorted(unhealthy.items()))]))
+    reasons = [*more, *(f"{name}: {why}" for name, why in sorted(unhealthy.items()))]
+    return Judgement(state, "; ".join([_shortage(camera, bare, lacking), *reasons]))
 
 
 def _aged(book: EpochBook, copies: int, now: float) -> int:

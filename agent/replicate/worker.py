@@ -19,7 +19,7 @@ from random import Random
 from typing import Final
 
 from ...wire.causes import EventKind
-from ...wire.http import CONFLICT
+from ...wire.http import CONFLICT, STORAGE_FULL
 from ...wire.messages import AppendAnswer
 from ...wire.shell.threads import Supervised
 from .client import AppendClient
@@ -169,7 +169,8 @@ class SendWorker:
         if error.fault is Fault.FOREIGN:
             self._desk.foreign(self.archiver, refs, error.message)
         else:
-            self._desk.lost(self.archiver, refs, error.message, at_once=verdict is Verdict.BROKEN)
+            full = error.answer is not None and error.answer.code == STORAGE_FULL
+            self._desk.lost(self.archiver, refs, error.message, at_once=verdict is Verdict.BROKEN, full=full)
         if error.fault in (Fault.SILENT, Fault.STATUS):  # one that is not there says nothing of how much it can take
             self._pace.failed()
         self._failing = True

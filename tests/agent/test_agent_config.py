@@ -1,8 +1,14 @@
 """agent.toml: what is accepted, and what a wrong file is told: agent/config.py."""
 
-import pytest
+import json
 
+import pytest
+from typer.testing import CliRunner
+
+from watchkeep.agent import cli
 from watchkeep.agent.config import read
+from watchkeep.agent.replicate.policy import CameraPolicy
+from watchkeep.agent.setup import mode, plan
 from watchkeep.wire.errors import ConfigError
 
 GOOD = """
@@ -27,7 +33,7 @@ def load(tmp_path, text):
 
 def test_defaults(tmp_path):
     config = load(tmp_path, GOOD)
-    assert config.camera[0].copies == 1
+    assert config.rule(config.camera[0]) == (1, None, 5)
     assert config.discovery.mdns
     assert config.mqtt is None
 
@@ -45,6 +51,14 @@ def test_defaults(tmp_path):
         ('id = "cam0"', 'id = "cam0"\ncopies = 2\narchivers = ["a"]', "camera[0].copies", "list more archivers"),
         ('id = "cam0"', 'id = "cam0"\ntransport = "sctp"', "camera[0].transport", "'tcp' or 'udp'"),
         ('id = "a"\n', 'id = "a"\nurl = "http://x"\n[[archiver]]\nid = "a"\n', "archiver[1].id", "used twice"),
+        ('id = "cam0"', 'id = "cam0"\npriority = 10', "camera[0].priority", "less than or equal to 9"),
+        ('id = "cam0"', 'id = "cam0"\ngroup = "doors"', "camera[0].group", "add a [[group]] with this id"),
+        ("[[camera]]", '[[group]]\nid = "doors"\n[[camera]]\ngroup = "dors"', "camera[0].group", "did you mean doors?"),
+        ("[[camera]]", '[[group]]\nid = "g"\n[[group]]\nid = "g"\n[[camera]]', "group[1].id", "used twice"),
+        ("[[camera]]", '[[group]]\nid = "g"\narchivers = ["a", "a"]\n[[camera]]', "group[0].archivers", "list each archiver once"),
+        ("[[camera]]", '[[group]]\nid = "g"\ncopies = 2\narchivers = ["a"]\n[[camera]]\ngroup = "g"', "camera[0].group", "of group 'g'"),
+        ("[[camera]]", '[[group]]\nid = "g"\ncopies = 2\n[[camera]]\ngroup = "g"\narchivers = ["a"]', "camera[0].archivers", "fewer copies"),
+        ("[[camera]]", '[[group]]\nid = "g"\narchivers = ["a"]\n[[camera]]\ngroup = "g"\ncopies = 2', "camera[0].copies", "list more"),
         ("[agent]", "[agent", "", "TOML"),
         ('cam0"\n', 'cam0"\nuser = "u"\n', "camera[0].user", "host"),
         ("127.0.0.1:8554/cam0", "127.0.0.1:8554/a\\r\\nX: y", "camera[0].url", "not a valid URL"),
@@ -72,3 +86,46 @@ def test_no_archiver_and_no_mdns_is_refused(tmp_path):
     text = GOOD.replace('[[archiver]]\nid = "a"\nurl = "http://127.0.0.1:9701"', "[discovery]\nmdns = false")
     with pytest.raises(ConfigError, match="mDNS is off"):
         load(tmp_path, text)
+
+
+def test_a_camera_has_its_own_values_then_its_groups_then_the_defaults(tmp_path):
+    text = GOOD.replace("[[camera]]", """
+[[group]]
+id = "doors"
+copies = 2
+archivers = ["a", "b", "c"]
+priority = 7
+[[camera]]
+group = "doors"
+priority = 9""") + """
+[[camera]]
+id = "cam1"
+url = "rtsp://127.0.0.1:8554/cam1"
+group = "doors"
+copies = 3
+[[camera]]
+id = "cam2"
+url = "rtsp://127.0.0.1:8554/cam2"
+group = "doors"
+archivers = ["c", "a"]
+priority = 0
+[[camera]]
+id = "cam3"
+url = "rtsp://127.0.0.1:8554/cam3"
+"""
+    config = load(tmp_path, text)
+    assert [config.rule(camera) for camera in config.camera] == [
+        (2, ("a", "b", "c"), 9), (3, ("a", "b", "c"), 7), (2, ("c", "a"), 0), (1, None, 5)]  # fmt: skip
+    ready = plan(tmp_path / "agent.toml", config)
+    assert [ready.policy(camera) for camera in config.camera][1:3] == [
+        CameraPolicy("cam1", 3, ("a", "b", "c"), 7), CameraPolicy("cam2", 2, ("c", "a"), 0)]  # fmt: skip
+    assert [mode(ready.policy(camera)) for camera in config.camera] == ["redundant with spare", "redundant", "redundant", "failover"]
+
+
+def test_check_shows_the_resolved_rule(tmp_path):
+    file = tmp_path / "agent.toml"
+    file.write_text(GOOD.replace("[[camera]]", '[[group]]\nid = "g"\ncopies = 2\narchivers = ["b", "a"]\n[[camera]]\ngroup = "g"'))
+    said = CliRunner().invoke(cli.app, ["check", "-c", str(file)]).output
+    assert "2 copies on b, a (redundant), priority 5, group g" in " ".join(said.split())
+    (row,) = json.loads(CliRunner().invoke(cli.app, ["check", "--json", "-c", str(file)]).output)["cameras"]
+    assert (row["copies"], row["archivers"], row["priority"], row["group"]) == (2, ["b", "a"], 5, "g")

@@ -97,6 +97,11 @@ class SimAgent:
         self.on_offer: Callable[[SimAgent, Sequence[Entry]], None] = lambda _agent, _entries: None
         self.on_pace: Callable[[SimAgent], None] = lambda _agent: None
 
+    @property
+    def life(self) -> str:
+        """Which process of this box runs, or ran last."""
+        return f"{self.name} {self._life}"
+
     def start(self) -> None:
         """Begin as agent/service.py does; a journal that cannot be opened is tried again in a second."""
         if self.running:

@@ -50,7 +50,9 @@ class Checks:
         self.delays = Delays()
         self.misrouted = False
         """Whether another archiver answers at an address now and then: then an event says so (invariant 11)."""
-        self.done = dict.fromkeys(("answers", "releases", "reclaims", "lost", "batches", "takeovers"), 0)
+        self.done = dict.fromkeys(("answers", "releases", "reclaims", "lost", "batches", "takeovers", "holes", "floors"), 0)
+        self.holes: set[tuple[str, str, str]] = set()
+        """(life of an agent, camera, archiver) of the holes that it has told of and not closed."""
 
     # At every step.
 
@@ -83,9 +85,19 @@ class Checks:
         self.done["lost"] += len(lost)
 
     def event(self, agent: SimAgent, event: Event) -> None:
-        if event.kind in (EventKind.TAMPER, EventKind.HOLE) and not (self.misrouted and not event.camera):
+        if event.kind is EventKind.HOLE and event.text.startswith("hole "):
+            self._hole(agent, event)
+        elif event.kind in (EventKind.TAMPER, EventKind.HOLE) and not (self.misrouted and not event.camera):
             raise Broken(2, f"{agent.name} reports {event.kind}: {event.text}")
         self.done["takeovers"] += event.kind is EventKind.TAKEOVER
+
+    def _hole(self, agent: SimAgent, event: Event) -> None:
+        """A hole is opened once and closed once; an agent that starts anew knows of none."""
+        place, opened = (agent.life, event.camera, event.archiver), event.text.startswith("hole opened")
+        if opened == (place in self.holes):
+            raise Broken(8, f"{agent.name} tells twice: {event.text}")
+        (self.holes.add if opened else self.holes.remove)(place)
+        self.done["holes"] += opened
 
     def plan(self, agent: SimAgent, archiver: str, budget: Budget, batch: Batch) -> None:
         """Invariants 7 and 8 of one batch."""
@@ -97,13 +109,33 @@ class Checks:
             raise Broken(8, f"a batch of {len(batch.refs)} chunks and {len(batch.asks)} asks is over its bounds")
         if batch.catchup:
             self._no_live_left(agent, archiver)
+        self._by_priority(agent, archiver, batch)
 
     def _no_live_left(self, agent: SimAgent, archiver: str) -> None:
-        for camera in agent.desk._ledger.cameras.values():
+        order = agent.desk._policy.order(archiver)
+        for name, camera in agent.desk._ledger.cameras.items():
+            if order.left_out(name):
+                continue
             for book in camera.epochs.values():
                 last = book.at(archiver)[Stage.OWED].last()
                 if last is not None and last >= book.first_since(agent.loop.now - LIVE_S):
                     raise Broken(7, f"catch-up goes to {archiver} while live chunk {camera.newest} waits")
+
+    def _by_priority(self, agent: SimAgent, archiver: str, batch: Batch) -> None:
+        """Nothing of a camera goes while a more important one has live chunks waiting; and no floor leaves all out."""
+        order, now = agent.desk._policy.order(archiver), agent.loop.now
+        self.done["floors"] += order.floor > 0
+        if not batch.refs:
+            return
+        lowest = min(order.priority(ref.camera) for ref in batch.refs)
+        sent = {(ref.camera, ref.epoch, ref.seq) for ref in batch.refs}
+        for name, camera in agent.desk._ledger.cameras.items():
+            if order.priority(name) <= lowest or order.left_out(name):
+                continue
+            for book in camera.epochs.values():
+                last = book.at(archiver)[Stage.OWED].last()
+                if last is not None and last >= book.first_since(now - LIVE_S) and (name, book.epoch, last) not in sent:
+                    raise Broken(7, f"{archiver} gets priority {lowest} from {agent.name} while {name} {book.epoch}.{last} waits")
 
     def pace(self, agent: SimAgent) -> None:
         """Whatever holds at any time: health in time, everything owed, bounds."""
@@ -152,6 +184,15 @@ class Checks:
                 raise Broken(8, f"{archiver.name} keeps {len(store.register._inits)} init segments")
 
     # At the end.
+
+    def settled(self, agent: SimAgent, alive: set[str]) -> None:
+        """No camera is left out where there is room again, and every hole that was told of is told to be closed."""
+        for name in sorted(alive & set(agent.known)):
+            if floor := agent.desk._policy.order(name).floor:
+                raise Broken(7, f"{agent.name} still leaves cameras below priority {floor} out on {name}")
+        open_still = sorted(place for place in self.holes if place[0] == agent.life and place[2] in alive)
+        if open_still:
+            raise Broken(8, f"{agent.name} never closes the holes {open_still}")
 
     def copies(self, agent: SimAgent, alive: set[str]) -> None:
         """Every chunk has the copies that the living archivers of its list allow, and the journal nothing but what it must keep."""

@@ -58,6 +58,8 @@ class Delays:
             self.seen += 1
             if book is None or archiver not in known.targets or not self._undisturbed(agent, archiver):
                 continue
+            if agent.desk._policy.order(archiver).left_out(camera):
+                continue  # it has no room yet since the disturbance: sim_checks.py sees to it that this ends
             if any(seq in book.at(archiver)[stage] for stage in UNACKNOWLEDGED):
                 waits = f"{archiver} waits {agent.loop.now - at:.1f} s for {camera} {epoch}.{seq} of {agent.name}"
                 raise Broken(7, f"{waits}, and nothing is wrong with it")

@@ -20,6 +20,7 @@ from sim_network import Link
 
 from watchkeep.agent.replicate.health import HealthLimits
 from watchkeep.agent.replicate.policy import CameraPolicy
+from watchkeep.agent.replicate.room import DEFAULT_PRIORITY
 
 FILE_BYTES = 4096
 """A journal file: seven chunks."""
@@ -60,6 +61,9 @@ class World:
         self.checks = Checks(self.archivers)
         if tight:
             self.checks.delays.disturb(*names)
+        self._priorities = self.loop.random("priorities")
+        self.classes = self._priorities.random() < 0.7
+        """Whether cameras are of different importance."""
         self.route = {name: name for name in names}
         cameras = [f"cam{number}" for number in range(rng.choice((1, 1, 2, 2, 3, 3, 4, 6)))]
         limits = HealthLimits(2.0, rng.choice((2.0, 4.0, 8.0)), "sticky" if rng.random() < 0.2 else "auto")
@@ -85,10 +89,11 @@ class World:
     def policy(self, camera: str, rng: Random) -> CameraPolicy:
         """A camera's rule: one to three copies, on all archivers or on a list of its own."""
         names = list(self.archivers)
+        priority = self._priorities.choice((2, 5, 5, 8)) if self.classes else DEFAULT_PRIORITY
         rng.shuffle(names)
         copies = rng.choice((1, 1, 2, 2, 2, 3))
         listed = None if rng.random() < 0.4 else tuple(names[: rng.randint(min(copies, len(names)), len(names))])
-        return CameraPolicy(camera, copies, listed)
+        return CameraPolicy(camera, copies, listed, priority)
 
     def run(self) -> Result:
         broken = None
@@ -134,11 +139,12 @@ class World:
         alive = sorted(self._alive())
         while self.loop.now < deadline:
             self.loop.run(self.loop.now + 1.5)
-            if not any(agent.desk._ledger.pending(name) for agent in self.agents for name in alive):
+            if not any(agent.desk._ledger.pending(name) or agent.desk._policy.order(name).floor for agent in self.agents for name in alive):
                 return
 
     def _judge(self) -> None:
         for agent in self.agents:
+            self.checks.settled(agent, self._alive())
             self.checks.copies(agent, self._alive())
             self.checks.accounts(agent, self._cut_by(agent))
         for name in sorted(self._alive()):

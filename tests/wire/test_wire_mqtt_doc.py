@@ -33,6 +33,8 @@ def kind(annotation: Any) -> str:
         return WORDS[annotation]
     if get_origin(annotation) is UnionType:
         return " or ".join(kind(part) for part in get_args(annotation))
+    if get_origin(annotation) is dict:
+        return f"object of {kind(get_args(annotation)[1])}"
     if get_origin(annotation) in (tuple, list):
         return f"list of {kind(get_args(annotation)[0])}"
     return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
@@ -42,6 +44,8 @@ def default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
+    if value == {}:
+        return "`{}`"
     return {(): "`[]`", "": '`""`', None: "`null`"}.get(value, f"`{value}`") if not isinstance(value, list) else "`[]`"
 
 

@@ -1,0 +1,140 @@
+"""What operators are told of archivers, moves and holes, as text.  No I/O, no clock, no threads.
+
+    change of an archiver                            cameras moved      kind
+    became unhealthy                                 yes                takeover: from whom, to whom, how many
+    became unhealthy                                 no                 archiver: a spare, or nobody can stand in
+    its hold-down is over                            yes                failback: how many return, and from where
+    its hold-down is over                            no                 archiver: it was only missed, or is a spare
+    has no room for some cameras, or has it again    yes or no          archiver: which ones, and where they go
+
+Rules: only what really moved is called a takeover; names are listed up to NAMED_IN_TEXT, the rest is counted.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from ...wire.causes import EventKind
+from .health import Health
+from .holes import Closed, Ending, Opened
+from .policy import HealthChanged, RoomChanged
+
+NAMED_IN_TEXT: Final = 8
+
+
+class Move(NamedTuple):
+    """One camera's targets before and after."""
+
+    camera: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+    @property
+    def gained(self) -> tuple[str, ...]:
+        return tuple(name for name in self.after if name not in self.before)
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        return tuple(name for name in self.before if name not in self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    kind: EventKind
+    text: str
+    remedy: str
+    archiver: str
+    camera: str = ""
+
+
+def health(change: HealthChanged, moves: Sequence[Move]) -> Told | None:
+    """The event of a changed health, None when there is nothing to tell yet."""
+    name = change.archiver
+    if change.after is Health.UNHEALTHY:
+        return _fell(name, change.why, moves)
+    return _returned(name, moves) if change.after is Health.HEALTHY else None
+
+
+def room(change: RoomChanged, moves: Sequence[Move], left: Sequence[str]) -> Told:
+    """The event of a floor; `left` are the cameras below it that have no other archiver."""
+    name = change.archiver
+    if change.floor > change.before:
+        away = [move for move in moves if name in move.lost]
+        parts = [f"{named(move.camera for move in away)} {_go(len(away))} on {to_whom(away)}"] if away else []
+        if left:
+            parts.append(f"{named(left)} {'has' if len(left) == 1 else 'have'} no other archiver, and the journal keeps what is owed")
+        return Told(EventKind.ARCHIVER, "; ".join([f"archiver {name} has no room for cameras below priority {change.floor}: {change.why}",
+                    *parts]), "give it room or a faster link, or list another archiver for them", name)  # fmt: skip
+    back = [move.camera for move in moves if name in move.gained]
+    whom = f"cameras from priority {change.floor} up" if change.floor else "all cameras"
+    more = f"; {named(back)} {'returns' if len(back) == 1 else 'return'} at the next segment cut" if back else ""
+    return Told(EventKind.ARCHIVER, f"archiver {name} is tried with {whom} again{more}", "", name)
+
+
+def hole(news: Opened | Closed, targets: Sequence[str]) -> Told:
+    """The event of a hole; `targets` is where the camera's chunks go now."""
+    camera, archiver = news.place
+    if isinstance(news, Opened):
+        text = f"hole opened: {archiver} lacks chunks of {camera} from {news.epoch}.{news.seq} on; the journal keeps them for it"
+        return Told(EventKind.HOLE, text, f"see why {archiver} does not take them; it is filled by itself", archiver, camera)
+    lasted = f"after {news.lasted_s:.0f} s"
+    others = ", ".join(name for name in targets if name != archiver) or "nobody else"
+    text = {
+        Ending.FILLED: f"hole filled: {archiver} has all chunks of {camera} {lasted}",
+        Ending.MOVED: f"hole closed {lasted}: what {archiver} lacked of {camera} is for {others} now",
+        Ending.LOST: f"hole closed {lasted}: the journal gave up {news.lost} chunks of {camera} that {archiver} lacked",
+    }[news.ending]
+    remedy = "another archiver may have them: watchkeep archive heal" if news.ending is Ending.LOST else ""
+    return Told(EventKind.HOLE, text, remedy, archiver, camera)
+
+
+def named(cameras: Iterable[str]) -> str:
+    """The names up to NAMED_IN_TEXT, and how many more there are."""
+    found = list(cameras)
+    more = f" and {len(found) - NAMED_IN_TEXT} more" if len(found) > NAMED_IN_TEXT else ""
+    return ", ".join(found[:NAMED_IN_TEXT]) + more
+
+
+def to_whom(moves: Iterable[Move]) -> str:
+    """`to b`, or `2 to b and 1 to c`, by how many cameras each stand-in gets."""
+    return _shared("to", Counter(name for move in moves for name in move.gained))
+
+
+def _fell(name: str, why: str, moves: Sequence[Move]) -> Told:
+    away = [move for move in moves if name in move.lost and move.gained]
+    waiting = [move.camera for move in moves if name in move.after]
+    remedy = "check the archiver and the network to it"
+    left = f"; {_cameras(len(waiting))} {_have(len(waiting))} no stand-in, and the journal keeps what is owed to it" if waiting else ""
+    if away:
+        text = f"archiver {name} is unhealthy: {why}; {_cameras(len(away))} {_go(len(away))} on {to_whom(away)}{left}"
+        return Told(EventKind.TAKEOVER, text, remedy, name)
+    return Told(EventKind.ARCHIVER, f"archiver {name} is unhealthy: {why}{left or '; no camera used it'}", remedy, name)
+
+
+def _returned(name: str, moves: Sequence[Move]) -> Told:
+    back = [move for move in moves if name in move.gained]
+    if not back:
+        return Told(EventKind.ARCHIVER, f"archiver {name} is healthy again; no camera moves", "", name)
+    left = _shared("from", Counter(other for move in back for other in move.lost))
+    return_ = "returns" if len(back) == 1 else "return"
+    text = f"archiver {name} is in full use again; {_cameras(len(back))} {return_} to it{' ' + left if left else ''} at the next segment cut"
+    return Told(EventKind.FAILBACK, text, "", name)
+
+
+def _shared(word: str, counts: Counter[str]) -> str:
+    if len(counts) == 1:
+        return f"{word} {next(iter(counts))}"
+    return " and ".join(f"{count} {word} {name}" for name, count in sorted(counts.items()))
+
+
+def _cameras(count: int) -> str:
+    return "1 camera" if count == 1 else f"{count} cameras"
+
+
+def _go(count: int) -> str:
+    return "goes" if count == 1 else "go"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"

@@ -24,6 +24,9 @@ from .replicate.replicator import Replicator
 from .status import Identity, RateMeter, beacon, camera_state, farewell, stopped
 
 log = logging.getLogger(__name__)
+_GRAVE = (EventKind.LOSS, EventKind.TAMPER, EventKind.DISK, EventKind.TAKEOVER)
+_GRAVE_WITH_REMEDY = (EventKind.ARCHIVER, EventKind.CAMERA, EventKind.HOLE)
+"""Those tell of the end as well, and then there is nothing to do."""
 POLL_S = 0.25
 """How soon a changed protection of a camera is seen and published."""
 
@@ -79,8 +82,8 @@ class Reporter:
 
     def event(self, event: Event) -> None:
         """Log and publish an event; any thread."""
-        grave = event.kind in (EventKind.LOSS, EventKind.TAMPER, EventKind.DISK, EventKind.TAKEOVER)
-        level = logging.WARNING if grave or (event.kind is EventKind.CAMERA and event.remedy) else logging.INFO
+        grave = event.kind in _GRAVE or (event.kind in _GRAVE_WITH_REMEDY and bool(event.remedy))
+        level = logging.WARNING if grave else logging.INFO
         fields = {"kind": event.kind.value, "camera": event.camera, "archiver": event.archiver, "remedy": event.remedy}
         log.log(level, event.text, extra={key: value for key, value in fields.items() if value})
         self._send(event)

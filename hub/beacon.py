@@ -81,6 +81,10 @@ class Beacon:
         self._worker.join(self._period_s)
         self._client.stop(farewell(self._who, self._clock()))
 
+    def listen(self, heard: Callable[[str, bytes], None]) -> None:
+        """Call `heard(topic, payload)` for every event of the site, own ones included; on the MQTT thread, so it may only enqueue."""
+        self._client.subscribe(topics.events(self._who.site), heard)
+
     def publish(self, event: Event) -> None:
         """Tell the site; events are not retained."""
         self._client.publish(topics.event(self._who.site, event.kind), event.model_dump_json().encode())

@@ -10,6 +10,8 @@ Rules: recording needs the store and HTTP only; a broker or a network without mD
 import logging
 import secrets
 import socket
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final
 
@@ -28,6 +30,7 @@ from .consolidate.round import Rules
 from .consolidate.share import Share
 from .consolidate.worker import Consolidator, Settings
 from .events.log import EventLog
+from .events.site import SiteEvents
 from .preflight import addresses, bind, data_dir_problems, volume_problems
 from .store import Store
 
@@ -139,6 +142,8 @@ class HubService:
                           None if consolidator is None else consolidator.state)  # fmt: skip
 
         beacon = Beacon(url, Identity(self._config.hub.id, self._config.hub.site, self._boot, self.url), vitals, period_s=BEACON_S)
+        if self._events is not None:
+            beacon.listen(self._hear(self._events))
         beacon.start()
         self._running.callback(beacon.stop)
         self._beacon = beacon
@@ -176,6 +181,18 @@ class HubService:
             log.warning("mDNS is not available, peers need to be listed", extra={"why": error.line()})
             return
         self._running.callback(browser.stop)
+
+    @staticmethod
+    def _hear(events: EventLog) -> Callable[[str, bytes], None]:
+        """What others of the site tell goes to the list as well; called on the MQTT client's thread alone."""
+        site = SiteEvents(time.monotonic())
+
+        def heard(topic: str, payload: bytes) -> None:
+            event = site.take(topic, payload, time.monotonic())
+            if event is not None:
+                events.add(event)
+
+        return heard
 
     def _report(self, event: Event) -> None:
         """The store's events, from its own threads, to the list and to the site when there is a broker; the store logs them itself."""

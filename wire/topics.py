@@ -25,6 +25,11 @@ def event(site: str, kind: str) -> str:
     return f"{_site(site)}/event/{check_id('event', kind)}"
 
 
+def events(site: str) -> str:
+    """A subscription filter for the events of the whole site."""
+    return f"{_site(site)}/event/+"
+
+
 def everything(site: str) -> str:
     """A subscription filter for the whole site."""
     return f"{_site(site)}/#"

@@ -1,4 +1,4 @@
-"""GET /v1/events: what this archiver had to tell.
+"""GET /v1/events: what this archiver had to tell, and what it heard from the rest of the site on MQTT.
 
 Rules: answered from memory, so the event loop may do it; a page is bounded by MAX_PAGE.
 """
@@ -25,7 +25,8 @@ def router(events: EventLog) -> APIRouter:
 
     @routes.get(http.EVENTS, responses=openapi.LISTED)
     async def listed(since: Since = None, kind: EventKind | None = None, camera: str | None = None, limit: Limit = 100) -> EventPage:
-        """The newest 10 000 events of this archiver, also of before its last start, ordered by their numbers.
+        """The newest 10 000 events of this archiver and, as far as it heard them on MQTT, of all agents and archivers of the site, also
+        of before its last start, ordered by their numbers; `source` and `at_s` say who told it and when.
 
         Ask again with `next` as `since`: nothing is missed and nothing comes twice.  `oldest` above `since` + 1 says that
         what was in between is not listed any more; `newest` below `since` says that the list was lost and began anew.

@@ -43,7 +43,9 @@ class Measure:
                         _rounded(self._caught_up) if settled else None, self._worst_age)  # fmt: skip
 
     def _noticed(self, view: SiteView, since_s: float) -> bool:
-        return any(event.archiver == self._victim and event.kind == EventKind.TAKEOVER and event.at_s >= since_s for event in view.events)
+        """Whether an agent has told of it: as a takeover, or as an archiver that nobody stands in for."""
+        kinds = (EventKind.TAKEOVER, EventKind.ARCHIVER)
+        return any(event.archiver == self._victim and event.kind in kinds and event.at_s >= since_s for event in view.events)
 
     def _whole(self, view: SiteView, since_s: float) -> bool:
         """Whether a beacon since then owes the victim no more than what is always under way, a chunk of each camera."""

@@ -55,7 +55,7 @@ class EventLog:
         self._thread.start()
 
     def add(self, event: Event) -> None:
-        """List an event; returns at once."""
+        """List an event unless it is listed already; returns at once."""
         with self._lock:
             self._ring.add(event)
         self._wake.set()

@@ -1,7 +1,8 @@
 """The newest events in memory, numbered.  No I/O, no clock, no threads: the owner guards it.
 
 Rules: numbers rise by one and are never given twice, so a reader that remembers the last one misses nothing and sees nothing
-twice; what it has missed because it came too late it sees from `oldest`.
+twice; what it has missed because it came too late it sees from `oldest`.  An event with the source, time, kind and text of one that
+is listed is the same one, come twice by MQTT or come back from there: it is left out.
 """
 
 from collections import deque
@@ -16,6 +17,9 @@ MAX_EVENTS: Final = 10_000
 """About 1 kB each in memory, at most 3 kB: 10 MB, at most 30 MB.  A week at one event a minute."""
 MAX_TEXT: Final = 300
 """Characters of a text or a remedy that are kept; the log has the rest."""
+
+
+_Key = tuple[str, float, str, str]
 
 
 class ListedEvent(Event):
@@ -41,6 +45,8 @@ class Ring:
 
     def __init__(self, events: Iterable[ListedEvent] = (), *, limit: int = MAX_EVENTS) -> None:
         self._events: deque[ListedEvent] = deque(events, maxlen=limit)
+        self._limit = limit
+        self._listed = {_key(event) for event in self._events}
 
     def __len__(self) -> int:
         return len(self._events)
@@ -53,10 +59,15 @@ class Ring:
     def oldest(self) -> int:
         return self._events[0].number if self._events else 0
 
-    def add(self, event: Event) -> ListedEvent:
-        """Give the event its number; the oldest one goes when the ring is full."""
+    def add(self, event: Event) -> ListedEvent | None:
+        """Give the event its number; the oldest one goes when the ring is full.  None when it is listed already."""
         short = {"text": event.text[:MAX_TEXT], "remedy": event.remedy[:MAX_TEXT]}
         listed = ListedEvent(**{**event.model_dump(), **short, "number": self.newest + 1})
+        if _key(listed) in self._listed:
+            return None
+        if len(self._events) == self._limit:
+            self._listed.discard(_key(self._events[0]))
+        self._listed.add(_key(listed))
         self._events.append(listed)
         return listed
 
@@ -78,3 +89,7 @@ class Ring:
             found = list(islice(filter(fits, self.after(since)), limit))
             following = found[-1].number if len(found) == limit else max(self.newest, since)
         return EventPage(events=found, next=following, oldest=self.oldest, newest=self.newest)
+
+
+def _key(event: Event) -> _Key:
+    return event.source, event.at_s, event.kind, event.text

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+from hypothesis import given
+from hypothesis import strategies as st
 from replicate_fakes import Store, name_of, refs
 
 from watchkeep.agent.replicate.events import Answered, Moved, Offered, Recovered, Sent
 from watchkeep.agent.replicate.lanes import ASK_EVERY_S, LIVE_S, Ask, Batch, Lanes
 from watchkeep.agent.replicate.ledger import CopyLedger
 from watchkeep.agent.replicate.pace import PROBE_S, TRIAL, Budget
+from watchkeep.agent.replicate.room import Order
 from watchkeep.wire.record import MAX_BATCH_BYTES
 
 WIDE = Budget(1 << 30, 1 << 30, 10_000)
@@ -113,3 +116,54 @@ def test_without_a_budget_for_it_nothing_is_caught_up() -> None:
     ledger.handle(Offered(tuple(refs("cam0", 1, 0, 5))), 0.0)
     assert not Lanes("a").plan(ledger, replace(WIDE, catchup_bytes=0), LATER).catchup
     assert Lanes("a").plan(ledger, WIDE, LATER).catchup
+
+
+ORDER = Order({"cam0": 2, "cam1": 9, "cam2": 5, "cam3": 5})
+
+
+def of_four() -> CopyLedger:
+    """Four cameras, each with ten chunks of before and ten live ones."""
+    ledger = ledger_of("cam0", "cam1", "cam2", "cam3")
+    for camera in ORDER.priorities:
+        ledger.handle(Offered(tuple(refs(camera, 1, 0, 9))), 0.0)
+        ledger.handle(Offered(tuple(refs(camera, 2, 0, 9))), LATER)
+    return ledger
+
+
+def test_the_more_important_camera_is_served_first_in_both_lanes_and_peers_in_turn() -> None:
+    ledger, size = of_four(), refs("cam0", 1, 0, 0)[0].record_bytes
+    batch = Lanes("a").plan(ledger, Budget(size * 14, 1 << 20, 1000), LATER, ORDER)
+    counts = {camera: sum(ref.camera == camera for ref in batch.live) for camera in ORDER.priorities}
+    assert counts == {"cam0": 0, "cam1": 10, "cam2": 2, "cam3": 2}
+    batch = Lanes("a").plan(ledger, Budget(1 << 20, size * 15, 1000), LATER, ORDER)
+    assert len(batch.live) == 40
+    counts = {camera: sum(ref.camera == camera for ref in batch.catchup) for camera in ORDER.priorities}
+    assert counts["cam1"] == 10
+    assert counts["cam0"] == 0
+    assert counts["cam2"] + counts["cam3"] == 5
+
+
+def test_a_camera_below_the_floor_has_catch_up_alone_and_comes_last() -> None:
+    batch = Lanes("a").plan(of_four(), WIDE, LATER, replace(ORDER, floor=5))
+    assert {ref.camera for ref in batch.live} == {"cam1", "cam2", "cam3"}
+    assert [ref.camera for ref in batch.catchup[-20:]] == ["cam0"] * 20
+    assert [(ref.epoch, ref.seq) for ref in batch.catchup[-20:]] == [(epoch, seq) for epoch in (2, 1) for seq in range(10)]
+
+
+def test_while_an_archiver_is_full_those_below_its_floor_wait() -> None:
+    ledger, lanes = of_four(), Lanes("a")
+    batch = lanes.plan(ledger, WIDE, LATER, replace(ORDER, floor=5, full=True))
+    assert "cam0" not in {ref.camera for ref in batch.refs}
+    assert len(lanes.plan(ledger, WIDE, LATER, ORDER).refs) == 80, "they are owed all the same"
+
+
+@given(st.dictionaries(st.sampled_from(["cam0", "cam1", "cam2", "cam3"]), st.integers(0, 9)), st.integers(0, 9), st.integers(1, 60))
+def test_nothing_goes_while_a_more_important_live_chunk_waits(priorities: dict[str, int], floor: int, chunks: int) -> None:
+    ledger, order = of_four(), Order(priorities, floor)
+    size = refs("cam0", 1, 0, 0)[0].record_bytes
+    batch = Lanes("a").plan(ledger, Budget(size * chunks, size * 10, 1000), LATER, order)
+    sent = {(ref.camera, ref.epoch, ref.seq) for ref in batch.refs}
+    lowest = min((order.priority(ref.camera) for ref in batch.refs), default=10)
+    for camera in ORDER.priorities:
+        if order.priority(camera) > lowest and not order.left_out(camera):
+            assert {(camera, 2, seq) for seq in range(10)} <= sent

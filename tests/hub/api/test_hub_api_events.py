@@ -1,10 +1,16 @@
-"""GET /v1/events of a real hub: what the store reports, numbered, kept over restarts."""
+"""GET /v1/events of a real hub: what the store reports and the site tells, numbered, kept over restarts."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from hub_kit import film, running, wait_for
+from hub_kit import Hub, film, running, wait_for
 
 from watchkeep.wire import http as names
+from watchkeep.wire import topics
+from watchkeep.wire.causes import EventKind
+from watchkeep.wire.messages import Event
+from watchkeep.wire.shell.mqtt import MqttClient
 
 FILM = film(3)
 
@@ -38,3 +44,47 @@ def test_a_hub_that_stores_nothing_has_no_list(tmp_path: Path) -> None:
         wait_for(lambda: hub.get(names.HEALTH).status == 200, "it is up")
         assert hub.get(names.EVENTS).status == 404
         assert hub.get(names.LOCKS).status == 404
+
+
+def test_events_of_the_whole_site_are_listed_once_each(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    """Two archivers and an agent at one broker; what b reports is listed by a as well, and by b only once."""
+    mqtt = {"url": f"mqtt://127.0.0.1:{free_port()}"}
+    for name in ("broker", "b"):
+        (tmp_path / name).mkdir()
+    with (
+        running(tmp_path / "broker", archiver=None, hub={"id": "m", "roles": ["broker"]}, mqtt=mqtt),
+        running(tmp_path, mqtt=mqtt) as a,
+        running(tmp_path / "b", hub={"id": "b"}, mqtt=mqtt) as b,
+        agent(mqtt["url"]) as say,
+    ):
+        lost = Event(kind=EventKind.TAKEOVER, source="edge-1", at_s=1.5, archiver="a", text="archiver a is unhealthy")
+        probe = Event(kind=EventKind.CLOCK, source="edge-1", at_s=1.0, text="stepped")
+
+        def heard(hub: Hub, count: int) -> bool:
+            """MQTT keeps no event for who subscribes later, so the probe is repeated until it is heard; it is listed once."""
+            say(probe)
+            return len(hub.get(f"{names.EVENTS}?since=0").json()["events"]) == count
+
+        wait_for(lambda: heard(a, 1) and heard(b, 1), "both hubs to hear the agent")
+        say(lost)
+        say(lost)
+        b.stored(FILM.batch())
+        assert b.append(film(3, width=80).batch()).status == 409
+        wait_for(lambda: heard(a, 3) and heard(b, 3), "every event, once")
+        for hub in (a, b):
+            page = hub.get(f"{names.EVENTS}?since=0").json()["events"]
+            assert sorted((event["source"], event["kind"]) for event in page) == [("b", "tamper"), ("edge-1", "clock"), ("edge-1", "takeover")]
+            (found,) = hub.get(f"{names.EVENTS}?kind=takeover").json()["events"]
+            assert (found["text"], found["archiver"], found["at_s"]) == (lost.text, "a", 1.5)
+            assert [event["kind"] for event in hub.get(f"{names.EVENTS}?camera=cam0").json()["events"]] == ["tamper"]
+
+
+@contextmanager
+def agent(url: str) -> Iterator[Callable[[Event], None]]:
+    """Somebody who publishes events."""
+    client = MqttClient(url, client_id="edge-1", will=None, birth=list)
+    client.start()
+    try:
+        yield lambda event: client.publish(topics.event("demo", event.kind), event.model_dump_json().encode())
+    finally:
+        client.stop()

@@ -70,11 +70,11 @@ def test_the_view_takes_what_is_ours_and_counts_what_is_not():
     view.take("watchkeep/v1/demo/camera/cam0/state", b"{not json")
     view.take("watchkeep/v1/demo/something/else", b"{}")
     assert (view.foreign, view.cameras, view.recording(), view.settled()) == (2, {}, 0, False)
-    beacon = '{"agent":"e","site":"demo","version":"1","online":true,"boot":"x","beat":0,"sent_s":1,"links":[LINKS]}'
-    view.take("watchkeep/v1/demo/agent/e/beacon", beacon.replace("LINKS", "").encode())
+    beacon = '{"agent":"e","site":"demo","version":"1","online":true,"boot":"x","beat":BEAT,"sent_s":1,"links":[LINKS]}'
+    view.take("watchkeep/v1/demo/agent/e/beacon", beacon.replace("LINKS", "").replace("BEAT", "0").encode())
     assert not view.settled(), "an agent that knows no archiver has delivered nothing"
     link = '{"archiver":"a","healthy":true,"since_s":1,"received":1,"durable":1,"missing":MISSING,"sent_bytes":1}'
-    view.take("watchkeep/v1/demo/agent/e/beacon", beacon.replace("LINKS", link.replace("MISSING", "2")).encode())
+    view.take("watchkeep/v1/demo/agent/e/beacon", beacon.replace("LINKS", link.replace("MISSING", "2")).replace("BEAT", "1").encode())
     assert not view.settled()
-    view.take("watchkeep/v1/demo/agent/e/beacon", beacon.replace("LINKS", link.replace("MISSING", "0")).encode())
+    view.take("watchkeep/v1/demo/agent/e/beacon", beacon.replace("LINKS", link.replace("MISSING", "0")).replace("BEAT", "2").encode())
     assert view.settled()

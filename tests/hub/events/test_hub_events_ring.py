@@ -33,7 +33,7 @@ def test_numbers_rise_by_one_and_the_oldest_go() -> None:
 
 def test_numbers_go_on_after_what_was_loaded() -> None:
     found = Ring([ListedEvent(**event().model_dump(), number=41)])
-    assert found.add(event()).number == 42
+    assert found.add(event(text="another")).number == 42
 
 
 def test_long_texts_are_cut() -> None:

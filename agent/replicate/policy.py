@@ -193,8 +193,8 @@ class CopyPolicy:
 
     def next_deadline(self) -> float | None:
         """Monotonic time at which the next Tick is wanted, or None."""
-        owners = (*self._archivers.values(), *self._rooms.values())
-        return min((at for owner in owners if (at := owner.next_deadline()) is not None), default=None)
+        deadlines = [*(health.next_deadline() for health in self._archivers.values()), *(room.next_deadline() for room in self._rooms.values())]
+        return min((at for at in deadlines if at is not None), default=None)
 
     def health(self, archiver: str) -> ArchiverHealth:
         """State, since and why of a known archiver; KeyError of an unknown one."""

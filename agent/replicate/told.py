@@ -61,7 +61,7 @@ def room(change: RoomChanged, moves: Sequence[Move], left: Sequence[str]) -> Tol
     name = change.archiver
     if change.floor > change.before:
         away = [move for move in moves if name in move.lost]
-        parts = [f"{named(move.camera for move in away)} {_go(len(away))} on {to_whom(away)}"] if away else []
+        parts = [f"{named(move.camera for move in away)} {_go(len(away))} on{to_whom(away)}"] if away else []
         if left:
             parts.append(f"{named(left)} {'has' if len(left) == 1 else 'have'} no other archiver, and the journal keeps what is owed")
         return Told(EventKind.ARCHIVER, "; ".join([f"archiver {name} has no room for cameras below priority {change.floor}: {change.why}",
@@ -97,7 +97,7 @@ def named(cameras: Iterable[str]) -> str:
 
 
 def to_whom(moves: Iterable[Move]) -> str:
-    """`to b`, or `2 to b and 1 to c`, by how many cameras each stand-in gets."""
+    """` to b`, or `: 2 to b and 1 to c`, by how many cameras each stand-in gets."""
     return _shared("to", Counter(name for move in moves for name in move.gained))
 
 
@@ -107,7 +107,7 @@ def _fell(name: str, why: str, moves: Sequence[Move]) -> Told:
     remedy = "check the archiver and the network to it"
     left = f"; {_cameras(len(waiting))} {_have(len(waiting))} no stand-in, and the journal keeps what is owed to it" if waiting else ""
     if away:
-        text = f"archiver {name} is unhealthy: {why}; {_cameras(len(away))} {_go(len(away))} on {to_whom(away)}{left}"
+        text = f"archiver {name} is unhealthy: {why}; {_cameras(len(away))} {_go(len(away))} on{to_whom(away)}{left}"
         return Told(EventKind.TAKEOVER, text, remedy, name)
     return Told(EventKind.ARCHIVER, f"archiver {name} is unhealthy: {why}{left or '; no camera used it'}", remedy, name)
 
@@ -118,14 +118,14 @@ def _returned(name: str, moves: Sequence[Move]) -> Told:
         return Told(EventKind.ARCHIVER, f"archiver {name} is healthy again; no camera moves", "", name)
     left = _shared("from", Counter(other for move in back for other in move.lost))
     return_ = "returns" if len(back) == 1 else "return"
-    text = f"archiver {name} is in full use again; {_cameras(len(back))} {return_} to it{' ' + left if left else ''} at the next segment cut"
+    text = f"archiver {name} is in full use again; {_cameras(len(back))} {return_} to it at the next segment cut{left}"
     return Told(EventKind.FAILBACK, text, "", name)
 
 
 def _shared(word: str, counts: Counter[str]) -> str:
-    if len(counts) == 1:
-        return f"{word} {next(iter(counts))}"
-    return " and ".join(f"{count} {word} {name}" for name, count in sorted(counts.items()))
+    if len(counts) < 2:
+        return "".join(f" {word} {name}" for name in counts)
+    return ": " + " and ".join(f"{count} {word} {name}" for name, count in sorted(counts.items()))
 
 
 def _cameras(count: int) -> str:

@@ -15,7 +15,7 @@ from watchkeep.agent.reporter import Reporter
 from watchkeep.agent.service import AgentService
 from watchkeep.agent.setup import plan
 from watchkeep.agent.writer import Writer
-from watchkeep.wire.causes import CameraStatus
+from watchkeep.wire.causes import CameraStatus, EventKind
 from watchkeep.wire.errors import ConfigError, VolumeError
 
 TEXT = """
@@ -145,3 +145,15 @@ def test_libav_says_nothing_on_stderr_and_check_hides_the_password(tmp_path):
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
         assert "rtsp://***@127.0.0.1:1/x" in done.stdout
         assert "open-sesame" not in tried.stdout + done.stdout + done.stderr
+
+
+def test_chunks_that_cannot_be_built_are_a_loss_told_once_by_number(tmp_path, monkeypatch):
+    service, told = AgentService(planned(tmp_path)), []
+    monkeypatch.setattr(Reporter, "event", lambda self, event: told.append((event.kind, event.camera, event.text)))
+    service._lines["cam0"].stats.unbuilt_chunks = 2
+    service._reporter._tell_drops()
+    service._reporter._tell_drops()
+    service._lines["cam0"].stats.unbuilt_chunks = 3
+    service._reporter._tell_drops()
+    assert told == [(EventKind.LOSS, "cam0", f"{number} chunks could not be built and are lost") for number in (2, 1)]
+    service.close()

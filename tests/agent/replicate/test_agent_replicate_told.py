@@ -1,5 +1,8 @@
 """What a desk tells operators: takeovers by what really moved, holes once each, cameras without room by name, what is owed by camera."""
 
+from random import Random
+from types import SimpleNamespace
+
 import pytest
 from replicate_fakes import Ref, Store, name_of
 
@@ -11,8 +14,11 @@ from watchkeep.agent.replicate.lanes import LIVE_S
 from watchkeep.agent.replicate.pace import TRIAL, Budget
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.room import CALM_S
+from watchkeep.agent.replicate.verdict import AppendError, Fault
+from watchkeep.agent.replicate.worker import SendWorker
 from watchkeep.wire.causes import EventKind, Protection
-from watchkeep.wire.messages import Event
+from watchkeep.wire.http import BUSY, STORAGE_FULL
+from watchkeep.wire.messages import ErrorAnswer, Event
 
 WIDE = Budget(1 << 20, 1 << 20, 1000)
 HOLD = 30.0
@@ -65,12 +71,12 @@ def test_a_takeover_names_the_stand_ins_and_counts_what_moved() -> None:
               CameraPolicy("cam3", 1, ("b", "a")), CameraPolicy("cam4", 1, ("a",)))  # fmt: skip
     lab.second()
     lab.second("a")
-    assert lab.of(EventKind.TAKEOVER) == ["archiver a is unhealthy: no connection; 3 cameras go on 2 to b and 1 to c; "
+    assert lab.of(EventKind.TAKEOVER) == ["archiver a is unhealthy: no connection; 3 cameras go on: 2 to b and 1 to c; "
                                           "1 camera has no stand-in, and the journal keeps what is owed to it"]  # fmt: skip
     lab.seconds(2, cut=True)
     assert lab.of(EventKind.FAILBACK) == []
     lab.seconds(int(HOLD) + 2, cut=True)
-    assert lab.of(EventKind.FAILBACK) == ["archiver a is in full use again; 3 cameras return to it 2 from b and 1 from c at the next segment cut"]
+    assert lab.of(EventKind.FAILBACK) == ["archiver a is in full use again; 3 cameras return to it at the next segment cut: 2 from b and 1 from c"]
     assert lab.of(EventKind.ARCHIVER) == []
 
 
@@ -144,7 +150,7 @@ def test_a_full_archiver_leaves_out_the_least_important_and_says_whom() -> None:
 
 
 def test_a_lane_that_cannot_keep_up_leaves_out_the_least_important() -> None:
-    """a takes six chunks a second, four cameras on it give four; another three of low priority are too many."""
+    """a takes six chunks a second, four cameras on it give four; another four of low priority are too many."""
     important = [CameraPolicy(f"cam{number}", 1, ("a",), 8) for number in range(4)]
     lab = Lab(*important, *(CameraPolicy(f"low{number}", 1, ("a", "b"), 1) for number in range(4)))
     lab.seconds(int(CALM_S) + 20, at_most=3)
@@ -156,3 +162,13 @@ def test_a_lane_that_cannot_keep_up_leaves_out_the_least_important() -> None:
 
 def test_long_lists_are_counted() -> None:
     assert told.named(f"c{number}" for number in range(10)) == "c0, c1, c2, c3, c4, c5, c6, c7 and 2 more"
+
+
+@pytest.mark.parametrize(("code", "full"), [(STORAGE_FULL, True), (BUSY, False)])
+def test_only_storage_full_says_that_there_is_no_room(code: str, full: bool) -> None:
+    said: list[dict[str, object]] = []
+    desk = SimpleNamespace(lost=lambda *_, **how: said.append(how))
+    worker = SendWorker("a", "http://127.0.0.1:1", desk, None, agent="edge-1", tick_s=0.1, ack_timeout_s=2.0, random=Random(1))  # type: ignore[arg-type]
+    answer = ErrorAnswer(code=code, reason="no")
+    worker._failed((), AppendError("no", Fault.STATUS, remedy="", status=507, answer=answer))
+    assert said == [{"at_once": False, "full": full}]

@@ -73,7 +73,8 @@ def test_events_of_the_whole_site_are_listed_once_each(tmp_path: Path, free_port
         wait_for(lambda: heard(a, 3) and heard(b, 3), "every event, once")
         for hub in (a, b):
             page = hub.get(f"{names.EVENTS}?since=0").json()["events"]
-            assert sorted((event["source"], event["kind"]) for event in page) == [("b", "tamper"), ("edge-1", "clock"), ("edge-1", "takeover")]
+            told = sorted((event["source"], event["kind"]) for event in page)
+            assert told == [("b", "tamper"), ("edge-1", "clock"), ("edge-1", "takeover")]
             (found,) = hub.get(f"{names.EVENTS}?kind=takeover").json()["events"]
             assert (found["text"], found["archiver"], found["at_s"]) == (lost.text, "a", 1.5)
             assert [event["kind"] for event in hub.get(f"{names.EVENTS}?camera=cam0").json()["events"]] == ["tamper"]

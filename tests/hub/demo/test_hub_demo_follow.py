@@ -18,11 +18,13 @@ AGENT, ARCHIVER = topics.agent_beacon("demo", "edge-1"), topics.archiver_beacon(
 
 def agent(boot: str, beat: int) -> bytes:
     """A beacon, or with beat -1 the will."""
-    return AgentBeacon(agent="edge-1", site="demo", version="1", online=beat >= 0, boot=boot, beat=beat, sent_s=1.0).model_dump_json().encode()
+    beacon = AgentBeacon(agent="edge-1", site="demo", version="1", online=beat >= 0, boot=boot, beat=beat, sent_s=1.0)
+    return beacon.model_dump_json().encode()
 
 
 def archiver(boot: str, beat: int) -> bytes:
-    return ArchiverBeacon(archiver="a", site="demo", version="1", online=beat >= 0, boot=boot, beat=beat, sent_s=1.0).model_dump_json().encode()
+    beacon = ArchiverBeacon(archiver="a", site="demo", version="1", online=beat >= 0, boot=boot, beat=beat, sent_s=1.0)
+    return beacon.model_dump_json().encode()
 
 
 def camera(boot: str) -> bytes:

@@ -7,8 +7,9 @@
     MOVED       it is owed to another archiver now, or this one has left
     LOST        the journal's quota took some of it; the rest is there
 
-Rules: what is owed has to stay so for PATIENCE_S: what a takeover brings along goes within it and is none.  One hole for each camera and archiver at a time, so one outage is two events for each, however long it lasts.  Chunks of
-before the agent's restart are UNKNOWN until the archiver has said what it lacks: they open none before.
+Rules: what is owed has to stay so for PATIENCE_S: what a takeover brings along goes within it and is none.  One hole for each
+camera and archiver at a time, so one outage is two events for each, however long it lasts.  Chunks of before the agent's restart
+are UNKNOWN until the archiver has said what it lacks: they open none before.
 """
 
 from collections.abc import Collection, Iterator

@@ -193,7 +193,8 @@ class CopyPolicy:
 
     def next_deadline(self) -> float | None:
         """Monotonic time at which the next Tick is wanted, or None."""
-        deadlines = [*(health.next_deadline() for health in self._archivers.values()), *(room.next_deadline() for room in self._rooms.values())]
+        deadlines = [health.next_deadline() for health in self._archivers.values()]
+        deadlines += [room.next_deadline() for room in self._rooms.values()]
         return min((at for at in deadlines if at is not None), default=None)
 
     def health(self, archiver: str) -> ArchiverHealth:
@@ -207,7 +208,8 @@ class CopyPolicy:
 
     def no_room(self, camera: str) -> dict[str, str]:
         """The known archivers of a camera's list that have no room for it, with the reason."""
-        return {name: self._rooms[name].why for name in self.wanted(camera) if name in self._short(camera)}
+        short = self._short(camera)
+        return {name: self._rooms[name].why for name in self.wanted(camera) if name in short}
 
     def priority(self, camera: str) -> int:
         return self._priorities.get(camera, DEFAULT_PRIORITY)

@@ -1,4 +1,4 @@
-"""What happened on the site, as this archiver heard it: its own events and others', the newest MAX_EVENTS, in memory and in its data_dir (docs/OPERATIONS.md).
+"""What happened on the site, as this archiver heard it: the newest MAX_EVENTS, in memory and in its data_dir (docs/OPERATIONS.md).
 
     site   what others tell on MQTT: checked, limited, no I/O
     ring   numbered, bounded, looked through, no I/O

@@ -57,7 +57,7 @@ def test_defaults(tmp_path):
         ("[[camera]]", '[[group]]\nid = "g"\n[[group]]\nid = "g"\n[[camera]]', "group[1].id", "used twice"),
         ("[[camera]]", '[[group]]\nid = "g"\narchivers = ["a", "a"]\n[[camera]]', "group[0].archivers", "list each archiver once"),
         ("[[camera]]", '[[group]]\nid = "g"\ncopies = 2\narchivers = ["a"]\n[[camera]]\ngroup = "g"', "camera[0].group", "of group 'g'"),
-        ("[[camera]]", '[[group]]\nid = "g"\ncopies = 2\n[[camera]]\ngroup = "g"\narchivers = ["a"]', "camera[0].archivers", "fewer copies"),
+        ("[[camera]]", '[[group]]\nid = "g"\ncopies = 2\n[[camera]]\ngroup = "g"\narchivers = ["a"]', "camera[0].archivers", "fewer"),
         ("[[camera]]", '[[group]]\nid = "g"\narchivers = ["a"]\n[[camera]]\ngroup = "g"\ncopies = 2', "camera[0].copies", "list more"),
         ("[agent]", "[agent", "", "TOML"),
         ('cam0"\n', 'cam0"\nuser = "u"\n', "camera[0].user", "host"),

@@ -29,7 +29,8 @@ class Lab:
 
     def __init__(self, *cameras: CameraPolicy) -> None:
         self.now = 1000.0
-        self.desk = Desk("edge-1", HealthLimits(failback_hold_s=HOLD), monotonic=lambda: self.now, utc_s=lambda: self.now, wake=lambda: None)
+        limits = HealthLimits(failback_hold_s=HOLD)
+        self.desk = Desk("edge-1", limits, monotonic=lambda: self.now, utc_s=lambda: self.now, wake=lambda: None)
         self.cameras = [policy.camera for policy in cameras]
         self.desk.configure(cameras)
         self.desk.know("abc")
@@ -76,7 +77,8 @@ def test_a_takeover_names_the_stand_ins_and_counts_what_moved() -> None:
     lab.seconds(2, cut=True)
     assert lab.of(EventKind.FAILBACK) == []
     lab.seconds(int(HOLD) + 2, cut=True)
-    assert lab.of(EventKind.FAILBACK) == ["archiver a is in full use again; 3 cameras return to it at the next segment cut: 2 from b and 1 from c"]
+    assert lab.of(EventKind.FAILBACK) == [
+        "archiver a is in full use again; 3 cameras return to it at the next segment cut: 2 from b and 1 from c"]  # fmt: skip
     assert lab.of(EventKind.ARCHIVER) == []
 
 

@@ -20,8 +20,8 @@ from watchkeep.wire.causes import Protection
 NARROW_S = 100.0
 BEGIN_S = 12.0
 """The first chunks, and the batches that are still too large for the link."""
-CAMERA_BYTES_S = 600e3
-"""Of one camera with what goes along: chunks of 420 kB at their pretended size, headers and init segments."""
+CAMERA_BYTES_S = 440e3
+"""One chunk a second at its pretended size."""
 PRIORITIES = (9, 9, 5, 5, 2, 2, 2)
 TOP = max(PRIORITIES)
 

@@ -79,8 +79,9 @@ class Member:
 class Cast:
     """Owner of all processes of one site; use as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, interrupted: Callable[[], bool] = lambda: False) -> None:
+        """`interrupted` says whether the user wants it to end; `check` acts on that, and nothing else does."""
+        self.folder, self._interrupted = folder, interrupted
         self.site = f"demo-{secrets.token_hex(4)}"
         """One of its own: mDNS on loopback shows every site of this machine, and agents look at their own site only."""
         self.members: dict[str, Member] = {}
@@ -124,7 +125,9 @@ class Cast:
         return self._reap(member, STOP_S)
 
     def check(self) -> None:
-        """Raise WatchkeepError when a member has failed by itself; waiting for it would be in vain."""
+        """Raise WatchkeepError when a member has failed by itself, waiting for it would be in vain; KeyboardInterrupt when interrupted."""
+        if self._interrupted():
+            raise KeyboardInterrupt
         for member in self.members.values():
             if failure := member.failure:
                 raise WatchkeepError(failure, remedy=f"look at {member.log}")

@@ -2,6 +2,8 @@
 
 Rules: each scene is a line with its time, above a live table on a terminal; exit code 0 only when nothing is missing, 1
 otherwise.  However it ends, no process stays; the working folder stays when it is named, or needed to find out what failed.
+A signal is noted, and Cast.check raises it where the demo waits.  A handler that raised would lose it now and then (Python
+swallows what is raised in a weak reference's callback, and each first import runs one), or a process that starts just then.
 """
 
 import json
@@ -14,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -32,6 +34,26 @@ DRAW_S = 0.25
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class Endings:
+    """The signals that end a demo; a second one changes nothing."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def watch(self) -> None:
+        for number in _ENDINGS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+                signal.signal(number, self._take)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+        if number == signal.SIGHUP:  # the terminal is gone: drawing on it would fail and hide the interrupt
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+
+
 def demo(
     seconds: Annotated[float, typer.Option(min=10, max=86_400, help="how long each camera records")] = 40,
     cameras: Annotated[int, typer.Option(min=1, max=64, help="how many cameras")] = 4,
@@ -42,12 +64,16 @@ def demo(
     """Record real RTSP cameras to two archivers, kill one of them midway, and prove what was kept."""
     if report is not None and not report.resolve().parent.is_dir():
         raise UsageError(f"{report} cannot be written", remedy="name a file in a folder that exists")
-    for number in _ENDINGS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
-            signal.signal(number, _interrupt)
+    endings = Endings()
+    endings.watch()
     console = Console(highlight=False, soft_wrap=True)
     with _folder(keep, console) as folder:
-        good = _run(console, folder, seconds, cameras, size, report)
+        try:
+            good = _run(console, Cast(folder, interrupted=lambda: endings.asked), seconds, cameras, size, report)
+        except OSError as error:
+            if endings.asked:  # drawn on a terminal that was just going
+                raise KeyboardInterrupt from error
+            raise
         if not good:
             raise typer.Exit(1)
 
@@ -73,11 +99,11 @@ def _folder(keep: Path | None, console: Console) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def _run(console: Console, folder: Path, seconds: float, cameras: int, size: str, report: Path | None) -> bool:
+def _run(console: Console, site: Cast, seconds: float, cameras: int, size: str, report: Path | None) -> bool:
     view = SiteView()
-    with Cast(folder) as cast:
+    with site as cast:
         console.print(f"A site on this machine for {seconds:g} s: {cameras} cameras, 1 agent, 2 archivers, 1 broker")
-        console.print(f"While it runs, logs and archives are in {folder}")
+        console.print(f"While it runs, logs and archives are in {cast.folder}")
         cast.broker()
         client = MqttClient(cast.broker_url, client_id="wk-demo", will=None, birth=list)
         client.subscribe(topics.everything(cast.site), view.take)
@@ -85,6 +111,7 @@ def _run(console: Console, folder: Path, seconds: float, cameras: int, size: str
         try:
             story = Story(cast, view, seconds=seconds, cameras=cameras, size=size)
             _show(console, view, story.play())
+            cast.check()
         finally:
             client.stop()
     verdict = story.verdict
@@ -107,14 +134,3 @@ def _show(console: Console, view: SiteView, scenes: Iterator[Scene]) -> None:
                 left = "" if scene.left_s is None else f" ({scene.left_s:.0f} s)"
                 display.update(show.live(view, scene.text + left, console.size), refresh=True)
             time.sleep(DRAW_S)
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    """The first signal ends the demo; further ones would only disturb ending the processes of the cast."""
-    for ending in _ENDINGS:
-        signal.signal(ending, signal.SIG_IGN)
-    if number == signal.SIGHUP:  # the terminal is gone: drawing on it would fail and hide the interrupt
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-    raise KeyboardInterrupt

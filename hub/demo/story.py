@@ -102,7 +102,7 @@ class Story:
         sent = sent_frames(json.loads((self._cast.folder / "source.json").read_text()))
         first, second = (self._cast.volume(name) for name in ARCHIVERS)
         try:
-            proofs = [verify_paths([first]), verify_paths([second])]
+            proofs = [verify_paths([volume], lambda _done, _total: self._cast.check()) for volume in (first, second)]
         except UsageError as error:  # nothing to verify: a failure of the site, not of whoever runs the demo
             raise WatchkeepError(error.message, remedy=f"look at the logs in {self._cast.folder}") from error
         archives = [archive_of(name, proof, sent) for name, proof in zip(ARCHIVERS, proofs, strict=True)]

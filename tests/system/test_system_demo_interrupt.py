@@ -1,10 +1,11 @@
-"""`watchkeep demo` that is interrupted on a terminal: nothing stays, neither a process nor its folder."""
+"""`watchkeep demo` that is interrupted, mostly on a terminal: nothing stays, neither a process nor its folder."""
 
 import os
 import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,57 @@ def read_all(terminal: int) -> None:
             pass
     except OSError:  # EIO: nobody has the terminal open any more
         return
+
+
+IN_A_CALLBACK = """
+class Thing: pass
+
+def swallowed(reference):
+    os.kill(os.getpid(), signal.SIGINT)
+    len([])  # the handler runs here at the latest; what it raises is shown and ignored
+
+def source(cast, *options, original=Cast.source, **more):
+    thing = Thing()
+    reference = weakref.ref(thing, swallowed)
+    del thing
+    return original(cast, *options, **more)
+
+Cast.source = source
+"""
+IN_A_START = """
+class Popen(subprocess.Popen):
+    def __init__(self, command, **options):
+        super().__init__(command, **options)
+        if "source" in command:
+            os.kill(os.getpid(), signal.SIGINT)
+            len([])  # nobody but this frame knows the process
+
+subprocess.Popen = Popen
+"""
+DEMO = """
+import os, signal, subprocess, weakref
+from watchkeep.hub.demo.cast import Cast
+from watchkeep.wire.shell.cli import main
+{moment}
+main()
+"""
+
+
+@pytest.mark.parametrize("moment", [IN_A_CALLBACK, IN_A_START], ids=["callback", "start"])
+def test_an_interrupt_at_a_moment_at_which_python_loses_exceptions_ends_the_demo_all_the_same(tmp_path, moment):
+    command = [sys.executable, "-c", DEMO.format(moment=moment), "demo", "--cameras", "1", "--seconds", "10"]
+    done = subprocess.run(command, timeout=60, env={**os.environ, "TMPDIR": str(tmp_path)},
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "")
+    assert "Interrupted" in done.stdout
+    assert running(str(tmp_path)) == []  # at once: the demo has waited for each of them
+    assert list(tmp_path.iterdir()) == []
+
+
+def running(mentioned: str) -> list[bytes]:
+    """Commands of this machine's processes that mention a folder."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with suppress(OSError):  # it has ended meanwhile
+            found.append((process / "cmdline").read_bytes() if process.name.isdigit() else b"")
+    return [command for command in found if mentioned.encode() in command]

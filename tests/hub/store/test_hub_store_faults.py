@@ -91,6 +91,22 @@ def test_durable_is_said_only_after_file_and_every_new_directory_were_synced(sit
         store.close()
 
 
+def test_folders_that_a_killed_process_left_unsynced_are_synced_before_anything_in_them_is_durable(site: Site) -> None:
+    """Found by simulation seed 214: folders that stand there already were taken for durable."""
+    store, (disk,) = faulty(site)
+    chain = Chain()
+    store.open()
+    try:
+        (disk.root / "cam0/2026-09-21/14").mkdir(parents=True)
+        disk.calls.clear()
+        store.append(chain.batch(0))
+        until(lambda: durable(store, chain) == [(0, 0)])
+        synced = [call.removeprefix("dir ") for call in disk.calls if call.startswith("dir")]
+        assert synced == [".", "cam0", "cam0/2026-09-21", "cam0/2026-09-21/14"]
+    finally:
+        store.close()
+
+
 @pytest.mark.parametrize("fault", ["fail_sync", "fail_dirs"])
 def test_after_a_failed_sync_the_file_is_given_up_and_its_chunks_are_missing_again(site: Site, fault: str) -> None:
     store, (disk,) = faulty(site)

@@ -158,12 +158,12 @@ def test_aac_and_opus_are_copied_byte_for_byte():
         ("opus", 48_000, 960, "rtpmap:97 opus/48000/2"),
     ):  # fmt: skip
         sound = encode_audio(codec, bytes(range(256)) * 800, rate, samples)
-        lines = lines + sound.config.hex() if codec == "aac" else lines
+        described = lines + sound.config.hex() if codec == "aac" else lines
         step = samples / rate
         sent = list(sound.frames[: int(FRAMES * PACE_S / step)])
         packed = [b"\0\x10" + (len(frame) << 3).to_bytes(2, "big") + frame if codec == "aac" else frame for frame in sent]
         script = merged(frames("h264", units), [Rtp(1, number * step, (payload,)) for number, payload in enumerate(packed)])
-        with recorded([video("h264"), Media("audio", 97, rate, tuple(lines.split("|")))], lambda _, script=script: script) as made:
+        with recorded([video("h264"), Media("audio", 97, rate, tuple(described.split("|")))], lambda _, script=script: script) as made:
             assert (made.line.stats.audio, made.line.stats.left_out, made.told) == (codec, "", [])
             kept = [frame for file in files(made) for frame in packets(file, "audio")]
             assert len(kept) > len(sent) // 2

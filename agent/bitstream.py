@@ -1,4 +1,4 @@
-"""What ingest has to know of a coded frame, for every video codec: its parameters, whether it shows anything, what is stored of it.  No I/O.
+"""What ingest has to know of a coded frame, for every video codec: its parameters, whether it shows anything, what is kept.  No I/O.
 
 Rules: frames are packets of FFmpeg: H.264 and H.265 in Annex B, AV1 as temporal units.  Read, never written to (invariant 1).
 """

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import av
-from av.error import FFmpegError, HTTPForbiddenError, HTTPUnauthorizedError
+from av.error import FFmpegError, HTTPClientError, HTTPError, HTTPForbiddenError, HTTPUnauthorizedError
 
 from ...wire.causes import CameraStatus
 from ...wire.errors import FormatError, WatchkeepError, redact
@@ -174,6 +174,9 @@ def fault_of(error: Exception) -> CameraError:
     if isinstance(error, HTTPUnauthorizedError | HTTPForbiddenError):
         return CameraError(CameraStatus.UNAUTHORIZED, "the camera refuses the user name or password",
                            remedy="correct the credentials in the camera's url")  # fmt: skip
+    if isinstance(error, HTTPError | HTTPClientError):
+        return CameraError(CameraStatus.CONNECTING, f"the camera refuses to play the stream ({why})",
+                           remedy="check the path in the camera's url, and how many viewers it serves; restart it")  # fmt: skip
     if isinstance(error, TimeoutError | av.error.ExitError):
         return CameraError(CameraStatus.STALLED, "the camera sends nothing", remedy="check the camera's power and network")
     return CameraError(CameraStatus.CONNECTING, f"the camera cannot be reached ({why})",

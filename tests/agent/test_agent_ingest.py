@@ -6,7 +6,7 @@ import logging
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ingest_kit import CODE, OTHER_SPS, PPS, SPS, STEP, FakeSession, bench, frame, sound
+from ingest_kit import CODE, OTHER_SPS, PPS, SPS, STEP, Data, FakeSession, bench, frame, sound
 
 from watchkeep.agent.bitstream import same_units
 from watchkeep.agent.ingest import Source
@@ -70,6 +70,50 @@ def test_a_camera_without_any_key_frame_is_asked_anew_and_named():
         made.run()
         assert made.states[-1].status is CameraStatus.UNSUPPORTED
         assert "key frame" in made.states[-1].why
+
+
+HEVC_SLICE = CODE + b"\x02\x01" + bytes(100)
+
+
+def test_a_stream_that_is_no_longer_of_its_codec_is_opened_anew():
+    with bench() as made:
+        foreign = [frame(n)._replace(data=Data(HEVC_SLICE), key=False) for n in range(26, 26 + 60 * 25)]
+        made.sessions += [FakeSession(live(made, [*frames(0, 26), *foreign])), FakeSession(frames(0, 30), codec="h265")]
+        made.run()
+        assert 450 < made.epochs[0][1] < 550, "10 s until it is looked at, 10 s more until it is believed"
+        broken = made.states[1]
+        assert (broken.status, "no longer h264" in broken.why) == (CameraStatus.CONNECTING, True)
+        assert made.states[2].status is CameraStatus.RECORDING
+        assert made.epochs[1] == (Cause.CAMERA_LOST, 30)
+
+
+def test_a_long_gop_is_recorded_as_it_is():
+    with bench() as made:
+        script = (item for n in range(300 * 25) for item in ([made.take] if n % 1000 == 0 else []) + [frame(n, key=n == 0)])
+        made.sessions.append(FakeSession(live(made, script)))
+        made.run()
+        assert made.epochs == [(Cause.FIRST_START, 300 * 25)]
+
+
+def test_an_epoch_inside_a_session_is_told_once_and_a_camera_that_jumps_all_the_time_does_not_flood():
+    def stamp(n):
+        return n * STEP + n // 5 * 900 * 90_000
+
+    with bench() as made:
+        script = [frame(n, gop=5, pts=stamp(n), dts=stamp(n)) for n in range(100)]
+        made.sessions.append(FakeSession(live(made, script)))
+        made.run()
+        assert len(made.epochs) == 20
+        assert 3 <= len(made.told) <= 5
+        assert all("time-jump" in text and remedy == "" for text, remedy in made.told)
+        assert "4 epochs since" in made.told[1][0]
+
+
+def test_a_session_without_a_single_packet_says_so():
+    with bench(FakeSession([]), FakeSession(frames(0, 5))) as made:
+        made.run()
+        assert (made.states[0].status, "sent nothing that can be read" in made.states[0].why) == (CameraStatus.CONNECTING, True)
+        assert made.states[1].status is CameraStatus.RECORDING
 
 
 def test_new_parameter_sets_begin_an_epoch_with_their_own_init_segment_at_that_very_frame():

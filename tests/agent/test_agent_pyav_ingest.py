@@ -151,24 +151,26 @@ def test_av1_is_recorded_without_temporal_delimiters_and_a_new_sequence_header_b
         assert ["parameter-change" in text for text, _ in made.told] == [True]
 
 
-def test_aac_and_opus_are_copied_byte_for_byte():
-    units = access_units("h264", FRAMES)
-    for codec, rate, samples, lines in (
-        ("aac", 48_000, 1024, "rtpmap:97 mpeg4-generic/48000/1|fmtp:97 streamtype=5;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config="),
-        ("opus", 48_000, 960, "rtpmap:97 opus/48000/2"),
-    ):  # fmt: skip
-        sound = encode_audio(codec, bytes(range(256)) * 800, rate, samples)
-        described = lines + sound.config.hex() if codec == "aac" else lines
-        step = samples / rate
-        sent = list(sound.frames[: int(FRAMES * PACE_S / step)])
-        packed = [b"\0\x10" + (len(frame) << 3).to_bytes(2, "big") + frame if codec == "aac" else frame for frame in sent]
-        script = merged(frames("h264", units), [Rtp(1, number * step, (payload,)) for number, payload in enumerate(packed)])
-        with recorded([video("h264"), Media("audio", 97, rate, tuple(described.split("|")))], lambda _, script=script: script) as made:
-            assert (made.line.stats.audio, made.line.stats.left_out, made.told) == (codec, "", [])
-            kept = [frame for file in files(made) for frame in packets(file, "audio")]
-            assert len(kept) > len(sent) // 2
-            start = sent.index(kept[0])
-            assert kept == sent[start : start + len(kept)]
+HBR = "streamtype=5;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config="
+
+
+@pytest.mark.parametrize(("codec", "samples"), [("aac", 1024), ("opus", 960)])
+def test_aac_and_opus_are_copied_byte_for_byte(codec, samples):
+    units, sound = access_units("h264", FRAMES), encode_audio(codec, bytes(range(256)) * 800, 48_000, samples)
+    step = samples / 48_000
+    sent = sound.frames[: int(FRAMES * PACE_S / step)]
+    if codec == "aac":
+        payloads = [b"\0\x10" + (len(frame) << 3).to_bytes(2, "big") + frame for frame in sent]
+        lines = ("rtpmap:97 mpeg4-generic/48000/1", f"fmtp:97 {HBR}{sound.config.hex()}")
+    else:
+        payloads, lines = list(sent), ("rtpmap:97 opus/48000/2",)
+    script = merged(frames("h264", units), [Rtp(1, number * step, (payload,)) for number, payload in enumerate(payloads)])
+    with recorded([video("h264"), Media("audio", 97, 48_000, lines)], lambda _: script) as made:
+        assert (made.line.stats.audio, made.line.stats.left_out, made.told) == (codec, "", [])
+        kept = tuple(frame for file in files(made) for frame in packets(file, "audio"))
+        assert len(kept) > len(sent) // 2
+        start = sent.index(kept[0])
+        assert kept == sent[start : start + len(kept)]
 
 
 @pytest.mark.parametrize(("error", "status"), [
@@ -179,6 +181,11 @@ def test_aac_and_opus_are_copied_byte_for_byte():
 def test_what_each_error_of_libav_means(error, status):
     fault = fault_of(error)
     assert (fault.status, bool(fault.remedy)) == (status, True)
+
+
+@pytest.mark.parametrize("error", [av.error.HTTPServerError(0, "5XX"), av.error.HTTPNotFoundError(0, "404")])
+def test_a_camera_that_answers_and_refuses_is_not_called_unreachable(error):
+    assert ("refuses to play" in str(fault_of(error)), fault_of(error).status) == (True, CameraStatus.CONNECTING)
 
 
 def test_an_error_with_a_url_in_it_shows_no_password():

@@ -57,6 +57,18 @@ class Site(Cast):
         state = self.view.cameras.get(camera)
         return 0 if state is None else state.frames
 
+    def told(self, camera: str, part: str) -> list[str]:
+        """Texts of the events `camera` of one camera that have `part` in them."""
+        return [event.text for event in list(self.view.events) if event.kind == "camera" and event.camera == camera and part in event.text]
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def restart_source(self, *options: str, cameras: int) -> None:
+        """The test source ends, and another one takes its port."""
+        self.stop_all("source")
+        self.source(*options, cameras=cameras)
+
     def settled(self, seconds: float = 40) -> None:
         """Wait until a beacon from now on says that nothing is owed."""
         beats = {name: beacon.beat for name, beacon in self.view.agents.items()}

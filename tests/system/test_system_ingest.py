@@ -80,6 +80,8 @@ def test_every_kind_of_camera_is_recorded_frame_for_frame_and_its_sound_has_its_
         all_frames(report, FRAMES // fewer)
         assert sorted({epoch.cause for epoch in report.epochs}) == causes, camera  # an RTCP report after a jump may be another jump
         assert report.gaps == (), camera
+        for cause in causes[1:]:
+            assert site.told(camera, f", {cause}: "), camera
         files = sorted(path for path in (site.volume("a") / camera).rglob("*.mp4") if not path.name.startswith("."))
         lengths = [decoded(path) for path in files]
         assert sum(video for video, _ in lengths) == pytest.approx(FRAMES // fewer / FPS), camera

@@ -1,5 +1,6 @@
 """Real cameras to two archivers and back: frame lists, playback, kills.  Mosquitto, GStreamer, FFmpeg, `watchkeep source`."""
 
+import itertools
 import json
 import signal
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import av
 import pytest
+from coded import access_units, video_payloads
+from rtsp_stub import Media, Rtp, stub
 from wksite import Site, all_frames, listening, site_in, wait_until
 
 from watchkeep.wire.counter import FrameCounter, sei_nal
@@ -163,22 +166,118 @@ def test_sigterm_stops_the_agent_within_ten_seconds_although_a_camera_is_mute(si
     assert agent.process.wait(10) == 0
 
 
-@pytest.mark.parametrize(("fault", "status"), [("mute", "stalled"), ("refuse", "connecting"), ("garbage", None), ("close-after=50", None)])
-def test_a_bad_camera_is_named_and_disturbs_nobody(site, fault, status):
+BAD = {
+    "mute": ("stalled", "the camera sends nothing"),
+    "refuse": ("connecting", "the camera refuses to play the stream"),
+    "garbage": ("connecting", "sent nothing that can be read as video"),
+    "close-after=50": ("connecting", "the camera ended the session"),
+    "stall-after=50": ("stalled", "the camera sends nothing"),
+}
+"""Faults of a camera, and what is said of each."""
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_bad_camera_is_named_disturbs_nobody_and_is_recorded_when_it_is_well(site, fault):
     two_archivers(site)
-    urls = site.source("--fps", str(FPS), "--size", "320x180", "--fault", f"cam0:{fault}", cameras=2)
+    status, why = BAD[fault]
+    options = ["--fps", str(FPS), "--size", "320x180"]
+    urls = site.source(*options, "--fault", f"cam0:{fault}", cameras=2)
     site.agent(urls, archivers=["a", "b"], copies=2)
-    wait_until(lambda: site.frames("cam1") >= 300, 60, "300 frames of the good camera")
-    state = site.view.cameras["cam0"]
-    if status is not None:
-        assert (state.status.value, bool(state.why)) == (status, True)
-    assert state.reconnects >= 1
+    wait_until(lambda: named(site, "cam0", status, why), 40, "the state that names the fault")
+    assert why in site.log("edge-1")
+    wait_until(lambda: site.frames("cam1") >= 200, 60, "200 frames of the good camera")
+    assert site.view.cameras["cam0"].reconnects >= 1
     assert site.view.cameras["cam1"].reconnects == 0
+    first = site.frames("cam0")
+    if "after" in fault:  # it comes back by itself, and gives its 50 frames again
+        wait_until(lambda: site.frames("cam0") >= 100, 60, "the second session of the faulty camera")
+    else:
+        assert first == 0
+        site.restart_source(*options, cameras=2)
+        wait_until(lambda: site.frames("cam0") >= 50 and site.view.cameras["cam0"].status == "recording", 60, "the cured camera's frames")
     site.stop_all("edge-1", "a", "b")
-    good = site.proof("a").camera("cam1")
-    assert good.gaps == ()
-    assert len(good.sessions) == 1
-    assert good.sessions[0].missing == ()
+    proof = site.proof("a")
+    bad, good = proof.camera("cam0"), proof.camera("cam1")
+    assert (bad.damage, good.damage) == ((), ())
+    assert all(session.missing == () for session in (*bad.sessions, *good.sessions))
+    if "after" in fault:
+        assert [session.frames for session in bad.sessions[:2]] == [50, 50]
+        assert {gap.cause for gap in bad.gaps} == {"camera-lost"}
+        assert (good.gaps, len(good.sessions)) == ((), 1)
+
+
+def named(site: Site, camera: str, status: str, why: str) -> bool:
+    """Whether a camera's state says it now, or has said it: each change of the status is an event too."""
+    state = site.view.cameras.get(camera)
+    now = state is not None and state.status == status and why in state.why
+    return now or any(why in text for text in site.told(camera, f"is {status}: "))
+
+
+def test_a_camera_that_changes_its_codec_is_asked_anew_and_plays_in_both(site):
+    """One restarts with another codec; one sends units of another codec in the session that it has."""
+    site.archiver("a")
+    old, new = access_units("h264", 50), access_units("hevc", 50)
+
+    def script(session):
+        for number in itertools.count():
+            changed = session > 0 or number >= 60
+            yield Rtp(0, number / FPS, video_payloads("hevc" if changed else "h264", (new if changed else old)[number % 50]))
+
+    options = ["--fps", str(FPS), "--size", "320x180"]
+    with stub((Media("video", 96, 90_000, ("rtpmap:96 H264/90000",)),), script) as camera:
+        urls = {**site.source(*options, cameras=1), "foreign": camera.url}
+        site.agent(urls, archivers=["a"], copies=1)
+        site.recording(2)
+        camera.medias = (Media("video", 96, 90_000, ("rtpmap:96 H265/90000",)),)
+        wait_until(lambda: site.frames("cam0") >= 75, 40, "75 frames of H.264")
+        site.restart_source(*options, "--codec", "h265", cameras=1)
+        wait_until(lambda: all(state.codec == "hevc" and state.status == "recording" for state in site.view.cameras.values()),
+                   60, "both cameras' being recorded as H.265")  # fmt: skip
+        assert any("no longer h264" in text for text in site.told("foreign", "is connecting"))
+        frames = {name: site.frames(name) for name in urls}
+        wait_until(lambda: all(site.frames(name) >= frames[name] + 75 for name in urls), 40, "75 frames of H.265")
+        site.settled()
+        site.stop_all("edge-1", "a")
+    proof = site.proof("a")
+    for name in urls:
+        assert [epoch.cause for epoch in proof.camera(name).epochs][:2] == ["first-start", "camera-lost"]
+    played = [path for path in segments(site, "a") if "foreign" not in str(path)]
+    assert {codec(path) for path in played} == {"h264", "hevc"}
+    for path in (*played, segments(site, "a")[-1]):
+        plays(path)
+
+
+def codec(path: Path) -> str:
+    done = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=codec_name", "-of", "csv=p=0",
+                           str(path)], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)  # fmt: skip
+    return done.stdout.strip()
+
+
+def test_an_av1_camera_with_sound_that_nobody_knows_is_recorded_and_says_so_once(site):
+    site.archiver("a")
+    units = access_units("av1", 100, gop=25)
+    medias = (Media("video", 96, 90_000, ("rtpmap:96 AV1/90000",)), Media("audio", 18, 8000, ("rtpmap:18 G729/8000",)))
+
+    def script(_):
+        for number, unit in enumerate(units):
+            yield Rtp(0, number / FPS, video_payloads("av1", unit))
+            yield Rtp(1, number / FPS, (bytes(20),))
+
+    with stub(medias, script) as camera:
+        site.agent({"cam0": camera.url}, archivers=["a"], copies=1)
+        wait_until(lambda: site.frames("cam0") >= 250, 60, "frames of the third session")
+        site.settled()
+        state = site.view.cameras["cam0"]
+        site.stop_all("edge-1", "a")
+    assert (state.codec, state.audio, "does not know" in state.left_out) == ("av1", "", True)
+    assert len(site.told("cam0", "without audio")) == 1
+    assert site.log("edge-1").count("without audio") == 1
+    proof = site.proof("a")
+    assert proof.good, proof.model_dump_json(indent=1)
+    assert sum(epoch.frames for epoch in proof.camera("cam0").epochs) >= 250
+    for path in segments(site, "a"):
+        assert codec(path) == "av1"
+        plays(path)
 
 
 def test_a_parameter_change_begins_an_epoch_and_loses_no_frame(site):
@@ -189,6 +288,8 @@ def test_a_parameter_change_begins_an_epoch_and_loses_no_frame(site):
     wait_until(lambda: site.frames("cam0") >= frames, 60, "all frames' arrival")
     site.settled()
     site.stop_all("edge-1", "a", "b")
+    assert site.view.cameras["cam0"].epoch_cause == "parameter-change"
+    assert len(site.told("cam0", "parameter-change")) == site.log("edge-1").count(", parameter-change: ") == 1
     report = site.proof("b").camera("cam0")
     assert [epoch.cause for epoch in report.epochs] == ["first-start", "parameter-change"]
     assert report.gaps == ()

@@ -232,6 +232,7 @@ def test_an_overflow_names_its_cause_even_when_parameters_change_with_it():
         assert made.numbers[-25:] == list(range(100, 125))
         assert len(made.numbers) + made.line.ring.dropped_frames == 125
         assert OTHER_SPS in made.inits[-1]
+        assert ["overflow" in text for text, _ in made.told] == [True]
 
 
 def test_b_frames_and_a_first_frame_below_zero_are_recorded():

@@ -170,7 +170,8 @@ def test_long_lists_are_counted() -> None:
 def test_only_storage_full_says_that_there_is_no_room(code: str, full: bool) -> None:
     said: list[dict[str, object]] = []
     desk = SimpleNamespace(lost=lambda *_, **how: said.append(how))
-    worker = SendWorker("a", "http://127.0.0.1:1", desk, None, agent="edge-1", tick_s=0.1, ack_timeout_s=2.0, random=Random(1))  # type: ignore[arg-type]
+    worker = SendWorker("a", "http://127.0.0.1:1", desk, None, agent="edge-1", tick_s=0.1, ack_timeout_s=2.0, catchup_share=0.5,  # type: ignore[arg-type]
+                        random=Random(1))  # fmt: skip
     answer = ErrorAnswer(code=code, reason="no")
     worker._failed((), AppendError("no", Fault.STATUS, remedy="", status=507, answer=answer))
     assert said == [{"at_once": False, "full": full}]

@@ -10,7 +10,7 @@ from .verdict import Takeover
 
 
 class Measure:
-    """Call `look` often; `killed` and `restarted` when they happen."""
+    """Call `look` often; `killed` just before it happens, `restarted` when it has."""
 
     def __init__(self, victim: str, survivor: str) -> None:
         self._victim, self._survivor = victim, survivor

@@ -50,6 +50,8 @@ class Result:
     frames: int = 0
     expected_frames: int = 0
     damage: int = 0
+    losses: int = 0
+    """Events `loss` in the agent's log: frames that its ring dropped."""
     gaps: int = 0
 
     @property
@@ -83,6 +85,7 @@ def record(cast: Cast, urls: dict[str, str], result: Result, warm_s: float) -> N
     result.archiver_cpu_percent_per_camera = sum(b.cpu_s - a.cpu_s for a, b in zip(hubs_before, hubs_after, strict=True)) * share / 2
     result.archiver_rss_mb = max(hub.rss_mb for hub in hubs_after)
     cast.stop(agent.name)
+    result.losses = agent.log.read_text().count("kind=loss")
 
 
 def check(cast: Cast, result: Result) -> None:
@@ -113,7 +116,7 @@ def show(result: Result) -> bool:
     table = Table(title=f"{result.cameras} cameras of {result.mbit_s_per_camera:.1f} Mbit/s, {result.seconds:g} s, {result.when}")
     for name in ("figure", "watchkeep", "limit", "ffmpeg segment"):
         table.add_column(name, justify="left" if name == "figure" else "right")
-    good = result.damage == 0 and result.gaps == 0
+    good = result.damage == result.gaps == result.losses == 0 and result.frames == result.expected_frames
     rows = {"agent_cpu_percent_per_camera": result.ffmpeg_cpu_percent_per_camera,
             "agent_rss_mb_per_camera": result.ffmpeg_rss_mb_per_camera, "archiver_cpu_percent_per_camera": None}  # fmt: skip
     for name, other in rows.items():
@@ -123,7 +126,7 @@ def show(result: Result) -> bool:
     table.add_row("agent CPU / ffmpeg CPU", f"{result.cpu_ratio:.2f}", "", "1.00")
     table.add_row("agent wake-ups a second", f"{result.agent_wakeups_per_s:.0f}", "", "")
     table.add_row("frames in each archive", f"{result.frames} of {result.expected_frames}", "", "")
-    table.add_row("gaps, damage", f"{result.gaps}, {result.damage}", "0, 0", "")
+    table.add_row("gaps, damage, losses told", f"{result.gaps}, {result.damage}, {result.losses}", "0, 0, 0", "")
     Console().print(table)
     return good
 
@@ -136,6 +139,8 @@ def main() -> int:
     parser.add_argument("--shared", type=Path, default=HERE.parents[2] / "shared", help="folder that holds bench/rtsp_load.py")
     parser.add_argument("--report", type=Path, help="write the figures as JSON")
     args = parser.parse_args()
+    if not (args.shared / "bench/rtsp_load.py").exists():
+        parser.error(f"{args.shared} has no bench/rtsp_load.py: name the folder that has it with --shared")
     result = Result(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), args.cameras, args.seconds)
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder, Cast(Path(folder)) as cast:

@@ -39,13 +39,6 @@ def _handles() -> set[str]:
     return found
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """System tests, which mostly wait, share one process of `pytest -n 2`, and the others have the second one and its core."""
-    for item in items:
-        if "system" in item.path.relative_to(Path(__file__).parent).parts:
-            item.add_marker(pytest.mark.xdist_group("system"))
-
-
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test after which a thread, socket or file of it is still there.  Set up first, so torn down last."""

@@ -53,7 +53,7 @@ def test_an_archiver_that_was_away_gets_from_its_peer_what_no_journal_has(tmp_pa
         site.stop_all("edge-1", "source")
         site.start("b")
         wait_until(lambda: missing_on_b(site) == 0, 40, "b's catching up")
-        assert "filled: " in (site.folder / "b.log").read_text()
+        wait_until(lambda: "filled: " in (site.folder / "b.log").read_text(), 20, "b's word of it")
         assert archive(site, "heal", "a", "b").returncode == 0, "a lacks what b recorded alone"
         assert archive(site, "diff", "a", "b").returncode == 0
 

@@ -123,18 +123,17 @@ class Reporter:
 
     def _tell_drops(self) -> None:
         for name, line in self._lines.items():
-            dropped = line.ring.dropped_frames
-            if dropped > self._dropped[name]:
-                self.event(Event(kind=EventKind.LOSS, source=self._who.agent, at_s=self._clock.utc_s(), camera=name,
-                                 text=f"{dropped - self._dropped[name]} frames did not fit into the ring and are lost",
-                                 remedy="the journal's disk is too slow or stands still: see the agent's log"))  # fmt: skip
-            self._dropped[name] = dropped
-            unbuilt = line.stats.unbuilt_chunks
-            if unbuilt > self._unbuilt[name]:
-                self.event(Event(kind=EventKind.LOSS, source=self._who.agent, at_s=self._clock.utc_s(), camera=name,
-                                 text=f"{unbuilt - self._unbuilt[name]} chunks could not be built and are lost",
-                                 remedy="please report this with the agent's log"))  # fmt: skip
-            self._unbuilt[name] = unbuilt
+            self._tell_loss(name, self._dropped, line.ring.dropped_frames, "frames did not fit into the ring and are lost",
+                            "the journal's disk is too slow or stands still: see the agent's log")  # fmt: skip
+            self._tell_loss(name, self._unbuilt, line.stats.unbuilt_chunks, "chunks could not be built and are lost",
+                            "please report this with the agent's log")  # fmt: skip
+
+    def _tell_loss(self, camera: str, told: dict[str, int], count: int, what: str, remedy: str) -> None:
+        """An event when a counter of a camera is above what was told of it."""
+        if count > told[camera]:
+            self.event(Event(kind=EventKind.LOSS, source=self._who.agent, at_s=self._clock.utc_s(), camera=camera,
+                             text=f"{count - told[camera]} {what}", remedy=remedy))  # fmt: skip
+        told[camera] = count
 
     def _publish(self, topic: str, payload: bytes) -> None:
         if self._client is not None:

@@ -172,9 +172,7 @@ class Desk:
             self._account(events.Refused(archiver, guilty))
             for camera in sorted({ref.camera for ref in guilty}):
                 names = [f"{ref.epoch}.{ref.seq}" for ref in guilty if ref.camera == camera]
-                more = f" and {len(names) - told.NAMED_IN_TEXT} more" if len(names) > told.NAMED_IN_TEXT else ""
-                text = f"chunk {', '.join(names[:told.NAMED_IN_TEXT])}{more} is not stored on {archiver}: {why}"
-                self._tell(kind, text, remedy, camera=camera, archiver=archiver)
+                self._tell(kind, f"chunk {told.named(names)} is not stored on {archiver}: {why}", remedy, camera=camera, archiver=archiver)
 
     # What the pacer takes, and what anybody may ask.
 
@@ -185,8 +183,8 @@ class Desk:
             self._look_back()
             for camera in self._ledger.cameras:
                 self._judge(camera)
-            (releases, self._releases), (told, self._events) = (self._releases, []), (self._events, [])
-            return releases, told, self._policy.next_deadline()
+            (releases, self._releases), (said, self._events) = (self._releases, []), (self._events, [])
+            return releases, said, self._policy.next_deadline()
 
     def protection(self, camera: str) -> ProtectionView:
         with self._changed:

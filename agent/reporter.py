@@ -102,8 +102,10 @@ class Reporter:
             states = self._states()
             now = self._clock.monotonic()
             changed = {name for name, state in states.items() if shown.get(name) != (state.status, state.why, state.protection)}
-            everything = now >= due or self._overwritten.is_set()
-            self._overwritten.clear()
+            overwritten = self._overwritten.is_set()
+            if overwritten:  # one that is set in between is for the next turn
+                self._overwritten.clear()
+            everything = now >= due or overwritten
             for name in states if everything else changed:
                 self._publish(topics.camera_state(self._who.site, name), states[name].model_dump_json().encode())
                 shown[name] = (states[name].status, states[name].why, states[name].protection)

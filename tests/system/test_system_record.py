@@ -253,6 +253,35 @@ def codec(path: Path) -> str:
     return done.stdout.strip()
 
 
+def test_an_av1_camera_with_sound_that_nobody_knows_is_recorded_and_says_so_once(site):
+    site.archiver("a")
+    units = access_units("av1", 100, gop=25)
+    medias = (Media("video", 96, 90_000, ("rtpmap:96 AV1/90000",)), Media("audio", 18, 8000, ("rtpmap:18 G729/8000",)))
+
+    def script(_):
+        for number, unit in enumerate(units):
+            yield Rtp(0, number / FPS, video_payloads("av1", unit))
+            yield Rtp(1, number / FPS, (bytes(20),))
+
+    with stub(medias, script) as camera:
+        site.agent({"cam0": camera.url}, archivers=["a"], copies=1)
+        wait_until(lambda: site.frames("cam0") >= 250, 60, "frames of the third session")
+        site.settled()
+        state = site.view.cameras["cam0"]
+        site.stop_all("edge-1", "a")
+    assert (state.codec, state.audio, "does not know" in state.left_out) == ("av1", "", True)
+    assert len(site.told("cam0", "without audio")) == 1
+    assert site.log("edge-1").count("without audio") == 1
+    proof = site.proof("a")
+    found = proof.camera("cam0")
+    assert found.damage_total == 0, proof.model_dump_json(indent=1)
+    assert {gap.cause for gap in found.gaps} <= {"camera-lost"}, "the camera ends each session itself, and is asked again after a pause"
+    assert found.frames >= 250
+    for path in segments(site, "a"):
+        assert codec(path) == "av1"
+        plays(path)
+
+
 def test_a_parameter_change_begins_an_epoch_and_loses_no_frame(site):
     two_archivers(site)
     frames = 12 * FPS

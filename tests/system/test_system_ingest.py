@@ -15,6 +15,7 @@ from watchkeep.hub.verify.report import CameraReport
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 FPS, SECONDS = 25, 7
 FRAMES = FPS * SECONDS
+BURST_S = 4
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ CAST = {
     "pcmu-change": ("--audio pcmu --fault cam0:param-change=75", "tcp", ["first-start", "parameter-change"], 1),
     "opus-h265": ("--audio opus --codec h265 --gop 40 --fault cam0:jump=-3000", "tcp", ["first-start", "time-jump"], 1),
     "udp": ("--audio aac --bitrate 500k", "udp", ["first-start"], 1),
-    "burst": ("--gop 25 --fault cam0:burst=4", "tcp", ["first-start"], 1),
+    "burst": (f"--gop 25 --fault cam0:burst={BURST_S}", "tcp", ["first-start"], 1),
     "wrap": ("--bframes 2 --fault cam0:wrap=3", "tcp", ["first-start"], 1),
     "wrap-aac": ("--audio aac --fault cam0:wrap=3", "tcp", ["first-start"], 1),
     "slow": ("--fps 1 --gop 1 --bframes 0", "tcp", ["first-start"], FPS),
@@ -48,6 +49,8 @@ def sources(site: Site) -> str:
         sections += f'[[camera]]\nid = "{camera}"\nurl = "rtsp://127.0.0.1:{port}/cam0"\ntransport = "{transport}"\narchivers = ["a"]\n'
     for camera in CAST:
         wait_until(lambda camera=camera: listening(site.port(f"source-{camera}")), 60, f"the start of the source of {camera}")
+    filled = time.monotonic() + BURST_S  # a source stores as it runs: what it has not run for it cannot send at once
+    wait_until(lambda: time.monotonic() >= filled, 60, "a full store of frames")
     return sections
 
 

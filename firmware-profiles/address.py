@@ -19,4 +19,5 @@ def host_part(host: str) -> str:
     except ValueError:
         if _NAME.fullmatch(host):
             return host
-    raise UsageError(f"{host[:80]!r} is not a host", remedy="give a name or an address alone, without scheme, user, port or path")
+    shown = f"***@{host.rpartition('@')[2]}" if "@" in host else host  # somebody's password
+    raise UsageError(f"{shown[:80]!r} is not a host", remedy="give a name or an address alone, without scheme, user, port or path")

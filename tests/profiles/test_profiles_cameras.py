@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeep import profiles
+from watchkeep.profiles.address import host_part
 from watchkeep.profiles.schema import CameraProfile, Stream
 from watchkeep.wire.config import validate
 from watchkeep.wire.errors import ProfileError, UsageError
@@ -126,3 +127,10 @@ def test_a_stream_is_frozen():
     assert isinstance(stream, Stream)
     with pytest.raises(ValueError, match="frozen"):
         stream.template = "rtsp://elsewhere"
+
+
+def test_a_host_with_credentials_is_refused_without_showing_them() -> None:
+    with pytest.raises(UsageError) as caught:
+        host_part("admin:s3cret@192.0.2.1")
+    assert "s3cret" not in str(caught.value)
+    assert "***@192.0.2.1" in caught.value.message

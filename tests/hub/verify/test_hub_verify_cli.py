@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +22,35 @@ from watchkeep.wire.causes import Cause
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "watchkeep.wire.shell.cli", "verify", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
+"""Colours and movements of the cursor."""
+
+
+def on_a_terminal(*arguments: object) -> tuple[bytes, str]:
+    """What `verify` draws on a terminal as its standard error, and what it says to a pipe as its standard output."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "watchkeep.wire.shell.cli", "verify", *map(str, arguments)]
+    process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    drawn = bytearray()
+    try:
+        while data := read(ours):
+            drawn += data
+        said = process.communicate(timeout=60)[0].decode()
+    finally:
+        os.close(ours)
+        process.kill()
+        process.wait()
+    return bytes(drawn), said
+
+
+def read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # EIO: nobody has the terminal open any more
+        return b""
 
 
 def shown(report: Report) -> str:
@@ -60,6 +92,18 @@ def test_a_gap_is_exit_1_and_json_is_one_document(root: Path) -> None:
     report = Report.model_validate_json(done.stdout)
     assert report == verify_paths([root])
     assert json.loads(done.stdout)["cameras"][0]["gaps"][0]["cause"] == "agent-down"
+
+
+def test_progress_is_drawn_on_a_terminal_only_and_never_in_the_json(root: Path) -> None:
+    Recorder().record(7).write(root)
+    drawn, said = on_a_terminal(root, "--json")
+    assert re.search(rb"verifying .* ([0-9.]+)/\1 kB", ESCAPES.sub(b"", drawn)), "a bar that ends at its total"
+    assert json.loads(said) == json.loads(run(root, "--json").stdout)
+    drawn, said = on_a_terminal(root)
+    assert b"verifying" in drawn
+    assert "verifying" not in said
+    piped = run(root)
+    assert (said, piped.stderr) == (piped.stdout, "")
 
 
 @pytest.mark.parametrize("arguments", [[], ["/nowhere/at/all"], ["--wrong"]])

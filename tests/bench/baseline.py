@@ -32,7 +32,8 @@ def measure(url: str, result: Result) -> None:
             before, start = [usage.read(one.pid) for one in recorders], time.monotonic()
             time.sleep(result.seconds)
             after, wall = [usage.read(one.pid) for one in recorders], time.monotonic() - start
-        result.ffmpeg_cpu_percent_per_camera = 100 / wall / result.cameras * (sum(one.cpu_s for one in after) - sum(one.cpu_s for one in before))
+        spent = sum(one.cpu_s for one in after) - sum(one.cpu_s for one in before)
+        result.ffmpeg_cpu_percent_per_camera = 100 / wall / result.cameras * spent
         result.ffmpeg_rss_mb_per_camera = sum(one.rss_mb for one in after) / result.cameras
         result.counted.append(count(folder))
 
@@ -53,9 +54,10 @@ def count(folder: Path) -> Counted:
 
 
 def _start(url: str, folder: Path, number: int) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", url, "-c", "copy", "-f", "segment", "-segment_time", "4",
-                             "-segment_format", "mp4", "-reset_timestamps", "1", "-segment_list", str(folder / f"c{number}.csv"),
-                             str(folder / f"c{number}_%05d.mp4")], stdin=subprocess.DEVNULL)  # fmt: skip
+    return subprocess.Popen(["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", url, "-c", "copy", "-f", "segment",
+                             "-segment_time", "4", "-segment_format", "mp4", "-reset_timestamps", "1",
+                             "-segment_list", str(folder / f"c{number}.csv"), str(folder / f"c{number}_%05d.mp4")],
+                            stdin=subprocess.DEVNULL)  # fmt: skip
 
 
 def _stop(recorder: "subprocess.Popen[bytes]") -> None:

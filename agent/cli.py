@@ -13,9 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ..wire.errors import redact
+from ..wire.errors import ConfigError, redact
 from ..wire.shell import log
 from .config import CameraSection, read
+from .preflight import folder_problem, in_use, room_note, room_problem
 from .service import AgentService
 from .setup import Plan, mode, plan
 
@@ -41,16 +42,29 @@ def run(config: ConfigPath) -> None:
 
 @app.command()
 def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False) -> None:
-    """Validate agent.toml and its profiles, and explain what would be recorded where."""
-    ready = plan(config, read(config))
-    rows = [_explained(ready, camera) for camera in ready.config.camera]
-    summary = {"agent": ready.config.agent.id, "profile": ready.config.agent.profile, "ring_bytes_per_camera": ready.ring_bytes,
-               "journal_max_bytes": ready.journal_max_bytes, "journal_hours": round(ready.journal_hours, 1), "cameras": rows}  # fmt: skip
+    """Say whether the agent would start here, now, and what would be recorded where.  Touches nothing.  Exit code 2 when it would not."""
+    try:
+        ready = plan(config, read(config))
+        if problem := folder_problem(ready) or room_problem(ready):
+            raise problem
+    except ConfigError as error:
+        if not as_json:
+            raise
+        typer.echo(_json({"ok": False, "problems": _listed([error])}))
+        raise typer.Exit(error.exit_code) from None
+    notes = [note for note in (room_note(ready), in_use(ready)) if note is not None]
     if as_json:
-        typer.echo(json.dumps(summary, indent=1))
-        return
-    typer.echo(f"{config}: good. Agent {summary['agent']} records {len(rows)} cameras with profile {summary['profile']}.")
-    typer.echo(f"Without any archiver the journal of {ready.journal_max_bytes / 1e9:.1f} GB lasts {summary['journal_hours']} hours, "
+        typer.echo(_json({"ok": True, "problems": [], "notes": _listed(notes), **_summary(ready)}))
+    else:
+        _explain(ready, notes)
+
+
+def _explain(ready: Plan, notes: list[ConfigError]) -> None:
+    """What an operator reads who checks a file that is good."""
+    rows = [_explained(ready, camera) for camera in ready.config.camera]
+    agent = ready.config.agent
+    typer.echo(f"{ready.file}: good. Agent {agent.id} records {len(rows)} cameras with profile {agent.profile}.")
+    typer.echo(f"Without any archiver the journal of {ready.journal_max_bytes / 1e9:.1f} GB lasts {ready.journal_hours:.1f} hours, "
                f"if each camera sends the profile's {ready.profile.bitrate_mbit:g} Mbit/s.")  # fmt: skip
     for row in rows:
         where = ", ".join(row["archivers"] or ["all known archivers, by id"])
@@ -58,6 +72,23 @@ def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", he
         group = f", group {row['group']}" if row["group"] else ""
         typer.echo(f"  {row['camera']}: {row['url']} over {row['transport']}, {copies} on {where} ({row['mode']}), "
                    f"priority {row['priority']}{group}")  # fmt: skip
+    for note in notes:
+        typer.echo(f"note: {note.line()}")
+
+
+def _summary(ready: Plan) -> dict[str, Any]:
+    agent = ready.config.agent
+    return {"agent": agent.id, "profile": agent.profile, "ring_bytes_per_camera": ready.ring_bytes,
+            "journal_max_bytes": ready.journal_max_bytes, "journal_hours": round(ready.journal_hours, 1),
+            "cameras": [_explained(ready, camera) for camera in ready.config.camera]}  # fmt: skip
+
+
+def _listed(errors: list[ConfigError]) -> list[dict[str, str]]:
+    return [{"file": error.file, "key": error.key, "problem": error.message, "remedy": error.remedy} for error in errors]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1)
 
 
 def _explained(ready: Plan, camera: CameraSection) -> dict[str, Any]:

@@ -5,7 +5,6 @@ logged and replaced by memory, because the journal and UTC cover what it would h
 """
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +13,10 @@ from .epochs import STATE_BYTES, Slots
 from .journal.journal import Journal
 from .journal.outage import AnyJournal, OutageJournal
 from .journal.slots import SlotFile
+from .preflight import DATA_DIR, folder_problem, room_note, room_problem
 from .setup import Plan
 
 log = logging.getLogger(__name__)
-_KEY = "agent.data_dir"
 
 
 class _Memory:
@@ -35,15 +34,16 @@ class _Memory:
 
 def prepare(plan: Plan) -> Path:
     """The agent's folder, made when it is missing; raises ConfigError when it cannot be used."""
+    if problem := folder_problem(plan):
+        raise problem
     folder = Path(plan.config.agent.data_dir)
-    remedy = "give a folder that this user may write"
     try:
         (folder / "journal").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(str(plan.file), _KEY, f"{folder} cannot be made ({error.strerror})", remedy=remedy) from error
-    for place in (folder, folder / "journal"):
-        if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
-            raise ConfigError(str(plan.file), _KEY, f"{place} cannot be written", remedy=remedy)
+        raise ConfigError(str(plan.file), DATA_DIR, f"{folder} cannot be made ({error.strerror})",
+                          remedy="give a folder that this user may write") from error  # fmt: skip
+    if small := room_problem(plan) or room_note(plan):
+        log.warning("the journal's disk is small", extra={"why": small.message, "remedy": small.remedy})
     return folder
 
 
@@ -54,7 +54,7 @@ def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float]) -> An
         journal = Journal.open(folder / "journal", max_bytes=plan.journal_max_bytes, file_bytes=plan.profile.journal_file_bytes,
                                ram_bytes=ram_bytes)  # fmt: skip
     except UsageError as error:
-        raise ConfigError(str(plan.file), _KEY, error.message, remedy=error.remedy) from error
+        raise ConfigError(str(plan.file), DATA_DIR, error.message, remedy=error.remedy) from error
     return journal if plan.config.journal.mode == "always" else OutageJournal(journal, ram_bytes=ram_bytes, monotonic=monotonic)
 
 

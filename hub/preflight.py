@@ -65,13 +65,16 @@ def addresses(config: HubConfig) -> dict[str, Address]:
 def data_dir_problems(config: HubConfig, file: str) -> Iterator[ConfigError]:
     """The data directory is there, or can be made, and can be written."""
     path = config.hub.data_dir
-    if path.is_dir():
-        if not os.access(path, os.W_OK | os.X_OK):
-            yield ConfigError(file, "hub.data_dir", f"{path} cannot be written", remedy="chown it to the hub's user")
-    elif path.exists():
-        yield ConfigError(file, "hub.data_dir", f"{path} is not a directory", remedy="choose another path")
-    elif not (path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK)):
-        yield ConfigError(file, "hub.data_dir", f"{path} cannot be made", remedy=f"make it: install -d -o <user> {path}")
+    try:
+        if path.is_dir():
+            if not os.access(path, os.W_OK | os.X_OK):
+                yield ConfigError(file, "hub.data_dir", f"{path} cannot be written", remedy="chown it to the hub's user")
+        elif path.exists():
+            yield ConfigError(file, "hub.data_dir", f"{path} is not a directory", remedy="choose another path")
+        elif not (path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK)):
+            yield ConfigError(file, "hub.data_dir", f"{path} cannot be made", remedy=f"make it: install -d -o <user> {path}")
+    except OSError as error:  # for one, a folder above it that this user may not look into
+        yield ConfigError(file, "hub.data_dir", f"{path} cannot be used ({error.strerror})", remedy="choose another path, or give access to it")
 
 
 def volume_problems(config: HubConfig, file: str) -> Iterator[ConfigError]:
@@ -82,6 +85,9 @@ def volume_problems(config: HubConfig, file: str) -> Iterator[ConfigError]:
             _look(root, config.hub.id, known)
         except VolumeError as error:
             yield ConfigError(file, f"archiver.volumes[{number}]", error.message, remedy=error.remedy)
+        except OSError as error:
+            yield ConfigError(file, f"archiver.volumes[{number}]", f"volume {root} cannot be used ({error.strerror})",
+                              remedy="mount the disk, and give the hub's user access to it")  # fmt: skip
 
 
 def _look(root: Path, archiver: str, known: KnownVolumes) -> None:

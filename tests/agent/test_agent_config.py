@@ -124,7 +124,8 @@ url = "rtsp://127.0.0.1:8554/cam3"
 
 def test_check_shows_the_resolved_rule(tmp_path):
     file = tmp_path / "agent.toml"
-    file.write_text(GOOD.replace("[[camera]]", '[[group]]\nid = "g"\ncopies = 2\narchivers = ["b", "a"]\n[[camera]]\ngroup = "g"'))
+    here = GOOD.replace("/var/lib/watchkeep", str(tmp_path / "data"))
+    file.write_text(here.replace("[[camera]]", '[[group]]\nid = "g"\ncopies = 2\narchivers = ["b", "a"]\n[[camera]]\ngroup = "g"'))
     said = CliRunner().invoke(cli.app, ["check", "-c", str(file)]).output
     assert "2 copies on b, a (redundant), priority 5, group g" in " ".join(said.split())
     (row,) = json.loads(CliRunner().invoke(cli.app, ["check", "--json", "-c", str(file)]).output)["cameras"]

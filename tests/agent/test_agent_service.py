@@ -92,17 +92,6 @@ def test_a_journal_in_use_is_named_with_file_and_key(tmp_path):
     AgentService(planned(tmp_path)).close()
 
 
-def test_a_data_dir_that_cannot_be_made_or_written_is_named_with_file_and_key(tmp_path, monkeypatch):
-    ready = planned(tmp_path)
-    (tmp_path / "data").write_text("a file")
-    with pytest.raises(ConfigError, match=r"agent\.toml: agent\.data_dir: .* cannot be made"):
-        AgentService(ready)
-    (tmp_path / "data").unlink()
-    monkeypatch.setattr("watchkeep.agent.datadir.os.access", lambda path, mode: False)
-    with pytest.raises(ConfigError, match=r"agent\.toml: agent\.data_dir: .* cannot be written"):
-        AgentService(ready)
-
-
 def test_a_journal_that_is_too_small_is_found_before_anything_is_touched(tmp_path):
     with pytest.raises(ConfigError, match=r"agent\.toml: journal\.max_bytes: 300000000 holds less than 3") as caught:
         planned(tmp_path, "[journal]\nmax_bytes = 300_000_000\n", "intel-n100")

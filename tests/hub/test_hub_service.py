@@ -148,6 +148,36 @@ def test_a_port_in_use(site: Path) -> None:
     assert traces(site) == before
 
 
+@pytest.mark.parametrize(
+    ("key", "section"),
+    [("mqtt.url", '[mqtt]\nurl = "mqtt://127.0.0.1:{port}"'), ("broker.listen", '[broker]\nlisten = "127.0.0.1:{port}"')],
+)
+def test_a_brokers_port_in_use(site: Path, free_port: Callable[[], int], key: str, section: str) -> None:
+    port = free_port()
+    changed(site, 'roles = ["archiver"]', 'roles = ["archiver", "broker"]')
+    changed(site, "[discovery]", section.format(port=port) + "\n[discovery]")
+    with socket.create_server(("127.0.0.1", port)):
+        refused(site, f": {key}: 127.0.0.1:{port} is in use", "ss -ltnp")
+
+
+@pytest.mark.parametrize(("key", "folder"), [("archiver.volumes[0]", "volume"), ("hub.data_dir", "state")])
+def test_a_folder_on_a_disk_that_is_mounted_read_only(site: Path, key: str, folder: str) -> None:
+    """Permissions alone do not stop root."""
+    (site / folder).mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "watchkeep-test", str(site / folder)], check=True)
+    try:
+        refused(site, f": {key}: ", f"{site}/{folder} cannot be written", "chown")
+    finally:
+        subprocess.run(["umount", str(site / folder)], check=True)
+
+
+@pytest.mark.parametrize(("key", "folder"), [("archiver.volumes[0]", "volume"), ("hub.data_dir", "state")])
+def test_a_folder_that_cannot_even_be_looked_at(site: Path, key: str, folder: str) -> None:
+    """A name that is too long stands for all errors of looking; root may look everywhere."""
+    changed(site, f"{site}/{folder}", f"{site}/{'x' * 300}")
+    refused(site, f": {key}: ", "cannot be used (File name too long)")
+
+
 def test_a_missing_volume(site: Path) -> None:
     (site / "volume").rmdir()
     refused(site, "archiver.volumes[0]", "does not exist", "mount")

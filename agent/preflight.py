@@ -1,0 +1,112 @@
+"""What an agent looks at before it touches anything: its data_dir, the disk under it, and who else has it.
+
+    finding           `agent check`           `agent run`
+    folder_problem    refuses                 refuses
+    room_problem      refuses                 warns: a disk that filled up while the box was off must not keep it off
+    room_note         says so                 warns
+    in_use            says so                 refuses (the journal's own lock)
+
+Rules: leaves no trace on disk; every finding is a ConfigError that names file, key and remedy.
+"""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+from ..wire.errors import ConfigError
+from .setup import MIN_JOURNAL_FILES, Plan
+
+DATA_DIR: Final = "agent.data_dir"
+_SAYS_NOTHING: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOSPC, errno.EDQUOT}
+"""Answers to O_TMPFILE that do not mean "may not be written": file systems without it (NFS, FAT), and disks that are full."""
+
+
+def folder_problem(plan: Plan) -> ConfigError | None:
+    """data_dir or its journal folder is not there and cannot be made, or cannot be written."""
+    folder = Path(plan.config.agent.data_dir)
+    for place in (folder, _journal(plan)):
+        there = _nearest(place)
+        if not os.path.isdir(there):  # noqa: PTH112 Path.is_dir raises where this user may not look
+            return _wrong(plan, f"{there} is not a directory", "choose another path")
+        if why := _unwritable(there):
+            what = f"{there} {why}" if there == place else f"{place} cannot be made: {there} {why}"
+            return _wrong(plan, what, f"make it this user's: install -d -o <user> {place}")
+    return None
+
+
+def room_problem(plan: Plan) -> ConfigError | None:
+    """The disk has not even room for the smallest journal."""
+    room, needed = _room(plan), MIN_JOURNAL_FILES * plan.profile.journal_file_bytes
+    if room is None or room >= needed:
+        return None
+    return _wrong(plan, f"its disk has room for {_size(room)} of journal, and the smallest journal needs {_size(needed)}",
+                  "free space there, or give a folder on another disk")  # fmt: skip
+
+
+def room_note(plan: Plan) -> ConfigError | None:
+    """The disk is full before the journal is: an outage is bridged for a shorter time than the file says."""
+    room = _room(plan)
+    if room is None or room >= plan.journal_max_bytes or room_problem(plan) is not None:
+        return None
+    return ConfigError(str(plan.file), "journal.max_bytes",
+                       f"the journal may grow to {_size(plan.journal_max_bytes)}, and its disk has room for {_size(room)}",
+                       remedy="free space there, or set it lower")  # fmt: skip
+
+
+def in_use(plan: Plan) -> ConfigError | None:
+    """Another process records there.  Asks for a share of the journal's lock, so that two checks do not see each other."""
+    try:
+        handle = os.open(_journal(plan), os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _wrong(plan, "an agent records there now", "stop it before another one is started there")
+    finally:
+        os.close(handle)
+    return None
+
+
+def _journal(plan: Plan) -> Path:
+    return Path(plan.config.agent.data_dir) / "journal"
+
+
+def _wrong(plan: Plan, problem: str, remedy: str) -> ConfigError:
+    return ConfigError(str(plan.file), DATA_DIR, problem, remedy=remedy)
+
+
+def _nearest(place: Path) -> Path:
+    """place, or the first of its parents that exists."""
+    return next(one for one in (place, *place.absolute().parents) if os.path.lexists(one))
+
+
+def _unwritable(folder: Path) -> str:
+    """Why this user cannot make files in folder; empty when nothing speaks against it.
+
+    Tried with a file that never gets a name, because permissions do not tell of a disk that fails.
+    """
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return "cannot be written"
+    try:
+        os.close(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600))
+    except OSError as error:
+        return "" if error.errno in _SAYS_NOTHING else f"cannot be written ({error.strerror})"
+    return ""
+
+
+def _room(plan: Plan) -> int | None:
+    """Bytes that the journal may have on its disk, what it has already included; None when the disk does not say."""
+    folder = _journal(plan)
+    try:
+        disk = os.statvfs(_nearest(folder))
+        held = sum(file.stat().st_blocks * 512 for file in folder.glob("*.wkj"))
+    except OSError:
+        return None
+    return disk.f_bavail * disk.f_frsize + held
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 10**9 else f"{number / 1e6:.0f} MB"

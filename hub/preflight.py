@@ -74,7 +74,7 @@ def data_dir_problems(config: HubConfig, file: str) -> Iterator[ConfigError]:
         elif not (path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK)):
             yield ConfigError(file, "hub.data_dir", f"{path} cannot be made", remedy=f"make it: install -d -o <user> {path}")
     except OSError as error:  # for one, a folder above it that this user may not look into
-        yield ConfigError(file, "hub.data_dir", f"{path} cannot be used ({error.strerror})", remedy="choose another path, or give access to it")
+        yield ConfigError(file, "hub.data_dir", f"{path} cannot be used ({error.strerror})", remedy="choose another path, or give access")
 
 
 def volume_problems(config: HubConfig, file: str) -> Iterator[ConfigError]:

@@ -13,10 +13,11 @@ from typing import Annotated, Any
 
 import typer
 
+from ..profiles import CameraProfile
 from ..wire.errors import ConfigError, redact
 from ..wire.shell import log
 from .config import CameraSection, read
-from .preflight import folder_problem, in_use, room_note, room_problem
+from .preflight import disk_note, folder_problem, in_use, room_note, room_problem
 from .service import AgentService
 from .setup import Plan, mode, plan
 
@@ -52,7 +53,7 @@ def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", he
             raise
         typer.echo(_json({"ok": False, "problems": _listed([error])}))
         raise typer.Exit(error.exit_code) from None
-    notes = [note for note in (room_note(ready), in_use(ready)) if note is not None]
+    notes = [note for note in (room_note(ready), disk_note(ready), in_use(ready)) if note is not None]
     if as_json:
         typer.echo(_json({"ok": True, "problems": [], "notes": _listed(notes), **_summary(ready)}))
     else:
@@ -63,7 +64,8 @@ def _explain(ready: Plan, notes: list[ConfigError]) -> None:
     """What an operator reads who checks a file that is good."""
     rows = [_explained(ready, camera) for camera in ready.config.camera]
     agent = ready.config.agent
-    typer.echo(f"{ready.file}: good. Agent {agent.id} records {len(rows)} cameras with profile {agent.profile}.")
+    typer.echo(f"{ready.file}: good. Agent {agent.id} records {len(rows)} cameras with profile {agent.profile}: "
+               f"{ready.profile.description}.")  # fmt: skip
     typer.echo(f"Without any archiver the journal of {ready.journal_max_bytes / 1e9:.1f} GB lasts {ready.journal_hours:.1f} hours, "
                f"if each camera sends the profile's {ready.profile.bitrate_mbit:g} Mbit/s.")  # fmt: skip
     for row in rows:
@@ -72,6 +74,10 @@ def _explain(ready: Plan, notes: list[ConfigError]) -> None:
         group = f", group {row['group']}" if row["group"] else ""
         typer.echo(f"  {row['camera']}: {row['url']} over {row['transport']}, {copies} on {where} ({row['mode']}), "
                    f"priority {row['priority']}{group}")  # fmt: skip
+    for name, make in _makes(ready).items():
+        typer.echo(f"At cameras of profile {name} ({make.description}):")
+        for advice in make.notes:
+            typer.echo(f"  - {advice}")
     for note in notes:
         typer.echo(f"note: {note.line()}")
 
@@ -80,7 +86,13 @@ def _summary(ready: Plan) -> dict[str, Any]:
     agent = ready.config.agent
     return {"agent": agent.id, "profile": agent.profile, "ring_bytes_per_camera": ready.ring_bytes,
             "journal_max_bytes": ready.journal_max_bytes, "journal_hours": round(ready.journal_hours, 1),
-            "cameras": [_explained(ready, camera) for camera in ready.config.camera]}  # fmt: skip
+            "cameras": [_explained(ready, camera) for camera in ready.config.camera],
+            "at_the_cameras": {name: list(make.notes) for name, make in _makes(ready).items()}}  # fmt: skip
+
+
+def _makes(ready: Plan) -> dict[str, CameraProfile]:
+    """The camera profiles that are used, by name, in the order of the file."""
+    return {camera.profile: ready.cameras[camera.id] for camera in ready.config.camera}
 
 
 def _listed(errors: list[ConfigError]) -> list[dict[str, str]]:

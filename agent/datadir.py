@@ -13,7 +13,7 @@ from .epochs import STATE_BYTES, Slots
 from .journal.journal import Journal
 from .journal.outage import AnyJournal, OutageJournal
 from .journal.slots import SlotFile
-from .preflight import DATA_DIR, folder_problem, room_note, room_problem
+from .preflight import DATA_DIR, disk_note, folder_problem, room_note, room_problem
 from .setup import Plan
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,9 @@ def prepare(plan: Plan) -> Path:
     except OSError as error:
         raise ConfigError(str(plan.file), DATA_DIR, f"{folder} cannot be made ({error.strerror})",
                           remedy="give a folder that this user may write") from error  # fmt: skip
-    if small := room_problem(plan) or room_note(plan):
-        log.warning("the journal's disk is small", extra={"why": small.message, "remedy": small.remedy})
+    for note in (room_problem(plan) or room_note(plan), disk_note(plan)):
+        if note is not None:
+            log.warning("the journal's disk is not what the configuration expects", extra={"why": note.message, "remedy": note.remedy})
     return folder
 
 

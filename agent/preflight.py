@@ -4,6 +4,7 @@
     folder_problem    refuses                 refuses
     room_problem      refuses                 warns: a disk that filled up while the box was off must not keep it off
     room_note         says so                 warns
+    disk_note         says so                 warns
     in_use            says so                 refuses (the journal's own lock)
 
 Rules: leaves no trace on disk; every finding is a ConfigError that names file, key and remedy.
@@ -15,12 +16,16 @@ import os
 from pathlib import Path
 from typing import Final
 
+from ..profiles import Storage
 from ..wire.errors import ConfigError
+from .medium import storage_of
 from .setup import MIN_JOURNAL_FILES, Plan
 
 DATA_DIR: Final = "agent.data_dir"
 _SAYS_NOTHING: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOSPC, errno.EDQUOT}
 """Answers to O_TMPFILE that do not mean "may not be written": file systems without it (NFS, FAT), and disks that are full."""
+_SPEED: Final[dict[Storage, int]] = {"sd": 0, "hdd": 1, "ssd": 1, "nvme": 2}
+"""A good hard disk bears the times of an SSD profile, as generic.toml says."""
 
 
 def folder_problem(plan: Plan) -> ConfigError | None:
@@ -53,6 +58,16 @@ def room_note(plan: Plan) -> ConfigError | None:
     return ConfigError(str(plan.file), "journal.max_bytes",
                        f"the journal may grow to {_size(plan.journal_max_bytes)}, and its disk has room for {_size(room)}",
                        remedy="free space there, or set it lower")  # fmt: skip
+
+
+def disk_note(plan: Plan) -> ConfigError | None:
+    """The disk is of a slower kind than the profile's numbers are meant for: longer stalls, and on an SD card more wear."""
+    found, meant = storage_of(_nearest(_journal(plan))), plan.profile.storage
+    if found is None or _SPEED[found] >= _SPEED[meant]:
+        return None
+    return ConfigError(str(plan.file), "agent.profile",
+                       f"{plan.config.agent.profile} is made for storage {meant!r}, and {DATA_DIR} stands on {found!r}",
+                       remedy=f"choose a profile for {found!r}, or move {DATA_DIR}")  # fmt: skip
 
 
 def in_use(plan: Plan) -> ConfigError | None:

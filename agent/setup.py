@@ -32,7 +32,7 @@ class Plan:
     @property
     def ring_bytes(self) -> int:
         """Capacity of one camera's ring: ring_seconds at the profile's bitrate, plus the margin.  Touched only as needed."""
-        return int(self.profile.ring_seconds * self.profile.bitrate_mbit * 1e6 / 8 * RING_MARGIN)
+        return int(self.profile.ring_bytes * RING_MARGIN)
 
     @property
     def ring_frames(self) -> int:

@@ -15,7 +15,7 @@ from watchkeep.wire.errors import UsageError
 from .address import host_part
 
 Storage = Literal["sd", "nvme", "ssd", "hdd"]
-"""What the journal stands on; it decides how often fsync may be called and how large the journal may grow."""
+"""What the journal stands on: the times below are meant for it, and the agent warns when data_dir stands on something slower."""
 StreamName = Literal["main", "sub"]
 Transport = Literal["tcp", "udp"]
 _TEMPLATE_START = "rtsp://{host}:{port}/"
@@ -55,11 +55,6 @@ class RecorderProfile(Config):
         """Capacity of one camera's ring: address space; a healthy camera touches about one second of it."""
         return int(self.ring_seconds * self.bitrate_mbit * 1_000_000 / 8)
 
-    @property
-    def outage_s(self) -> float:
-        """How long the journal bridges when no archiver can be reached and all cameras record."""
-        return self.journal_max_bytes * 8 / (self.bitrate_mbit * 1_000_000 * self.max_cameras)
-
 
 class Stream(Config):
     """One RTSP address of a camera: a template over {host}, {port} and {channel}, which may carry a format such as {channel:02d}."""
@@ -86,18 +81,10 @@ class Stream(Config):
 
 
 class Quirks(Config):
-    """Habits of a make that recording has to live with."""
+    """Habits of a make that the agent acts on; what only an installer can act on is a note."""
 
     timestamps_reliable: bool = True
-    """False: RTP stamps jump when the camera's clock is set; expect cuts and new epochs, prefer the arrival time for the anchor."""
-    keepalive: Literal["options", "get-parameter", "set-parameter"] = "get-parameter"
-    """The RTSP request that keeps a session alive."""
-    b_frames: bool = False
-    """True: decoding order differs from display order, so the last frame's duration is known one frame late."""
-    long_gop: bool = False
-    """True: a smart codec may stretch the distance of key frames to many seconds, and with it segments and the start of playback."""
-    stale_sessions: bool = False
-    """True: the server may send packets of a session that is over to the one that reuses its connection."""
+    """False: RTP stamps jump when the camera's clock is set, so a smaller jump forward begins a new epoch (agent/timing.py)."""
     reconnect_pause_s: float = Field(default=0.5, ge=0, le=60)
     """Wait this long before connecting again, for cameras that refuse while the old session lingers."""
 
@@ -108,13 +95,10 @@ class CameraProfile(Config):
     description: str = Field(min_length=1)
     default_port: int = Field(default=554, ge=1, le=65535)
     transport: Transport = "tcp"
-    auth: Literal["digest", "basic", "none"] = "digest"
-    audio: Literal["aac", "g711", "opus", "none"] = "none"
-    """Codec at factory settings; G.711 is stored as LPCM without loss, AAC and Opus are copied."""
     streams: tuple[Stream, ...] = Field(min_length=1)
     quirks: Quirks = Quirks()
     notes: tuple[str, ...] = ()
-    """What an installer should do at the camera, most important first."""
+    """What an installer should do at the camera, most important first; `watchkeep agent check` says it."""
 
     @field_validator("streams")
     @classmethod

@@ -136,10 +136,14 @@ def test_a_good_file_leaves_no_trace_and_may_name_folders_that_are_not_there_yet
     file = written(tmp_path, "HERE/data", "HERE/not/yet/data")
     before = traces(tmp_path)
     assert check(file, monkeypatch) == 0
-    assert "good. Agent edge-1 records 1 cameras" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "good. Agent edge-1 records 1 cameras with profile generic: any x86-64" in said
+    assert "At cameras of profile generic (any RTSP camera):" in said
+    assert "  - Set the key frame interval to 1 or 2 seconds" in said
     assert check(file, monkeypatch, "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["ok"], shown["problems"], shown["notes"], shown["agent"]) == (True, [], [], "edge-1")
+    assert list(shown["at_the_cameras"]) == ["generic"]
     assert traces(tmp_path) == before
 
 
@@ -167,7 +171,7 @@ def test_a_disk_with_less_room_than_the_journal_may_take_is_told_and_does_not_ke
         assert says in told.out + told.err
         with caplog.at_level(logging.WARNING):
             AgentService(plan(file, read(file))).close()
-    assert "the journal's disk is small" in caplog.text
+    assert "the journal's disk is not what the configuration expects" in caplog.text
 
 
 def test_what_the_journal_has_already_counts_as_its_room(tmp_path, monkeypatch, capsys):

@@ -111,8 +111,8 @@ def test_templates_that_could_leak_or_break_are_refused(template, reason):
         ({"streams": [{"name": "third", "template": "rtsp://{host}:{port}/x"}]}, "streams[0].name", "main"),
         ({"transport": "sctp"}, "transport", "tcp"),
         ({"default_port": 0}, "default_port", ""),
-        ({"quirks": {"keepalive": "ping"}}, "quirks.keepalive", "options"),
-        ({"quirks": {"keep_alive": "options"}}, "quirks.keep_alive", "not a known key"),
+        ({"quirks": {"reconnect_pause_s": 61}}, "quirks.reconnect_pause_s", "less than or equal to 60"),
+        ({"quirks": {"keepalive": "options"}}, "quirks.keepalive", "not a known key"),
         ({"password": "secret"}, "password", "not a known key"),
     ],
 )

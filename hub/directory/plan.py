@@ -1,0 +1,50 @@
+"""plan(site, alive, now): which agent records which camera, and which archivers keep it.  No I/O, no clock.
+
+    by priority, highest first:   keep      a camera stays where it is, if that agent lives, may record it and has room
+                                  place     the rest: its own list of recorders, the standbys of who had it, then the emptiest
+                                            agent that reaches it; agents that stand by come last
+    room that lower priorities hold is used only when there is no other: they are placed again after it, or left without
+    at the end                    balance   at most `max_moves` cameras go from the fullest agents to the emptiest
+
+Rules: a pure function: the same arguments give the same plan.  Nothing moves without a reason: member gone, rule changed, no room,
+or balance.  A camera for which there is no room is named with why; it never pushes out one of the same priority.  A dead agent in a
+maintenance window keeps its cameras: it was announced.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .lists import Lists
+from .recorders import Recorders
+from .rules import priority
+from .site import Recording, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Who is taken to live; whoever is not named is gone."""
+
+    agents: frozenset[str]
+    archivers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Recorders by camera, planned archiver lists by camera, and cameras without a recorder or copies, with why."""
+
+    recorders: dict[str, str]
+    archivers: dict[str, tuple[str, ...]]
+    without: dict[str, str]
+
+    def moves(self, before: Mapping[str, Recording]) -> list[str]:
+        """Cameras that another agent recorded before."""
+        return [name for name, agent in self.recorders.items() if name in before and before[name].agent not in ("", agent)]
+
+
+def plan(site: Site, alive: Alive, now_s: float, *, max_moves: int = 0) -> Plan:
+    """The best assignment of all cameras; max_moves bounds moves for balance alone."""
+    cameras = site.cameras
+    order = sorted(cameras, key=lambda name: (-priority(site, cameras[name]), name))
+    recorders, without = Recorders(site, alive.agents, now_s, cameras).assign(order, max_moves)
+    lists, short = Lists(site, alive.archivers, cameras).assign(order)
+    return Plan(recorders, lists, {**short, **without})

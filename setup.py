@@ -1,16 +1,22 @@
 """Builds the Cython extensions of native/.  Everything else about packaging is in pyproject.toml.
 
 Rules: `build/view/watchkeep/<part>` links the source folders under their import names, because Cython and mypy
-look packages up by folder; the view is made anew at every build and is never packaged.
+look packages up by folder; the view is made anew at every build and is never packaged.  With WATCHKEEP_STRICT=1 warnings of
+Cython and of the C compiler are errors: for `./run lint`, never for an installation, whose compiler may warn of what ours does not know.
 """
 
+import os
 from pathlib import Path
 
 from Cython.Build import cythonize
+from Cython.Compiler import Options
 from setuptools import Extension, setup
 
 HERE = Path(__file__).parent
 PARTS = {"wire": "wire", "native": "native", "agent": "agent", "hub": "hub", "profiles": "firmware-profiles"}
+STRICT = os.environ.get("WATCHKEEP_STRICT") == "1"
+OUTPUT = "build/strict/cython" if STRICT else "build/cython"
+WARNINGS = ["-Wall", "-Wextra", "-Werror"] if STRICT else []
 
 
 def link_view() -> Path:
@@ -28,10 +34,11 @@ def link_view() -> Path:
 
 def extensions() -> list[Extension]:
     return [
-        Extension(f"watchkeep.native.{source.stem}", [str(source.relative_to(HERE))], extra_compile_args=["-O3"])
+        Extension(f"watchkeep.native.{source.stem}", [str(source.relative_to(HERE))], extra_compile_args=["-O3", *WARNINGS])
         for source in sorted((HERE / "native").glob("*.pyx"))
     ]
 
 
-setup(ext_modules=cythonize(extensions(), include_path=[str(link_view())], build_dir="build/cython",
+Options.warning_errors = STRICT
+setup(ext_modules=cythonize(extensions(), include_path=[str(link_view())], build_dir=OUTPUT, force=STRICT,
                             compiler_directives={"language_level": 3}))  # fmt: skip

@@ -2,8 +2,8 @@
 
     /usr/bin/python3 gst_server.py PORT CLIP FPS
 
-CLIP holds access units, each behind its length as u32 big-endian, counters already in.  Every client gets all of
-them, from the first on, in real time, and then the end of the stream.
+CLIP holds access units, each behind its length as u32 big-endian, counters already in.  A client gets all of them,
+from the first on, in real time, and then the end of the stream; whoever comes after that is told that there is no camera.
 """
 
 import sys
@@ -17,9 +17,9 @@ from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
 
 class Camera(GstRtspServer.RTSPMediaFactory):
-    def __init__(self, units, fps):
+    def __init__(self, units, fps, ended):
         super().__init__()
-        self.units, self.step = units, Gst.SECOND // fps
+        self.units, self.step, self.ended = units, Gst.SECOND // fps, ended
         self.set_shared(False)
         self.set_launch('( appsrc name=src is-live=true format=time max-bytes=200000 caps="video/x-h264,stream-format=byte-stream,'
                         'alignment=au" ! rtph264pay config-interval=-1 name=pay0 pt=96 mtu=1400 )')  # fmt: skip
@@ -31,6 +31,7 @@ class Camera(GstRtspServer.RTSPMediaFactory):
         def feed(source, _length):
             number = state["n"]
             if number == len(self.units):
+                self.ended()
                 source.emit("end-of-stream")
                 return
             state["n"] += 1
@@ -56,7 +57,8 @@ def main():
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
     server.set_service(port)
-    server.get_mount_points().add_factory("/cam0", Camera(read_clip(clip), int(fps)))
+    mounts = server.get_mount_points()
+    mounts.add_factory("/cam0", Camera(read_clip(clip), int(fps), lambda: mounts.remove_factory("/cam0")))
     if not server.attach(None):
         raise SystemExit(f"port {port} is taken")
     GLib.MainLoop().run()

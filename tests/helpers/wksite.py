@@ -5,6 +5,7 @@ Rules: everything is started through the commands that users have, on loopback, 
 
 import json
 import subprocess
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ class Site(Cast):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.view = SiteView()
+        self.heard: deque[bytes] = deque(maxlen=10_000)
+        """Every message of the site as it came; a test hears some hundreds."""
         self._client: MqttClient | None = None
         self._others: list[subprocess.Popen[bytes]] = []
 
@@ -33,8 +36,12 @@ class Site(Cast):
         self.other(["mosquitto", "-c", str(config)])
         wait_until(lambda: listening(self.port("broker")), 20, "Mosquitto's start")
         self._client = MqttClient(self.broker_url, client_id="test", will=None, birth=list)
-        self._client.subscribe(topics.everything(self.site), self.view.take)
+        self._client.subscribe(topics.everything(self.site), self._take)
         self._client.start()
+
+    def _take(self, topic: str, payload: bytes) -> None:
+        self.heard.append(payload)
+        self.view.take(topic, payload)
 
     def other(self, command: list[str]) -> subprocess.Popen[bytes]:
         """A process that is not ours, ended with the site."""
@@ -60,6 +67,12 @@ class Site(Cast):
     def told(self, camera: str, part: str) -> list[str]:
         """Texts of the events `camera` of one camera that have `part` in them."""
         return [event.text for event in list(self.view.events) if event.kind == "camera" and event.camera == camera and part in event.text]
+
+    def retained(self, topic: str) -> bytes:
+        """What the broker gives on a topic to whoever comes now."""
+        client = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port("broker")), "-t", topic]
+        return subprocess.run([*client, "-C", "1", "-W", "10", "--retained-only"], capture_output=True, check=True,
+                              stdin=subprocess.DEVNULL).stdout  # fmt: skip
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
@@ -91,6 +104,18 @@ class Site(Cast):
         return compare_paths([self.volume(name)], [self.volume(other)]).good
 
 
+def segments(site: Site, name: str) -> list[Path]:
+    """The segment files of an archiver that are finished."""
+    return sorted(path for path in site.volume(name).rglob("*.mp4") if not path.name.startswith("."))
+
+
+def plays(path: Path) -> None:
+    """ffprobe and ffmpeg take the file without a word on stderr."""
+    for command in (["ffprobe", "-v", "error", "-show_streams", str(path)], ["ffmpeg", "-v", "error", "-i", str(path), "-f", "null", "-"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        assert (done.returncode, done.stderr) == (0, ""), path
+
+
 @contextmanager
 def site_in(folder: Path) -> Iterator[Site]:
     with Site(folder) as site:
@@ -104,4 +129,4 @@ def all_frames(camera: CameraReport, count: int, session: int = 0) -> None:
     assert (found.first, found.last, found.missing, found.duplicates) == (0, count - 1, (), ()), found
 
 
-__all__ = ["Site", "all_frames", "free_port", "listening", "site_in", "wait_until"]
+__all__ = ["Site", "all_frames", "free_port", "listening", "plays", "segments", "site_in", "wait_until"]

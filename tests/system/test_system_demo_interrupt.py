@@ -19,13 +19,18 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def heeding() -> None:
+    """Take every signal again: the tests may have been started by nohup or in the background, which a demo respects."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_demo_leaves_nothing(tmp_path, number):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "watchkeep.wire.shell.cli", "demo", "--cameras", "1"]
-    # whoever runs the tests may have been started by nohup, and the demo respects that
     demo = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-                            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 one call, no lock
+                            preexec_fn=heeding,  # noqa: PLW1509 no lock in it
                             env={**os.environ, "TMPDIR": str(tmp_path), "TERM": "xterm"})  # fmt: skip
     os.close(theirs)
     shown, started = bytearray(), []
@@ -95,7 +100,7 @@ main()
 @pytest.mark.parametrize("moment", [IN_A_CALLBACK, IN_A_START], ids=["callback", "start"])
 def test_an_interrupt_at_a_moment_at_which_python_loses_exceptions_ends_the_demo_all_the_same(tmp_path, moment):
     command = [sys.executable, "-c", DEMO.format(moment=moment), "demo", "--cameras", "1", "--seconds", "10"]
-    done = subprocess.run(command, timeout=60, env={**os.environ, "TMPDIR": str(tmp_path)},
+    done = subprocess.run(command, timeout=60, env={**os.environ, "TMPDIR": str(tmp_path)}, preexec_fn=heeding,
                           capture_output=True, text=True, check=False)  # fmt: skip
     assert (done.returncode, done.stderr) == (130, "")
     assert "Interrupted" in done.stdout

@@ -4,8 +4,8 @@
 
 Rules: the session is opened, read and closed here and nowhere else; nothing here waits for a disk, a network peer
 other than the camera, or another camera (invariants 7 and 9).  Whatever goes wrong, foreseen or not, becomes the camera's
-state with its reason, and the next try.  What changes while it records is told too, each change once: a new epoch inside a session,
-and which of the camera's tracks are left out.
+state with its reason, and the next try; a session without a picture ends as soon as stall.py ends its read.  What changes while it
+records is told too, each change once: a new epoch inside a session, and which of the camera's tracks are left out.
 """
 
 import logging
@@ -19,8 +19,9 @@ from ..wire.errors import FormatError, redact
 from .camera_state import FIRST_PAUSE_S, CameraLife
 from .clock import Clock
 from .line import Line, Run
-from .pyav.ingest import CameraError, RtspSession
+from .pyav.ingest import CameraError, RtspSession, no_picture
 from .reader import Habits, Reader, Session
+from .stall import StallWatch
 from .timing import FORWARD_LIMIT_S, UNRELIABLE_LIMIT_S
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Ingest:
         self._clock_step = threading.Event()
         self._left_out = ""
         self._told, self._untold = -TELL_S, 0
+        self.watch = StallWatch()
 
     def clock_stepped(self) -> None:
         """UTC stepped: the next key frame begins a new epoch.  Called from the writer thread."""
@@ -101,10 +103,17 @@ class Ingest:
         try:
             limit = FORWARD_LIMIT_S if self._camera.timestamps_reliable else UNRELIABLE_LIMIT_S
             reader = Reader(session, self._line, self._clock, Habits(self._cause, limit), self._clock_step)
+            self.watch.begin(reader.pictured)
             try:
                 self._read(session, reader, stop)
+            except CameraError:
+                if not self.watch.ended:
+                    raise
             finally:
+                self.watch.end()
                 reader.finish()
+            if self.watch.ended:
+                raise no_picture()
         finally:
             session.close()
 

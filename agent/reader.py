@@ -18,10 +18,9 @@ from .line import Line, Run
 from .pyav.ingest import CameraError, Sample
 from .pyav.init_segment import AudioFormat
 from .soundtrack import Soundtrack
+from .stall import PICTURE_WAIT_S
 from .timing import FORWARD_LIMIT_S, VIDEO_TICKS, Timed, TrackClock
 
-PICTURE_WAIT_S = 5.0
-"""Sound without a picture for this long is a stalled camera, as silence is."""
 PAUSE_NS = 1_000_000_000
 """A jump within this of the frame before is the camera's clock being set; after a longer pause time itself may be missing."""
 KEY_WAIT_S = 60.0
@@ -85,6 +84,10 @@ class Reader:
         """The epoch that has begun inside the session, other than at its start, since the last call; None when none has."""
         begun, self._untold = self._untold, None
         return begun
+
+    def pictured(self) -> float:
+        """Monotonic time of the last video frame, or of the session's start; asked by any thread."""
+        return self._pictured
 
     @property
     def waits(self) -> bool:

@@ -5,13 +5,13 @@
 Rules: nothing imports this but cli; each part is owned here and closed here; MQTT and mDNS may fail at any time without
 any effect on recording (invariant 9).
 
-From SIGTERM to exit at most 10 s.  A camera that sends ends within a frame; one that is mute or being connected is
-not waited for, since it has nothing to drain, and ends beside the rest:
+From SIGTERM to exit at most 10 s.  A camera that sends ends within a frame; one that is mute has its read ended, one that is being
+connected is not waited for, since it has nothing to drain, and ends beside the rest:
 
     0   1                  2.5        3            ~7        9
     ├ cameras that send ┤                                                  mDNS stops beside, at most 3 s
         ├ journal ┤├ last copies, 1.5 ┤├ senders ┤├ goodbye ┤              a hung broker takes 4 s
-    ├ mute cameras: 5 s of FFmpeg's time-out, connecting ones 8 s ─────────┤
+        ├ connecting cameras: up to 8 s of time-outs ──────────────────────┤
 """
 
 import json
@@ -39,6 +39,7 @@ from .replicate.replicator import Replicator
 from .reporter import Reporter
 from .setup import Plan
 from .spool import JournalSpool, runs
+from .stall import LOOK_S
 from .status import Identity
 from .timing import VIDEO_TICKS
 from .writer import Pace, Writer
@@ -88,6 +89,7 @@ class AgentService:
         self._writers = [Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S),
                          Supervised("wk-sync", self._writer.run_syncs, max_pause_s=WRITER_PAUSE_S)]  # fmt: skip
         self._status = Supervised("wk-status", self._reporter.run)
+        self._watch = Supervised("wk-watch", self._look_at_cameras)
         self._cameras = [Supervised(f"wk-cam-{name}", ingest.run) for name, ingest in self._ingests.items()]
 
     def _line(self, camera: str) -> Line:
@@ -118,7 +120,7 @@ class AgentService:
         self._replicator.start()
         self._replicator.set_archivers(self._book.urls())
         self._reporter.start()
-        for thread in (*self._writers, self._status):
+        for thread in (*self._writers, self._status, self._watch):
             thread.start()
         self._browse()
         for thread in self._cameras:
@@ -145,10 +147,14 @@ class AgentService:
         browsing = threading.Thread(target=self._stop_browser, name="wk-mdns-stop")  # may take 3 s: beside everything else
         browsing.start()
         self._wait_for_cameras(began + CAMERA_STOP_S)
+        for ingest in self._ingests.values():
+            _guarded(ingest.watch.give_up)
         steps = (self._stop_writing, self._drain_copies, self._replicator.stop, self._stop_status, self._reporter.stop, browsing.join)
         for step in steps:
             _guarded(step)
         self._wait_for_cameras(began + LAST_CALL_S)
+        self._watch.stop()  # only now: it goes on looking for mute cameras
+        _guarded(lambda: _join(self._watch, THREAD_STOP_S))
         _guarded(self._journal.close)
         for line in self._lines.values():
             line.ring.close()
@@ -157,6 +163,11 @@ class AgentService:
     def _wait_for_cameras(self, deadline: float) -> None:
         for thread in self._cameras:
             thread.join(max(deadline - self._clock.monotonic(), 0.01))
+
+    def _look_at_cameras(self, stop: threading.Event) -> None:
+        while not stop.wait(LOOK_S):
+            for ingest in self._ingests.values():
+                ingest.watch.look(self._clock.monotonic())
 
     def _stop_browser(self) -> None:
         if self._browser is not None:

@@ -13,7 +13,9 @@ from av.error import FFmpegError, HTTPClientError, HTTPError, HTTPForbiddenError
 
 from ...wire.causes import CameraStatus
 from ...wire.errors import FormatError, WatchkeepError, redact
+from .. import unblock
 from ..av1 import sequence_header
+from ..stall import PICTURE_WAIT_S
 from .init_segment import LPCM, AudioFormat, init_from_parameters, init_segment
 
 OPEN_TIMEOUT_S = 4.0
@@ -57,8 +59,10 @@ class RtspSession:
         options = {"rtsp_transport": transport, "timeout": str(READ_TIMEOUT_US),
                    "probesize": str(PROBE_BYTES), "analyzeduration": str(PROBE_US)}  # fmt: skip
         began = time.monotonic()
+        # where a read cannot be ended from outside, PyAV's costly time-out does it
+        self._read_s = None if unblock.possible() else PICTURE_WAIT_S
         try:
-            self._container: Any = av.open(url, options=options, timeout=(OPEN_TIMEOUT_S, None))
+            self._container: Any = av.open(url, options=options, timeout=(OPEN_TIMEOUT_S, self._read_s))
         except (FFmpegError, OSError) as error:
             # libav reports an open that was cut off as whatever it was doing then, such as "invalid data"
             raise (_unanswered() if time.monotonic() - began >= OPEN_TIMEOUT_S else fault_of(error)) from error
@@ -140,13 +144,16 @@ class RtspSession:
     def samples(self) -> Iterator[Sample]:
         """Yield packets until the camera ends the session; raises CameraError when it fails."""
         streams = [stream for stream in (self._video, self._audio) if stream is not None]
+        last = time.monotonic()
         try:
             for packet in self._container.demux(*streams):
                 if packet.size:
                     yield Sample(packet.stream_index == self._video.index, packet, packet.pts, packet.dts, packet.duration or 0,
                                  packet.is_keyframe, packet.is_corrupt)  # fmt: skip
+                last = time.monotonic()
         except (FFmpegError, OSError) as error:
-            raise fault_of(error) from error
+            cut_off = self._read_s is not None and time.monotonic() - last >= self._read_s  # libav calls that an I/O error
+            raise (no_picture() if cut_off else fault_of(error)) from error
 
     def close(self) -> None:
         """End the session; only from the thread that opened it."""
@@ -166,6 +173,12 @@ def _ticks(stream: Any) -> int:
 def _unanswered() -> CameraError:
     return CameraError(CameraStatus.CONNECTING, f"the camera does not answer within {OPEN_TIMEOUT_S:g} s",
                        remedy="check the url, the camera's power and network")  # fmt: skip
+
+
+def no_picture() -> CameraError:
+    """A session that lives, and brings no video frame for too long."""
+    return CameraError(CameraStatus.STALLED, "the camera keeps the connection and sends no picture",
+                       remedy="it is asked anew; if this comes back, check the camera's video stream, restart it")  # fmt: skip
 
 
 def fault_of(error: Exception) -> CameraError:

@@ -33,7 +33,15 @@ class Rtp:
     payloads: tuple[bytes, ...]
 
 
-Script = Callable[[int], Iterable[Rtp]]
+@dataclass(frozen=True)
+class Raw:
+    """Interleaved packets at `at_s`, whatever is in them: (channel, packet) each."""
+
+    at_s: float
+    packets: tuple[tuple[int, bytes], ...]
+
+
+Script = Callable[[int], Iterable[Rtp | Raw]]
 """What is sent in session 0, 1, ...; when it is exhausted the camera ends the session."""
 
 
@@ -103,6 +111,10 @@ class Stub:
         for unit in self.script(session):
             if self.stop.wait(max(0.0, began + unit.at_s - time.monotonic())):
                 return
+            if isinstance(unit, Raw):
+                for channel, packet in unit.packets:
+                    client.sendall(struct.pack(">BBH", 0x24, channel, len(packet)) + packet)
+                continue
             media = self.medias[unit.media]
             for index, payload in enumerate(unit.payloads):
                 marker = 0x80 if index == len(unit.payloads) - 1 else 0

@@ -1,5 +1,6 @@
 """Cameras of every kind that ingest knows, recorded by real processes: codecs, transports, sound, jumps, stops."""
 
+import itertools
 import json
 import signal
 import socket
@@ -8,9 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from coded import access_units, video_payloads
+from rtsp_stub import Media, Raw, Rtp, stub
 from wksite import Site, all_frames, listening, site_in, wait_until
 
 from watchkeep.hub.verify.report import CameraReport
+from watchkeep.wire.causes import CameraStatus
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 FPS, SECONDS = 25, 7
@@ -105,13 +109,49 @@ def the_burst_lies_before_play(site: Site, report: CameraReport) -> None:
     assert report.epochs[0].start_s == pytest.approx(session["ended_s"] - SECONDS, abs=1.0)
 
 
+def test_a_camera_that_goes_on_with_reports_alone_is_stalled_and_opened_anew_and_its_neighbour_records_on(site):
+    units = [video_payloads("h264", unit) for unit in access_units("h264", 2 * FPS)]
+
+    def script(session):
+        """Two seconds of video; the first session then sends RTCP and nothing else, for ever, the others more video."""
+        step, end = 1 / FPS, 2.0
+        if session == 0:
+            reports = (Raw(end + number, ((1, bytes([0x80, 200, 0, 6]) + bytes(24)),)) for number in range(1000))
+            return itertools.chain((Rtp(0, number * step, unit) for number, unit in enumerate(units)), reports)
+        return (Rtp(0, number * step, units[number % len(units)]) for number in range(100 * FPS))
+
+    site.archiver("a")
+    with stub((Media("video", 96, 90_000, ("rtpmap:96 H264/90000",)),), script) as camera:
+        urls = {**site.source("--fps", str(FPS), "--size", "320x180", cameras=1), "quiet": camera.url}
+        site.agent(urls, archivers=["a"], copies=1)
+        site.recording(2)
+        wait_until(lambda: site.view.cameras["quiet"].status is CameraStatus.STALLED, 20, "the stall's being noticed")
+        stalled = site.view.cameras["quiet"]
+        assert "sends no picture" in stalled.why
+        assert abs(stalled.since_s - time.time()) < 10
+        wait_until(lambda: site.view.recording() == 2 and site.frames("quiet") > 3 * FPS, 30, "the camera's return")
+        assert site.view.cameras["cam0"].reconnects == 0
+        site.settled()
+        site.stop_all("edge-1", "a")
+    proof = site.proof("a")
+    assert [epoch.cause for epoch in proof.camera("quiet").epochs] == ["first-start", "camera-lost"]
+    [gap] = proof.camera("quiet").gaps
+    assert (gap.cause, 4 < gap.end_s - gap.start_s < 12) == ("camera-lost", True), gap
+    assert proof.camera("cam0").gaps == ()
+
+
 def test_sigterm_ends_the_agent_in_10_s_with_a_silent_camera_a_hung_archiver_and_a_hung_broker(site):
     site.archiver("a")
     urls = site.source("--fps", str(FPS), "--size", "320x180", cameras=1)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    chatter = (Raw(number, ((1, bytes([0x80, 200, 0, 6]) + bytes(24)),)) for number in range(1000))
+    unit = video_payloads("h264", access_units("h264", 1)[0])
+    video = (Rtp(0, number / FPS, unit) for number in range(2 * FPS))
+    with (socket.create_server(("127.0.0.1", 0)) as silent,
+          stub((Media("video", 96, 90_000, ("rtpmap:96 H264/90000",)),), lambda _: itertools.chain(video, chatter)) as quiet):  # fmt: skip
+        urls["quiet"] = quiet.url
         urls["silent"] = f"rtsp://viewer:open-sesame@127.0.0.1:{silent.getsockname()[1]}/x"
         site.agent(urls, archivers=["a"], copies=1)
-        site.recording(1)
+        site.recording(2)
         wait_until(lambda: "does not answer" in site.view.cameras["silent"].why, 20, "the state of the silent camera")
         broker = next(process for process in site._others if "mosquitto" in str(process.args[0]))
         site.kill("a", signal.SIGSTOP)

@@ -24,6 +24,7 @@ ADAPTERS = {
     "ifaddr": ["wire/shell/mdns.py"],
     "amqtt": ["hub/broker.py"],
     "sqlite3": ["hub/store/catalog.py"],
+    "cronsim": ["hub/directory/backup/chains.py"],
     "sqlalchemy": ["hub/directory/database.py"],
     "http": ["agent/replicate/client.py", "hub/consolidate/client.py", "hub/protect/client.py"],
     "prometheus_client": ["hub/api/metrics.py"],

@@ -1,0 +1,128 @@
+"""site.toml: a site written down, compared with the one that is there, and made from it.  No I/O.
+
+    [[camera]]                    one table for each entity, under the name of its kind
+    id = "door"
+    host = "10.0.0.7"
+
+Rules: the kinds that a file mentions are made equal to it, kinds that it does not mention stay as they are, so a file of cameras alone
+removes no archiver.  Fields are those of entities.py; one wrong field refuses the whole file.  What `text` writes, `read` reads back.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ...wire.errors import ConfigError
+from .entities import KINDS
+from .rules import problems
+from .site import Change, Key, Site
+
+ORDER: Final = ("location", "archiver", "agent", "group", "camera", "server", "role", "window")
+"""How a person reads a site: where, who stores, who records, by which rules, what."""
+Wanted = dict[Key, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One entity that changes: sign + (new), - (removed) or ~ (changed); fields from what to what."""
+
+    sign: str
+    key: Key
+    fields: tuple[tuple[str, Any, Any], ...] = ()
+
+    def line(self) -> str:
+        """One line for a terminal."""
+        steps = (f"{_shown(old)} → {_shown(new)}" if self.sign == "~" else _shown(new) for _, old, new in self.fields)
+        told = ", ".join(f"{name} {step}" for (name, *_), step in zip(self.fields, steps, strict=True))
+        return f"{self.sign} {self.key}" + (f": {told}" if told else "")
+
+
+def read(file: str, data: bytes) -> tuple[frozenset[str], Wanted]:
+    """(kinds that the file mentions, its entities); raises ConfigError naming file, dotted key and remedy."""
+    try:
+        tables = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(file, "", f"is not TOML: {error}", remedy="fix the syntax at that line") from error
+    wanted: Wanted = {}
+    for kind, listed in tables.items():
+        if kind not in KINDS:
+            raise ConfigError(file, kind, "is no kind of entity", remedy=f"known kinds: {', '.join(ORDER)}")
+        if not isinstance(listed, list):
+            raise ConfigError(file, kind, "is one table", remedy=f"write it as [[{kind}]]")
+        for number, table in enumerate(listed):
+            name = table.pop("id", None) if isinstance(table, dict) else None
+            if not isinstance(name, str):
+                raise ConfigError(file, f"{kind}[{number}].id", "is missing", remedy="add it")
+            if Key(kind, name) in wanted:
+                raise ConfigError(file, f"{kind}[{number}].id", f"{name!r} is used twice", remedy=f"give each {kind} its own id")
+            wanted[Key(kind, name)] = table
+    return frozenset(tables), wanted
+
+
+def changes(site: Site, kinds: frozenset[str], wanted: Wanted, *, remove: bool = True) -> tuple[Change, ...]:
+    """What makes the site equal to the file, each with the revision that it was compared with; nothing for what is equal already."""
+    found = []
+    for key, value in wanted.items():
+        record = site.get(key)
+        if record is None or record.value != value:
+            found.append(Change(key, value, record.revision if record else 0))
+    if remove:
+        for kind in sorted(kinds):
+            for name, record in site.entities.get(kind, {}).items():
+                if Key(kind, name) not in wanted:
+                    found.append(Change(Key(kind, name), None, record.revision))
+    return tuple(found)
+
+
+def check(file: str, site: Site, found: tuple[Change, ...]) -> None:
+    """Raise ConfigError with all that speaks against these changes, the first at its key."""
+    wrong = problems(site, found)
+    if wrong:
+        rest = "".join(f"\n  {problem.line()}" for problem in wrong[1:])
+        raise ConfigError(file, wrong[0].path, wrong[0].text, remedy=wrong[0].remedy + rest)
+
+
+def difference(site: Site, found: tuple[Change, ...]) -> list[Difference]:
+    """What changes, for whoever has to agree to it, in a person's order."""
+    ranks = {kind: rank for rank, kind in enumerate(ORDER)}
+    ordered = sorted(found, key=lambda change: (ranks.get(change.key.kind, len(ORDER)), change.key.id))
+    return [_difference(site, change) for change in ordered]
+
+
+def _difference(site: Site, change: Change) -> Difference:
+    record = site.get(change.key)
+    if change.value is None:
+        return Difference("-", change.key)
+    before = record.value if record else {}
+    names = [name for name in {**before, **change.value} if before.get(name) != change.value.get(name)]
+    return Difference("~" if record else "+", change.key, tuple((name, before.get(name), change.value.get(name)) for name in names))
+
+
+def _shown(value: Any) -> str:
+    return "(default)" if value is None else ", ".join(map(str, value)) or "nobody" if isinstance(value, list) else str(value)
+
+
+def text(site: Site) -> str:
+    """The site as a site.toml that `read` understands."""
+    return "\n".join(_tables(site))
+
+
+def _tables(site: Site) -> Iterator[str]:
+    for kind in ORDER:
+        for name, record in sorted(site.entities.get(kind, {}).items()):
+            yield f"[[{kind}]]\nid = {json.dumps(name)}\n" + "".join(_fields(record.value))
+
+
+def _fields(value: Mapping[str, Any]) -> Iterator[str]:
+    for name, item in value.items():
+        if item is not None:
+            yield f"{name} = {_toml(item)}\n"
+
+
+def _toml(item: Any) -> str:
+    """A value of an entity: text, number, truth or a list of texts.  A JSON string without escapes of surrogates is a TOML one."""
+    if isinstance(item, list):
+        return f"[{', '.join(map(_toml, item))}]"
+    return json.dumps(item, ensure_ascii=False)

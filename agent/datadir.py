@@ -11,8 +11,9 @@ from pathlib import Path
 from ..wire.errors import ConfigError, UsageError, VolumeError
 from .epochs import STATE_BYTES, Slots
 from .journal.journal import Journal
-from .journal.outage import AnyJournal, OutageJournal
 from .journal.slots import SlotFile
+from .journal.stage import AT_ONCE, Hold
+from .journal.staged import HOLD_S, StagedJournal
 from .preflight import DATA_DIR, disk_note, folder_problem, room_note, room_problem
 from .setup import Plan
 
@@ -48,7 +49,7 @@ def prepare(plan: Plan) -> Path:
     return folder
 
 
-def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float]) -> AnyJournal:
+def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float]) -> StagedJournal:
     """Raises ConfigError when another agent has the journal, VolumeError or FullError when its disk fails."""
     ram_bytes = plan.profile.journal_ram_bytes
     try:
@@ -56,7 +57,8 @@ def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float]) -> An
                                ram_bytes=ram_bytes)  # fmt: skip
     except UsageError as error:
         raise ConfigError(str(plan.file), DATA_DIR, error.message, remedy=error.remedy) from error
-    return journal if plan.config.journal.mode == "always" else OutageJournal(journal, ram_bytes=ram_bytes, monotonic=monotonic)
+    hold = AT_ONCE if plan.config.journal.mode == "always" else Hold(HOLD_S, ram_bytes)
+    return StagedJournal(journal, max_bytes=plan.stage_bytes, monotonic=monotonic, hold=hold)
 
 
 def open_slots(path: Path) -> Slots:

@@ -17,7 +17,7 @@ from ..wire.shell.mqtt import MqttClient
 from .camera_state import CameraLife
 from .clock import Clock
 from .config import MqttSection
-from .journal.outage import AnyJournal
+from .journal.staged import StagedJournal
 from .line import Line
 from .namesake import Heard, NamesakeWatch
 from .replicate.replicator import Replicator
@@ -35,7 +35,7 @@ class Reporter:
     """Owns the MQTT client and no thread: `run` is the body of one."""
 
     def __init__(self, who: Identity, mqtt: MqttSection | None, lines: Mapping[str, Line], lives: Mapping[str, CameraLife],
-                 replicator: Replicator, journal: AnyJournal, clock: Clock) -> None:  # fmt: skip
+                 replicator: Replicator, journal: StagedJournal, clock: Clock) -> None:  # fmt: skip
         self._who, self._lines, self._lives, self._replicator, self._journal, self._clock = who, lines, lives, replicator, journal, clock
         self._meters = {name: RateMeter() for name in lines}
         self._started = clock.monotonic()

@@ -1,6 +1,6 @@
 """The agent's composition: builds every part, starts the threads in order, stops them in order.
 
-    start: journal ─▶ replication ─▶ MQTT ─▶ writer ─▶ mDNS ─▶ ingest          stop: from the end to the beginning
+    start: journal ─▶ replication ─▶ MQTT ─▶ spiller, writer ─▶ mDNS ─▶ ingest          stop: from the end to the beginning
 
 Rules: nothing imports this but cli; each part is owned here and closed here; MQTT and mDNS may fail at any time without
 any effect on recording (invariant 9).
@@ -19,6 +19,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ..native import Ring
 from ..wire.causes import Cause, EventKind
@@ -38,17 +39,20 @@ from .replicate.health import HealthLimits
 from .replicate.replicator import Replicator
 from .reporter import Reporter
 from .setup import Plan
+from .spiller import Spiller
 from .spool import JournalSpool, runs
 from .stall import LOOK_S
 from .status import Identity
 from .timing import VIDEO_TICKS
-from .writer import Pace, Writer
+from .writer import Writer
 
 log = logging.getLogger(__name__)
 CAMERA_STOP_S = 1.0
 LAST_CALL_S = 9.0
 DRAIN_S = 1.5
 THREAD_STOP_S = 3.0
+HUNG_DISK_S = 60.0
+"""Beyond the 10 s: longer than disks stall and than systemd's TimeoutStopSec, which ends it earlier."""
 WRITER_PAUSE_S = 2.0
 """The longest pause of a writer thread that failed: the rings hold 30 s."""
 
@@ -82,12 +86,14 @@ class AgentService:
         self._replicator = self._replication(profile.tick_ms)
         self._reporter = Reporter(self._who, config.mqtt, self._lines, {name: ingest.life for name, ingest in self._ingests.items()},
                                   self._replicator, self._journal, self._clock)  # fmt: skip
-        self._writer = Writer(list(self._lines.values()), self._journal, self._epochs, self._clock,
-                              pace=Pace(profile.tick_ms, profile.sync_ms), offer=self._replicator.offer, reclaim=self._reclaim,
-                              stepped=self._clock_stepped, faulted=self._journal_faulted)  # fmt: skip
+        self._spiller = Spiller(self._journal, self._epochs, sync_ms=profile.sync_ms, reclaim=self._reclaim,
+                                faulted=self._journal_faulted, monotonic=self._clock.monotonic)  # fmt: skip
+        self._writer = Writer(list(self._lines.values()), self._journal, self._clock, tick_ms=profile.tick_ms,
+                              offer=self._replicator.offer, stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
         self._browser = Browser(config.discovery.interfaces, config.agent.site, self._found, self._clash) if config.discovery.mdns else None
-        self._writers = [Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S),
-                         Supervised("wk-sync", self._writer.run_syncs, max_pause_s=WRITER_PAUSE_S)]  # fmt: skip
+        self._writing = Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S)
+        self._spilling = [Supervised("wk-spill", self._spiller.run_spills, max_pause_s=WRITER_PAUSE_S),
+                          Supervised("wk-sync", self._spiller.run_syncs, max_pause_s=WRITER_PAUSE_S)]  # fmt: skip
         self._status = Supervised("wk-status", self._reporter.run)
         self._watch = Supervised("wk-watch", self._look_at_cameras)
         self._cameras = [Supervised(f"wk-cam-{name}", ingest.run) for name, ingest in self._ingests.items()]
@@ -120,7 +126,7 @@ class AgentService:
         self._replicator.start()
         self._replicator.set_archivers(self._book.urls())
         self._reporter.start()
-        for thread in (*self._writers, self._status, self._watch):
+        for thread in (*self._spilling, self._writing, self._status, self._watch):
             thread.start()
         self._browse()
         for thread in self._cameras:
@@ -155,6 +161,7 @@ class AgentService:
         self._wait_for_cameras(began + LAST_CALL_S)
         self._watch.stop()  # only now: it goes on looking for mute cameras
         _guarded(lambda: _join(self._watch, THREAD_STOP_S))
+        _guarded(self._spill_the_rest)
         _guarded(self._journal.close)
         for line in self._lines.values():
             line.ring.close()
@@ -174,10 +181,21 @@ class AgentService:
             self._browser.stop()
 
     def _stop_writing(self) -> None:
-        for thread in self._writers:
+        """Cut what the rings hold, and bring it to the disk, as far as that answers; else it is in RAM for the archivers."""
+        threads = [self._writing, *self._spilling]
+        for thread in threads:
             thread.stop()
-        if False not in [_join(thread, THREAD_STOP_S) for thread in self._writers]:
-            self._writer.drain()
+        deadline = self._clock.monotonic() + THREAD_STOP_S
+        cuts, *spills = [_join(thread, max(deadline - self._clock.monotonic(), 0.01)) for thread in threads]
+        if cuts:
+            self._writer.drain(partial(self._spiller.drain, everything=True) if all(spills) else lambda: None)
+        if all(spills):
+            self._spiller.drain()
+
+    def _spill_the_rest(self) -> None:
+        """A disk that hangs is waited for: what no archiver has is in RAM alone, and the process cannot end before the call does."""
+        if False not in [_join(thread, HUNG_DISK_S) for thread in self._spilling]:
+            self._spiller.drain(everything=True)
 
     def _drain_copies(self) -> None:
         if not self._replicator.drain(DRAIN_S):

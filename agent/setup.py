@@ -38,6 +38,13 @@ class Plan:
     def ring_frames(self) -> int:
         return int(self.profile.ring_seconds * MAX_FPS)
 
+    @property
+    def stage_bytes(self) -> int:
+        """RAM for chunks that the journal's disk does not take: stage_seconds of all cameras at the profile's bitrate, plus the margin.
+        Used only while the disk stalls, fails or is full."""
+        cameras = max(len(self.config.camera), 1)
+        return int(self.profile.stage_seconds * cameras * self.profile.bitrate_mbit * 1e6 / 8 * RING_MARGIN)
+
     def url(self, camera: CameraSection) -> str:
         """Where the camera's stream is, credentials included: its own url, or its profile's template for its host."""
         if camera.url is not None:

@@ -6,14 +6,14 @@ Rules: only translates, and holds nothing of its own.
 from ..wire.errors import GoneError
 from ..wire.ranges import RangeSet
 from .journal.entry import Entry
-from .journal.outage import AnyJournal
+from .journal.staged import StagedJournal
 from .replicate.ports import ChunkRef
 
 
 class JournalSpool:
     """Implements the Spool protocol on a Journal."""
 
-    def __init__(self, journal: AnyJournal) -> None:
+    def __init__(self, journal: StagedJournal) -> None:
         self._journal = journal
 
     def read(self, ref: ChunkRef, /) -> bytes:

@@ -1,23 +1,21 @@
-"""The writer thread: every tick, what all cameras have ready goes into the journal with one write.
+"""The writer thread: every tick, what all cameras have ready goes into the journal's RAM and is offered to replication.
 
-    tick: take from every ring ─▶ one vectored append ─▶ offer to replication        sync thread: fdatasync each sync_ms
-     ▲                             └─ full: give up the oldest file, declare what had no copy, append again
+    tick: take from every ring ─▶ append (RAM) ─▶ offer to replication          spiller.py: from RAM to the disk, fdatasync
+     ▲        └─ no room: take nothing
      └─ tick_ms, or at once when an archiver has taken over: then its cameras are cut early
 
-Rules: records that the journal cannot take stay here, and nothing more is taken from the rings until it can: the rings
-hold 30 s and then drop whole GOPs, counted.  fdatasync has its own thread, so that a slow disk does not delay cutting.
+Rules: never waits for a disk.  When the journal's RAM is full, because its disk takes nothing for long, records that did not fit
+stay here and nothing more is taken from the rings: they hold 30 s and then drop whole GOPs, counted.
 A camera whose chunks cannot be built is named and counted, and keeps nobody else from being written (invariant 7).
 """
 
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..wire.errors import FullError, WatchkeepError
+from ..wire.errors import WatchkeepError
 from .clock import Clock, StepWatch
-from .epochs import EpochBook
 from .line import Line, Record
 
 log = logging.getLogger(__name__)
@@ -29,38 +27,27 @@ MAX_TICK_BYTES = 64 << 20
 
 
 class JournalPort(Protocol):
-    """What the writer needs of agent.journal.Journal."""
+    """What the writer needs of agent.journal.staged.StagedJournal."""
+
+    @property
+    def room(self) -> int: ...
 
     def append(self, records: Sequence[Record]) -> Sequence[Any]: ...
 
-    def sync(self) -> Any: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often the threads of the writer work."""
-
-    tick_ms: int
-    sync_ms: int
-
 
 class Writer:
-    """Owns no thread: `run_ticks` and `run_syncs` are the bodies of two supervised threads."""
+    """Owns no thread: `run_ticks` is the body of a supervised one."""
 
-    def __init__(self, lines: Sequence[Line], journal: JournalPort, epochs: EpochBook, clock: Clock, *, pace: Pace,
-                 offer: Callable[[Sequence[Any]], None], reclaim: Callable[[], None], stepped: Callable[[float], None],
-                 faulted: Callable[[str, str], None]) -> None:  # fmt: skip
-        """`faulted(what, remedy)` is called when the journal begins to fail, and with an empty remedy when it works again."""
-        self._lines, self._journal, self._epochs, self._clock, self._pace = lines, journal, epochs, clock, pace
-        self._offer, self._reclaim, self._stepped, self._faulted = offer, reclaim, stepped, faulted
+    def __init__(self, lines: Sequence[Line], journal: JournalPort, clock: Clock, *, tick_ms: int,
+                 offer: Callable[[Sequence[Any]], None], stepped: Callable[[float], None], look: Callable[[], None]) -> None:  # fmt: skip
+        """`look` is called at each tick: what others have to do on a thread that never waits for a disk."""
+        self._lines, self._journal, self._clock, self._tick_ms = lines, journal, clock, tick_ms
+        self._offer, self._stepped, self._look = offer, stepped, look
         self._waiting: list[Record] = []
         self._watch = StepWatch(clock.utc_s(), clock.monotonic())
         self._logged: dict[str, float] = {}
-        """When each kind of fault was logged; one kind a camera and three of the journal's."""
+        """When each kind of fault was logged; one kind a camera and one of the journal's."""
         self._first_line = 0
-        self.fault = ""
-        """Why the journal takes nothing now; empty when it does."""
-        self._sync_fault = ""
         self._hurry = threading.Event()
         self._early: set[str] = set()
         """Cameras whose newest frames a stand-in waits for."""
@@ -69,7 +56,7 @@ class Writer:
     def run_ticks(self, stop: threading.Event) -> None:
         """Tick until stopped, which is noticed within a tick."""
         while not stop.is_set():
-            self._hurry.wait(self._pace.tick_ms / 1000)
+            self._hurry.wait(self._tick_ms / 1000)
             self._hurry.clear()
             if not stop.is_set():
                 self.tick()
@@ -80,30 +67,28 @@ class Writer:
             self._early.update(cameras)
         self._hurry.set()
 
-    def run_syncs(self, stop: threading.Event) -> None:
-        while not stop.wait(self._pace.sync_ms / 1000):
-            self.sync()
-
     def tick(self, *, flush: bool = False) -> None:
-        """Move what is ready from the rings to the journal and offer it to replication."""
+        """Move what is ready from the rings to the journal, as far as it has room, and offer it to replication."""
         self._watch_clock()
-        now = self._clock.monotonic()
+        self._look()
         if not self._waiting:
-            self._take(now, flush=flush)
+            self._take(self._clock.monotonic(), flush=flush)
         if not self._waiting:
             return
         try:
-            entries = self._append(self._waiting)
+            entries = self._journal.append(self._waiting)
         except Exception as error:  # noqa: BLE001 - whatever it is, what waits must be tried again
-            self.fault = self._failed("journal cannot be written", error, self.fault)
+            self._complain("the journal refuses what was cut", error, "please report this with the agent's log")
             return
-        self._waiting = []
-        self.fault = self._well(self.fault)
-        self._offer(entries)
+        self._waiting = self._waiting[len(entries) :]
+        if entries:
+            self._offer(entries)
 
     def _take(self, now: float, *, flush: bool) -> None:
         """Take from each ring in turn; whom the bound leaves out this time comes first the next time."""
-        quality, size = self._clock.quality(), 0
+        quality, size, limit = self._clock.quality(), 0, min(self._journal.room, MAX_TICK_BYTES)
+        if not limit:
+            return
         with self._early_lock:
             early, self._early = self._early, set()
         for count in range(len(self._lines)):
@@ -113,38 +98,24 @@ class Writer:
                 self._complain(f"chunks of {line.camera} cannot be built", line.fault, "please report this with the agent's log")
             self._waiting += records
             size += sum(header.record_bytes for header, _ in records)
-            if size > MAX_TICK_BYTES:
+            if size > limit:
                 self._first_line = (self._first_line + count + 1) % len(self._lines)
                 return
 
-    def _append(self, records: Sequence[Record]) -> Sequence[Any]:
-        try:
-            return self._journal.append(records)
-        except FullError:
-            self._reclaim()
-            return self._journal.append(records)
+    def drain(self, spill: Callable[[], object]) -> None:
+        """Cut and append everything that the rings hold; called after the ingest threads have ended.
 
-    def sync(self) -> None:
-        """Make what was appended durable on the local disk."""
-        try:
-            self._journal.sync()
-        except Exception as error:  # noqa: BLE001 - the next sync takes along what this one could not
-            self._sync_fault = self._failed("journal cannot be synced", error, self._sync_fault)
-            return
-        self._sync_fault = self._well(self._sync_fault)
-        try:
-            self._epochs.save()
-        except (OSError, WatchkeepError) as error:  # the journal holds the epochs as well: no fault of the recording
-            self._complain("the list of epochs cannot be kept", error, "check the disk of data_dir")
-
-    def drain(self) -> None:
-        """Cut and write everything that the rings hold; called after the ingest threads have ended."""
+        `spill` empties the journal's RAM; it is called when there is no more room.
+        """
         for _ in range(64):  # 64 x 16 chunks of each camera: more than any ring holds
-            held, before = bool(self._waiting), self._chunks()
+            waited, before = len(self._waiting), self._chunks()
             self.tick(flush=True)
-            if self.fault or (not held and self._chunks() == before):
-                break
-        self.sync()
+            if len(self._waiting) == waited and self._chunks() == before:
+                if not waited and self._journal.room:
+                    break
+                spill()
+                if not self._journal.room:
+                    break
 
     def _chunks(self) -> int:
         return sum(line.stats.chunks + line.stats.unbuilt_chunks for line in self._lines)
@@ -153,19 +124,6 @@ class Writer:
         change = self._watch.step(self._clock.utc_s(), self._clock.monotonic())
         if change:
             self._stepped(change)
-
-    def _failed(self, what: str, error: Exception, before: str) -> str:
-        """Log and report a fault of the journal; returns what to show."""
-        remedy = error.remedy if isinstance(error, WatchkeepError) else "free space on the journal's disk, or replace it"
-        if not before:
-            self._faulted(f"{what}: {error}", remedy)
-        self._complain(what, error, remedy)
-        return f"{what}: {error}"
-
-    def _well(self, before: str) -> str:
-        if before:
-            self._faulted(f"no more: {before}", "")
-        return ""
 
     def _complain(self, what: str, error: Exception, remedy: str) -> None:
         now = self._clock.monotonic()

@@ -1,7 +1,7 @@
 """What a profile may say, with the bounds that the rest of the program relies on.
 
 Rules: units in the names; a value out of range is refused with the reason for its range, because the bounds are
-promises: DESIGN 5 (loss after a power cut <= chunk_ms + sync_ms, a ring of at least 30 s).
+promises: DESIGN 5 (loss after a power cut <= chunk_ms + sync_ms, a ring of at least 30 s, and 30 s of chunks in RAM before it).
 """
 
 from string import Formatter
@@ -32,6 +32,7 @@ class RecorderProfile(Config):
     max_cameras: int = Field(ge=1, le=1000)
     bitrate_mbit: float = Field(gt=0, le=200)
     ring_seconds: int = Field(ge=30, le=600)
+    stage_seconds: int = Field(ge=30, le=600)
     chunk_ms: int = Field(ge=100, le=1000)
     segment_s: int = Field(ge=2, le=3600)
     tick_ms: int = Field(ge=10, le=1000)

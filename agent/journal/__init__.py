@@ -1,5 +1,7 @@
 """The agent's local log of chunk records: the spool, and the source of every copy (DESIGN 5 Journal).
 
+    stage.py, staged.py   RAM in front of all this: what the rest of the agent works with
+
     append ──▶ Held (RAM copies) ─┐                 files.py   the files: begin, write, flush, abandon, recycle
        │                          ├──▶ read         book.py    which records are still owed, and where they stand
        └─────▶ FileSet (disk) ────┘                 scan.py    one file's records, proven as far as needed

@@ -99,7 +99,7 @@ class Journal:
                 raise
 
     def append(self, records: Sequence[Record]) -> list[Entry]:
-        """Number and write records, all or none; one vectored write unless a file fills.  The writer thread only.
+        """Number and write records, all or none; one vectored write unless a file fills.  One thread only: wk-spill.
 
         The payloads belong to the journal now and may not be changed.  A chunk of an epoch is preceded by the epoch's
         init segment, at any distance.  FullError: call `reclaim` and append the same again; VolumeError: the disk fails,
@@ -145,7 +145,7 @@ class Journal:
             return upto
 
     def read(self, entry: Entry) -> bytes:
-        """A record, header and payload, from RAM or proven from the disk.  Any thread; never waits for the writer's disk.
+        """A record, header and payload, from RAM or proven from the disk.  Any thread; never waits for a write or a sync.
 
         Raises GoneError when it was released or dropped, DigestError when the disk gives back other bytes, VolumeError when none.
         """
@@ -184,7 +184,7 @@ class Journal:
         return sum(self.release(entry.camera, entry.epoch, entry.seq, entry.seq) for entry in entries if entry.kind is RecordKind.CHUNK)
 
     def reclaim(self, has_copy: HasCopy) -> Dropped:
-        """Free one file although its chunks are still owed (reclaim.py says which); the writer thread only.
+        """Free one file although its chunks are still owed (reclaim.py says which); the thread that appends.
 
         The caller publishes what was lost.  Raises FullError when there is no file to free.  Init segments in it that are
         still needed are written anew; one that cannot be is counted in `lost_inits`.

@@ -6,28 +6,17 @@ from queue import SimpleQueue
 import pytest
 from ingest_kit import SetClock
 
-from watchkeep.agent.epochs import EpochBook
 from watchkeep.agent.line import Line
-from watchkeep.agent.writer import Pace, Writer
+from watchkeep.agent.writer import Writer
 from watchkeep.native import Ring
 from watchkeep.wire.causes import Cause, ClockQuality
-from watchkeep.wire.errors import FullError, VolumeError
+from watchkeep.wire.errors import FormatError
 from watchkeep.wire.record import RecordKind, check_payload
 from watchkeep.wire.seal import ZERO_HASH, SealFlag
 from watchkeep.wire.shell.threads import Supervised
 
 INIT = b"\0\0\0\x08ftyp\0\0\0\x08moov"
 STEP = 3000
-
-
-class Slots:
-    data = None
-
-    def read(self):
-        return self.data
-
-    def write(self, data):
-        self.data = data
 
 
 @pytest.fixture
@@ -93,30 +82,41 @@ def test_overflow_drops_counts_and_needs_a_new_epoch(line):
 
 
 class FakeJournal:
-    def __init__(self):
-        self.faults, self.records, self.syncs = [], [], 0
+    """Takes records up to its room; `empty` makes room again, as a spill does."""
+
+    def __init__(self, room=1 << 30):
+        self.faults, self.records, self.spills, self.room, self._size = [], [], 0, room, room
 
     def append(self, records):
         if self.faults:
             raise self.faults.pop(0)
-        self.records += records
-        return [header for header, _ in records]
+        taken = []
+        for header, payload in records:
+            if header.record_bytes > self.room:
+                break
+            self.room -= header.record_bytes
+            taken.append((header, payload))
+        self.records += taken
+        return [header for header, _ in taken]
 
-    def sync(self):
-        self.syncs += 1
+    def empty(self):
+        self.spills += 1
+        self.room = self._size
+
+
+def writer_of(lines, journal, clock, **calls):
+    nothing = {"tick_ms": 100, "offer": lambda _: None, "stepped": lambda _: None, "look": lambda: None}
+    return Writer(lines, journal, clock, **(nothing | calls))
 
 
 def build(line, journal, clock, calls):
-    return Writer([line], journal, EpochBook(Slots(), clock, {}), clock, pace=Pace(100, 1000),
-                  offer=lambda refs: calls.append(("offer", len(refs))),
-                  reclaim=lambda: calls.append("reclaim"), stepped=lambda change: calls.append(round(change)),
-                  faulted=lambda what, remedy: calls.append((what, bool(remedy))))  # fmt: skip
+    return writer_of([line], journal, clock, offer=lambda refs: calls.append(("offer", len(refs))),
+                     stepped=lambda change: calls.append(round(change)))  # fmt: skip
 
 
 def test_a_hurry_ends_the_wait_for_the_tick_and_cuts_that_camera_early(line):
     journal, clock, offered = FakeJournal(), SetClock(), SimpleQueue()
-    writer = Writer([line], journal, EpochBook(Slots(), clock, {}), clock, pace=Pace(600_000, 1000), offer=offered.put,
-                    reclaim=lambda: None, stepped=lambda _: None, faulted=lambda _what, _remedy: None)  # fmt: skip
+    writer = writer_of([line], journal, clock, tick_ms=600_000, offer=offered.put)
     feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 10)
     thread = Supervised("wk-writer", writer.run_ticks)
     thread.start()
@@ -131,31 +131,39 @@ def test_a_hurry_ends_the_wait_for_the_tick_and_cuts_that_camera_early(line):
     assert [(seal.seq, seal.video_frames) for seal in seals(journal.records)] == [(0, 9)]
 
 
-def test_what_the_journal_cannot_take_waits_and_is_written_later_in_order(line):
-    journal, clock, calls = FakeJournal(), SetClock(), []
-    writer = build(line, journal, clock, calls)
-    run = line.begin(INIT, Cause.FIRST_START, 0)
-    feed(line, run, 0, 35)
-    journal.faults = [VolumeError("disk is gone", remedy="plug it in")]
-    writer.tick()
-    assert journal.records == []
-    assert "disk is gone" in writer.fault
-    feed(line, run, 35, 30)
-    writer.tick()
-    writer.tick()
-    assert [seal.seq for seal in seals(journal.records)] == [0, 1]
-    assert calls == [("journal cannot be written: disk is gone", True), ("no more: journal cannot be written: disk is gone", False),
-                     ("offer", 2), ("offer", 1)]  # fmt: skip
-    assert writer.fault == ""
-
-
-def test_a_full_journal_is_reclaimed_and_the_same_records_written(line):
-    journal, calls = FakeJournal(), []
+def test_what_has_no_room_in_the_journal_waits_and_nothing_more_leaves_the_rings(line):
+    journal, calls = FakeJournal(room=12_000), []
     writer = build(line, journal, SetClock(), calls)
-    feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)
-    journal.faults = [FullError("quota", remedy="raise it")]
+    run = line.begin(INIT, Cause.FIRST_START, 0)
+    feed(line, run, 0, 65)
     writer.tick()
-    assert calls == ["reclaim", ("offer", 2)]
+    assert [seal.seq for seal in seals(journal.records)] == [0]
+    feed(line, run, 65, 30)
+    for _ in range(3):
+        writer.tick()
+    assert line.stats.chunks == 2, "the second waits outside, the third in the ring"
+    journal.empty()
+    writer.tick()
+    journal.empty()
+    writer.tick()
+    assert [seal.seq for seal in seals(journal.records)] == [0, 1, 2]
+    assert calls == [("offer", 2), ("offer", 1), ("offer", 1)]
+
+
+def test_a_full_journal_leaves_everything_in_the_rings(line):
+    journal = FakeJournal(room=0)
+    writer = build(line, journal, SetClock(), [])
+    feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)
+    writer.tick()
+    assert line.stats.chunks == 0
+
+
+def test_others_look_at_each_tick_whether_or_not_the_journal_takes_anything(line):
+    looks = []
+    writer = writer_of([line], FakeJournal(room=0), SetClock(), look=lambda: looks.append(1))
+    writer.tick()
+    writer.tick()
+    assert looks == [1, 1]
 
 
 def test_a_clock_step_is_told_once(line):
@@ -169,39 +177,34 @@ def test_a_clock_step_is_told_once(line):
     assert calls == [86_400]
 
 
-def test_drain_writes_everything_and_syncs(line):
-    journal = FakeJournal()
+def test_drain_appends_everything_and_makes_room_as_often_as_it_takes(line):
+    journal = FakeJournal(room=40_000)
     writer = build(line, journal, SetClock(), [])
     feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 1000, size=50)
-    writer.drain()
+    writer.drain(journal.empty)
     assert sum(seal.video_frames for seal in seals(journal.records)) == 1000
-    assert journal.syncs == 1
+    assert journal.spills >= 2
 
 
-def test_what_waited_for_the_journal_does_not_end_the_draining_of_the_rings(line):
-    journal = FakeJournal()
-    writer = build(line, journal, SetClock(), [])
-    run = line.begin(INIT, Cause.FIRST_START, 0)
-    feed(line, run, 0, 35)
-    journal.faults = [VolumeError("disk is gone", remedy="plug it in")]
-    writer.tick()
-    feed(line, run, 35, 300, size=50)
-    writer.drain()
-    assert sum(seal.video_frames for seal in seals(journal.records)) == 335
+def test_draining_ends_when_no_room_can_be_made(line):
+    writer = build(line, FakeJournal(room=0), SetClock(), [])
+    feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)
+    tries = []
+    writer.drain(lambda: tries.append(1))
+    assert tries == [1]
 
 
 def test_a_chunk_that_cannot_be_built_is_given_up_and_counted_and_disturbs_no_other_camera(line):
     other = Line("cam1", Ring(1 << 20, 1000, chunk_ticks=90_000, segment_ticks=180_000), lambda camera: 700, chunk_s=1.0)
     journal = FakeJournal()
-    writer = Writer([line, other], journal, EpochBook(Slots(), SetClock(), {}), SetClock(), pace=Pace(100, 1000),
-                    offer=lambda refs: None, reclaim=list, stepped=print, faulted=print)  # fmt: skip
+    writer = writer_of([line, other], journal, SetClock())
     broken = line.begin(INIT, Cause.FIRST_START, 1 << 61)
     feed(line, broken, 0, 35)
     feed(other, other.begin(INIT, Cause.FIRST_START, 0), 0, 35)
     for _ in range(3):
         writer.tick(flush=True)
     feed(line, line.begin(INIT, Cause.TIME_JUMP, 0), 0, 35)
-    writer.drain()
+    writer.drain(journal.empty)
     other.ring.close()
     found = seals(journal.records)
     assert sum(seal.video_frames for seal in found if seal.camera == "cam1") == 35
@@ -213,9 +216,9 @@ def test_an_unexpected_error_of_the_journal_loses_nothing(line):
     journal, calls = FakeJournal(), []
     writer = build(line, journal, SetClock(), calls)
     feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)
-    journal.faults = [RuntimeError("a bug")]
+    journal.faults = [FormatError("a bug", remedy="report it")]
     writer.tick()
-    writer.drain()
+    writer.drain(journal.empty)
     assert sum(seal.video_frames for seal in seals(journal.records)) == 35
 
 
@@ -241,8 +244,7 @@ def test_a_tick_moves_a_bounded_amount_and_every_camera_gets_its_turn(monkeypatc
     lines = [Line(f"cam{n}", Ring(1 << 20, 1000, chunk_ticks=90_000, segment_ticks=180_000), lambda camera: 700, chunk_s=1.0)
              for n in range(3)]  # fmt: skip
     journal = FakeJournal()
-    writer = Writer(lines, journal, EpochBook(Slots(), SetClock(), {}), SetClock(), pace=Pace(100, 1000),
-                    offer=lambda refs: None, reclaim=list, stepped=print, faulted=print)  # fmt: skip
+    writer = writer_of(lines, journal, SetClock())
     for line in lines:
         feed(line, line.begin(INIT, Cause.FIRST_START, 0), 0, 35)
     seen = []

@@ -108,6 +108,7 @@ def test_a_missing_key_is_named(tmp_path):
         ("sync_ms = 1000", "sync_ms = 1000.5", "sync_ms"),
         ("max_cameras = 32", "max_cameras = true", "max_cameras"),
         ("ring_seconds = 60", "ring_seconds = 29", "ring_seconds"),
+        ("stage_seconds = 30", "stage_seconds = 29", "stage_seconds"),
         ("chunk_ms = 1000", "chunk_ms = 1001", "chunk_ms"),
         ('storage = "ssd"', 'storage = "tape"', "storage"),
         ("journal_max_bytes = 20_000_000_000", "journal_max_bytes = 0", "journal_max_bytes"),

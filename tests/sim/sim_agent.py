@@ -1,7 +1,7 @@
 """One simulated agent: the product's journal, writer, desk and workers, with simulated threads, cameras and connections.
 
     SimLine ─▶ Writer.tick ─▶ Journal ─▶ Desk.offer        SimWorker ◀─▶ Desk, one for each archiver
-               Writer.sync                Desk.tick ─▶ Journal.release, events
+               Spiller.spill, sync        Desk.tick ─▶ Journal.release, events
 
 Rules: what a thread's loop would do is an event here; everything that decides is the product's own code.
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sim_camera import SimClock, SimLine
 from sim_content import Cuts, Name, Names
-from sim_engine import Loop
+from sim_engine import Broken, Loop
 from sim_journal_disk import JournalDisk, Slots
 from sim_network import Link
 from sim_worker import SCALE, SimWorker
@@ -21,6 +21,8 @@ from sim_worker import SCALE, SimWorker
 from watchkeep.agent.epochs import EpochBook
 from watchkeep.agent.journal.entry import Entry
 from watchkeep.agent.journal.journal import Journal
+from watchkeep.agent.journal.stage import AT_ONCE, Hold
+from watchkeep.agent.journal.staged import StagedJournal
 from watchkeep.agent.replicate.desk import Desk
 from watchkeep.agent.replicate.events import Release
 from watchkeep.agent.replicate.health import HealthLimits
@@ -28,8 +30,9 @@ from watchkeep.agent.replicate.lanes import Batch
 from watchkeep.agent.replicate.pace import Budget
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.replicator import PACE_S
+from watchkeep.agent.spiller import Spiller
 from watchkeep.agent.spool import JournalSpool, runs
-from watchkeep.agent.writer import Pace, Writer
+from watchkeep.agent.writer import Writer
 from watchkeep.wire.causes import Cause
 from watchkeep.wire.errors import WatchkeepError
 from watchkeep.wire.messages import Event
@@ -65,6 +68,8 @@ class Recorder:
     tick_s: float
     sync_s: float
     pace_s: float = PACE_S
+    stage_bytes: int = 1 << 20
+    hold: Hold = AT_ONCE
 
 
 class SimAgent:
@@ -78,10 +83,12 @@ class SimAgent:
         self.known = tuple(links)
         self.running = False
         self.stall_s = 0.0
+        self.hung_until = 0.0
+        """The journal's disk answers nothing before."""
         self.filming = True
         self.workers: dict[str, SimWorker] = {}
-        self.journaled: dict[Name, int] = {}
-        """Position of every chunk that was offered, as long as the journal may have it."""
+        self.journaled: set[Name] = set()
+        """Every chunk that was offered, as long as the journal may have it."""
         self.released, self.lost, self.copied, self.declared = Names(), Names(), Names(), Names()
         self.never: set[Name] = set()
         """Cut and never journaled: lost in the ring with the process."""
@@ -108,12 +115,13 @@ class SimAgent:
             return
         setup = self.setup
         try:
-            self.journal = Journal.open(Path("/sim") / self.name, max_bytes=setup.max_bytes, file_bytes=setup.file_bytes,
-                                        ram_bytes=64 << 10, disk=self.disk)  # fmt: skip
+            self.log = Journal.open(Path("/sim") / self.name, max_bytes=setup.max_bytes, file_bytes=setup.file_bytes,
+                                    ram_bytes=64 << 10, disk=self.disk)  # fmt: skip
         except WatchkeepError as error:
             self.loop.say(self.name, "does not start:", error)
             self.loop.after(1.0, self.start)
             return
+        self.journal = StagedJournal(self.log, max_bytes=setup.stage_bytes, monotonic=self.clock.monotonic, hold=setup.hold)
         self.running, self._life = True, self._life + 1
         last: dict[str, int] = {}
         for entry in self.journal.recovered:
@@ -124,8 +132,10 @@ class SimAgent:
         self.desk = Desk(self.name, setup.limits, monotonic=self.clock.monotonic, utc_s=self.clock.utc_s, wake=self._wake,
                          hurry=lambda cameras, life=self._life: self._hurry(cameras, life))  # fmt: skip
         self.desk.configure(setup.cameras)
-        self.writer = Writer(self.lines, self.journal, self.epochs, self.clock, pace=Pace(100, 1000), offer=self._offer,  # type: ignore[arg-type]
-                             reclaim=self._reclaim, stepped=self._stepped, faulted=lambda _what, _remedy: None)  # fmt: skip
+        self.spiller = Spiller(self.journal, self.epochs, sync_ms=1000, reclaim=self._reclaim, faulted=self._faulted,
+                               monotonic=self.clock.monotonic)  # fmt: skip
+        self.writer = Writer(self.lines, self.journal, self.clock, tick_ms=100, offer=self._offer,  # type: ignore[arg-type]
+                             stepped=self._stepped, look=self.spiller.look)  # fmt: skip
         self._recovered()
         self.hire()
         self._tick(self._life)
@@ -140,7 +150,7 @@ class SimAgent:
 
     def _recovered(self) -> None:
         entries = [entry for entry in self.journal.recovered if entry.kind is RecordKind.CHUNK]
-        self.journaled = {entry.name: entry.position for entry in entries}
+        self.journaled = {entry.name for entry in entries}
         self.loop.say(self.name, "started,", len(entries), "chunks in its journal")
         self.desk.offer(_refs(self.journal.recovered), recovered=True)
 
@@ -162,20 +172,22 @@ class SimAgent:
         """SIGKILL, or a power cut that takes what the journal has not synced."""
         if not self.running:
             return
-        durable = self.journal.usage().durable
+        durable = self.log.usage().durable
         self.loop.say(self.name, "power cut" if power else "killed", "durable up to", durable)
         self.running = False
         self.never |= {(header.camera, header.epoch, header.seq) for header, _ in self.writer._waiting}
         for worker in self.workers.values():
             worker.end()
         self.workers = {}
-        if not power:
-            self.disk.kill()
-            return
-        self.disk.power_cut()
-        for (camera, epoch, seq), position in self.journaled.items():
-            if position > durable:
+        for name in self.journaled:
+            camera, epoch, seq = name
+            stands = self.log.chunk(*name)
+            if stands is None or (power and stands.position > durable):
                 self.lost.add(camera, epoch, seq, seq)
+        if power:
+            self.disk.power_cut()
+        else:
+            self.disk.kill()
 
     def configure(self, cameras: list[CameraPolicy]) -> None:
         self.setup.cameras = cameras
@@ -201,15 +213,26 @@ class SimAgent:
     def _early_tick(self, life: int) -> None:
         if self.running and life == self._life:
             self.writer.tick()
+            self._spill()
 
     def _tick(self, life: int) -> None:
         if self.running and life == self._life:
             self.writer.tick()
+            self._spill()
             self.loop.after(self.setup.tick_s, self._tick, life)
+
+    def _spill(self) -> None:
+        if self.loop.now < self.hung_until:
+            return
+        while self.spiller.spill():
+            pass
+        if self.setup.hold == AT_ONCE and not self.spiller.fault and len(self.journal._stage):
+            raise Broken(4, f"{self.name} keeps {len(self.journal._stage)} chunks from a disk that takes them")
 
     def _sync(self, life: int) -> None:
         if self.running and life == self._life:
-            self.writer.sync()
+            if self.loop.now >= self.hung_until:
+                self.spiller.sync()
             self.loop.after(self.setup.sync_s + self.stall_s, self._sync, life)
 
     def _pace(self, life: int) -> None:
@@ -231,7 +254,7 @@ class SimAgent:
     def _offer(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.kind is RecordKind.CHUNK:
-                self.journaled[entry.name] = entry.position
+                self.journaled.add(entry.name)
         self.desk.offer(_refs(entries))
         self.on_offer(self, entries)
 
@@ -244,6 +267,9 @@ class SimAgent:
                 self.desk.dropped(camera, epoch, low, high)
                 self._forget(camera, epoch, low, high, into)
 
+    def _faulted(self, what: str, _remedy: str) -> None:
+        self.loop.say(self.name, what)
+
     def _stepped(self, change: float) -> None:
         self.loop.say(self.name, f"clock stepped by {change:+.0f} s")
         for line in self.lines:
@@ -252,4 +278,4 @@ class SimAgent:
     def _forget(self, camera: str, epoch: int, low: int, high: int, into: Names) -> None:
         into.add(camera, epoch, low, high)
         for seq in range(low, high + 1):
-            self.journaled.pop((camera, epoch, seq), None)
+            self.journaled.discard((camera, epoch, seq))

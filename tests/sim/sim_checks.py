@@ -79,7 +79,7 @@ class Checks:
         for entry in copied:
             if not any(entry.seq in self._ever(archiver, entry.camera, entry.epoch) for archiver in self._archivers.values()):
                 raise Broken(4, f"{agent.name} drops {entry.name}, which has no copy, undeclared")
-        spared = [number for number, chunks in agent.journal._owed() if all(agent.desk.has_copy(*chunk.name) for chunk in chunks)]
+        spared = [number for number, chunks in agent.log._owed() if all(agent.desk.has_copy(*chunk.name) for chunk in chunks)]
         if lost and spared:
             raise Broken(4, f"{agent.name} loses {len(lost)} chunks while files {spared} hold copied ones alone")
         self.done["lost"] += len(lost)
@@ -150,6 +150,8 @@ class Checks:
         usage = agent.journal.usage()
         if usage.bytes > agent.setup.max_bytes or len(agent.desk._events) > MAX_EVENTS:
             raise Broken(8, f"journal of {agent.name} has {usage.bytes} bytes, its quota is {agent.setup.max_bytes}")
+        if agent.journal._stage.bytes > agent.setup.stage_bytes:
+            raise Broken(8, f"{agent.name} has {agent.journal._stage.bytes} bytes in RAM, its bound is {agent.setup.stage_bytes}")
         for camera in agent.desk._ledger.cameras.values():
             wanted = min(camera.copies, len(camera.targets))
             for book in camera.epochs.values():

@@ -2,7 +2,7 @@
 
     archivers   killed, power cut, hung, answering 500, disk full, slow, hanging, failing syncs, unmounted, lost; catalog gone; misrouted
     links       cut both or one way, lossy, slow, duplicating, resetting
-    agents      killed, power cut, booting in 1970, clock steps, syncs failing, journal disk full or stalled
+    agents      killed, power cut, booting in 1970, clock steps, syncs failing, journal disk full, slow or hanging
     cameras     reconnecting, mute                          operators   move, other lists and copies, archivers that leave and return
 
 Rules: a fault never checks anything; `heal` ends all of them, and what it starts again needs no more than the product's own retries.
@@ -63,7 +63,7 @@ class Faults:
                 archiver.resume()
                 archiver.start()
         for agent in world.agents:
-            agent.disk.fail_syncs, agent.disk.full, agent.stall_s = 0, False, 0.0
+            agent.disk.fail_syncs, agent.disk.full, agent.stall_s, agent.hung_until = 0, False, 0.0, 0.0
             agent.known = tuple(agent.links)
             for link in agent.links.values():
                 link.weather = Weather()
@@ -161,7 +161,7 @@ class Faults:
     def _agent(self) -> None:
         agent = self._rng.choice(self._world.agents)
         kind = self._rng.choice((self._kill_agent, self._cut_agent, self._cut_agent, self._boot_1970, self._step, self._agent_syncs,
-                                 self._agent_full, self._stall))  # fmt: skip
+                                 self._agent_full, self._stall, self._agent_hangs))  # fmt: skip
         self._loop.say(agent.name, "fault", kind.__name__.strip("_"))
         self._disturb(agent.name)
         kind(agent)
@@ -193,6 +193,9 @@ class Faults:
     def _stall(self, agent: SimAgent) -> None:
         agent.stall_s = self._rng.uniform(1.0, 6.0)
         self._for(1.0, 8.0, lambda: setattr(agent, "stall_s", 0.0))
+
+    def _agent_hangs(self, agent: SimAgent) -> None:
+        agent.hung_until = self._loop.now + self._rng.uniform(1.0, 8.0)
 
     # Cameras and operators.
 

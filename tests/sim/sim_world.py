@@ -18,6 +18,7 @@ from sim_engine import START_S, Broken, Loop
 from sim_faults import Faults
 from sim_network import Link
 
+from watchkeep.agent.journal.stage import AT_ONCE, Hold
 from watchkeep.agent.replicate.health import HealthLimits
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.room import DEFAULT_PRIORITY
@@ -80,6 +81,9 @@ class World:
         setup = Recorder(policies, limits, files * FILE_BYTES, FILE_BYTES,
                          tick_s=rng.choice((0.1, 0.25, 0.5)), sync_s=rng.choice((0.5, 1.0)),
                          pace_s=rng.choice((0.2, 0.5, 1.0)))  # fmt: skip
+        staging = self.loop.random(f"stage {name}")
+        setup.stage_bytes = staging.choice((6_000, 20_000, 1 << 20))
+        setup.hold = Hold(5.0, setup.stage_bytes // 2) if staging.random() < 0.2 else AT_ONCE
         agent = SimAgent(self.loop, name, setup, self.cuts, links)
         agent.on_release, agent.on_reclaim, agent.on_event = self.checks.release, self.checks.reclaim, self.checks.event
         agent.on_plan, agent.on_pace, agent.on_offer = self.checks.plan, self.checks.pace, self.checks.delays.offered

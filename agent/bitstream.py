@@ -46,6 +46,15 @@ def shows_picture(codec: str, data: Any) -> bool:
     return any(_is_slice(codec, view[at], view[at + 1]) for at, size in split_annexb(view) if size > 1)
 
 
+def begins_inside(data: Any) -> bool:
+    """Whether the first slice of a frame of H.264 is not the first one of its picture."""
+    view = memoryview(data)
+    for at, size in split_annexb(view):
+        if size > 1 and view[at] & 0x1F in _H264_SLICES:
+            return not view[at + 1] & 0x80  # first_mb_in_slice: 0 is the single bit 1 as ue(v)
+    return False
+
+
 def _is_slice(codec: str, first: int, second: int) -> bool:
     if codec == "h264":
         return first & 0x1F in _H264_SLICES

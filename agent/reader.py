@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ..wire.causes import CameraStatus, Cause
 from . import bitstream
+from .access_unit import Assembler
 from .clock import Clock
 from .g711 import to_linear
 from .line import Line, Run
@@ -72,7 +73,9 @@ class Reader:
         self._sound = Soundtrack(session.audio.rate if session.audio is not None else 1)
         self._video_clock = TrackClock(session.ticks, VIDEO_TICKS, forward_limit_s=habits.forward_limit_s)
         self._audio_clock = TrackClock(session.audio_ticks, self._sound.rate)
+        self._units = Assembler() if session.codec == "h264" else None
         self._run: Run | None = None
+        self._skipped = False
         self._video_now = self._arrived = 0
         self._init = b""
         self._params = session.parameter_sets
@@ -92,28 +95,36 @@ class Reader:
     @property
     def waits(self) -> bool:
         """Frames come, and none of them could be decoded so far."""
-        return self._run is None
+        return self._run is None and self._skipped
 
     def take(self, sample: Sample) -> bool:
         """Push what this packet completes; True when a video frame went into the ring.
 
         Raises CameraError when the camera sends nothing that can be shown, FormatError when its parameters make no init segment.
         """
+        if sample.video:
+            self._pictured = self._clock.monotonic()
+        elif self._clock.monotonic() - self._pictured > PICTURE_WAIT_S:
+            raise CameraError(CameraStatus.STALLED, "the camera sends sound but no picture", remedy="check the camera's video stream")
         arrival = self._clock.utc_ns()
-        if not sample.video:
-            self._audio(sample, arrival)
-            return False
-        self._pictured = self._clock.monotonic()
-        # a frame held back for want of a stamp outlives its packet's turn: keep the packet itself, not a view
-        stamped = self._video_clock.stamp(sample, sample.pts, sample.dts, sample.duration, key=sample.key)
-        pushed = [self._video(timed, arrival) for timed in stamped]
-        return True in pushed
+        whole = [(sample, arrival)] if self._units is None else self._units.take(sample, arrival)
+        return True in [self._one(one, at) for one, at in whole]
 
     def finish(self) -> None:
         """Push what was still held back at the session's end."""
+        for one, at in () if self._units is None else self._units.finish():
+            self._one(one, at)
         arrival = self._clock.utc_ns()
         for frame in self._video_clock.flush():
             self._video(frame, arrival)
+
+    def _one(self, sample: Sample, arrival: int) -> bool:
+        if not sample.video:
+            self._audio(sample, arrival)
+            return False
+        # a frame held back for want of a stamp outlives its packet's turn: keep the packet itself, not a view
+        stamped = self._video_clock.stamp(sample, sample.pts, sample.dts, sample.duration, key=sample.key)
+        return True in [self._video(timed, arrival) for timed in stamped]
 
     def _video(self, timed: Timed, arrival: int) -> bool:
         sample: Sample = timed.frame
@@ -144,6 +155,7 @@ class Reader:
         return timed.paced - self._run.zero
 
     def _skip(self) -> None:
+        self._skipped = True
         self._line.stats.skipped_frames += 1
         if self._clock.monotonic() - self._opened > KEY_WAIT_S:
             raise CameraError(CameraStatus.UNSUPPORTED, f"the camera sends no key frame within {KEY_WAIT_S:g} s",
@@ -192,8 +204,6 @@ class Reader:
         return False
 
     def _audio(self, sample: Sample, arrival: int) -> None:
-        if self._clock.monotonic() - self._pictured > PICTURE_WAIT_S:
-            raise CameraError(CameraStatus.STALLED, "the camera sends sound but no picture", remedy="check the camera's video stream")
         if self._run is None or self._session.audio is None:
             return
         for timed in self._audio_clock.stamp(sample, sample.pts, sample.dts, sample.duration):

@@ -33,7 +33,7 @@ def frame(number, *, gop=25, key=None, sps=b"", pts=None, dts="", duration=STEP,
     key = number % gop == 0 if key is None else key
     stamp = number * STEP
     sets = CODE + sps + CODE + PPS if sps else b""
-    body = sets + CODE + (b"\x65" if key else b"\x41") + b"%06d" % number + b"\x80" * size
+    body = sets + CODE + (b"\x65\x88" if key else b"\x41\x9a") + b"%06d" % number + b"\x80" * size
     return Sample(True, Data(body), stamp if pts is None else pts, stamp if dts == "" else dts, duration, key, damaged)
 
 
@@ -167,7 +167,7 @@ def _numbers(payload):
         if len(unit) != length or not length or unit[0] not in (0x65, 0x41, 0x67, 0x68):
             break  # the sound that follows the video
         if unit[0] in (0x65, 0x41):
-            found.append(int(unit[1:7]))
+            found.append(int(unit[2:8]))
         at += 4 + length
     return found
 

@@ -16,11 +16,16 @@ _OPTIONS = {"h264": {**_X26, "x264-params": "repeat-headers=1"}, "hevc": {**_X26
 os.environ.setdefault("SVT_LOG", "1")  # errors only
 
 
-def access_units(codec: str, frames: int, *, width: int = 128, height: int = 96, gop: int = 25) -> list[bytes]:
-    """Frames that differ, without B-frames, parameter sets at each key frame: Annex B, or temporal units of AV1."""
+def access_units(codec: str, frames: int, *, width: int = 128, height: int = 96, gop: int = 25, slices: int = 1) -> list[bytes]:
+    """Frames that differ, without B-frames, parameter sets at each key frame: Annex B, or temporal units of AV1.
+
+    Only H.264 can have several slices here.
+    """
     encoder = av.CodecContext.create(ENCODERS[codec], "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.framerate = width, height, "yuv420p", 25
-    encoder.gop_size, encoder.max_b_frames, encoder.thread_count, encoder.options = gop, 0, 1, _OPTIONS[codec]
+    encoder.gop_size, encoder.max_b_frames, encoder.thread_count, encoder.options = gop, 0, 1, dict(_OPTIONS[codec])
+    if slices > 1:
+        encoder.options["x264-params"] += f":slices={slices}"
     found = []
     for number in range(frames):
         picture = av.VideoFrame(width, height, "yuv420p")

@@ -1,4 +1,4 @@
-"""What cameras of three makes sent is on both archivers: frame for frame, byte for byte, and every player takes it.
+"""What cameras of several makes sent is on both archivers: frame for frame, byte for byte, and every player takes it.
 
 Mosquitto, a GStreamer RTSP server, `watchkeep source` with H.264 and H.265, ffprobe and ffmpeg.
 """
@@ -27,21 +27,21 @@ def site(tmp_path):
         yield made
 
 
-def gstreamer(site: Site, units: list[bytes]) -> str:
+def gstreamer(site: Site, name: str, units: list[bytes]) -> str:
     """A GStreamer server whose camera sends these access units once; returns its URL."""
-    clip, port = site.folder / "clip.bin", site.port("gst")
+    clip, port = site.folder / f"{name}.bin", site.port(name)
     clip.write_bytes(b"".join(len(unit).to_bytes(4, "big") + unit for unit in units))
     site.other(["/usr/bin/python3", str(GST_SERVER), str(port), str(clip), str(FPS)])
     wait_until(lambda: listening(port), 30, "the start of the GStreamer server")
     return f"rtsp://127.0.0.1:{port}/cam0"
 
 
-def clip(frames: int) -> list[bytes]:
+def clip(frames: int, slices: int = 1) -> list[bytes]:
     """H.264 access units with counters of session 0, made by x264: an AUD, the counter, then the rest."""
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.framerate = 320, 180, "yuv420p", FPS
-    one_slice = "repeat-headers=1:bframes=0:threads=1"
-    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(FPS), "x264-params": one_slice}
+    own = f"repeat-headers=1:bframes=0:threads=1:slices={slices}"
+    encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(FPS), "x264-params": own}
     units = []
     for number in range(frames):
         picture = av.VideoFrame(320, 180, "yuv420p")
@@ -61,7 +61,8 @@ def test_what_was_sent_is_on_both_archivers_byte_for_byte_and_plays(site):
     site.add("h265", ["source", "--port", str(site.port("h265")), *PICTURE, "--codec", "h265", "--bframes", "2"])
     urls = site.source(*PICTURE, "--audio", "aac", cameras=1)
     site.wait_listening("h265", "the source of H.265", 60)
-    urls |= {"h265": f"rtsp://127.0.0.1:{site.port('h265')}/cam0", "gst": gstreamer(site, clip(FRAMES))}
+    urls |= {"h265": f"rtsp://127.0.0.1:{site.port('h265')}/cam0", "gst": gstreamer(site, "gst", clip(FRAMES)),
+             "slices": gstreamer(site, "slices", clip(FRAMES, slices=4))}  # fmt: skip
     site.agent(urls, archivers=["a", "b"], copies=2, extra="[recording]\nsegment_s = 3.0")
     wait_until(lambda: all(site.frames(camera) >= FRAMES for camera in urls), 60, "all frames' arrival")
     site.settled()
@@ -78,6 +79,7 @@ def test_what_was_sent_is_on_both_archivers_byte_for_byte_and_plays(site):
         for camera in urls:
             assert len(proof.camera(camera).sessions) == 1
             all_frames(proof.camera(camera), FRAMES)
+            assert proof.camera(camera).frames == FRAMES, "a frame in several slices is one sample"
         assert proof.camera("cam0").audio_frames > 0
     assert len(files["a"]) >= 2 * len(urls)
     for path in files["a"]:

@@ -125,8 +125,11 @@ class Spiller:
     def _write(self, *, everything: bool) -> bool:
         try:
             return self._journal.spill(everything=everything)
-        except FullError:
-            self._reclaim()
+        except FullError as full:
+            try:
+                self._reclaim()
+            except FullError:
+                raise full from None  # that nothing can be freed helps nobody: what has filled the disk does
             return self._journal.spill(everything=everything)
 
     @contextmanager

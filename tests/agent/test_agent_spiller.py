@@ -91,6 +91,19 @@ def test_a_full_journal_is_reclaimed_once_and_the_same_written():
     assert told == ["reclaim", "reclaim"]
 
 
+def test_what_fills_the_disk_is_told_and_not_that_there_is_nothing_to_free():
+    journal, told = FakeJournal(due=1), []
+
+    def nothing():
+        raise FullError("no file can be freed", remedy="raise journal.max_bytes")
+
+    spiller = build(journal, told)
+    spiller._reclaim = nothing
+    journal.faults = [FullError("No space left on device", remedy="free space")]
+    assert not spiller.spill()
+    assert spiller.fault == "journal cannot be written: No space left on device"
+
+
 def test_a_disk_that_hangs_is_told_by_whoever_looks():
     clock, told = SetClock(), []
     entered, leave = threading.Event(), threading.Event()

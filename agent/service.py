@@ -53,6 +53,8 @@ DRAIN_S = 1.5
 THREAD_STOP_S = 3.0
 HUNG_DISK_S = 60.0
 """Beyond the 10 s: longer than disks stall and than systemd's TimeoutStopSec, which ends it earlier."""
+CROWDED_SHARE = 0.75
+"""Of the journal's quota: from here on nobody waits for an archiver in maintenance, so that the rest is left for the takeover."""
 WRITER_PAUSE_S = 2.0
 """The longest pause of a writer thread that failed: the rings hold 30 s."""
 
@@ -211,8 +213,12 @@ class AgentService:
         cameras = [self._plan.policy(camera) for camera in self._plan.config.camera]
         limits = HealthLimits(settings.ack_timeout_ms / 1000, settings.failback_hold_s, settings.failback)
         return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=cameras, limits=limits, tick_s=tick_ms / 1000,
-                          catchup_share=settings.catchup_share, hurry=self._hurry,
-                          on_event=self._report)  # fmt: skip
+                          catchup_share=settings.catchup_share, hurry=self._hurry, on_event=self._report,
+                          crowded=self._crowded)  # fmt: skip
+
+    def _crowded(self) -> bool:
+        usage = self._journal.usage()
+        return usage.bytes > CROWDED_SHARE * usage.max_bytes
 
     def _hurry(self, cameras: Sequence[str]) -> None:
         self._writer.hurry(cameras)

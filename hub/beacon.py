@@ -44,13 +44,15 @@ class Vitals:
     refused: int
     volumes: tuple[VolumeState, ...]
     consolidation: ConsolidationState | None = None
+    maintenance_s: float = 0.0
 
 
 def compose(who: Identity, vitals: Vitals, *, beat: int, now_s: float, uptime_s: float) -> ArchiverBeacon:
     """The beacon of a living archiver."""
     return ArchiverBeacon(archiver=who.archiver, site=who.site, version=VERSION, online=True, boot=who.boot, beat=beat, sent_s=now_s,
                           url=who.url, uptime_s=uptime_s, cameras=vitals.cameras, received=vitals.received, durable=vitals.durable,
-                          refused=vitals.refused, volumes=vitals.volumes, consolidation=vitals.consolidation)  # fmt: skip
+                          refused=vitals.refused, volumes=vitals.volumes, consolidation=vitals.consolidation,
+                          maintenance_s=round(vitals.maintenance_s, 1))  # fmt: skip
 
 
 def farewell(who: Identity, now_s: float) -> bytes:

@@ -1,4 +1,4 @@
-"""`watchkeep hub run | check | init-volume`, and `lock add | list | remove` for a hub that runs elsewhere.
+"""`watchkeep hub run | check | init-volume`, and `maintenance` and `lock add | list | remove` for a hub that runs already.
 
 Rules: signals are handled here and nowhere else; errors leave as WatchkeepError and become one line and an exit code
 in wire/shell/cli.py: 0 done or stopped by a signal, 1 failed while running, 2 something has to be changed first.
@@ -7,6 +7,8 @@ in wire/shell/cli.py: 0 done or stopped by a signal, 1 failed while running, 2 s
 import json
 import logging
 import signal
+import time
+from enum import StrEnum
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Annotated, Final
@@ -15,7 +17,9 @@ import typer
 
 from ..wire.errors import ConfigError, UsageError, WatchkeepError
 from ..wire.shell import log as logs
-from .config import HubConfig, load_hub
+from .config import Address, HubConfig, http_address, load_hub
+from .duty.client import MaintenanceClient
+from .duty.maintenance import seconds_of
 from .preflight import problems
 from .protect.client import LockClient
 from .protect.model import LockState, lock_request
@@ -119,6 +123,41 @@ def init_volume(
 
 Url = Annotated[str, typer.Option("--url", help="the archiver's API, http://host:9701")]
 AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
+
+
+class What(StrEnum):
+    ON = "on"
+    OFF = "off"
+    SHOW = "show"
+
+
+@app.command()
+def maintenance(
+    what: What,
+    config: ConfigFile = DEFAULT_CONFIG,
+    url: Annotated[str | None, typer.Option("--url", help="the archiver's API; default: that of the configuration")] = None,
+    lasting: Annotated[str, typer.Option("--for", help="on: how long, such as 90s, 15m or 1h")] = "15m",
+    as_json: AsJson = False,
+) -> None:
+    """Announce that this archiver will be silent for a while: agents wait for it, and nobody takes over.  A restart ends it.
+
+    Returns when all agents know, so it can be stopped then.  Exit code 1 when some may not.
+    """
+    client = MaintenanceClient(url or _own_url(load_hub(config)), monotonic=time.monotonic, sleep=time.sleep)
+    found = client.state() if what is What.SHOW else client.order(seconds_of(lasting) if what is What.ON else 0.0)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        state = f"is in maintenance for another {found.maintenance_s:.0f} s" if found.maintenance_s else "is not in maintenance"
+        unaware = f"; not yet told: {', '.join(found.agents)}" if found.agents else "; all agents know"
+        typer.echo(f"archiver {found.archiver} {state}{unaware}")
+    raise typer.Exit(1 if found.agents and what is not What.SHOW else 0)
+
+
+def _own_url(config: HubConfig) -> str:
+    """Where this machine reaches the hub of a configuration."""
+    own = http_address(config)
+    return f"http://{Address({'0.0.0.0': '127.0.0.1', '::': '::1'}.get(own.host, own.host), own.port)}"  # noqa: S104 (compared with)
 
 
 @lock_app.command("add")

@@ -29,6 +29,7 @@ from .config import Address, ArchiverSection, HubConfig, http_address
 from .consolidate.round import Rules
 from .consolidate.share import Share
 from .consolidate.worker import Consolidator, Settings
+from .duty.maintenance import Maintenance
 from .events.log import EventLog
 from .events.site import SiteEvents
 from .preflight import addresses, bind, data_dir_problems, volume_problems
@@ -45,6 +46,7 @@ class HubService:
     def __init__(self, config: HubConfig, file: str) -> None:
         self._config, self._file = config, file
         self._boot = secrets.token_hex(8)
+        self._maintenance = Maintenance()
         self._running = ExitStack()
         self._beacon: Beacon | None = None
         self._events: EventLog | None = None
@@ -139,7 +141,8 @@ class HubService:
         def vitals() -> Vitals:
             stats = store.stats()
             return Vitals(stats.cameras, stats.received, stats.durable, stats.refused, stats.volumes,
-                          None if consolidator is None else consolidator.state)  # fmt: skip
+                          None if consolidator is None else consolidator.state,
+                          self._maintenance.left_s(time.monotonic()))  # fmt: skip
 
         beacon = Beacon(url, Identity(self._config.hub.id, self._config.hub.site, self._boot, self.url), vitals, period_s=BEACON_S)
         if self._events is not None:
@@ -151,7 +154,7 @@ class HubService:
     def _start_http(self, listener: socket.socket, store: Store | None, share: Share | None, consolidator: Consolidator | None) -> None:
         hub = self._config.hub
         api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store, share, consolidator,
-                  self._events)  # fmt: skip
+                  self._events, self._maintenance)  # fmt: skip
         self._running.callback(api.close)
         self._http = HttpServer(api.app, listener)
         self._http.start()

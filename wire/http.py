@@ -12,6 +12,7 @@ METRICS: Final = "/metrics"
 CONSOLIDATE: Final = "/v1/consolidate"
 LOCKS: Final = "/v1/locks"
 EVENTS: Final = "/v1/events"
+MAINTENANCE: Final = "/v1/maintenance"
 
 RECORDS_TYPE: Final = "application/vnd.watchkeep.records"
 AGENT_HEADER: Final = "Watchkeep-Agent"

@@ -5,9 +5,14 @@ byte counts are `*_bytes`.  Readers ignore fields that they do not know (`extra=
 of one site understand each other; writers never remove a field within WIRE_VERSION.
 """
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
 
 from .causes import CameraStatus, ConsolidationPhase, EventKind, Protection
+
+MAX_MAINTENANCE_S: Final = 14_400.0
+"""Four hours: what an operator may announce at once, and what an agent bridges at most, whatever it is told."""
 
 
 class Message(BaseModel):
@@ -26,6 +31,8 @@ class ArchiverLink(Message):
     missing: int
     """Chunks that are owed to it and that it has not acknowledged yet."""
     sent_bytes: int
+    maintenance_s: float = 0.0
+    """What is left of an announced maintenance: nobody takes over from it meanwhile."""
 
 
 class AgentBeacon(Message):
@@ -157,6 +164,8 @@ class ArchiverBeacon(Message):
     refused: int = 0
     volumes: tuple[VolumeState, ...] = ()
     consolidation: ConsolidationState | None = None
+    maintenance_s: float = 0.0
+    """What is left of a maintenance that an operator has announced; 0 outside of one."""
 
 
 class Event(Message):
@@ -193,6 +202,17 @@ class AppendAnswer(Message):
     boot: str
     """Changes when the archiver restarts: what was only received may be gone, ask again."""
     cameras: dict[str, list[EpochState]]
+    maintenance_s: float = 0.0
+    """What is left of an announced maintenance: it may fall silent now, and wants nobody to take over from it meanwhile."""
+
+
+class MaintenanceState(Message):
+    """Answer to `GET` and `POST /v1/maintenance`."""
+
+    archiver: str
+    maintenance_s: float
+    agents: list[str] = []
+    """Who has sent something lately and has not yet been told how it is now."""
 
 
 class ChunkName(Message):

@@ -99,6 +99,11 @@ class Desk:
             for name in sorted(known - self._lanes.keys()):
                 self._lanes[name], self._sent_bytes[name] = Lanes(name), 0
 
+    def crowded(self, crowded: bool) -> None:
+        """Whether the journal is so full that it can bridge nothing more."""
+        with self._changed:
+            self._decide(policy.Crowded(crowded))
+
     def move(self, archiver: str) -> None:
         """An operator ends an archiver's hold-down."""
         with self._changed:
@@ -131,7 +136,7 @@ class Desk:
             taken = not refs or self._ledger.acknowledged(archiver, refs) > 0
             if taken:
                 self._reported = {item for item in self._reported if item[0] != archiver}
-                self._decide(policy.Answered(archiver))
+                self._decide(policy.Answered(archiver, answer.maintenance_s))
             else:
                 self._decide(policy.Failed(archiver, "it answers, and takes no chunk"))
             return taken
@@ -207,7 +212,7 @@ class Desk:
         that cannot be reached are still owed something."""
         with self._changed:
             while any(camera.epochs for camera in self._ledger.cameras.values()):
-                reachable = [name for name in self._lanes if self._policy.health(name).state is not Health.UNHEALTHY]
+                reachable = [name for name in self._lanes if self._policy.health(name).serves]
                 left_s = deadline - self._monotonic()
                 if left_s <= 0 or not any(self._ledger.pending(name) for name in reachable):
                     return False
@@ -224,13 +229,17 @@ class Desk:
         actions = self._policy.handle(event, self._monotonic())
         moves = [told.Move(action.camera, self._targets(action.camera), action.targets)
                  for action in actions if isinstance(action, policy.Retarget)]  # fmt: skip
-        failed = any(isinstance(action, policy.HealthChanged) and action.after is Health.UNHEALTHY for action in actions)
+        failed = any(isinstance(action, policy.PauseEnded)
+                     or (isinstance(action, policy.HealthChanged) and action.after is Health.UNHEALTHY) for action in actions)  # fmt: skip
         for action in actions:
             match action:
                 case policy.Retarget(camera, targets, copies, at_cut):
                     self._account(events.Moved(camera, targets, copies, at_cut))
-                case policy.HealthChanged():
-                    self._tell_all(told.health(action, moves))
+                case policy.HealthChanged(name):
+                    self._tell_all(told.health(action, moves, self._maintenance_s(name)))
+                case policy.PauseEnded(archivers):
+                    for name in archivers:
+                        self._tell_all(told.unawaited(name, moves))
                 case policy.RoomChanged(archiver, _, floor, _):
                     left = [camera for camera in self._ledger.cameras
                             if self._policy.priority(camera) < floor and archiver in self._policy.targets(camera)]  # fmt: skip
@@ -269,7 +278,7 @@ class Desk:
     def _judge(self, camera: str) -> _Judged:
         book, now = self._ledger.cameras.get(camera), self._monotonic()
         healths = {name: self._policy.health(name) for name in self._policy.wanted(camera)}
-        unhealthy = {name: health.why for name, health in healths.items() if health.state is Health.UNHEALTHY}
+        unhealthy = {name: self._why(name) for name, health in healths.items() if not health.serves}
         short = {name: f"no room on {name} for priority {self._policy.priority(camera)}: {why}"
                  for name, why in self._policy.no_room(camera).items() if name not in unhealthy}  # fmt: skip
         found = judge(book, unhealthy, now, tuple(short.values())) if book else Judgement(Protection.PROTECTED)
@@ -289,10 +298,22 @@ class Desk:
 
     def _link(self, name: str) -> ArchiverLink:
         health, counts = self._policy.health(name), self._ledger.counts(name)
-        why = "answers again, in its hold-down" if health.state is Health.HOLDING else health.why
         return ArchiverLink(
-            archiver=name, healthy=health.state is not Health.UNHEALTHY, why=why, since_s=self._utc(health.since),
-            received=counts.received, durable=counts.durable, missing=counts.missing, sent_bytes=self._sent_bytes[name])  # fmt: skip
+            archiver=name, healthy=health.serves, why=self._why(name), since_s=self._utc(health.since), received=counts.received,
+            durable=counts.durable, missing=counts.missing, sent_bytes=self._sent_bytes[name],
+            maintenance_s=round(self._maintenance_s(name), 1))  # fmt: skip
+
+    def _why(self, name: str) -> str:
+        """Why an archiver is as it is, for people; empty of one in full use."""
+        health = self._policy.health(name)
+        if health.state is Health.PAUSED:
+            silent = f": {health.why}" if health.silent else ""
+            return f"in maintenance for another {self._maintenance_s(name):.0f} s{silent}"
+        return "answers again, in its hold-down" if health.state is Health.HOLDING else health.why
+
+    def _maintenance_s(self, name: str) -> float:
+        health = self._policy.health(name)
+        return max(health.paused_until - self._monotonic(), 0.0) if health.state is Health.PAUSED else 0.0
 
     def _utc(self, monotonic: float) -> float:
         return self._utc_s() - (self._monotonic() - monotonic)

@@ -8,26 +8,39 @@
            └─────────────────────────────────────────────────────┘
                         HOLD_OVER (failback auto), MOVED
 
+                 ANNOUNCED                OVERDUE
+      ┌─────────┐               ┌────────┐               ┌───────────┐
+      │ HEALTHY │──────────────▶│ PAUSED │──────────────▶│ UNHEALTHY │
+      └─────────┘◀──────────────└────────┘               └───────────┘
+                  ANSWERED
+
     sign       means
     ANSWERED   a request was answered, and of chunks it carried at least one was taken
+    ANNOUNCED  the same, and it says that an operator has it in maintenance for so long
     BROKEN     connection refused or reset, or somebody else answers there: counts at once
     ACK_LATE   ack_timeout_s passed since a request was wanted, and none was answered: silent, full, 500, slow
     HOLD_OVER  failback_hold_s passed in HOLDING
+    OVERDUE    the announced time is over, by the agent's own clock, and it does not answer
     MOVED      an operator says: use it again now
 
 Rules: HOLDING is healthy, it answers; it only ranks behind HEALTHY until it has kept answering for the hold-down
 (policy.py).  A new archiver starts HEALTHY: idle ones are probed (lanes.py), so a dead one is known before it is needed.
+PAUSED may be `silent`, that is, down as announced: the journal bridges it.  One that was not in full use when the maintenance was
+announced stays in its hold-down, which begins anew with every such answer.
 """
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final, Literal
 
+from ...wire.messages import MAX_MAINTENANCE_S
+
 
 class Health(StrEnum):
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
     HOLDING = "holding"
+    PAUSED = "paused"
 
 
 class Sign(Enum):
@@ -36,20 +49,26 @@ class Sign(Enum):
     ACK_LATE = 3
     HOLD_OVER = 4
     MOVED = 5
+    ANNOUNCED = 6
+    OVERDUE = 7
 
 
 TABLE: Final[dict[Health, dict[Sign, Health]]] = {
     Health.HEALTHY: {
         Sign.ANSWERED: Health.HEALTHY, Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY,
-        Sign.HOLD_OVER: Health.HEALTHY, Sign.MOVED: Health.HEALTHY,
+        Sign.HOLD_OVER: Health.HEALTHY, Sign.MOVED: Health.HEALTHY, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.HEALTHY,
     },
     Health.UNHEALTHY: {
         Sign.ANSWERED: Health.HOLDING, Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY,
-        Sign.HOLD_OVER: Health.UNHEALTHY, Sign.MOVED: Health.UNHEALTHY,
+        Sign.HOLD_OVER: Health.UNHEALTHY, Sign.MOVED: Health.UNHEALTHY, Sign.ANNOUNCED: Health.HOLDING, Sign.OVERDUE: Health.UNHEALTHY,
     },
     Health.HOLDING: {
         Sign.ANSWERED: Health.HOLDING, Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY,
-        Sign.HOLD_OVER: Health.HEALTHY, Sign.MOVED: Health.HEALTHY,
+        Sign.HOLD_OVER: Health.HEALTHY, Sign.MOVED: Health.HEALTHY, Sign.ANNOUNCED: Health.HOLDING, Sign.OVERDUE: Health.HOLDING,
+    },
+    Health.PAUSED: {
+        Sign.ANSWERED: Health.HEALTHY, Sign.BROKEN: Health.PAUSED, Sign.ACK_LATE: Health.PAUSED,
+        Sign.HOLD_OVER: Health.PAUSED, Sign.MOVED: Health.PAUSED, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.UNHEALTHY,
     },
 }  # fmt: skip
 
@@ -70,7 +89,16 @@ class ArchiverHealth:
         self.state, self.since, self.why = Health.HEALTHY, now, ""
         self._waiting_since: float | None = None
         self._hold_until: float | None = None
+        self.paused_until = now
+        """What an announced maintenance lasts to."""
+        self.silent = False
+        """PAUSED, and it does not answer."""
         self._last_failure = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether it answers, as far as is known."""
+        return self.state is not Health.UNHEALTHY and not self.silent
 
     def waiting(self, now: float) -> None:
         """A request is wanted or under way: the ack timer runs from here, unless it runs already."""
@@ -81,15 +109,23 @@ class ArchiverHealth:
         """A request failed in a way that counts only when it lasts: remembered as the reason for ACK_LATE."""
         self._last_failure = why
 
-    def handle(self, sign: Sign, now: float, why: str = "") -> bool:
-        """Advance by the table; True when the state is another one now."""
-        before, self.state = self.state, TABLE[self.state][sign]
-        if sign is not Sign.HOLD_OVER and sign is not Sign.MOVED:
+    def handle(self, sign: Sign, now: float, why: str = "", left_s: float = 0.0) -> bool:
+        """Advance by the table; True when the state is another one now.  `left_s` is what ANNOUNCED says."""
+        if sign is Sign.ANNOUNCED:
+            self.paused_until = now + min(left_s, MAX_MAINTENANCE_S)
+            why = "in maintenance"
+        if sign not in (Sign.HOLD_OVER, Sign.MOVED):
             self._waiting_since = None
+            self.silent = self.state is Health.PAUSED and sign in (Sign.BROKEN, Sign.ACK_LATE)
+        if self.silent and now >= self.paused_until:
+            sign, why = Sign.OVERDUE, f"it has not come back from its maintenance: {why}"
+        before, self.state = self.state, TABLE[self.state][sign]
         if self.state is before:
             self.why = why or self.why
+            if sign is Sign.ANNOUNCED and self._hold_until is not None:
+                self._hold_until = now + self._limits.failback_hold_s
             return False
-        self.since, self.why, self._last_failure = now, why, ""
+        self.since, self.why, self._last_failure, self.silent = now, why, "", False
         held = self.state is Health.HOLDING and self._limits.failback == "auto"
         self._hold_until = now + self._limits.failback_hold_s if held else None
         return True
@@ -99,12 +135,15 @@ class ArchiverHealth:
         late = self._ack_deadline()
         if late is not None and now >= late:
             return self.handle(Sign.ACK_LATE, now, self._last_failure or f"no answer for {self._limits.ack_timeout_s:g} s")
+        if self.silent and now >= self.paused_until:
+            return self.handle(Sign.OVERDUE, now, f"it has not come back from its maintenance: {self.why}")
         if self._hold_until is not None and now >= self._hold_until:
             return self.handle(Sign.HOLD_OVER, now)
         return False
 
     def next_deadline(self) -> float | None:
-        return min((at for at in (self._ack_deadline(), self._hold_until) if at is not None), default=None)
+        overdue = self.paused_until if self.silent else None
+        return min((at for at in (self._ack_deadline(), self._hold_until, overdue) if at is not None), default=None)
 
     def _ack_deadline(self) -> float | None:
         if self._waiting_since is None or self.state is Health.UNHEALTHY:

@@ -4,11 +4,16 @@
     1     HEALTHY                       by the camera's list
     2     HOLDING (back, hold-down)     those in use first, then by the list
     2.5   without room for the camera   by the list: room.py, owed and served when there is room
-    3     UNHEALTHY                     by the list: still owed, because a copy owed to nobody would be forgotten
+    4     PAUSED (maintenance)          by the list: used last while it answers; but see below
+    5     UNHEALTHY                     by the list: still owed, because a copy owed to nobody would be forgotten
+
+A PAUSED target keeps its place as if it were HEALTHY, silent or not, as long as all other targets of the camera serve and the
+journal has room: it bridges a planned restart, and nobody takes over.
 
     change                                            the targets move
     a target became UNHEALTHY, or left, or was missing   at once, with every chunk that lacks copies (takeover)
     a target has no room for the camera any more         the same
+    a silent PAUSED target may not keep its place        the same
     anything else, such as the end of a hold-down        at the camera's next segment cut (failback)
 
 Rules: DESIGN 4.  The caller performs the actions in order and passes its monotonic clock; events are dataclasses, so
@@ -57,9 +62,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Sign.ANSWERED of health.py."""
+    """Sign.ANSWERED of health.py, or ANNOUNCED when it says that it is in maintenance for so long."""
 
     archiver: str
+    maintenance_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +108,19 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Crowded:
+    """Whether the journal is so full that it can bridge nothing more."""
+
+    crowded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
 
 ArchiverEvent = Waiting | Answered | Failed | Broken | Full | Late | Moved
-Event = Known | Configured | Tick | ArchiverEvent
+Event = Known | Configured | Crowded | Tick | ArchiverEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +151,29 @@ class RoomChanged:
     why: str
 
 
-Action = HealthChanged | RoomChanged | Retarget
+@dataclass(frozen=True, slots=True)
+class PauseEnded:
+    """Nobody waits for these silent archivers in maintenance any more, where another one can take their place."""
+
+    archivers: tuple[str, ...]
 
 
-_RANK: Final = {Health.HEALTHY: 1, Health.HOLDING: 2, Health.UNHEALTHY: 3}
+Action = HealthChanged | RoomChanged | PauseEnded | Retarget
+
+
+_RANK: Final = {Health.HEALTHY: 1, Health.HOLDING: 2, Health.PAUSED: 4, Health.UNHEALTHY: 5}
 _NO_ROOM: Final = 2.5
 
 
 def choose(order: Iterable[str], copies: int, health: Mapping[str, Health], in_use: Iterable[str],
-           short: Collection[str] = ()) -> tuple[str, ...]:  # fmt: skip
-    """The targets by the ranks above, in list order; names without health are not known and not chosen; `short` have no room."""
+           short: Collection[str] = (), kept: Collection[str] = ()) -> tuple[str, ...]:  # fmt: skip
+    """The targets by the ranks above, in list order; names without health are not known and not chosen; `short` have no room,
+    `kept` are PAUSED and keep their place."""
     known, used = [name for name in dict.fromkeys(order) if name in health], set(in_use)
 
     def rank(place: int) -> tuple[float, bool, int]:
         name = known[place]
-        state = max(_RANK[health[name]], _NO_ROOM if name in short else 0)
+        state = max(1 if name in kept else _RANK[health[name]], _NO_ROOM if name in short else 0)
         return state, health[name] is Health.HOLDING and name not in used, place
 
     return tuple(known[place] for place in sorted(sorted(range(len(known)), key=rank)[:copies]))
@@ -168,6 +189,7 @@ class CopyPolicy:
         self._priorities: dict[str, int] = {}
         self._cameras: dict[str, CameraPolicy] = {}
         self._targets: dict[str, tuple[str, ...]] = {}
+        self._crowded = False
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Advance; the caller performs the actions in order.  Events about unknown archivers are too late and ignored."""
@@ -187,6 +209,8 @@ class CopyPolicy:
                 return self._know(archivers, now)
             case Configured(cameras):
                 return self._configure(cameras)
+            case Crowded(crowded):
+                return self._crowd(crowded=crowded)
             case Tick():
                 return [action for name in self._archivers for action in (*self._after(name, now, None, ""), *self._room_over(name, now))]
         return self._of_archiver(event, now) if event.archiver in self._archivers else []
@@ -236,15 +260,15 @@ class CopyPolicy:
                 self._archivers[name].waiting(now)
             case Failed(name, why):
                 self._archivers[name].failed(why)
-            case Answered(name):
-                return self._after(name, now, Sign.ANSWERED, "")
+            case Answered(name, left_s):
+                return self._after(name, now, Sign.ANNOUNCED if left_s > 0 else Sign.ANSWERED, "", left_s)
             case Broken(name, why):
                 return self._after(name, now, Sign.BROKEN, why)
             case Moved(name):
                 return self._after(name, now, Sign.MOVED, "")
             case Full(name, why):
                 return self._room(name, lambda room, served: room.is_full(served, now, why))
-            case Late(name, why) if self._archivers[name].state is not Health.UNHEALTHY:
+            case Late(name, why) if self._archivers[name].serves:
                 return self._room(name, lambda room, served: room.is_late(served, now, why))
         return []
 
@@ -281,11 +305,20 @@ class CopyPolicy:
             room.cap(max(self._listed(name), default=0))
         return self._retarget(reconfigured=changed)
 
-    def _after(self, name: str, now: float, sign: Sign | None, why: str) -> list[Action]:
-        health = self._archivers[name]
-        before = health.state
-        if not (health.tick(now) if sign is None else health.handle(sign, now, why)):
+    def _crowd(self, *, crowded: bool) -> list[Action]:
+        if crowded is self._crowded:
             return []
+        self._crowded = crowded
+        silent = tuple(name for name, health in self._archivers.items() if health.silent) if crowded else ()
+        moves = self._retarget()
+        return [PauseEnded(silent), *moves] if silent and moves else moves
+
+    def _after(self, name: str, now: float, sign: Sign | None, why: str, left_s: float = 0.0) -> list[Action]:
+        health = self._archivers[name]
+        before, was_silent = health.state, health.silent
+        if not (health.tick(now) if sign is None else health.handle(sign, now, why, left_s)):
+            moves = self._retarget(failed={name}) if health.silent and not was_silent else []
+            return [PauseEnded((name,)), *moves] if moves else []
         failed = {name} if health.state is Health.UNHEALTHY else set()
         return [HealthChanged(name, before, health.state, health.why), *self._retarget(failed=failed)]
 
@@ -293,16 +326,25 @@ class CopyPolicy:
         """Retarget what has to move.  An archiver that failed or left may hold chunks from before the last cut, which no
         longer shows in the targets, so every camera that lists it is told again."""
         states = {name: health.state for name, health in self._archivers.items()}
-        gone, actions = {*failed, *left}, list[Action]()
+        lost, actions = {*failed, *left}, list[Action]()
         for camera, policy in self._cameras.items():
             order = policy.archivers if policy.archivers is not None else sorted({*states, *left})
             now_on = self._targets.get(camera, ())
-            short = self._short(camera)
-            chosen = choose(order, policy.copies, states, now_on, short)
-            if chosen == now_on and camera not in reconfigured and not gone & set(order):
+            short, kept = self._short(camera), self._kept(now_on)
+            gone = (lost - kept) & set(order)
+            chosen = choose(order, policy.copies, states, now_on, short, kept)
+            if chosen == now_on and camera not in reconfigured and not gone:
                 continue
-            urgent = (camera in reconfigured or bool(gone & set(order)) or len(now_on) < len(chosen)
-                      or any(name in short or states.get(name) in (None, Health.UNHEALTHY) for name in now_on))  # fmt: skip
+            urgent = (camera in reconfigured or bool(gone) or len(now_on) < len(chosen)
+                      or any(name in short or name not in states or not (name in kept or self._archivers[name].serves)
+                             for name in now_on))  # fmt: skip
             self._targets[camera] = chosen
             actions.append(Retarget(camera, chosen, policy.copies, at_cut=not urgent))
         return actions
+
+    def _kept(self, targets: tuple[str, ...]) -> set[str]:
+        """The PAUSED among a camera's targets that keep their place: all others serve, and the journal has room."""
+        paused = {name for name in targets if name in self._archivers and self._archivers[name].state is Health.PAUSED}
+        others = [self._archivers[name].state for name in targets if name in self._archivers and name not in paused]
+        alone = len(paused) > 1 and len(targets) > 1
+        return set() if self._crowded or alone or Health.UNHEALTHY in others else paused

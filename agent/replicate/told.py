@@ -5,6 +5,9 @@
     became unhealthy                                 no                 archiver: a spare, or nobody can stand in
     its hold-down is over                            yes                failback: how many return, and from where
     its hold-down is over                            no                 archiver: it was only missed, or is a spare
+    is in maintenance                                no                 archiver: what is owed to it waits
+    has come back from it                            yes or no          failback, archiver: as after a hold-down
+    the journal is crowded, or a copy is missing     yes                takeover: nobody waits for it any more
     has no room for some cameras, or has it again    yes or no          archiver: which ones, and where they go
 
 Rules: only what really moved is called a takeover; names are listed up to NAMED_IN_TEXT, the rest is counted.
@@ -48,12 +51,24 @@ class Told:
     camera: str = ""
 
 
-def health(change: HealthChanged, moves: Sequence[Move]) -> Told | None:
-    """The event of a changed health, None when there is nothing to tell yet."""
+def health(change: HealthChanged, moves: Sequence[Move], maintenance_s: float = 0.0) -> Told | None:
+    """The event of a changed health, None when there is nothing to tell yet; `maintenance_s` is what one that is PAUSED has announced."""
     name = change.archiver
+    if change.after is Health.PAUSED:
+        return _paused(name, maintenance_s, moves)
     if change.after is Health.UNHEALTHY:
         return _fell(name, change.why, moves)
     return _returned(name, moves) if change.after is Health.HEALTHY else None
+
+
+def unawaited(name: str, moves: Sequence[Move]) -> Told | None:
+    """The event of a silent archiver in maintenance that nobody can wait for any longer; None when no camera leaves it."""
+    away = [move for move in moves if name in move.lost and move.gained]
+    if not away:
+        return None
+    text = (f"archiver {name} is in maintenance and cannot be waited for, because the journal is nearly full or another copy is missing: "
+            f"{_cameras(len(away))} {_go(len(away))} on{to_whom(away)}")  # fmt: skip
+    return Told(EventKind.TAKEOVER, text, "end the maintenance, or give the journal more room", name)
 
 
 def room(change: RoomChanged, moves: Sequence[Move], left: Sequence[str]) -> Told:
@@ -110,6 +125,15 @@ def _fell(name: str, why: str, moves: Sequence[Move]) -> Told:
         text = f"archiver {name} is unhealthy: {why}; {_cameras(len(away))} {_go(len(away))} on{to_whom(away)}{left}"
         return Told(EventKind.TAKEOVER, text, remedy, name)
     return Told(EventKind.ARCHIVER, f"archiver {name} is unhealthy: {why}{left or '; no camera used it'}", remedy, name)
+
+
+def _paused(name: str, left_s: float, moves: Sequence[Move]) -> Told:
+    text = f"archiver {name} is in maintenance for {left_s:.0f} s"
+    away = [move for move in moves if move.lost and move.gained]
+    if away:
+        more = f"; so is another one, so {_cameras(len(away))} {_go(len(away))} on{to_whom(away)}"
+        return Told(EventKind.TAKEOVER, text + more, "have one archiver in maintenance at a time", name)
+    return Told(EventKind.ARCHIVER, f"{text}: its cameras stay, and the journal keeps what it does not take", "", name)
 
 
 def _returned(name: str, moves: Sequence[Move]) -> Told:

@@ -14,10 +14,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from ...wire import VERSION, http
+from ...wire.causes import EventKind
 from ...wire.errors import WatchkeepError, redact
 from ...wire.messages import AppendAnswer
 from ..consolidate.share import Share
 from ..consolidate.worker import Consolidator
+from ..duty.maintenance import Maintenance
 from ..events.log import EventLog
 from ..store import Store
 from . import openapi
@@ -26,6 +28,7 @@ from .errors import ApiError, api_error
 from .events import router as events_router
 from .library import Library, SeveralPartsError
 from .locks import LockDesk, LockRoutes
+from .maintenance import router as maintenance_router
 from .metrics import Metrics
 from .operations import HubFacts, Operations
 from .peers import Peers
@@ -43,12 +46,12 @@ class Api:
     """The application and the worker threads behind it, until close()."""
 
     def __init__(self, facts: HubFacts, store: Store | None, share: Share | None = None, consolidator: Consolidator | None = None,
-                 events: EventLog | None = None) -> None:  # fmt: skip
+                 events: EventLog | None = None, maintenance: Maintenance | None = None) -> None:  # fmt: skip
         metrics = Metrics(facts.stats, None if consolidator is None else lambda: consolidator.totals)
         self.app = FastAPI(title="Watchkeep hub", version=VERSION, description=_TEXT, docs_url=None, redoc_url=None)
         self._parts: list[Appender | Playback | LockRoutes | Peers | Operations] = []
         if store is not None:
-            self._add_archiver(facts, store, metrics)
+            self._add_archiver(facts, store, metrics, maintenance or Maintenance())
             peers = Peers(store, share or Share(store, facts.id), consolidator, metrics)
             self._parts.append(peers)
             self.app.include_router(peers.router())
@@ -59,8 +62,8 @@ class Api:
         self.app.include_router(operations.router(self.app))
         _declare_errors(self.app)
 
-    def _add_archiver(self, facts: HubFacts, store: Store, metrics: Metrics) -> None:
-        appender = Appender(store, facts.id, facts.boot, metrics)
+    def _add_archiver(self, facts: HubFacts, store: Store, metrics: Metrics, maintenance: Maintenance) -> None:
+        appender = Appender(store, facts.id, facts.boot, metrics, maintenance)
         library = Library(store, time.time_ns)
         playback = Playback(library, metrics)
         locks = LockRoutes(LockDesk(store, library, time.time_ns), playback)
@@ -74,6 +77,7 @@ class Api:
         self._parts += [appender, playback, locks]
         self.app.include_router(playback.router())
         self.app.include_router(locks.router())
+        self.app.include_router(maintenance_router(maintenance, facts.id, lambda text: store.report(EventKind.ARCHIVER, text)))
 
     def close(self) -> None:
         """Finish what has begun; call after the server has stopped and before the store is closed."""

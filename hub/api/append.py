@@ -19,6 +19,7 @@ from ...wire.errors import IdError, WatchkeepError
 from ...wire.ids import check_id
 from ...wire.messages import AppendAnswer
 from ...wire.record import MAX_BATCH_BYTES
+from ..duty.maintenance import Maintenance
 from ..store import Store
 from .batch import prove
 from .errors import ApiError, api_error
@@ -28,6 +29,7 @@ from .workers import APPEND_BYTES, APPEND_REQUESTS, APPEND_THREADS, Gate, Worker
 
 log = logging.getLogger(__name__)
 
+NOBODY: Final = "-"
 BODY_S: Final = 60.0
 """A body that is not here by then is given up, so a sender that hangs cannot hold its bytes; 64 MiB a minute are 9 Mbit/s."""
 
@@ -35,8 +37,8 @@ BODY_S: Final = 60.0
 class Appender:
     """The append endpoint of one archiver; owns its worker threads until close()."""
 
-    def __init__(self, store: Store, archiver: str, boot: str, metrics: Metrics) -> None:
-        self._store, self._archiver, self._boot, self._metrics = store, archiver, boot, metrics
+    def __init__(self, store: Store, archiver: str, boot: str, metrics: Metrics, maintenance: Maintenance) -> None:
+        self._store, self._archiver, self._boot, self._metrics, self._maintenance = store, archiver, boot, metrics, maintenance
         self._gate = Gate("appends", requests=APPEND_REQUESTS, size=APPEND_BYTES)
         self._workers = Workers("append", APPEND_THREADS)
 
@@ -61,16 +63,19 @@ class Appender:
         size = _announced(request)
         with self._gate.admit(MAX_BATCH_BYTES if size is None else size):
             body = await _receive(request, size)
-            started = time.monotonic()
+            started, version = time.monotonic(), self._maintenance.version
             answer = await self._workers.run(self._prove_and_store, body)
             self._metrics.appended(len(body), time.monotonic() - started)
+        if (agent := _agent(request)) != NOBODY:
+            self._maintenance.told(agent, version, time.monotonic())
         return Response(answer, media_type="application/json")
 
     def _prove_and_store(self, body: bytearray) -> bytes:
         records = prove(body)
         self._store.append(records)
         found = states(mentions(records), self._store.state)
-        return AppendAnswer(archiver=self._archiver, boot=self._boot, cameras=found).model_dump_json().encode()
+        left_s = self._maintenance.left_s(time.monotonic())
+        return AppendAnswer(archiver=self._archiver, boot=self._boot, cameras=found, maintenance_s=left_s).model_dump_json().encode()
 
 
 def _announced(request: Request) -> int | None:
@@ -114,4 +119,4 @@ def _agent(request: Request) -> str:
     try:
         return check_id("agent", request.headers.get(http.AGENT_HEADER, ""))
     except IdError:
-        return "-"
+        return NOBODY

@@ -39,5 +39,5 @@ def test_every_metric() -> None:
 def test_every_address() -> None:
     reading = (names.CAMERAS, names.timeline("{id}"), names.playlist("{id}"), names.export("{id}"))
     locks = (names.LOCKS, names.lock("{id}"), names.lock_export("{id}"))
-    for path in (names.APPEND, *reading, *locks, names.EVENTS, names.HEALTH, names.METRICS):
+    for path in (names.APPEND, *reading, *locks, names.EVENTS, names.MAINTENANCE, names.HEALTH, names.METRICS):
         assert f" {path}`" in PAGE

@@ -30,6 +30,7 @@ from watchkeep.agent.replicate.lanes import Batch
 from watchkeep.agent.replicate.pace import Budget
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.replicator import PACE_S
+from watchkeep.agent.service import CROWDED_SHARE
 from watchkeep.agent.spiller import Spiller
 from watchkeep.agent.spool import JournalSpool, runs
 from watchkeep.agent.writer import Writer
@@ -238,6 +239,8 @@ class SimAgent:
     def _pace(self, life: int) -> None:
         if not self.running or life != self._life:
             return
+        usage = self.journal.usage()
+        self.desk.crowded(usage.bytes > CROWDED_SHARE * usage.max_bytes)
         releases, told, deadline = self.desk.tick()
         for event in told:
             self.loop.say(self.name, event.kind, event.text)

@@ -21,6 +21,7 @@ from watchkeep.agent.replicate.verdict import AppendError, Fault
 from watchkeep.hub.api.batch import Record, prove
 from watchkeep.hub.api.errors import api_error
 from watchkeep.hub.api.mentions import mentions, states
+from watchkeep.hub.duty.maintenance import Maintenance
 from watchkeep.hub.protect.shelf import LockShelf
 from watchkeep.hub.store.catalog import Catalog
 from watchkeep.hub.store.clock import Clock
@@ -162,6 +163,7 @@ class Incarnation:
     def __init__(self, owner: "SimArchiver", store: SimStore, boot: str) -> None:
         self.owner, self.store, self.boot, self.alive = owner, store, boot, True
         self.open_replies: dict[int, Reply] = {}
+        self.maintenance = Maintenance()
         self._loop = owner.loop
         self._waiting: list[_Request] = []
         self._busy = [False] * len(store.writers)
@@ -204,7 +206,8 @@ class Incarnation:
         failed = self.store.failure(jobs)
         if failed is not None:
             return refusal(failed)
-        answer = AppendAnswer(archiver=self.owner.name, boot=self.boot, cameras=states(mentions(records), self.store.state))
+        answer = AppendAnswer(archiver=self.owner.name, boot=self.boot, cameras=states(mentions(records), self.store.state),
+                              maintenance_s=self.maintenance.left_s(self._loop.now))  # fmt: skip
         self.owner.answered(answer)
         return answer
 

@@ -50,7 +50,8 @@ class Checks:
         self.delays = Delays()
         self.misrouted = False
         """Whether another archiver answers at an address now and then: then an event says so (invariant 11)."""
-        self.done = dict.fromkeys(("answers", "releases", "reclaims", "lost", "batches", "takeovers", "holes", "floors"), 0)
+        self.done = dict.fromkeys(("answers", "releases", "reclaims", "lost", "batches", "takeovers", "holes", "floors",
+                                   "bridged"), 0)  # fmt: skip
         self.holes: set[tuple[str, str, str]] = set()
         """(life of an agent, camera, archiver) of the holes that it has told of and not closed."""
 
@@ -90,6 +91,14 @@ class Checks:
         elif event.kind in (EventKind.TAMPER, EventKind.HOLE) and not (self.misrouted and not event.camera):
             raise Broken(2, f"{agent.name} reports {event.kind}: {event.text}")
         self.done["takeovers"] += event.kind is EventKind.TAKEOVER
+        if event.archiver in agent.workers and f"archiver {event.archiver} is unhealthy" in event.text:
+            self._not_awaited(agent, event)
+
+    def _not_awaited(self, agent: SimAgent, event: Event) -> None:
+        """Who has announced to be away is not given up before that."""
+        left_s = agent.workers[event.archiver].promised - agent.loop.now
+        if left_s > MARGIN_S:
+            raise Broken(7, f"{agent.name} gives up {event.archiver} {left_s:.1f} s before the end of its maintenance: {event.text}")
 
     def _hole(self, agent: SimAgent, event: Event) -> None:
         """A hole is opened once and closed once; an agent that starts anew knows of none."""
@@ -145,7 +154,8 @@ class Checks:
         for name, worker in agent.workers.items():
             since = worker.waiting_since
             state = policy.health(name).state
-            if since is not None and now > since + limits.ack_timeout_s + MARGIN_S and state is not Health.UNHEALTHY:
+            self.done["bridged"] += policy.health(name).silent
+            if since is not None and now > max(since + limits.ack_timeout_s, worker.promised) + MARGIN_S and state is not Health.UNHEALTHY:
                 raise Broken(7, f"{agent.name} takes {name} for {state} after {now - since:.2f} s without an acknowledgement")
         usage = agent.journal.usage()
         if usage.bytes > agent.setup.max_bytes or len(agent.desk._events) > MAX_EVENTS:

@@ -3,7 +3,8 @@
     archivers   killed, power cut, hung, answering 500, disk full, slow, hanging, failing syncs, unmounted, lost; catalog gone; misrouted
     links       cut both or one way, lossy, slow, duplicating, resetting
     agents      killed, power cut, booting in 1970, clock steps, syncs failing, journal disk full, slow or hanging
-    cameras     reconnecting, mute                          operators   move, other lists and copies, archivers that leave and return
+    cameras     reconnecting, mute                          operators   move, other lists and copies, archivers that leave and return,
+                                                                        maintenance: announced, then down for less or more than that
 
 Rules: a fault never checks anything; `heal` ends all of them, and what it starts again needs no more than the product's own retries.
 """
@@ -29,6 +30,7 @@ class Faults:
     def __init__(self, world: "World") -> None:
         self._world, self._loop = world, world.loop
         self._rng = world.loop.random("faults")
+        self._plans = world.loop.random("maintenance")
         self.until = 0.0
         self._ends: list[tuple[float, Callable[[], None]]] = []
         self._losable = self._rng.random() < 0.3
@@ -40,6 +42,8 @@ class Faults:
         kinds = (self._archiver, self._archiver, self._archiver, self._link, self._link, self._agent, self._camera, self._operator)
         for _ in range(rng.choice((0, 1, 2, 3, 4, 6, 8, 12, 16))):
             self._loop.at(self._loop.now + rng.uniform(2.0, max(until - self._loop.now - 1.0, 2.1)), rng.choice(kinds))
+        for _ in range(self._plans.choice((0, 0, 0, 0, 1, 2))):
+            self._loop.at(self._loop.now + self._plans.uniform(1.0, max(until - self._loop.now - 4.0, 1.1)), self._maintenance)
         if world_dead := self._world.dead:
             self._disturb(world_dead)
             self._loop.at(self._loop.now + rng.uniform(1.0, 10.0), lambda: self._world.archivers[world_dead].stop(power=rng.random() < 0.5))
@@ -55,6 +59,8 @@ class Faults:
         world.route.update({name: name for name in world.archivers})
         for name, archiver in world.archivers.items():
             archiver.failing, archiver.slow_s = False, 0.0
+            if archiver.process is not None:
+                archiver.process.maintenance.order(0.0, self._loop.now)
             for disk in archiver.disks:
                 disk.mounted, disk.fail_syncs = True, 0
                 disk.answer()
@@ -92,6 +98,26 @@ class Faults:
     def _kill(self, archiver: SimArchiver) -> None:
         archiver.stop(power=False)
         self._for(0.2, 8.0, archiver.start)
+
+    def _maintenance(self) -> None:
+        """Announced, and a while later down or not, for less or more than that."""
+        rng, archiver = self._plans, self._world.archivers[self._plans.choice(sorted(self._world.archivers))]
+        if archiver.name == self._world.dead or archiver.process is None:
+            return
+        announced_s = rng.uniform(1.0, 12.0)
+        self._loop.say(archiver.name, f"is announced to be away for {announced_s:.1f} s")
+        self._disturb(archiver.name)
+        process = archiver.process
+        process.maintenance.order(announced_s, self._loop.now)
+        if rng.random() < 0.2:
+            self._at(rng.uniform(0.5, 5.0), lambda: process.maintenance.order(0.0, self._loop.now))
+        if rng.random() < 0.8:
+            after_s = rng.uniform(0.3, 3.0)
+            self._at(after_s, lambda: archiver.stop(power=rng.random() < 0.3))
+            self._at(after_s + rng.uniform(0.3, 12.0), archiver.start)
+
+    def _at(self, after_s: float, what: Callable[[], None]) -> None:
+        self._loop.at(min(self._loop.now + after_s, self.until - 0.001), what)
 
     def _power(self, archiver: SimArchiver) -> None:
         archiver.stop(power=True)

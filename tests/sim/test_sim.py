@@ -13,7 +13,7 @@ import sim
 
 from watchkeep.agent.replicate.book import EpochBook
 from watchkeep.agent.replicate.desk import Desk
-from watchkeep.agent.replicate.health import ArchiverHealth, Health
+from watchkeep.agent.replicate.health import TABLE, ArchiverHealth, Health, Sign
 from watchkeep.agent.replicate.lanes import Batch, Lanes
 from watchkeep.agent.replicate.pace import Budget
 from watchkeep.hub.store.ledger import EpochLedger
@@ -62,6 +62,10 @@ def _durable_at_once(self: EpochLedger, seq: int) -> None:
     self.durable.add(seq, seq)
 
 
+_impatient = {**TABLE[Health.PAUSED], Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY}
+"""An agent that waits for nobody."""
+
+
 def _never_late(self: ArchiverHealth, now: float) -> bool:
     """Health without an ack time-out."""
     return False
@@ -86,6 +90,12 @@ BREAKS = [
     (ArchiverHealth, "tick", _never_late, 7),
     (Lanes, "_live", _no_live_lane, 7),
 ]
+
+
+@pytest.mark.timeout(300)
+def test_an_agent_that_takes_over_from_an_announced_absence_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TABLE, Health.PAUSED, _impatient)
+    assert _first_broken() == 7
 
 
 @pytest.mark.timeout(300)

@@ -3,6 +3,7 @@
 import pytest
 
 from watchkeep.agent.replicate.health import TABLE, ArchiverHealth, Health, HealthLimits, Sign
+from watchkeep.wire.messages import MAX_MAINTENANCE_S
 
 LIMITS = HealthLimits(ack_timeout_s=2.0, failback_hold_s=60.0)
 
@@ -16,9 +17,13 @@ def test_the_table_names_every_state_and_sign() -> None:
 @pytest.mark.parametrize("sign", Sign)
 def test_only_what_the_drawing_shows(state: Health, sign: Sign) -> None:
     down = sign in (Sign.BROKEN, Sign.ACK_LATE)
-    expected = Health.UNHEALTHY if down else state
-    if state is Health.UNHEALTHY and sign is Sign.ANSWERED:
+    expected = Health.UNHEALTHY if down and state is not Health.PAUSED else state
+    if state is Health.UNHEALTHY and sign in (Sign.ANSWERED, Sign.ANNOUNCED):
         expected = Health.HOLDING
+    if state is Health.HEALTHY and sign is Sign.ANNOUNCED:
+        expected = Health.PAUSED
+    if state is Health.PAUSED and sign in (Sign.ANSWERED, Sign.OVERDUE):
+        expected = Health.HEALTHY if sign is Sign.ANSWERED else Health.UNHEALTHY
     if state is Health.HOLDING and sign in (Sign.HOLD_OVER, Sign.MOVED):
         expected = Health.HEALTHY
     assert TABLE[state][sign] is expected
@@ -75,3 +80,50 @@ def test_sticky_holds_until_an_operator_moves_it() -> None:
     assert not health.tick(1e6)
     assert health.handle(Sign.MOVED, 1e6)
     assert health.state is Health.HEALTHY
+
+
+def test_an_announced_silence_is_no_failure_until_it_is_overdue() -> None:
+    health = ArchiverHealth(LIMITS, 0.0)
+    assert health.handle(Sign.ANNOUNCED, 10.0, left_s=100.0)
+    assert (health.state, health.serves, health.next_deadline()) == (Health.PAUSED, True, None)
+    assert not health.handle(Sign.BROKEN, 20.0, "refused")
+    assert (health.serves, health.why, health.next_deadline()) == (False, "refused", 110.0)
+    assert not health.tick(109.9)
+    assert health.tick(110.0)
+    assert (health.state, health.why) == (Health.UNHEALTHY, "it has not come back from its maintenance: refused")
+
+
+def test_silence_of_one_that_hangs_counts_after_the_ack_time_out() -> None:
+    health = ArchiverHealth(LIMITS, 0.0)
+    health.handle(Sign.ANNOUNCED, 10.0, left_s=100.0)
+    health.waiting(20.0)
+    assert not health.tick(22.0)
+    assert (health.state, health.serves) == (Health.PAUSED, False)
+
+
+def test_one_that_answers_to_the_end_of_its_time_and_then_no_more_is_unhealthy_at_once() -> None:
+    health = ArchiverHealth(LIMITS, 0.0)
+    health.handle(Sign.ANNOUNCED, 10.0, left_s=5.0)
+    assert not health.tick(1e6)
+    assert health.handle(Sign.BROKEN, 1e6, "refused")
+    assert health.state is Health.UNHEALTHY
+
+
+def test_each_answer_says_anew_how_long_it_lasts_and_an_agent_has_a_bound_of_its_own() -> None:
+    health = ArchiverHealth(LIMITS, 0.0)
+    health.handle(Sign.ANNOUNCED, 0.0, left_s=100.0)
+    health.handle(Sign.BROKEN, 1.0, "refused")
+    health.handle(Sign.ANNOUNCED, 2.0, left_s=10.0)
+    assert (health.serves, health.paused_until) == (True, 12.0)
+    health.handle(Sign.ANNOUNCED, 3.0, left_s=1e9)
+    assert health.paused_until == 3.0 + MAX_MAINTENANCE_S
+    assert health.handle(Sign.ANSWERED, 4.0)
+    assert health.state is Health.HEALTHY
+
+
+def test_maintenance_in_a_hold_down_begins_it_anew() -> None:
+    health = ArchiverHealth(LIMITS, 0.0)
+    health.handle(Sign.BROKEN, 1.0, "refused")
+    assert health.handle(Sign.ANNOUNCED, 2.0, left_s=100.0)
+    assert not health.handle(Sign.ANNOUNCED, 50.0, left_s=52.0)
+    assert (health.state, health.next_deadline()) == (Health.HOLDING, 110.0)

@@ -9,17 +9,19 @@ from watchkeep.agent.replicate.policy import (
     CameraPolicy,
     Configured,
     CopyPolicy,
+    Crowded,
     Failed,
     HealthChanged,
     Known,
     Moved,
+    PauseEnded,
     Retarget,
     Tick,
     Waiting,
     choose,
 )
 
-H, U, R = Health.HEALTHY, Health.UNHEALTHY, Health.HOLDING
+H, U, R, P = Health.HEALTHY, Health.UNHEALTHY, Health.HOLDING, Health.PAUSED
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,9 @@ H, U, R = Health.HEALTHY, Health.UNHEALTHY, Health.HOLDING
         (2, (U, H, U), "bc", "ab"),
         (3, (H, H, H), "", "abc"),
         (5, (H, U, R), "", "abc"),
+        (1, (P, H, H), "", "b"),
+        (2, (P, U, H), "", "ac"),
+        (2, (P, U, U), "", "ab"),
     ],
 )
 def test_choose(copies: int, states: tuple[Health, ...], in_use: str, expected: str) -> None:
@@ -127,3 +132,66 @@ def test_words_about_an_archiver_that_left_are_too_late() -> None:
     policy.handle(Known(frozenset("ab")), 1.0)
     for event in (Waiting("c"), Answered("c"), Failed("c", ""), Broken("c", ""), Moved("c")):
         assert policy.handle(event, 2.0) == []
+
+
+def paused(copies: int = 1) -> CopyPolicy:
+    """a has announced a maintenance of 100 s at 10, and was last heard then."""
+    policy = site(copies)
+    assert policy.handle(Answered("a", 100.0), 10.0) == [HealthChanged("a", H, P, "in maintenance")]
+    return policy
+
+
+def test_nobody_takes_over_from_one_in_maintenance_until_it_is_overdue() -> None:
+    policy = paused()
+    assert policy.handle(Broken("a", "refused"), 20.0) == []
+    assert (policy.targets("cam0"), policy.next_deadline()) == (("a",), 110.0)
+    why = "it has not come back from its maintenance: refused"
+    assert policy.handle(Tick(), 110.0) == [HealthChanged("a", P, U, why), Retarget("cam0", ("b",), 1, at_cut=False)]
+
+
+def test_one_that_comes_back_from_maintenance_is_in_full_use_at_once_and_nothing_has_moved() -> None:
+    policy = paused()
+    policy.handle(Broken("a", "refused"), 20.0)
+    assert policy.handle(Answered("a"), 40.0) == [HealthChanged("a", P, H, "")]
+
+
+def test_maintenance_ends_for_a_camera_whose_other_archiver_fails() -> None:
+    policy = paused(copies=2)
+    policy.handle(Configured((CameraPolicy("cam0", 2, ("a", "b", "c", "d")),)), 11.0)
+    policy.handle(Known(frozenset("abcd")), 11.0)
+    policy.handle(Broken("a", "refused"), 20.0)
+    assert policy.targets("cam0") == ("a", "b")
+    assert policy.handle(Broken("b", "refused"), 30.0)[1:] == [Retarget("cam0", ("c", "d"), 2, at_cut=False)]
+
+
+def test_without_a_fourth_archiver_the_spare_takes_the_place_of_the_dead_one_and_maintenance_goes_on() -> None:
+    policy = paused(copies=2)
+    policy.handle(Broken("a", "refused"), 20.0)
+    assert policy.handle(Broken("b", "refused"), 30.0)[1:] == [Retarget("cam0", ("a", "c"), 2, at_cut=False)]
+    assert policy.handle(Tick(), 100.0) == []
+
+
+def test_two_in_maintenance_are_not_both_waited_for() -> None:
+    policy = paused(copies=2)
+    assert policy.handle(Answered("b", 100.0), 11.0)[1:] == [Retarget("cam0", ("a", "c"), 2, at_cut=True)]
+
+
+def test_a_new_camera_does_not_go_to_one_in_maintenance_while_another_is_there() -> None:
+    policy = paused()
+    policy.handle(Configured((CameraPolicy("cam1", 1, ("a", "b")), CameraPolicy("cam2", 1, ("a",)))), 20.0)
+    assert (policy.targets("cam1"), policy.targets("cam2")) == (("b",), ("a",))
+
+
+def test_a_crowded_journal_waits_for_nobody_that_is_silent() -> None:
+    policy = paused()
+    policy.handle(Broken("a", "refused"), 20.0)
+    assert policy.handle(Crowded(crowded=True), 30.0) == [PauseEnded(("a",)), Retarget("cam0", ("b",), 1, at_cut=False)]
+    assert policy.handle(Crowded(crowded=True), 31.0) == []
+    assert policy.handle(Crowded(crowded=False), 32.0) == []
+    assert policy.targets("cam0") == ("b",)
+
+
+def test_one_that_falls_silent_when_it_is_not_waited_for_gives_up_at_once_what_is_owed_to_it() -> None:
+    policy = paused()
+    assert policy.handle(Crowded(crowded=True), 20.0) == [Retarget("cam0", ("b",), 1, at_cut=True)]
+    assert policy.handle(Broken("a", "refused"), 21.0) == [PauseEnded(("a",)), Retarget("cam0", ("b",), 1, at_cut=False)]

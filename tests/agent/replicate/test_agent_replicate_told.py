@@ -35,6 +35,8 @@ class Lab:
         self.desk.configure(cameras)
         self.desk.know("abc")
         self.stores = {name: Store(name, inits={(camera, 1) for camera in self.cameras}) for name in "abc"}
+        self.away_s = dict.fromkeys("abc", 0.0)
+        """What each one announces with its answers."""
         self.seq = 0
         self.told: list[Event] = []
 
@@ -56,7 +58,8 @@ class Lab:
                     for chunk in names:
                         store.put(chunk)
                     store.fsync()
-                    self.desk.stored(name, batch.refs, store.answer(names, list(batch.asks)), 1)
+                    answer = store.answer(names, list(batch.asks)).model_copy(update={"maintenance_s": self.away_s[name]})
+                    self.desk.stored(name, batch.refs, answer, 1)
         self.told += self.desk.tick()[1]
 
     def seconds(self, count: int, *down: str, **how: object) -> None:
@@ -175,3 +178,44 @@ def test_only_storage_full_says_that_there_is_no_room(code: str, full: bool) -> 
     answer = ErrorAnswer(code=code, reason="no")
     worker._failed((), AppendError("no", Fault.STATUS, remedy="", status=507, answer=answer))
     assert said == [{"at_once": False, "full": full}]
+
+
+def test_a_planned_absence_is_told_and_shown_and_nobody_takes_over() -> None:
+    lab = Lab(CameraPolicy("cam0", 1, ("a", "b")), CameraPolicy("cam1", 2, ("b", "a")))
+    lab.seconds(2)
+    lab.away_s["a"] = 60.0
+    lab.second()
+    lab.away_s["a"] = 0.0
+    assert lab.of(EventKind.ARCHIVER) == [
+        "archiver a is in maintenance for 60 s: its cameras stay, and the journal keeps what it does not take"]  # fmt: skip
+    lab.seconds(8, "a")
+    why = "a: in maintenance for another 52 s: no connection"
+    assert why in lab.desk.protection("cam0").why
+    assert lab.desk.protection("cam0").state is Protection.UNPROTECTED
+    assert lab.desk.protection("cam1").state is Protection.DEGRADED
+    assert (lab.desk.links()[0].healthy, lab.desk.links()[0].maintenance_s) == (False, 52.0)
+    lab.seconds(3)
+    assert lab.of(EventKind.ARCHIVER)[1:] == ["archiver a is healthy again; no camera moves"]
+    assert (lab.desk.links()[0].healthy, lab.desk.links()[0].maintenance_s) == (True, 0.0)
+    assert lab.of(EventKind.TAKEOVER) == []
+
+
+def test_who_cannot_be_waited_for_is_a_takeover_with_its_reason() -> None:
+    lab = Lab(CameraPolicy("cam0", 1, ("a", "b")))
+    lab.seconds(2)
+    lab.away_s["a"] = 60.0
+    lab.second()
+    lab.second("a")
+    lab.desk.crowded(True)
+    lab.second("a")
+    [text] = lab.of(EventKind.TAKEOVER)
+    assert text == ("archiver a is in maintenance and cannot be waited for, because the journal is nearly full or another copy is missing: "
+                    "1 camera goes on to b")  # fmt: skip
+
+
+def test_two_in_maintenance_at_once_are_told_of() -> None:
+    lab = Lab(CameraPolicy("cam0", 2, ("a", "b", "c")))
+    lab.seconds(2)
+    lab.away_s.update(a=60.0, b=60.0)
+    lab.second()
+    assert lab.of(EventKind.TAKEOVER) == ["archiver b is in maintenance for 60 s; so is another one, so 1 camera goes on to c"]

@@ -21,6 +21,14 @@ _GRACE_S = 3.0
 """A thread that was told to stop, or a socket that its peer still closes, gets this long to be gone."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def warnings_are_errors_in_children() -> Iterator[None]:
+    """What a test starts is held to the same as the test, by `filterwarnings` in pyproject.toml; wksite.py reads what it says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONWARNINGS", "error")
+        yield
+
+
 def _threads() -> set[threading.Thread]:
     """Threads that somebody has to join: all but the daemons of libraries."""
     return {thread for thread in threading.enumerate() if not thread.daemon or thread.name.startswith("wk-")}

@@ -7,9 +7,12 @@ from the first on, in real time, and then the end of the stream; whoever comes a
 """
 
 import sys
+import warnings
 from pathlib import Path
 
-import gi
+warnings.simplefilter("ignore")  # Debian's gi imports in a way that Python warns of, and tests make warnings errors
+
+import gi  # noqa: E402
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")

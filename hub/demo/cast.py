@@ -4,6 +4,7 @@ Rules: every process is a `watchkeep` command in its own session, is known by it
 the cast is closed.  Addresses are free ports of 127.0.0.1, chosen when a member is added.
 """
 
+import itertools
 import os
 import secrets
 import signal
@@ -12,21 +13,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from ...wire.errors import WatchkeepError
 
 STOP_S = 15.0
 """A clean stop takes at most 10 s by contract; then the process is killed and that is an error."""
+PORT_BLOCK: Final = 64
+"""A site has about ten; two processes at once have different blocks unless their pids differ by a multiple of 199."""
+PORTS: Final = range(20_000, 20_000 + 199 * PORT_BLOCK)
+"""Below 32768, from where Linux takes ports for outgoing connections: one of those would keep a member from being started again."""
+_asked = itertools.count()
 _COMMAND = [sys.executable, "-m", "watchkeep.wire.shell.cli"]
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listens on now, from a block of this process's own; raises WatchkeepError when none is free."""
+    for _ in range(PORT_BLOCK):
+        port = PORTS[os.getpid() * PORT_BLOCK % len(PORTS) + next(_asked) % PORT_BLOCK]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise WatchkeepError(f"no port is free near {port}", remedy="try again: another process takes other ports")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:

@@ -1,8 +1,11 @@
 """The processes of a site: hub/demo/cast.py."""
 
+import socket
+from itertools import pairwise
+
 import pytest
 
-from watchkeep.hub.demo.cast import Cast, wait_until
+from watchkeep.hub.demo.cast import PORT_BLOCK, Cast, free_port, wait_until
 from watchkeep.wire.errors import WatchkeepError
 
 
@@ -25,6 +28,15 @@ def test_members_that_were_killed_stopped_or_are_done_have_not_failed(tmp_path):
         assert cast.stop("source") in (0, -15)  # -15: the signal came before the command had taken it over
         cast.check()
     assert not any(member.running for member in cast.members.values())
+
+
+def test_ports_are_not_those_of_outgoing_connections_nor_one_that_is_taken_nor_the_last_one_again():
+    with socket.create_server(("127.0.0.1", free_port())) as server:
+        taken = server.getsockname()[1]
+        ports = [free_port() for _ in range(2 * PORT_BLOCK)]
+    assert taken not in ports
+    assert max(ports) < 32_768
+    assert all(port != after for port, after in pairwise(ports))
 
 
 def test_every_cast_is_a_site_of_its_own(tmp_path):

@@ -248,13 +248,15 @@ class AgentService:
         self._tell(EventKind.TAMPER, f"two hubs announce the id {hub}: {' and '.join(urls)}; the first is used",
                    "give one of the two another hub.id")  # fmt: skip
 
-    def _reclaim(self) -> None:
+    def _reclaim(self) -> bool:
+        """Make room in the journal; whether it cost nothing but copies of what archivers have."""
         dropped = self._journal.reclaim(self._replicator.has_copy)
         for camera, epoch, low, high in runs(dropped.copied + dropped.lost):
             self._replicator.dropped(camera, epoch, low, high)
         for camera, epoch, low, high in runs(dropped.lost):
             self._tell(EventKind.LOSS, f"chunks {low} to {high} of epoch {epoch} are lost: the journal is full and no archiver has them",
                        "raise journal.max_bytes, or bring an archiver back", camera=camera)  # fmt: skip
+        return not dropped.lost
 
     def _clock_stepped(self, change: float) -> None:
         for ingest in self._ingests.values():

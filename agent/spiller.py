@@ -23,6 +23,9 @@ FAULT_LOG_S: Final = 10.0
 """A fault that lasts is logged at most this often, each kind for itself."""
 RETRY_S: Final = 0.2
 """After a write that failed; a disk that came back gets 30 s of video within seconds."""
+MAX_RECLAIMS: Final = 16
+"""Before one write, as long as no chunk is lost; one that costs chunks is the last: others may be what fills the disk, and would
+take what each of them frees."""
 IDLE_S: Final = 0.5
 """How late a stop is noticed at most."""
 STALL_S: Final = 5.0
@@ -44,9 +47,10 @@ class SpillPort(Protocol):
 class Spiller:
     """Owns no thread: `run_spills` and `run_syncs` are the bodies of two supervised threads."""
 
-    def __init__(self, journal: SpillPort, epochs: EpochBook, *, sync_ms: int, reclaim: Callable[[], None],
+    def __init__(self, journal: SpillPort, epochs: EpochBook, *, sync_ms: int, reclaim: Callable[[], bool],
                  faulted: Callable[[str, str], None], monotonic: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
-        """`faulted(what, remedy)` is called by `look` when the disk begins to fail, and with an empty remedy when it works again."""
+        """`reclaim` makes room and returns whether no chunk was lost by it; it raises FullError when it cannot.  `faulted(what, remedy)`
+        is called by `look` when the disk begins to fail, and with an empty remedy when it works again."""
         self._journal, self._epochs, self._sync_ms, self._monotonic = journal, epochs, sync_ms, monotonic
         self._reclaim, self._faulted = reclaim, faulted
         self._noting = threading.Lock()
@@ -123,14 +127,17 @@ class Spiller:
             self._faulted(f"no more: {self._told.pop(kind)}", "")
 
     def _write(self, *, everything: bool) -> bool:
-        try:
-            return self._journal.spill(everything=everything)
-        except FullError as full:
+        for _ in range(MAX_RECLAIMS):
             try:
-                self._reclaim()
-            except FullError:
-                raise full from None  # that nothing can be freed helps nobody: what has filled the disk does
-            return self._journal.spill(everything=everything)
+                return self._journal.spill(everything=everything)
+            except FullError as full:
+                try:
+                    free_of_loss = self._reclaim()
+                except FullError:
+                    raise full from None  # that nothing can be freed helps nobody: what has filled the disk does
+                if not free_of_loss:
+                    break
+        return self._journal.spill(everything=everything)
 
     @contextmanager
     def _call(self, kind: str) -> Iterator[None]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from watchkeep.wire.record import Header, RecordKind
 
 from .entry import Entry
+from .layout import FILE_HEAD_BYTES
+from .reclaim import Candidate
 
 
 @dataclass(slots=True)
@@ -19,8 +21,10 @@ class _File:
     first: int
     """Position of its first record."""
     wanted: dict[int, Entry] = field(default_factory=dict)
+    end: int = 0
+    """Behind its last record that was ever wanted."""
     keep_until: int = 0
-    """An init segment that was carried elsewhere protects this file until its new position is durable."""
+    """A record that was carried elsewhere protects this file until its new position is durable."""
 
 
 @dataclass(slots=True)
@@ -65,6 +69,14 @@ class Book:
             del self._files[found.file].wanted[position]
             self._enter(found.moved(file, offset), replaces=False)
 
+    def carry(self, entry: Entry) -> bool:
+        """A record was written anew under a new position; False when nobody wants it any more, but its file is known."""
+        self._files.setdefault(entry.file, _File(entry.position))
+        wanted = self.find(entry) is not None
+        if wanted:
+            self._enter(entry)
+        return wanted
+
     def find(self, entry: Entry) -> Entry | None:
         """The record of that name as it stands now; None when it is not wanted any more."""
         return self._named(entry.kind, *entry.name)
@@ -92,12 +104,16 @@ class Book:
             self._forget_chunk(chunk)
         return gone + self._settle((camera, epoch))
 
-    def owed(self, durable: int) -> Iterator[tuple[int, list[Entry]]]:
-        """(file, wanted chunks) from the oldest file on, of files that hold anything wanted and are not the last durable one."""
+    def owed(self, durable: int) -> Iterator[Candidate]:
+        """From the oldest file on, those that hold anything wanted and are not the last durable one."""
         last = self._last(durable)
         for number in sorted(self._files):
             if number < last and self._files[number].wanted:
-                yield number, self.chunks_in(number)
+                init_bytes = sum(init.record_bytes for init in self.inits_in(number))
+                yield Candidate(number, self._files[number].end - FILE_HEAD_BYTES, self.chunks_in(number), init_bytes)
+
+    def knows(self, file: int) -> bool:
+        return file in self._files
 
     def chunks_in(self, file: int) -> list[Entry]:
         """The chunks in a file that are wanted."""
@@ -151,7 +167,9 @@ class Book:
             old = self._files[before.file]
             old.wanted.pop(before.position, None)
             old.keep_until = max(old.keep_until, entry.position)
-        self._files.setdefault(entry.file, _File(entry.position)).wanted[entry.position] = entry
+        file = self._files.setdefault(entry.file, _File(entry.position))
+        file.wanted[entry.position] = entry
+        file.end = max(file.end, entry.offset + entry.record_bytes)
 
     def _last(self, durable: int) -> int:
         """The last file that holds anything durable; 0 when there is none."""

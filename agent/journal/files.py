@@ -24,6 +24,8 @@ from .layout import FILE_HEAD_BYTES, FileHead, file_name, pack_head
 from .recover import Found, Leftover
 from .scan import Cut
 
+MIN_FILES_WITH_RESERVE: Final = 4
+"""One to write, one to keep, one to free, and the reserve; a journal of three has none, and can carry nothing."""
 MAX_SPARES: Final = 2
 """Files kept for recycling: one batch fills at most two at usual sizes; what is more than that is free space for others."""
 
@@ -62,12 +64,17 @@ class Batch:
 
 
 class FileSet:
-    """The files of one folder; `used` is what they occupy, spares included."""
+    """The files of one folder; `used` is what they occupy, spares included.
+
+    One file of the quota is a reserve, unless the quota is too small for it: only what makes room may take it, since what is
+    carried out of a file has to be durable elsewhere before that file goes.
+    """
 
     def __init__(self, disk: Disk, folder: Path, found: Found, *, file_bytes: int, max_bytes: int) -> None:
         """Go on from what recovery found; a file that cannot be gone on with is noted in `found.cuts`."""
         self._disk, self._folder = disk, folder
         self._file_bytes, self._max_bytes = file_bytes, max_bytes
+        self.reserve_bytes = file_bytes if max_bytes >= MIN_FILES_WITH_RESERVE * file_bytes else 0
         self._sizes, self._next = found.sizes, found.next_number
         self._active: Tail | None = None
         self._sealed: list[Tail] = []
@@ -90,13 +97,15 @@ class FileSet:
         """Whether a file is being written or waits to be flushed: it cannot be retired now."""
         return any(tail.number == number for tail in self._tails())
 
-    def write(self, items: Sequence[Item], first: int, durable: int) -> list[tuple[int, int]]:
+    def write(self, items: Sequence[Item], first: int, durable: int, *, reserve: bool = False) -> list[tuple[int, int]]:
         """Write records one after the other, the first at position `first`; returns (file, offset) of each.
+
+        reserve: what is written makes room, or replaces what a failed fsync took, and may use the reserve.
 
         All or nothing: on FullError or OSError nothing was written as far as the journal is concerned, and the same
         positions may be used again.
         """
-        runs = self._plan(items, first, durable)
+        runs = self._plan(items, first, durable, reserve=reserve)
         try:
             for run in runs:
                 end_mark = bytes(min(HEADER_BYTES, run.tail.size - run.at))
@@ -187,7 +196,7 @@ class FileSet:
     def _tails(self) -> list[Tail]:
         return [*self._sealed, self._active] if self._active else list(self._sealed)
 
-    def _plan(self, items: Sequence[Item], first: int, durable: int) -> list[_Run]:
+    def _plan(self, items: Sequence[Item], first: int, durable: int, *, reserve: bool) -> list[_Run]:
         """Give every record its place, beginning files as needed, before anything is written."""
         runs: list[_Run] = []
         tail, begun = self._active, []
@@ -196,7 +205,7 @@ class FileSet:
                 length = len(header) + len(payload)
                 run = runs[-1] if runs else None
                 if tail is None or (run.at if run else tail.offset) + length > tail.size:
-                    tail = self._begin(length)
+                    tail = self._begin(length, reserve=reserve)
                     begun.append(tail)
                     run = None
                 if run is None:
@@ -221,13 +230,14 @@ class FileSet:
             self._sealed += [tail for tail in [self._active, *begun[:-1]] if tail is not None]
             self._active = begun[-1]
 
-    def _begin(self, record_bytes: int) -> Tail:
+    def _begin(self, record_bytes: int, *, reserve: bool) -> Tail:
         """A file, recycled or new, with the next number and room for at least one record; FullError or OSError."""
         size = max(self._file_bytes, FILE_HEAD_BYTES + record_bytes)
         spare = self._spares[0] if self._spares else None
         size = max(size, self._sizes[spare]) if spare is not None else size
         grows = size - (self._sizes[spare] if spare is not None else 0)
-        if self.used + grows > self._max_bytes:
+        in_use = self.used - sum(self._sizes[number] for number in self._spares)
+        if self.used + grows > self._max_bytes or (not reserve and in_use + size > self._max_bytes - self.reserve_bytes):
             raise FullError(f"journal {self._folder}: {self.used} of {self._max_bytes} bytes are used",
                             remedy="bring an archiver back, or raise journal.max_bytes")  # fmt: skip
         number, self._next = self._next, self._next + 1

@@ -25,7 +25,7 @@ from .disk import Disk, volume_errors
 from .entry import Entry, Item, entry_of, seal_of
 from .files import FileSet
 from .held import Held
-from .reclaim import Dropped, HasCopy, choose, dropped
+from .reclaim import Choice, Dropped, HasCopy, batches, choose, dropped
 from .recover import recover
 from .scan import Cut
 
@@ -40,6 +40,8 @@ _SYNC_ATTEMPTS: Final = 2
 """A failed fsync is answered with one new file at once; if that fails as well, the caller hears of it and tries later."""
 
 Record = tuple[Header, bytes | bytearray]
+Proven = tuple[Header, bytes | bytearray, Seal | None]
+"""A record with its seal, None for an init segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,7 @@ class Journal:
         the same may be appended again later.  Waits for the disk only when ram_bytes are not durable yet.
         """
         sealed = [(header, payload, seal_of(header, payload)) for header, payload in records]
-        size = sum(header.record_bytes for header, _, _ in sealed)
-        with self._memory:
-            must_sync = self._held.unsynced_bytes and self._held.unsynced_bytes + size > self._ram_bytes
-        if must_sync:
-            self.sync()
+        self._room_in_ram(sum(header.record_bytes for header, _, _ in sealed))
         with self._pen, volume_errors(self._folder):
             self._mend()
             self._tidy()
@@ -186,28 +184,60 @@ class Journal:
     def reclaim(self, has_copy: HasCopy) -> Dropped:
         """Free one file although its chunks are still owed (reclaim.py says which); the thread that appends.
 
-        The caller publishes what was lost.  Raises FullError when there is no file to free.  Init segments in it that are
-        still needed are written anew; one that cannot be is counted in `lost_inits`.
+        What it carries elsewhere is durable there before the file goes.  The caller publishes what was lost.  Raises FullError when
+        there is no file to free, FullError or VolumeError when the disk fails: then nothing was dropped.  Init segments that are still
+        needed are carried too, or written anew afterwards; one that cannot be is counted in `lost_inits`.
         """
-        number = choose(self._owed(), has_copy)
-        if number is None:
+        choice = self._choose(has_copy, can_carry=self._files.reserve_bytes > 0)
+        if choice is None:
             self.sync()  # Only what is durable can be freed in order; perhaps it is merely not synced yet.
-            number = choose(self._owed(), has_copy)
-        if number is None:
+            choice = self._choose(has_copy, can_carry=self._files.reserve_bytes > 0)
+        if choice is not None and choice.carry:
+            try:
+                self._carry(choice)
+            except FullError:  # the disk is full before the quota is: then it costs what it must
+                choice = self._choose(has_copy, can_carry=False)
+        if choice is None:
             raise FullError(f"journal {self._folder}: no file can be freed", remedy="raise journal.max_bytes, or free space on its disk")
+        return self._drop_file(choice, has_copy)
+
+    def _choose(self, has_copy: HasCopy, *, can_carry: bool) -> Choice | None:
+        with self._pen, self._memory:
+            files = [file for file in self._book.owed(self._held.durable) if not self._files.is_open(file.number)]
+        return choose(files, has_copy, can_carry=can_carry)
+
+    def _carry(self, choice: Choice) -> None:
+        """Write anew what of a file has to stay, and make it durable; what cannot be read stays where it is, and goes with the file."""
         with self._memory:
-            chunks = self._book.chunks_in(number)
-            for chunk in chunks:
-                self._held.release(chunk.position)
-                self._book.release(*chunk.name, chunk.seq)
-            inits = self._book.inits_in(number)
-        rescued = self._readable(inits)
+            wanted = [*self._book.inits_in(choice.file), *choice.carry] if self._book.knows(choice.file) else []
+        for batch in batches(wanted, self._ram_bytes // 4):
+            self._room_in_ram(sum(entry.record_bytes for entry in batch))
+            with self._pen, volume_errors(self._folder):
+                self._mend()
+                self._write(self._readable(batch), carried=True, reserve=True)
+        self.sync()
+
+    def _drop_file(self, choice: Choice, has_copy: HasCopy) -> Dropped:
+        """Forget what is left in a file, and free it.
+
+        Race: a sync beside us frees it by itself as soon as nothing in it is wanted; then there is nothing left to do.
+        """
         with self._pen, volume_errors(self._folder):
             with self._memory:
-                self._book.remove_file(number)
-            self._files.retire(number)
-            self._rescue(rescued)
-        return dropped(number, chunks, has_copy)
+                there = self._book.knows(choice.file)
+                chunks = self._book.chunks_in(choice.file) if there else []
+                for chunk in chunks:
+                    self._held.release(chunk.position)
+                    self._book.release(*chunk.name, chunk.seq)
+                inits = self._book.inits_in(choice.file) if there else []
+            rescued = self._readable(inits)
+            if there:
+                with self._memory:
+                    self._book.remove_file(choice.file)
+                self._files.retire(choice.file)
+                self._rescue(rescued)
+        carried = {entry.name for entry in choice.carry} - {entry.name for entry in chunks}
+        return dropped(choice.file, chunks, has_copy, tuple(entry for entry in choice.carry if entry.name in carried))
 
     def chunk(self, camera: str, epoch: int, seq: int) -> Entry | None:
         """The entry of a chunk that is still held.  Any thread."""
@@ -233,24 +263,32 @@ class Journal:
             self._files.close()
             self._disk.close(self._folder_lock)
 
-    def _write(self, records: Sequence[tuple[Header, bytes | bytearray, Seal | None]]) -> list[Entry]:
-        """Number, write, enter.  Under the pen."""
+    def _room_in_ram(self, size: int) -> None:
+        """Sync what waits for it when size more would be too much."""
+        with self._memory:
+            must_sync = self._held.unsynced_bytes and self._held.unsynced_bytes + size > self._ram_bytes
+        if must_sync:
+            self.sync()
+
+    def _write(self, records: Sequence[Proven], *, carried: bool = False,
+               reserve: bool = False) -> list[Entry]:  # fmt: skip
+        """Number, write, enter; what is carried only if it is still wanted.  Under the pen."""
         first = self._next
         headers = [replace(header, position=position) for position, (header, _, _) in enumerate(records, first)]
         items: list[Item] = [(pack_header(header), payload) for header, (_, payload, _) in zip(headers, records, strict=True)]
-        places = self._files.write(items, first, self._held.durable)
+        places = self._files.write(items, first, self._held.durable, reserve=reserve)
         entries = [entry_of(header, seal, *place) for header, (_, _, seal), place in zip(headers, records, places, strict=True)]
         with self._memory:
             for entry, item in zip(entries, items, strict=True):
-                self._book.put(entry)
                 self._held.put(entry.position, item)
+                if before := self._book.find(entry):
+                    self._held.release(before.position)
+                if not carried:
+                    self._book.put(entry)
+                elif not self._book.carry(entry):
+                    self._held.release(entry.position)
             self._next += len(items)
         return entries
-
-    def _owed(self) -> list[tuple[int, list[Entry]]]:
-        """The files that may be freed, with the chunks in them that are still owed, from the oldest on."""
-        with self._pen, self._memory:
-            return [(number, chunks) for number, chunks in self._book.owed(self._held.durable) if not self._files.is_open(number)]
 
     def _abandon(self, error: OSError) -> None:
         """A flush failed: give up the files it was for.  Under the pen."""
@@ -266,7 +304,7 @@ class Journal:
         with self._memory:
             pending = self._held.unsynced()
         if pending:
-            places = self._files.write([item for _, item in pending], pending[0][0], self._held.durable)
+            places = self._files.write([item for _, item in pending], pending[0][0], self._held.durable, reserve=True)
             with self._memory:
                 for (position, item), place in zip(pending, places, strict=True):
                     self._book.move(parse_header(item[0]), position, *place)
@@ -289,35 +327,37 @@ class Journal:
             inits = [init for number in numbers for init in self._book.inits_in(number)]
         records = self._readable(inits)
         try:
-            self._write(records)
+            self._write(records, carried=True)
         except FullError:
             return  # They stay where they are; when their room is needed, reclaim takes their file and rescues them.
 
-    def _rescue(self, records: Sequence[tuple[Header, bytes, None]]) -> None:
+    def _rescue(self, records: Sequence[Proven]) -> None:
         """Write anew the init segments of a file that is gone.  Under the pen.
 
         The next append may overwrite that file before they are durable: a power cut in this second, with the quota
         reached, leaves chunks without their init here.  Archivers got it with the epoch's first chunk.
         """
         try:
-            self._write(records)
+            self._write(records, reserve=True)
         except (OSError, FullError) as error:
             self._lose_inits(len(records), str(error))
 
-    def _readable(self, inits: Sequence[Entry]) -> list[tuple[Header, bytes, None]]:
-        """The records of init segments; one that the disk does not give back is forgotten and counted."""
-        records: list[tuple[Header, bytes, None]] = []
-        for init in inits:
+    def _readable(self, entries: Sequence[Entry]) -> list[Proven]:
+        """The records as they are; of what the disk does not give back, an init segment is forgotten and counted."""
+        records: list[Proven] = []
+        for entry in entries:
             try:
-                record = self.read(init)
+                record = self.read(entry)
             except GoneError:
-                continue  # its epoch's last chunk was released meanwhile
+                continue  # released meanwhile, an init segment with its epoch's last chunk
             except (DigestError, VolumeError) as error:
-                with self._memory:
-                    self._book.drop_init(init)
-                self._lose_inits(1, error.message)
+                if entry.kind is RecordKind.INIT:
+                    with self._memory:
+                        self._book.drop_init(entry)
+                    self._lose_inits(1, error.message)
                 continue
-            records.append((parse_header(record), record[HEADER_BYTES:], None))
+            header, payload = parse_header(record), record[HEADER_BYTES:]
+            records.append((header, payload, seal_of(header, payload)))
         return records
 
     def _lose_inits(self, count: int, why: str) -> None:

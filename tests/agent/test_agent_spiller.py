@@ -49,9 +49,9 @@ class FakeJournal:
         self.syncs += 1
 
 
-def build(journal, told, *, clock=None, slots=None):
+def build(journal, told, *, clock=None, slots=None, lossless=False):
     clock = clock or SetClock()
-    return Spiller(journal, EpochBook(slots or Slots(), clock, {}), sync_ms=1000, reclaim=lambda: told.append("reclaim"),
+    return Spiller(journal, EpochBook(slots or Slots(), clock, {}), sync_ms=1000, reclaim=lambda: told.append("reclaim") or lossless,
                    faulted=lambda what, remedy: told.append((what, bool(remedy))), monotonic=clock.monotonic)  # fmt: skip
 
 
@@ -89,6 +89,13 @@ def test_a_full_journal_is_reclaimed_once_and_the_same_written():
     journal.due, journal.faults = 1, [FullError("quota", remedy="raise it")] * 2
     assert not spiller.spill()
     assert told == ["reclaim", "reclaim"]
+
+
+def test_reclaims_that_cost_nothing_go_on_until_there_is_room():
+    journal, told = FakeJournal(due=1), []
+    journal.faults = [FullError("quota", remedy="raise it")] * 5
+    assert build(journal, told, lossless=True).spill()
+    assert told == ["reclaim"] * 5
 
 
 def test_what_fills_the_disk_is_told_and_not_that_there_is_nothing_to_free():

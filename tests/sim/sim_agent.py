@@ -261,14 +261,16 @@ class SimAgent:
         self.desk.offer(_refs(entries))
         self.on_offer(self, entries)
 
-    def _reclaim(self) -> None:
+    def _reclaim(self) -> bool:
         gone = self.journal.reclaim(self.desk.has_copy)
-        self.loop.say(self.name, "reclaims file", gone.file, "with", len(gone.copied), "copied and", len(gone.lost), "lost chunks")
+        self.loop.say(self.name, "reclaims file", gone.file, "with", len(gone.copied), "copied,", len(gone.carried),
+                      "carried and", len(gone.lost), "lost chunks")  # fmt: skip
         self.on_reclaim(self, gone.copied, gone.lost)
         for entries, into in ((gone.copied, self.copied), (gone.lost, self.declared)):
             for camera, epoch, low, high in runs(entries):
                 self.desk.dropped(camera, epoch, low, high)
                 self._forget(camera, epoch, low, high, into)
+        return not gone.lost
 
     def _faulted(self, what: str, _remedy: str) -> None:
         self.loop.say(self.name, what)

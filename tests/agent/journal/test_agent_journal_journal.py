@@ -10,6 +10,7 @@ from journal_lab import (
     chunk_records,
     init_record,
     journal_files,
+    kill,
     open_journal,
     record_bytes,
     seqs,
@@ -18,8 +19,8 @@ from journal_lab import (
 
 from watchkeep.agent.journal import scan
 from watchkeep.agent.journal.journal import Journal
-from watchkeep.wire.errors import DigestError, FormatError, FullError, GoneError, UsageError
-from watchkeep.wire.record import Header, RecordKind, check_payload
+from watchkeep.wire.errors import DigestError, FormatError, FullError, GoneError, UsageError, VolumeError
+from watchkeep.wire.record import HEADER_BYTES, Header, RecordKind, check_payload
 from watchkeep.wire.seal import SealFlag
 
 
@@ -259,6 +260,93 @@ def test_a_full_quota_with_unreachable_archivers_goes_on_recording_by_declared_l
     held = seqs(journal.append([])) + [entry.seq for entry in kept if journal.chunk(*entry.name)]
     assert sorted([*held, *(entry.seq for entry in lost)]) == list(range(1, 60)), "every chunk is held or declared lost"
     assert journal.usage().bytes <= 4 * FILE_BYTES
+    journal.close()
+
+
+def fill(journal, seq, *, epoch=1):
+    """Append until the quota is reached; returns the next seq.  Every third chunk is another camera's, whose archivers are away."""
+    while True:
+        away = seq % 3 == 0
+        try:
+            journal.append([chunk_record(seq, camera="away" if away else "cam0", epoch=epoch)])
+        except FullError:
+            return seq
+        journal.sync()
+        seq += 1
+
+
+def test_chunks_without_a_copy_are_carried_and_the_file_that_they_shared_is_freed(tmp_path):
+    journal = open_journal(tmp_path, files=6)
+    journal.append([init_record(), init_record(camera="away")])
+    seq, copied = fill(journal, 0), []
+    while seq < 22:
+        freed = journal.reclaim(lambda camera, epoch, seq: camera == "cam0")
+        assert freed.lost == ()
+        copied += freed.copied
+        assert {entry.camera for entry in freed.copied} <= {"cam0"}
+        assert {entry.camera for entry in freed.carried} <= {"away"}
+        seq = fill(journal, seq)
+        for number in range(0, seq, 3):
+            record = journal.read(journal.chunk("away", 1, number))
+            assert record[HEADER_BYTES:] == chunk_record(number, camera="away")[1], "the same bytes, and the same hash"
+    assert copied
+    assert journal.usage().bytes <= 6 * FILE_BYTES
+    assert journal.usage().lost_inits == 0
+    kill(journal)
+    again = open_journal(tmp_path, files=6)
+    names = [entry.name for entry in again.recovered if entry.kind is RecordKind.CHUNK]
+    assert len(names) == len(set(names))
+    assert {name for name in names if name[0] == "away"} == {("away", 1, number) for number in range(0, seq, 3)}
+    assert again.init_of("away", 1) is not None
+    again.close()
+
+
+def test_only_when_what_has_no_copy_fills_the_quota_are_chunks_lost_and_the_oldest_first(tmp_path):
+    journal = open_journal(tmp_path, files=6)
+    journal.append([init_record(), init_record(camera="away")])
+    seq, lost = 0, []
+    while not lost:
+        seq = fill(journal, seq)
+        freed = journal.reclaim(lambda camera, epoch, seq: camera == "cam0")
+        lost = [entry.seq for entry in freed.lost]
+    held = sum(journal.chunk("away", 1, number).record_bytes for number in range(0, seq, 3) if journal.chunk("away", 1, number))
+    assert held + sum(entry.record_bytes for entry in freed.lost) > 4 * (FILE_BYTES - 1024) * 6 // 8, "of the four files that are full"
+    assert not [number for number in range(seq) if number % 3 and journal.chunk("cam0", 1, number) and number < seq - 12]
+    assert lost == sorted(lost)
+    journal.close()
+
+
+def test_what_is_released_while_it_is_carried_is_not_wanted_again(tmp_path, monkeypatch):
+    journal = open_journal(tmp_path, files=6)
+    journal.append([init_record(), init_record(camera="away")])
+    fill(journal, 0)
+    write = journal._files.write
+
+    def meanwhile(*arguments, **options):
+        journal.release("away", 1, 0, 10**6)
+        return write(*arguments, **options)
+
+    monkeypatch.setattr(journal._files, "write", meanwhile)
+    journal.reclaim(lambda camera, epoch, seq: camera == "cam0")
+    monkeypatch.undo()
+    assert not [seq for seq in range(100) if journal.chunk("away", 1, seq)]
+    journal.sync()
+    assert journal.usage().chunks == sum(journal.chunk("cam0", 1, seq) is not None for seq in range(100))
+    journal.close()
+
+
+def test_a_disk_that_fails_while_chunks_are_carried_drops_nothing(tmp_path):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk, files=6)
+    journal.append([init_record(), init_record(camera="away")])
+    seq = fill(journal, 0)
+    disk.fail["write"] = [5]
+    with pytest.raises(VolumeError):
+        journal.reclaim(lambda camera, epoch, seq: camera == "cam0")
+    held = [number for number in range(seq) if journal.chunk("away" if number % 3 == 0 else "cam0", 1, number)]
+    assert held == list(range(seq))
+    journal.reclaim(lambda camera, epoch, seq: camera == "cam0")
+    assert all(journal.chunk("away", 1, number) for number in range(0, seq, 3))
     journal.close()
 
 

@@ -1,5 +1,9 @@
 """The journal's parts without I/O: reclaim.py, held.py, book.py and layout.py."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +11,7 @@ from watchkeep.agent.journal.book import Book
 from watchkeep.agent.journal.entry import Entry
 from watchkeep.agent.journal.held import Held
 from watchkeep.agent.journal.layout import FILE_HEAD_BYTES, FileHead, file_name, file_number, pack_head, parse_head
-from watchkeep.agent.journal.reclaim import choose, dropped
+from watchkeep.agent.journal.reclaim import Candidate, Choice, batches, choose, dropped
 from watchkeep.wire.record import RecordKind
 from watchkeep.wire.seal import SealFlag
 
@@ -16,25 +20,57 @@ def entry(seq: int, *, file: int = 1, epoch: int = 1, position: int = 0, kind: R
     return Entry(kind, "cam0", epoch, seq, position or seq + 1, file, 0, 100, SealFlag(0), 0, 0, 0, bytes(32))
 
 
-def test_the_oldest_file_with_copies_of_everything_goes_first():
-    files = [(3, [entry(0), entry(1)]), (4, [entry(2)]), (5, [entry(3)])]
-    copied = {2, 3}
-    assert choose(files, lambda camera, epoch, seq: seq in copied) == 4
+def files(*contents: str) -> tuple[list[Candidate], Callable[[str, int, int], bool]]:
+    """Files 1, 2, ... of ten records each: `c` has a copy, `u` has none, what is missing was released.  And which have copies."""
+    made = [Candidate(number, 1000, [entry(100 * number + at, file=number) for at in range(len(content))])
+            for number, content in enumerate(contents, 1)]  # fmt: skip
+    return made, lambda camera, epoch, seq: contents[seq // 100 - 1][seq % 100] == "c"
 
 
-def test_without_copies_the_oldest_file_goes():
-    assert choose([(3, [entry(0)]), (4, [entry(1)])], lambda *_: False) == 3
-    assert choose([], lambda *_: True) is None
+@pytest.mark.parametrize(
+    ("contents", "file", "carried"),
+    [
+        (["uc", "cc", "cccc"], 2, 0),  # the oldest with copies of all that is owed
+        (["u", ""], 2, 0),
+        (["uuuuuuuccc", "uuuuuccccc", "uc"], 2, 5),  # else the oldest of which half is gained, by copies or releases
+        (["uuuuuuuuuu", "u"], 2, 1),
+        (["uuuuuuuuuu", "uuuuuuuucc", "uuuuuucccc"], 2, 8),  # else the oldest of which an eighth is
+        (["uuuuuuuuuc", "uuuuuuuuuu"], 1, 0),  # else the oldest, and what it lacks is lost
+    ],
+)
+def test_the_file_that_goes_and_what_of_it_is_carried(contents, file, carried):
+    made, has_copy = files(*contents)
+    found = choose(made, has_copy, can_carry=True)
+    assert (found.file, len(found.carry)) == (file, carried)
+    assert not any(has_copy(*chunk.name) for chunk in found.carry)
 
 
-def test_a_file_without_chunks_goes_before_one_with_chunks():
-    assert choose([(3, [entry(0)]), (4, [])], lambda *_: False) == 4
+def test_init_segments_that_are_needed_are_no_gain():
+    made, has_copy = files("uuuuuuu")
+    assert choose(made, has_copy, can_carry=True).carry
+    assert choose([replace(made[0], init_bytes=200)], has_copy, can_carry=True) == Choice(1)
+
+
+def test_what_cannot_carry_gives_up_the_oldest_file_and_without_files_nothing():
+    made, has_copy = files("u", "uc")
+    assert choose(made, has_copy, can_carry=False) == Choice(1)
+    assert choose([], has_copy, can_carry=True) is None
 
 
 def test_the_chunks_of_the_usual_choice_are_all_that_is_asked_about():
     asked = []
-    choose(((number, [entry(number)]) for number in range(1000)), lambda camera, epoch, seq: asked.append(seq) or True)
+    many = (Candidate(number, 1000, [entry(number)]) for number in range(1000))
+    choose(many, lambda camera, epoch, seq: asked.append(seq) or True, can_carry=True)
     assert asked == [0]
+
+
+def test_batches_are_bounded_and_leave_nothing_out():
+    entries = [entry(seq) for seq in range(7)]
+    found = list(batches(entries, 250))
+    assert [len(batch) for batch in found] == [2, 2, 2, 1]
+    assert [one for batch in found for one in batch] == entries
+    assert list(batches(entries[:2], 1)) == [[entries[0]], [entries[1]]]
+    assert list(batches([], 1)) == []
 
 
 def test_dropped_chunks_are_split_by_copy():
@@ -96,7 +132,7 @@ def test_the_last_durable_file_is_never_free():
     assert len(book.release("cam0", 1, 0, 1)) == 2
     assert 1 not in book.free(durable=1), "file 2 may be gone after a power cut"
     assert book.free(durable=9) == [1]
-    assert [number for number, _ in book.owed(9)] == []
+    assert list(book.owed(9)) == []
 
 
 @given(st.integers(1, 10**12 - 1), st.integers(1, 2**63), st.integers(0, 2**63), st.integers(0, FILE_HEAD_BYTES - 1), st.integers(0, 7))

@@ -3,6 +3,7 @@
 import random
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -207,7 +208,7 @@ class Site:
 
     def _begin(self, home: Path) -> None:
         self._disk = ForgetfulDisk(home)
-        self.journal = open_journal(home, self._disk, files=12, ram_bytes=6000)
+        self.journal = open_journal(home, self._disk, files=self._rng.choice([5, 12]), ram_bytes=6000)
 
     def append(self) -> None:
         count = self._rng.randint(1, 5)
@@ -217,10 +218,16 @@ class Site:
         try:
             self.journal.append(records)
         except FullError:
-            lost = self.journal.reclaim(lambda *_: False).lost
-            self._safe -= {entry.seq for entry in lost}
+            self.reclaim()
         except VolumeError:
             pass  # an injected fault: the batch was refused and may be torn away or not
+
+    def reclaim(self) -> None:
+        """The quota takes a file; what has no copy is carried, or declared lost."""
+        with suppress(FullError, VolumeError):  # nothing to free, or an injected fault: then nothing was dropped
+            freed = self.journal.reclaim(lambda camera, epoch, seq: seq % 3 > 0)
+            self._safe -= {entry.seq for entry in (*freed.copied, *freed.lost)}
+            assert {entry.seq for entry in freed.carried} <= self._possible.keys()
 
     def sync(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,8 @@ def closed(hub: Hub, made: Film) -> None:
     (home,) = [volume.parent for volume in hub.volumes]
 
     def complete() -> bool:
-        with sqlite3.connect(f"file:{home / 'state/catalog.sqlite'}?mode=ro", uri=True) as catalog:
+        with closing(sqlite3.connect(f"file:{home / 'state/catalog.sqlite'}?mode=ro", uri=True)) as catalog:
             parts = catalog.execute("SELECT open FROM part WHERE camera = ? AND epoch = ?", (made.camera, made.epoch)).fetchall()
-        catalog.close()
         return parts == [(0,)] * segments
 
     wait_for(complete, "closed and joined files")

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -108,15 +109,22 @@ def test_a_start_reads_a_snapshot_and_says_the_same_without(path: Path, journal:
         journal.append([book.edit(camera(number % 3, name=str(number)))])
         kept += journal.keep_snapshot(book.site)
     assert kept == 4
-    with sqlite3.connect(path) as raw:
+    with opened(path) as raw:
         assert [row[0] for row in raw.execute("SELECT number FROM snapshot ORDER BY 1")] == [30, 40]
     assert reopened_digest(path) == book.site.digest()
     assert journal.state(until=35).index == 35
     assert journal.check().digest() == book.site.digest()
     for damage in ("UPDATE snapshot SET body = 'x' WHERE number = 40", "UPDATE snapshot SET body = '{}'", "DELETE FROM snapshot"):
-        with sqlite3.connect(path) as raw:
+        with opened(path) as raw:
             raw.execute(damage)
         assert reopened_digest(path) == book.site.digest()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file itself, beside the journal: committed and closed, which sqlite3's own context manager does not do."""
+    with closing(sqlite3.connect(path)) as raw, raw:
+        yield raw
 
 
 def reopened_digest(path: Path) -> str:
@@ -152,7 +160,7 @@ def test_a_state_at_any_point_of_time_can_be_made_again(journal: Database) -> No
 ])  # fmt: skip
 def test_a_damaged_journal_is_named_and_not_believed(path: Path, journal: Database, sql: str) -> None:
     journal.append(books(8).entries)
-    with sqlite3.connect(path) as raw:
+    with opened(path) as raw:
         assert raw.execute(sql).rowcount == 1
     with pytest.raises((DigestError, FormatError), match=r"does not follow|not the one|holds text"):
         journal.check()
@@ -174,7 +182,7 @@ def test_a_file_that_is_no_database_is_refused_with_a_remedy(path: Path) -> None
 def test_a_database_of_another_layout_is_left_alone(path: Path, journal: Database) -> None:
     journal.append(books(1).entries)
     journal.close()
-    with sqlite3.connect(path) as raw:
+    with opened(path) as raw:
         raw.execute("UPDATE about SET value = '99'")
     other = Database(sqlite_url(path))
     with pytest.raises(DatabaseError, match="layout 99"):

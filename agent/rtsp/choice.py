@@ -1,0 +1,75 @@
+"""Which tracks of a session description are recorded, and why the others are not.  No I/O.
+
+Rules: the first video and the first sound that can be kept, as agent/pyav chooses them; a channel to the camera's loudspeaker is no
+sound of it; what is left out is named.
+"""
+
+from dataclasses import dataclass
+
+from . import codecs
+from .codecs import AacFormat
+from .sdp import Description, Format, Media
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A track to ask for; `codec` is FFmpeg's name of it."""
+
+    media: Media
+    form: Format
+    codec: str
+    aac: AacFormat | None = None
+
+    @property
+    def video(self) -> bool:
+        return self.media.kind == "video"
+
+    @property
+    def parameter_sets(self) -> bytes:
+        return codecs.parameter_sets(self.form) if self.video else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    video: Chosen | None
+    audio: Chosen | None
+    left_out: tuple[str, ...]
+    has_video: bool
+    """There is a video track, kept or not."""
+
+
+def choose(description: Description) -> Choice:
+    """Decide over all tracks; those of other kinds (metadata, for one) are nobody's loss and are not named."""
+    kept: dict[str, Chosen] = {}
+    left_out = []
+    for media in description.medias:
+        if media.kind not in ("video", "audio") or (media.kind == "audio" and media.backward):
+            continue
+        found, why = _first(media)
+        if found is not None and media.kind not in kept:
+            kept[media.kind] = found
+        else:
+            left_out.append(why if found is None else f"{media.kind} {found.codec}: one track of each kind is recorded")
+    video = any(media.kind == "video" for media in description.medias)
+    return Choice(kept.get("video"), kept.get("audio"), tuple(left_out), video)
+
+
+def _first(media: Media) -> tuple[Chosen | None, str]:
+    """The first format that can be kept, or why none can."""
+    known = codecs.VIDEO if media.kind == "video" else codecs.AUDIO
+    why = f"{media.kind} of a kind that is not known"
+    for form in media.formats:
+        if form.encoding not in known or not form.clock:
+            why = f"{media.kind} {_shown(form.encoding)}: it is not recorded"
+        elif known[form.encoding] != "aac":
+            return Chosen(media, form, known[form.encoding]), ""
+        elif isinstance(laid := codecs.aac(form), AacFormat):
+            return Chosen(media, form, "aac", laid), ""
+        else:
+            why = f"audio aac: {laid}"
+    return None, why
+
+
+def _shown(encoding: str) -> str:
+    """What the camera calls it, as far as it is fit to be shown."""
+    return encoding[:32] if encoding and encoding.isascii() and encoding.isprintable() else "of a kind that is not known"

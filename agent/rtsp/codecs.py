@@ -1,0 +1,133 @@
+"""What a format of a session description carries: codec, parameter sets, AudioSpecificConfig.  No I/O.
+
+    H264           RFC 6184, 8.1   sprop-parameter-sets           H265     RFC 7798, 7.1   sprop-vps, sprop-sps, sprop-pps
+    mpeg4-generic  RFC 3640, 4.1   config, sizelength, ...        opus     RFC 7587, 7
+    MP4A-LATM      RFC 6416, 7.3   config: a StreamMuxConfig      PCMA, PCMU
+
+Rules: parameter sets are a help, not a need, as cameras repeat them in the stream: what cannot be read is left out.  Sound that
+cannot be depacketized is not recorded and says why; it never costs the picture.
+"""
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import Final
+
+from .sdp import Format
+
+VIDEO: Final = {"h264": "h264", "h265": "hevc", "hevc": "hevc"}
+AUDIO: Final = {"mpeg4-generic": "aac", "mp4a-latm": "aac", "opus": "opus", "pcma": "pcm_alaw", "pcmu": "pcm_mulaw"}
+_CODE: Final = b"\0\0\0\1"
+_RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+_CHANNELS: Final = (0, 1, 2, 3, 4, 5, 6, 8)
+_MORE_HEADERS: Final = ("ctsdeltalength", "dtsdeltalength", "randomaccessindication", "streamstateindication", "auxiliarydatasizelength")
+MAX_CONFIG: Final = 64
+"""Bytes of an AudioSpecificConfig; real ones have 2 to 7."""
+
+
+@dataclass(frozen=True, slots=True)
+class AacFormat:
+    """How AAC is laid into packets: `latm`, or the bit lengths of the AU headers of RFC 3640."""
+
+    config: bytes
+    rate: int
+    channels: int
+    latm: bool = False
+    size_bits: int = 13
+    index_bits: int = 3
+    delta_bits: int = 3
+
+
+def parameter_sets(form: Format) -> bytes:
+    """Annex B with 4-byte start codes; empty when there are none."""
+    names = ("sprop-parameter-sets",) if form.encoding == "h264" else ("sprop-vps", "sprop-sps", "sprop-pps")
+    units = [_base64(text) for name in names for text in form.parameters.get(name, "").split(",")]
+    return b"".join(_CODE + unit for unit in units if unit)
+
+
+def _base64(text: str) -> bytes:
+    """A unit; some makes leave the padding out, others put a start code in front or zeros behind."""
+    try:
+        raw = b64decode(text.strip().strip('"') + "==")
+    except (binascii.Error, ValueError):
+        return b""
+    unit = raw.rstrip(b"\0")
+    bare = unit.lstrip(b"\0")
+    return bare[1:] if len(unit) - len(bare) >= 2 and bare[:1] == b"\1" else unit
+
+
+def aac(form: Format) -> AacFormat | str:
+    """How to take this AAC apart, or why it cannot be."""
+    try:
+        config = bytes.fromhex(form.parameters.get("config", "").strip('"'))
+    except ValueError:
+        return "its config is not hexadecimal"
+    if not 2 <= len(config) <= MAX_CONFIG:
+        return "it does not say its config"
+    if form.encoding == "mp4a-latm":
+        return _latm(form, config)
+    size, index, delta = (_small(form, name) for name in ("sizelength", "indexlength", "indexdeltalength"))
+    if size < 6 or "constantduration" in form.parameters:
+        return "its mode is neither AAC-hbr nor AAC-lbr"
+    if any(_small(form, name) for name in _MORE_HEADERS):
+        return "its packets carry headers that are not known"
+    heard = _heard(_Bits(config))
+    return "its config cannot be read" if heard is None else AacFormat(config, *heard, False, size, index, delta)
+
+
+def _small(form: Format, name: str) -> int:
+    """A number of bits; what is no number of up to 32 counts as none."""
+    text = form.parameters.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 2 and int(text) <= 32 else 0
+
+
+def _latm(form: Format, config: bytes) -> AacFormat | str:
+    """StreamMuxConfig (ISO/IEC 14496-3, 1.7.3) of one program, layer and sub-frame, out of band: what cameras send."""
+    bits = _Bits(config)
+    version, _, frames, programs, layers = (bits.take(count) for count in (1, 1, 6, 4, 3))
+    if form.parameters.get("cpresent", "1") != "0":
+        return "its config comes in band"
+    if version or frames or programs or layers:
+        return "it has several layers"
+    start = bits.at
+    heard = _heard(bits)
+    if heard is None:
+        return "its config cannot be read"
+    return AacFormat(bits.between(start, bits.at), *heard, True)
+
+
+def _heard(bits: "_Bits") -> tuple[int, int] | None:
+    """(rate, channels) of an AudioSpecificConfig (1.6.2.1) of AAC-LC, or HE-AAC around it; None when it is another, or too short."""
+    kind, rate, channels = bits.take(5), bits.rate(), bits.take(4)
+    if kind in (5, 29):
+        rate = bits.rate()
+        kind = bits.take(5)
+    frame_length, core, extension = bits.take(1), bits.take(1), bits.take(1)
+    if bits.short or kind != 2 or frame_length or core or extension or not rate or not 1 <= channels < len(_CHANNELS):
+        return None
+    return rate, _CHANNELS[channels]
+
+
+class _Bits:
+    """Bits of a config, most significant first; `short` once more were taken than there are."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value, self._size, self.at = int.from_bytes(data, "big"), len(data) * 8, 0
+
+    @property
+    def short(self) -> bool:
+        return self.at > self._size
+
+    def take(self, count: int) -> int:
+        self.at += count
+        return 0 if self.short else self._value >> (self._size - self.at) & ((1 << count) - 1)
+
+    def rate(self) -> int:
+        index = self.take(4)
+        return self.take(24) if index == 15 else _RATES[index] if index < len(_RATES) else 0
+
+    def between(self, start: int, end: int) -> bytes:
+        """Those bits as bytes, filled up with zeros."""
+        count = end - start
+        value = self._value >> (self._size - end) & ((1 << count) - 1)
+        return (value << -count % 8).to_bytes((count + 7) // 8, "big")

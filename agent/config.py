@@ -14,6 +14,7 @@ from ..wire.broker import parse_url
 from ..wire.config import Config, load
 from ..wire.errors import ConfigError, UsageError
 from .replicate.room import DEFAULT_PRIORITY
+from .wake import DEFAULT_BROADCAST, sleeper
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
 Item = TypeVar("Item")
@@ -57,11 +58,16 @@ class ReplicationSection(Config):
     failback: Literal["auto", "sticky"] = "auto"
     failback_hold_s: float = Field(default=60.0, ge=0)
     catchup_share: float = Field(default=0.5, ge=0.05, le=1.0)
+    wake_timeout_s: float = Field(default=300.0, ge=1, le=3600)
+    sleep_after_s: float = Field(default=600.0, ge=1, le=86_400)
 
 
 class ArchiverSection(Config):
     id: Id
     url: str
+    cold: bool = False
+    mac: str | None = None
+    wake_broadcast: str = DEFAULT_BROADCAST
 
 
 class GroupSection(Config):
@@ -126,6 +132,7 @@ def read(path: Path) -> AgentConfig:
         _check_list(path, f"group[{number}]", group.archivers)
     for number, archiver in enumerate(config.archiver):
         _check_url(path, f"archiver[{number}].url", archiver.url, ("http",), "http://host:9701")
+        _check_cold(path, number, archiver)
     for number, camera in enumerate(config.camera):
         if (camera.url is None) == (camera.host is None):
             raise ConfigError(str(path), f"camera[{number}].url", "exactly one of url and host is needed",
@@ -158,6 +165,21 @@ def _check_url(path: Path, key: str, url: str, schemes: tuple[str, ...], example
         valid = False
     if not valid:
         raise ConfigError(str(path), key, f"{url!r} is not a valid URL", remedy=f"write it like {example}")
+
+
+def _check_cold(path: Path, number: int, archiver: ArchiverSection) -> None:
+    if archiver.cold and archiver.mac is None:
+        raise ConfigError(str(path), f"archiver[{number}].mac", "is missing, and the archiver is a cold standby",
+                          remedy="give the MAC address of its network card")  # fmt: skip
+    if archiver.mac is None:
+        return
+    if not archiver.cold:
+        raise ConfigError(str(path), f"archiver[{number}].cold", "is not set, and there is a mac", remedy="set cold = true, or remove mac")
+    try:
+        sleeper(archiver.mac, archiver.wake_broadcast)
+    except UsageError as error:
+        key = "mac" if "MAC" in error.message else "wake_broadcast"
+        raise ConfigError(str(path), f"archiver[{number}].{key}", error.message, remedy=error.remedy) from error
 
 
 def _check_broker(path: Path, url: str) -> None:

@@ -28,6 +28,7 @@ from ..wire.mdns import Found
 from ..wire.messages import Event
 from ..wire.shell.mdns import Browser
 from ..wire.shell.threads import Supervised
+from . import wake
 from .archivers import ArchiverBook, remembered
 from .clock import Clock
 from .config import CameraSection
@@ -211,10 +212,19 @@ class AgentService:
     def _replication(self, tick_ms: int) -> Replicator:
         settings = self._plan.config.replication
         cameras = [self._plan.policy(camera) for camera in self._plan.config.camera]
-        limits = HealthLimits(settings.ack_timeout_ms / 1000, settings.failback_hold_s, settings.failback)
+        limits = HealthLimits(settings.ack_timeout_ms / 1000, settings.failback_hold_s, settings.failback, settings.wake_timeout_s,
+                              settings.sleep_after_s)  # fmt: skip
+        self._sleepers = {one.id: wake.sleeper(one.mac, one.wake_broadcast) for one in self._plan.config.archiver if one.mac is not None}
         return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=cameras, limits=limits, tick_s=tick_ms / 1000,
                           catchup_share=settings.catchup_share, hurry=self._hurry, on_event=self._report,
-                          crowded=self._crowded)  # fmt: skip
+                          crowded=self._crowded, cold=self._sleepers.keys(), wake_up=self._wake_up)  # fmt: skip
+
+    def _wake_up(self, archiver: str) -> None:
+        try:
+            wake.send(self._sleepers[archiver])
+        except OSError as error:  # sent again soon
+            log.warning("a magic packet is not sent", extra={"archiver": archiver, "why": error.strerror or str(error),
+                                                             "remedy": "check wake_broadcast and the network"})  # fmt: skip
 
     def _crowded(self) -> bool:
         usage = self._journal.usage()

@@ -99,6 +99,9 @@ def explain(config: HubConfig) -> list[str]:
             own = ", ".join(f"{camera} {days:g}" for camera, days in sorted(kept.retention.items()))
             lines.append(f"keeps single cameras for other numbers of days: {own}")
         lines.append(f"makes chunks durable within {kept.sync_ms} ms; agents keep theirs until then, so a power cut here loses none")
+    if config.standby.sleep_command:
+        command = " ".join(config.standby.sleep_command)
+        lines.append(f"is a standby: sleeps by `{command}` when nobody asked for {config.standby.sleep_after_s:g} s")
     if config.mqtt.url is None and config.broker.listen is None:
         lines.append("no MQTT: no beacons and no events, everything else works")
     if not config.discovery.mdns:

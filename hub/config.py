@@ -67,6 +67,11 @@ class ConsolidationSection(Config):
     settle_s: float = Field(default=60, ge=0, le=86_400)
 
 
+class StandbySection(Config):
+    sleep_command: tuple[str, ...] = Field(default=(), max_length=32)
+    sleep_after_s: float = Field(default=600, ge=1, le=604_800)
+
+
 class PeerSection(Config):
     id: str
     url: str
@@ -79,6 +84,7 @@ class HubConfig(Config):
     archiver: ArchiverSection | None = None
     discovery: DiscoverySection = DiscoverySection()
     consolidation: ConsolidationSection = ConsolidationSection()
+    standby: StandbySection = StandbySection()
     peer: tuple[PeerSection, ...] = Field(default=(), max_length=MAX_PEERS)
 
     def holds(self, role: Role) -> bool:
@@ -145,6 +151,11 @@ def check_roles(config: HubConfig) -> Iterator[Problem]:
         yield Problem("archiver", "is missing, and hub.roles holds archiver", "add [archiver] with its volumes")
     if config.archiver is not None and not config.holds("archiver"):
         yield Problem("archiver", "is given, and hub.roles does not hold archiver", 'add "archiver" to hub.roles, or remove [archiver]')
+    if config.standby.sleep_command and set(config.hub.roles) != {"archiver"}:
+        yield Problem("standby.sleep_command", "is given, and this hub is more than an archiver",
+                      "let other hubs hold the other roles: they would sleep as well")  # fmt: skip
+    if config.standby.sleep_command and not config.standby.sleep_command[0]:
+        yield Problem("standby.sleep_command", "names no program", 'write it as ["systemctl", "suspend"]')
     if config.holds("broker") and not (config.broker.listen or config.mqtt.url):
         yield Problem("broker.listen", "is missing, and hub.roles holds broker", "give broker.listen or mqtt.url")
     if config.broker.listen and not config.holds("broker"):

@@ -16,10 +16,12 @@ from contextlib import ExitStack
 from typing import Final
 
 from ..wire import VERSION
+from ..wire.causes import ConsolidationPhase, EventKind
 from ..wire.errors import ConfigError, DiscoveryError, UsageError, VolumeError
 from ..wire.mdns import Announcement, Found
 from ..wire.messages import Event
 from ..wire.shell.mdns import Advertiser, Browser
+from .api.activity import Activity
 from .api.app import Api
 from .api.operations import HubFacts
 from .api.server import HttpServer
@@ -30,6 +32,8 @@ from .consolidate.round import Rules
 from .consolidate.share import Share
 from .consolidate.worker import Consolidator, Settings
 from .duty.maintenance import Maintenance
+from .duty.sleeper import Sleeper
+from .duty.standby import Standing
 from .events.log import EventLog
 from .events.site import SiteEvents
 from .preflight import addresses, bind, data_dir_problems, volume_problems
@@ -96,6 +100,8 @@ class HubService:
         if consolidator is not None:
             consolidator.start()
             running.callback(consolidator.stop)
+        if store is not None and consolidator is not None and config.standby.sleep_command:
+            self._start_standby(store, consolidator)
         if config.discovery.mdns:
             if consolidator is not None and config.consolidation.auto:
                 self._look_for_peers(consolidator)
@@ -156,9 +162,24 @@ class HubService:
         api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store, share, consolidator,
                   self._events, self._maintenance)  # fmt: skip
         self._running.callback(api.close)
-        self._http = HttpServer(api.app, listener)
+        self._activity = Activity(api.app, time.monotonic)
+        self._http = HttpServer(self._activity, listener)
         self._http.start()
         self._running.callback(self._http.stop)
+
+    def _start_standby(self, store: Store, consolidator: Consolidator) -> None:
+        wanted = self._config.standby
+
+        def standing() -> Standing:
+            state = consolidator.state
+            consolidating = not state.ended and state.phase is not ConsolidationPhase.IDLE
+            return Standing(self._activity.asked_at, self._activity.under_way, consolidating,
+                            self._maintenance.left_s(time.monotonic()) > 0)  # fmt: skip
+
+        sleeper = Sleeper(wanted.sleep_command, wanted.sleep_after_s, standing, store.unsynced,
+                          lambda text, remedy: store.report(EventKind.ARCHIVER, text, remedy))  # fmt: skip
+        sleeper.start()
+        self._running.callback(sleeper.stop)
 
     def _announce(self) -> None:
         hub, wanted = self._config.hub, self._config.discovery.interfaces

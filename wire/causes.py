@@ -68,6 +68,7 @@ class EventKind(StrEnum):
     CLOCK = "clock"
     RETENTION = "retention"
     LOCK = "lock"
+    STANDBY_WOKEN = "standby-woken"
 
 
 class ConsolidationPhase(StrEnum):

@@ -8,7 +8,7 @@ one taken; nothing is called under it that waits.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...wire.causes import EventKind, Protection
@@ -23,6 +23,7 @@ from .pace import TARGET_PROBE_S, Budget
 from .policy import CameraPolicy, CopyPolicy
 from .ports import ChunkRef
 from .protection import Judgement, judge
+from .standby import Rest, Waking
 
 MAX_EVENTS = 1024
 """Waiting for the pacer, which takes them ten times a second; the oldest go first when nobody takes them."""
@@ -49,12 +50,14 @@ class _Judged:
 
 class Desk:
     def __init__(self, agent: str, limits: HealthLimits, *, monotonic: Callable[[], float], utc_s: Callable[[], float],
-                 wake: Callable[[], None], hurry: Callable[[Sequence[str]], None] = lambda _cameras: None) -> None:  # fmt: skip
+                 wake: Callable[[], None], hurry: Callable[[Sequence[str]], None] = lambda _cameras: None,
+                 cold: Collection[str] = ()) -> None:  # fmt: skip
         """`wake` is called under the mutex when chunks have become owed, `hurry` when an archiver has just taken these cameras
-        over and waits for their newest video: they may set events, no more."""
+        over and waits for their newest video: they may set events, no more.  `cold` are powered off until they are needed."""
         self._agent, self._monotonic, self._utc_s, self._wake, self._hurry = agent, monotonic, utc_s, wake, hurry
         self._changed = threading.Condition(threading.Lock())
-        self._ledger, self._policy = CopyLedger(), CopyPolicy(limits)
+        self._ledger, self._policy = CopyLedger(), CopyPolicy(limits, cold)
+        self._rests, self._waking = {name: Rest(limits.sleep_after_s) for name in cold}, Waking()
         self._lanes: dict[str, Lanes] = {}
         self._holes = Holes()
         self._sent_bytes: dict[str, int] = {}
@@ -116,7 +119,7 @@ class Desk:
         with self._changed:
             # Deadlines of the others are checked here too: a pacer that waits for the disk delays no takeover.
             self._decide(policy.Tick())
-            if archiver not in self._lanes:
+            if archiver not in self._lanes or self._policy.health(archiver).state is Health.COLD:
                 return Batch()
             if self._policy.in_use(archiver):
                 budget = replace(budget, probe_s=min(budget.probe_s, TARGET_PROBE_S))
@@ -181,11 +184,19 @@ class Desk:
 
     # What the pacer takes, and what anybody may ask.
 
+    def wakes(self) -> list[str]:
+        """The cold standbys to send a magic packet now."""
+        with self._changed:
+            asleep = [name for name in self._rests.keys() & self._lanes.keys()
+                      if self._policy.in_use(name) and not self._policy.health(name).serves]  # fmt: skip
+            return self._waking.due(asleep, self._monotonic())
+
     def tick(self) -> tuple[list[events.Release], list[Event], float | None]:
         """Let time take effect; returns what to release, what to publish, and the next deadline."""
         with self._changed:
             self._decide(policy.Tick())
             self._look_back()
+            self._let_rest()
             for camera in self._ledger.cameras:
                 self._judge(camera)
             (releases, self._releases), (said, self._events) = (self._releases, []), (self._events, [])
@@ -266,6 +277,13 @@ class Desk:
         for news in self._holes.look(self._ledger, self._lanes.keys(), now):
             self._tell_all(told.hole(news, self._targets(news.place.camera)))
 
+    def _let_rest(self) -> None:
+        """Standbys that nobody needs: no camera goes there, and nothing there is left to become durable."""
+        for name in self._rests.keys() & self._lanes.keys():
+            used = self._ledger.pending(name) or any(name in camera.targets for camera in self._ledger.cameras.values())
+            if self._rests[name].look(self._monotonic(), needed=used or self._policy.in_use(name)):
+                self._decide(policy.Rested(name))
+
     def _tell_all(self, found: told.Told | None) -> None:
         if found is not None:
             self._tell(found.kind, found.text, found.remedy, camera=found.camera, archiver=found.archiver)
@@ -278,7 +296,7 @@ class Desk:
     def _judge(self, camera: str) -> _Judged:
         book, now = self._ledger.cameras.get(camera), self._monotonic()
         healths = {name: self._policy.health(name) for name in self._policy.wanted(camera)}
-        unhealthy = {name: self._why(name) for name, health in healths.items() if not health.serves}
+        unhealthy = {name: self._why(name) for name, health in healths.items() if not health.serves and health.state is not Health.COLD}
         short = {name: f"no room on {name} for priority {self._policy.priority(camera)}: {why}"
                  for name, why in self._policy.no_room(camera).items() if name not in unhealthy}  # fmt: skip
         found = judge(book, unhealthy, now, tuple(short.values())) if book else Judgement(Protection.PROTECTED)
@@ -299,8 +317,8 @@ class Desk:
     def _link(self, name: str) -> ArchiverLink:
         health, counts = self._policy.health(name), self._ledger.counts(name)
         return ArchiverLink(
-            archiver=name, healthy=health.serves, why=self._why(name), since_s=self._utc(health.since), received=counts.received,
-            durable=counts.durable, missing=counts.missing, sent_bytes=self._sent_bytes[name],
+            archiver=name, healthy=health.serves or health.state is Health.COLD, why=self._why(name), since_s=self._utc(health.since),
+            received=counts.received, durable=counts.durable, missing=counts.missing, sent_bytes=self._sent_bytes[name],
             maintenance_s=round(self._maintenance_s(name), 1))  # fmt: skip
 
     def _why(self, name: str) -> str:
@@ -309,7 +327,10 @@ class Desk:
         if health.state is Health.PAUSED:
             silent = f": {health.why}" if health.silent else ""
             return f"in maintenance for another {self._maintenance_s(name):.0f} s{silent}"
-        return "answers again, in its hold-down" if health.state is Health.HOLDING else health.why
+        if health.state is Health.WAKING:
+            return f"a cold standby, woken, has not answered yet{f': {health.why}' if health.why else ''}"
+        said = {Health.HOLDING: "answers again, in its hold-down", Health.COLD: "a cold standby, asleep until it is needed"}
+        return said.get(health.state, health.why)
 
     def _maintenance_s(self, name: str) -> float:
         health = self._policy.health(name)

@@ -14,19 +14,30 @@
       └─────────┘◀──────────────└────────┘               └───────────┘
                   ANSWERED
 
+                  WANTED                  OVERDUE
+      ┌──────┐               ┌────────┐               ┌───────────┐
+      │ COLD │──────────────▶│ WAKING │──────────────▶│ UNHEALTHY │
+      └──────┘               └────────┘               └───────────┘
+         ▲                        │ ANSWERED
+         │     REST          ┌────▼────┐
+         └───────────────────│ HEALTHY │   and from every other state
+                             └─────────┘
     sign       means
     ANSWERED   a request was answered, and of chunks it carried at least one was taken
     ANNOUNCED  the same, and it says that an operator has it in maintenance for so long
     BROKEN     connection refused or reset, or somebody else answers there: counts at once
     ACK_LATE   ack_timeout_s passed since a request was wanted, and none was answered: silent, full, 500, slow
     HOLD_OVER  failback_hold_s passed in HOLDING
-    OVERDUE    the announced time is over, by the agent's own clock, and it does not answer
+    OVERDUE    the announced time, or that of its boot, is over, by the agent's own clock, and it does not answer
+    WANTED     a cold standby has become a target: it is woken
+    REST       a cold standby has not been needed for sleep_after_s
     MOVED      an operator says: use it again now
 
 Rules: HOLDING is healthy, it answers; it only ranks behind HEALTHY until it has kept answering for the hold-down
 (policy.py).  A new archiver starts HEALTHY: idle ones are probed (lanes.py), so a dead one is known before it is needed.
 PAUSED may be `silent`, that is, down as announced: the journal bridges it.  One that was not in full use when the maintenance was
-announced stays in its hold-down, which begins anew with every such answer.
+announced stays in its hold-down, which begins anew with every such answer.  COLD is powered off as it should be: it is not asked and
+nothing is wrong with it; the journal bridges its boot.
 """
 
 from dataclasses import dataclass
@@ -41,6 +52,8 @@ class Health(StrEnum):
     UNHEALTHY = "unhealthy"
     HOLDING = "holding"
     PAUSED = "paused"
+    COLD = "cold"
+    WAKING = "waking"
 
 
 class Sign(Enum):
@@ -51,24 +64,36 @@ class Sign(Enum):
     MOVED = 5
     ANNOUNCED = 6
     OVERDUE = 7
+    WANTED = 8
+    REST = 9
 
 
 TABLE: Final[dict[Health, dict[Sign, Health]]] = {
     Health.HEALTHY: {
         Sign.ANSWERED: Health.HEALTHY, Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY,
         Sign.HOLD_OVER: Health.HEALTHY, Sign.MOVED: Health.HEALTHY, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.HEALTHY,
+        Sign.WANTED: Health.HEALTHY, Sign.REST: Health.COLD,
     },
     Health.UNHEALTHY: {
         Sign.ANSWERED: Health.HOLDING, Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY,
         Sign.HOLD_OVER: Health.UNHEALTHY, Sign.MOVED: Health.UNHEALTHY, Sign.ANNOUNCED: Health.HOLDING, Sign.OVERDUE: Health.UNHEALTHY,
+        Sign.WANTED: Health.UNHEALTHY, Sign.REST: Health.COLD,
     },
     Health.HOLDING: {
         Sign.ANSWERED: Health.HOLDING, Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY,
         Sign.HOLD_OVER: Health.HEALTHY, Sign.MOVED: Health.HEALTHY, Sign.ANNOUNCED: Health.HOLDING, Sign.OVERDUE: Health.HOLDING,
+        Sign.WANTED: Health.HOLDING, Sign.REST: Health.COLD,
     },
     Health.PAUSED: {
         Sign.ANSWERED: Health.HEALTHY, Sign.BROKEN: Health.PAUSED, Sign.ACK_LATE: Health.PAUSED,
         Sign.HOLD_OVER: Health.PAUSED, Sign.MOVED: Health.PAUSED, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.UNHEALTHY,
+        Sign.WANTED: Health.PAUSED, Sign.REST: Health.COLD,
+    },
+    Health.COLD: {**dict.fromkeys(Sign, Health.COLD), Sign.WANTED: Health.WAKING},
+    Health.WAKING: {
+        Sign.ANSWERED: Health.HEALTHY, Sign.BROKEN: Health.WAKING, Sign.ACK_LATE: Health.WAKING,
+        Sign.HOLD_OVER: Health.WAKING, Sign.MOVED: Health.WAKING, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.UNHEALTHY,
+        Sign.WANTED: Health.WAKING, Sign.REST: Health.COLD,
     },
 }  # fmt: skip
 
@@ -79,26 +104,30 @@ class HealthLimits:
     failback_hold_s: float = 60.0
     failback: Literal["auto", "sticky"] = "auto"
     """sticky: HOLDING lasts until MOVED, so a stand-in stays in place until it fails."""
+    wake_timeout_s: float = 300.0
+    """How long a cold standby's boot is waited for; then the next archiver of the list is used."""
+    sleep_after_s: float = 600.0
+    """How long a cold standby has not been needed when it is left alone, so that it may go to sleep."""
 
 
 class ArchiverHealth:
     """One archiver's state; times are the caller's monotonic seconds."""
 
-    def __init__(self, limits: HealthLimits, now: float) -> None:
+    def __init__(self, limits: HealthLimits, now: float, *, cold: bool = False) -> None:
         self._limits = limits
-        self.state, self.since, self.why = Health.HEALTHY, now, ""
+        self.state, self.since, self.why = Health.COLD if cold else Health.HEALTHY, now, ""
         self._waiting_since: float | None = None
         self._hold_until: float | None = None
         self.paused_until = now
-        """What an announced maintenance lasts to."""
+        """What an announced maintenance, or the boot of one that is WAKING, lasts to."""
         self.silent = False
-        """PAUSED, and it does not answer."""
+        """PAUSED or WAKING, and it does not answer."""
         self._last_failure = ""
 
     @property
     def serves(self) -> bool:
         """Whether it answers, as far as is known."""
-        return self.state is not Health.UNHEALTHY and not self.silent
+        return self.state not in (Health.UNHEALTHY, Health.COLD) and not self.silent
 
     def waiting(self, now: float) -> None:
         """A request is wanted or under way: the ack timer runs from here, unless it runs already."""
@@ -116,16 +145,18 @@ class ArchiverHealth:
             why = "in maintenance"
         if sign not in (Sign.HOLD_OVER, Sign.MOVED):
             self._waiting_since = None
-            self.silent = self.state is Health.PAUSED and sign in (Sign.BROKEN, Sign.ACK_LATE)
-        if self.silent and now >= self.paused_until:
-            sign, why = Sign.OVERDUE, f"it has not come back from its maintenance: {why}"
+            self.silent = self.state in (Health.PAUSED, Health.WAKING) and sign in (Sign.BROKEN, Sign.ACK_LATE)
+        if self.silent and now >= self.paused_until and sign is not Sign.MOVED:
+            sign, why = Sign.OVERDUE, self._overdue(why)
         before, self.state = self.state, TABLE[self.state][sign]
         if self.state is before:
             self.why = why or self.why
             if sign is Sign.ANNOUNCED and self._hold_until is not None:
                 self._hold_until = now + self._limits.failback_hold_s
             return False
-        self.since, self.why, self._last_failure, self.silent = now, why, "", False
+        self.since, self.why, self._last_failure, self.silent = now, why, "", self.state is Health.WAKING
+        if self.silent:
+            self.paused_until = now + self._limits.wake_timeout_s
         held = self.state is Health.HOLDING and self._limits.failback == "auto"
         self._hold_until = now + self._limits.failback_hold_s if held else None
         return True
@@ -136,7 +167,7 @@ class ArchiverHealth:
         if late is not None and now >= late:
             return self.handle(Sign.ACK_LATE, now, self._last_failure or f"no answer for {self._limits.ack_timeout_s:g} s")
         if self.silent and now >= self.paused_until:
-            return self.handle(Sign.OVERDUE, now, f"it has not come back from its maintenance: {self.why}")
+            return self.handle(Sign.OVERDUE, now, self._overdue(self.why))
         if self._hold_until is not None and now >= self._hold_until:
             return self.handle(Sign.HOLD_OVER, now)
         return False
@@ -144,6 +175,11 @@ class ArchiverHealth:
     def next_deadline(self) -> float | None:
         overdue = self.paused_until if self.silent else None
         return min((at for at in (self._ack_deadline(), self._hold_until, overdue) if at is not None), default=None)
+
+    def _overdue(self, why: str) -> str:
+        if self.state is Health.WAKING:
+            return f"it was woken and has not answered within {self._limits.wake_timeout_s:g} s: {why}"
+        return f"it has not come back from its maintenance: {why}"
 
     def _ack_deadline(self) -> float | None:
         if self._waiting_since is None or self.state is Health.UNHEALTHY:

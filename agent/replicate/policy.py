@@ -4,6 +4,7 @@
     1     HEALTHY                       by the camera's list
     2     HOLDING (back, hold-down)     those in use first, then by the list
     2.5   without room for the camera   by the list: room.py, owed and served when there is room
+    3     COLD, WAKING, awake standbys  by the list: woken when they become a target; one in use that answers ranks with HOLDING
     4     PAUSED (maintenance)          by the list: used last while it answers; but see below
     5     UNHEALTHY                     by the list: still owed, because a copy owed to nobody would be forgotten
 
@@ -108,6 +109,13 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Rested:
+    """A cold standby has not been needed for long enough: standby.py."""
+
+    archiver: str
+
+
+@dataclass(frozen=True, slots=True)
 class Crowded:
     """Whether the journal is so full that it can bridge nothing more."""
 
@@ -119,7 +127,7 @@ class Tick:
     """Time has passed."""
 
 
-ArchiverEvent = Waiting | Answered | Failed | Broken | Full | Late | Moved
+ArchiverEvent = Waiting | Answered | Failed | Broken | Full | Late | Moved | Rested
 Event = Known | Configured | Crowded | Tick | ArchiverEvent
 
 
@@ -161,19 +169,21 @@ class PauseEnded:
 Action = HealthChanged | RoomChanged | PauseEnded | Retarget
 
 
-_RANK: Final = {Health.HEALTHY: 1, Health.HOLDING: 2, Health.PAUSED: 4, Health.UNHEALTHY: 5}
+_RANK: Final = {Health.HEALTHY: 1, Health.HOLDING: 2, Health.COLD: 3, Health.WAKING: 3, Health.PAUSED: 4, Health.UNHEALTHY: 5}
 _NO_ROOM: Final = 2.5
+_STANDBY, _STANDBY_IN_USE = 3, 2
 
 
-def choose(order: Iterable[str], copies: int, health: Mapping[str, Health], in_use: Iterable[str],
-           short: Collection[str] = (), kept: Collection[str] = ()) -> tuple[str, ...]:  # fmt: skip
+def choose(order: Iterable[str], copies: int, health: Mapping[str, Health], in_use: Iterable[str], short: Collection[str] = (),
+           kept: Collection[str] = (), cold: Collection[str] = ()) -> tuple[str, ...]:  # fmt: skip
     """The targets by the ranks above, in list order; names without health are not known and not chosen; `short` have no room,
-    `kept` are PAUSED and keep their place."""
+    `kept` are PAUSED and keep their place, `cold` are standbys."""
     known, used = [name for name in dict.fromkeys(order) if name in health], set(in_use)
 
     def rank(place: int) -> tuple[float, bool, int]:
         name = known[place]
-        state = max(1 if name in kept else _RANK[health[name]], _NO_ROOM if name in short else 0)
+        least = 0 if name not in cold else _STANDBY_IN_USE if name in used else _STANDBY
+        state = max(1 if name in kept else _RANK[health[name]], _NO_ROOM if name in short else 0, least)
         return state, health[name] is Health.HOLDING and name not in used, place
 
     return tuple(known[place] for place in sorted(sorted(range(len(known)), key=rank)[:copies]))
@@ -182,8 +192,9 @@ def choose(order: Iterable[str], copies: int, health: Mapping[str, Health], in_u
 class CopyPolicy:
     """Health of every archiver and targets of every camera."""
 
-    def __init__(self, limits: HealthLimits | None = None) -> None:
-        self._limits = limits or HealthLimits()
+    def __init__(self, limits: HealthLimits | None = None, cold: Collection[str] = ()) -> None:
+        """`cold` are standbys, whether they are known yet or not."""
+        self._limits, self._cold = limits or HealthLimits(), frozenset(cold)
         self._archivers: dict[str, ArchiverHealth] = {}
         self._rooms: dict[str, Room] = {}
         self._priorities: dict[str, int] = {}
@@ -194,6 +205,8 @@ class CopyPolicy:
     def handle(self, event: Event, now: float) -> list[Action]:
         """Advance; the caller performs the actions in order.  Events about unknown archivers are too late and ignored."""
         actions = self._handle(event, now)
+        if any(isinstance(action, Retarget) for action in actions):
+            actions += self._wake(now)
         for action in actions:
             match action:
                 case HealthChanged(name):
@@ -264,8 +277,8 @@ class CopyPolicy:
                 return self._after(name, now, Sign.ANNOUNCED if left_s > 0 else Sign.ANSWERED, "", left_s)
             case Broken(name, why):
                 return self._after(name, now, Sign.BROKEN, why)
-            case Moved(name):
-                return self._after(name, now, Sign.MOVED, "")
+            case Moved(name) | Rested(name) if isinstance(event, Moved) or (name in self._cold and not self.in_use(name)):
+                return self._after(name, now, Sign.MOVED if isinstance(event, Moved) else Sign.REST, "")
             case Full(name, why):
                 return self._room(name, lambda room, served: room.is_full(served, now, why))
             case Late(name, why) if self._archivers[name].serves:
@@ -294,8 +307,14 @@ class CopyPolicy:
         for name in left:
             del self._archivers[name], self._rooms[name]
         for name in sorted(archivers - self._archivers.keys()):
-            self._archivers[name], self._rooms[name] = ArchiverHealth(self._limits, now), Room(self._limits.failback_hold_s, now)
+            self._archivers[name] = ArchiverHealth(self._limits, now, cold=name in self._cold)
+            self._rooms[name] = Room(self._limits.failback_hold_s, now)
         return self._retarget(left=left)
+
+    def _wake(self, now: float) -> list[Action]:
+        """The standbys that are targets now and asleep."""
+        asleep = [name for name in self._cold & self._archivers.keys() if self._archivers[name].state is Health.COLD and self.in_use(name)]
+        return [action for name in sorted(asleep) for action in self._after(name, now, Sign.WANTED, "")]
 
     def _configure(self, cameras: tuple[CameraPolicy, ...]) -> list[Action]:
         changed = {policy.camera for policy in cameras if self._cameras.get(policy.camera) != policy}
@@ -332,7 +351,7 @@ class CopyPolicy:
             now_on = self._targets.get(camera, ())
             short, kept = self._short(camera), self._kept(now_on)
             gone = (lost - kept) & set(order)
-            chosen = choose(order, policy.copies, states, now_on, short, kept)
+            chosen = choose(order, policy.copies, states, now_on, short, kept, self._cold)
             if chosen == now_on and camera not in reconfigured and not gone:
                 continue
             urgent = (camera in reconfigured or bool(gone) or len(now_on) < len(chosen)
@@ -345,6 +364,6 @@ class CopyPolicy:
     def _kept(self, targets: tuple[str, ...]) -> set[str]:
         """The PAUSED among a camera's targets that keep their place: all others serve, and the journal has room."""
         paused = {name for name in targets if name in self._archivers and self._archivers[name].state is Health.PAUSED}
-        others = [self._archivers[name].state for name in targets if name in self._archivers and name not in paused]
+        others = [self._archivers[name].serves for name in targets if name in self._archivers and name not in paused]
         alone = len(paused) > 1 and len(targets) > 1
-        return set() if self._crowded or alone or Health.UNHEALTHY in others else paused
+        return paused if all(others) and not alone and not self._crowded else set()

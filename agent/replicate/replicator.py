@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from random import Random
 from typing import Final
 
@@ -42,15 +42,18 @@ class Replicator:
     def __init__(self, spool: Spool, *, agent: str, cameras: Sequence[CameraPolicy], limits: HealthLimits | None = None,
                  tick_s: float = 0.1, catchup_share: float = 0.5, hurry: Callable[[Sequence[str]], None] = lambda _cameras: None,
                  on_event: Callable[[Event], None] | None = None, utc_s: Callable[[], float] = time.time,
-                 random: Random | None = None, crowded: Callable[[], bool] = lambda: False) -> None:  # fmt: skip
-        """`on_event` is called on the pacer's thread, `hurry` (desk.py) on any; they must not wait for anything.  `crowded` says, to
-        the pacer, whether the journal is so full that it can bridge nothing more."""
+                 random: Random | None = None, crowded: Callable[[], bool] = lambda: False,
+                 cold: Collection[str] = (), wake_up: Callable[[str], None] = lambda _archiver: None) -> None:  # fmt: skip
+        """`on_event` is called on the pacer's thread, `hurry` (desk.py) on any; they must not wait for anything.  `crowded` says
+        whether the journal is so full that it can bridge nothing more, `wake_up` wakes one of the `cold` archivers, as often as it
+        takes; both are called on the pacer's thread."""
         self._spool, self._agent, self._tick_s, self._share = spool, agent, tick_s, catchup_share
         self._limits, self._random = limits or HealthLimits(), random or Random()
         self._on_event, self._utc_s, self._crowded = on_event or (lambda _event: None), utc_s, crowded
+        self._wake_up = wake_up
         self._workers: dict[str, SendWorker] = {}
         """Replaced, never changed: the desk wakes workers without a lock of ours."""
-        self._desk = Desk(agent, self._limits, monotonic=time.monotonic, utc_s=utc_s, wake=self._wake, hurry=hurry)
+        self._desk = Desk(agent, self._limits, monotonic=time.monotonic, utc_s=utc_s, wake=self._wake, hurry=hurry, cold=cold)
         self._desk.configure(cameras)
         self._hiring = threading.Lock()
         """Held while workers come and go.  Lock order: this one, then the desk's mutex."""
@@ -143,6 +146,8 @@ class Replicator:
 
     def _pace(self) -> float | None:
         self._desk.crowded(self._crowded())
+        for archiver in self._desk.wakes():
+            self._wake_up(archiver)
         releases, told, deadline = self._desk.tick()
         self._unreleased.extend(releases)
         for event in told:

@@ -7,6 +7,8 @@
     its hold-down is over                            no                 archiver: it was only missed, or is a spare
     is in maintenance                                no                 archiver: what is owed to it waits
     has come back from it                            yes or no          failback, archiver: as after a hold-down
+    a cold standby is needed                         yes or no          standby-woken
+    it answers, or has not been needed for long      no                 archiver
     the journal is crowded, or a copy is missing     yes                takeover: nobody waits for it any more
     has no room for some cameras, or has it again    yes or no          archiver: which ones, and where they go
 
@@ -56,6 +58,8 @@ def health(change: HealthChanged, moves: Sequence[Move], maintenance_s: float = 
     name = change.archiver
     if change.after is Health.PAUSED:
         return _paused(name, maintenance_s, moves)
+    if Health.COLD in (change.before, change.after) or (change.before is Health.WAKING and change.after is not Health.UNHEALTHY):
+        return _standby(change)
     if change.after is Health.UNHEALTHY:
         return _fell(name, change.why, moves)
     return _returned(name, moves) if change.after is Health.HEALTHY else None
@@ -134,6 +138,15 @@ def _paused(name: str, left_s: float, moves: Sequence[Move]) -> Told:
         more = f"; so is another one, so {_cameras(len(away))} {_go(len(away))} on{to_whom(away)}"
         return Told(EventKind.TAKEOVER, text + more, "have one archiver in maintenance at a time", name)
     return Told(EventKind.ARCHIVER, f"{text}: its cameras stay, and the journal keeps what it does not take", "", name)
+
+
+def _standby(change: HealthChanged) -> Told:
+    name = change.archiver
+    if change.after is Health.WAKING:
+        text = f"cold standby {name} is needed and is woken; the journal bridges its start"
+        return Told(EventKind.STANDBY_WOKEN, text, "", name)
+    said = "has not been needed for a while and is left to sleep" if change.after is Health.COLD else "is awake"
+    return Told(EventKind.ARCHIVER, f"cold standby {name} {said}", "", name)
 
 
 def _returned(name: str, moves: Sequence[Move]) -> Told:

@@ -94,6 +94,11 @@ class EpochLedger:
                           missing=missing.spans(), need_init=need_init)  # fmt: skip
 
     @property
+    def unsynced(self) -> bool:
+        """Whether a chunk is on its way to the disk."""
+        return bool(self._pending or self.received)
+
+    @property
     def has_chunks(self) -> bool:
         """Whether a chunk is here or on its way; an epoch without can be forgotten."""
         return bool(self._pending or self.received or self.durable)

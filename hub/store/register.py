@@ -34,6 +34,11 @@ class Register:
         self._to_stitch: dict[str, set[SegmentKey]] = {}
         self._damage: list[Damaged] = []
 
+    def unsynced(self) -> bool:
+        """Whether anything is on its way to the disks."""
+        with self.lock:
+            return any(ledger.unsynced for ledger in self.ledgers.values())
+
     # -- epochs ------------------------------------------------------------------------------------------------
 
     def load(self, runs: Iterable[tuple[str, int, int, int, bytes, bytes]]) -> None:

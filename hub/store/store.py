@@ -290,6 +290,10 @@ class Store:
         """An event about what is stored, to the log and to operators."""
         self._reporter.report(kind, text, remedy, camera)
 
+    def unsynced(self) -> bool:
+        """Whether anything that was accepted is not durable yet."""
+        return self._register.unsynced()
+
     def stats(self) -> Stats:
         register = self._register
         return Stats(register.received, register.durable, register.refused, len(register.cameras()),

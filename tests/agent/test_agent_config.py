@@ -130,3 +130,15 @@ def test_check_shows_the_resolved_rule(tmp_path):
     assert "2 copies on b, a (redundant), priority 5, group g" in " ".join(said.split())
     (row,) = json.loads(CliRunner().invoke(cli.app, ["check", "--json", "-c", str(file)]).output)["cameras"]
     assert (row["copies"], row["archivers"], row["priority"], row["group"]) == (2, ["b", "a"], 5, "g")
+
+
+def test_a_cold_standby_needs_to_know_how_it_is_woken(tmp_path):
+    listed = 'url = "http://127.0.0.1:9701"\n'
+    cold = load(tmp_path, GOOD.replace(listed, listed + 'cold = true\nmac = "02:00:5e:10:00:ff"\n')).archiver[0]
+    assert (cold.cold, cold.mac, cold.wake_broadcast) == (True, "02:00:5e:10:00:ff", "255.255.255.255:9")
+    for added, key in (("cold = true", "mac"), ('mac = "02:00:5e:10:00:ff"', "cold"), ('cold = true\nmac = "02:00"', "mac"),
+                       ('cold = true\nmac = "02:00:5e:10:00:ff"\nwake_broadcast = "lan:9"', "wake_broadcast")):  # fmt: skip
+        with pytest.raises(ConfigError) as found:
+            load(tmp_path, GOOD.replace(listed, f"{listed}{added}\n"))
+        assert found.value.key == f"archiver[0].{key}", added
+        assert found.value.remedy

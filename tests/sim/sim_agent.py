@@ -76,8 +76,9 @@ class Recorder:
 class SimAgent:
     """An edge box: its disk and clock, and its process if one runs."""
 
-    def __init__(self, loop: Loop, name: str, setup: Recorder, cuts: Cuts, links: dict[str, Link]) -> None:
-        self.loop, self.name, self.setup, self._cuts, self.links = loop, name, setup, cuts, links
+    def __init__(self, loop: Loop, name: str, setup: Recorder, cuts: Cuts, links: dict[str, Link],
+                 cold: frozenset[str] = frozenset()) -> None:  # fmt: skip
+        self.loop, self.name, self.setup, self._cuts, self.links, self._cold = loop, name, setup, cuts, links, cold
         self.clock = SimClock(loop)
         self._rng = loop.random(f"agent {name}")
         self.disk = JournalDisk(loop.random(f"journal {name}"))
@@ -103,6 +104,7 @@ class SimAgent:
         self.on_event: Callable[[SimAgent, Event], None] = lambda _agent, _event: None
         self.on_plan: Callable[[SimAgent, str, Budget, Batch], None] = lambda *_: None
         self.on_offer: Callable[[SimAgent, Sequence[Entry]], None] = lambda _agent, _entries: None
+        self.on_wake: Callable[[str], None] = lambda _archiver: None
         self.on_pace: Callable[[SimAgent], None] = lambda _agent: None
 
     @property
@@ -131,7 +133,7 @@ class SimAgent:
         self.epochs = EpochBook(Slots(self.disk), self.clock, last, newest_s=newest_s)
         self.lines = [self._line(policy.camera) for policy in setup.cameras]
         self.desk = Desk(self.name, setup.limits, monotonic=self.clock.monotonic, utc_s=self.clock.utc_s, wake=self._wake,
-                         hurry=lambda cameras, life=self._life: self._hurry(cameras, life))  # fmt: skip
+                         hurry=lambda cameras, life=self._life: self._hurry(cameras, life), cold=self._cold)  # fmt: skip
         self.desk.configure(setup.cameras)
         self.spiller = Spiller(self.journal, self.epochs, sync_ms=1000, reclaim=self._reclaim, faulted=self._faulted,
                                monotonic=self.clock.monotonic)  # fmt: skip
@@ -241,6 +243,8 @@ class SimAgent:
             return
         usage = self.journal.usage()
         self.desk.crowded(usage.bytes > CROWDED_SHARE * usage.max_bytes)
+        for archiver in self.desk.wakes():
+            self.on_wake(archiver)
         releases, told, deadline = self.desk.tick()
         for event in told:
             self.loop.say(self.name, event.kind, event.text)

@@ -54,7 +54,9 @@ class Checks:
         self.misrouted = False
         """Whether another archiver answers at an address now and then: then an event says so (invariant 11)."""
         self.done = dict.fromkeys(("answers", "releases", "reclaims", "lost", "batches", "takeovers", "holes", "floors",
-                                   "bridged"), 0)  # fmt: skip
+                                   "bridged", "woken"), 0)  # fmt: skip
+        self.cold: frozenset[str] = frozenset()
+        """Standbys: used last, and off until then."""
         self.holes: set[tuple[str, str, str]] = set()
         """(life of an agent, camera, archiver) of the holes that it has told of and not closed."""
 
@@ -171,7 +173,11 @@ class Checks:
         for name, worker in agent.workers.items():
             since = worker.waiting_since
             state = policy.health(name).state
-            self.done["bridged"] += policy.health(name).silent
+            self.done["bridged"] += state is Health.PAUSED and policy.health(name).silent
+            if state is Health.WAKING and now > policy.health(name).since + limits.wake_timeout_s + MARGIN_S:
+                raise Broken(7, f"{agent.name} still waits for standby {name}")
+            if state in (Health.COLD, Health.WAKING):
+                continue
             if since is not None and now > max(since + limits.ack_timeout_s, worker.promised) + MARGIN_S and state is not Health.UNHEALTHY:
                 raise Broken(7, f"{agent.name} takes {name} for {state} after {now - since:.2f} s without an acknowledgement")
         usage = agent.journal.usage()
@@ -227,7 +233,7 @@ class Checks:
         """Every chunk has the copies that the living archivers of its list allow, and the journal nothing but what it must keep."""
         for policy in agent.setup.cameras:
             listed = [name for name in (policy.archivers or sorted(agent.known)) if name in agent.known]
-            able = [name for name in listed if name in alive]
+            able = sorted((name for name in listed if name in alive), key=lambda name: name in self.cold)
             camera = agent.desk._ledger.cameras.get(policy.camera)
             books = camera.epochs.values() if camera is not None else ()
             for book in [book for book in books if agent.journal.init_of(book.camera, book.epoch) is not None]:

@@ -67,7 +67,8 @@ class Faults:
                 disk.capacity = max(disk.capacity, archiver.roomy)
             if name != world.dead:
                 archiver.resume()
-                archiver.start()
+                if name not in world.cold:  # who needs that one wakes it
+                    archiver.start()
         for agent in world.agents:
             agent.disk.fail_syncs, agent.disk.full, agent.stall_s, agent.hung_until = 0, False, 0.0, 0.0
             agent.known = tuple(agent.links)

@@ -19,7 +19,7 @@ from sim_faults import Faults
 from sim_network import Link
 
 from watchkeep.agent.journal.stage import AT_ONCE, Hold
-from watchkeep.agent.replicate.health import HealthLimits
+from watchkeep.agent.replicate.health import Health, HealthLimits
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.room import DEFAULT_PRIORITY
 
@@ -66,11 +66,19 @@ class World:
         self.classes = self._priorities.random() < 0.7
         """Whether cameras are of different importance."""
         self.route = {name: name for name in names}
+        standbys = self.loop.random("standby")
+        self.cold = frozenset(standbys.choice(names) if not tight and standbys.random() < 0.2 else ())
+        """Powered off until somebody needs it."""
+        self._boots = standbys
         cameras = [f"cam{number}" for number in range(rng.choice((1, 1, 2, 2, 3, 3, 4, 6)))]
-        limits = HealthLimits(2.0, rng.choice((2.0, 4.0, 8.0)), "sticky" if rng.random() < 0.2 else "auto")
+        limits = HealthLimits(2.0, rng.choice((2.0, 4.0, 8.0)), "sticky" if rng.random() < 0.2 else "auto", 15.0, 3.0)
         self.agents = [self._agent(f"edge-{number}", share, limits)
                        for number, share in enumerate(_shares(rng, cameras))]  # fmt: skip
         self.dead = rng.choice(names) if rng.random() < 0.12 else None
+        for name in self.cold:
+            self.archivers[name].silent = True
+        self.checks.cold = self.cold
+        self.checks.delays.disturb(*self.cold)
 
     def _agent(self, name: str, cameras: list[str], limits: HealthLimits) -> SimAgent:
         rng = self.rng
@@ -84,9 +92,10 @@ class World:
         staging = self.loop.random(f"stage {name}")
         setup.stage_bytes = staging.choice((6_000, 20_000, 1 << 20))
         setup.hold = Hold(5.0, setup.stage_bytes // 2) if staging.random() < 0.2 else AT_ONCE
-        agent = SimAgent(self.loop, name, setup, self.cuts, links)
+        agent = SimAgent(self.loop, name, setup, self.cuts, links, self.cold)
         agent.on_release, agent.on_reclaim, agent.on_event = self.checks.release, self.checks.reclaim, self.checks.event
         agent.on_plan, agent.on_pace, agent.on_offer = self.checks.plan, self.checks.pace, self.checks.delays.offered
+        agent.on_wake = self._wake
         agent.fewest = {policy.camera: policy.copies for policy in setup.cameras}
         return agent
 
@@ -113,9 +122,10 @@ class World:
         return Result(loop.seed, broken, loop.events, len(self.cuts.hashes), loop.now - START_S, self.checks.done, loop.trace)
 
     def _run(self) -> None:
-        for archiver in self.archivers.values():
+        for name, archiver in self.archivers.items():
             archiver.check_answer = self.checks.answer
-            archiver.start()
+            if name not in self.cold:
+                archiver.start()
         for agent in self.agents:
             agent.start()
         self._watch()
@@ -130,7 +140,23 @@ class World:
         self._drain()
         self._judge()
 
+    def _wake(self, name: str) -> None:
+        """A magic packet has come: one that is off boots."""
+        if name != self.dead and self.archivers[name].process is None:
+            self.checks.done["woken"] += 1
+            self.loop.after(self._boots.uniform(0.5, 8.0), self.archivers[name].start)
+
+    def _nap(self) -> None:
+        """A standby that every agent leaves alone goes to sleep, with nothing unsynced."""
+        for name in self.cold:
+            archiver, agents = self.archivers[name], [agent for agent in self.agents if agent.running and name in agent.workers]
+            alone = all(agent.desk._policy.health(name).state is Health.COLD for agent in agents)
+            if archiver.process is not None and alone and not archiver.process.store.register.unsynced():
+                archiver.stop(power=False)
+                archiver.silent = True
+
     def _watch(self) -> None:
+        self._nap()
         self.checks.bounds()
         self.loop.after(1.0, self._watch)
 

@@ -17,7 +17,13 @@ def test_the_table_names_every_state_and_sign() -> None:
 @pytest.mark.parametrize("sign", Sign)
 def test_only_what_the_drawing_shows(state: Health, sign: Sign) -> None:
     down = sign in (Sign.BROKEN, Sign.ACK_LATE)
-    expected = Health.UNHEALTHY if down and state is not Health.PAUSED else state
+    expected = Health.UNHEALTHY if down and state not in (Health.PAUSED, Health.COLD, Health.WAKING) else state
+    if sign is Sign.REST:
+        expected = Health.COLD
+    if state is Health.COLD and sign is Sign.WANTED:
+        expected = Health.WAKING
+    if state is Health.WAKING and sign in (Sign.ANSWERED, Sign.ANNOUNCED, Sign.OVERDUE):
+        expected = {Sign.ANSWERED: Health.HEALTHY, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.UNHEALTHY}[sign]
     if state is Health.UNHEALTHY and sign in (Sign.ANSWERED, Sign.ANNOUNCED):
         expected = Health.HOLDING
     if state is Health.HEALTHY and sign is Sign.ANNOUNCED:
@@ -127,3 +133,19 @@ def test_maintenance_in_a_hold_down_begins_it_anew() -> None:
     assert health.handle(Sign.ANNOUNCED, 2.0, left_s=100.0)
     assert not health.handle(Sign.ANNOUNCED, 50.0, left_s=52.0)
     assert (health.state, health.next_deadline()) == (Health.HOLDING, 110.0)
+
+
+def test_a_cold_standby_is_not_missed_until_it_was_woken_and_has_not_come() -> None:
+    health = ArchiverHealth(HealthLimits(wake_timeout_s=100.0), 0.0, cold=True)
+    assert (health.state, health.serves, health.next_deadline()) == (Health.COLD, False, None)
+    assert not health.tick(1e6)
+    assert health.handle(Sign.WANTED, 10.0)
+    assert (health.state, health.serves, health.next_deadline()) == (Health.WAKING, False, 110.0)
+    assert not health.handle(Sign.BROKEN, 20.0, "no route")
+    assert not health.tick(109.0)
+    assert health.tick(110.0)
+    assert (health.state, health.why) == (Health.UNHEALTHY, "it was woken and has not answered within 100 s: no route")
+    assert health.handle(Sign.REST, 800.0)
+    health.handle(Sign.WANTED, 900.0)
+    assert health.handle(Sign.ANSWERED, 950.0)
+    assert (health.state, health.serves, health.next_deadline()) == (Health.HEALTHY, True, None)

@@ -15,6 +15,7 @@ from watchkeep.agent.replicate.policy import (
     Known,
     Moved,
     PauseEnded,
+    Rested,
     Retarget,
     Tick,
     Waiting,
@@ -22,6 +23,7 @@ from watchkeep.agent.replicate.policy import (
 )
 
 H, U, R, P = Health.HEALTHY, Health.UNHEALTHY, Health.HOLDING, Health.PAUSED
+C, W = Health.COLD, Health.WAKING
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,8 @@ H, U, R, P = Health.HEALTHY, Health.UNHEALTHY, Health.HOLDING, Health.PAUSED
         (1, (P, H, H), "", "b"),
         (2, (P, U, H), "", "ac"),
         (2, (P, U, U), "", "ab"),
+        (1, (P, U, C), "", "c"),
+        (1, (U, W, R), "b", "c"),
     ],
 )
 def test_choose(copies: int, states: tuple[Health, ...], in_use: str, expected: str) -> None:
@@ -195,3 +199,56 @@ def test_one_that_falls_silent_when_it_is_not_waited_for_gives_up_at_once_what_i
     policy = paused()
     assert policy.handle(Crowded(crowded=True), 20.0) == [Retarget("cam0", ("b",), 1, at_cut=True)]
     assert policy.handle(Broken("a", "refused"), 21.0) == [PauseEnded(("a",)), Retarget("cam0", ("b",), 1, at_cut=False)]
+
+
+def with_standby(copies: int = 1, order: str = "abc") -> CopyPolicy:
+    """c is a cold standby."""
+    policy = CopyPolicy(HealthLimits(), cold="c")
+    policy.handle(Configured((CameraPolicy("cam0", copies, tuple(order)),)), 0.0)
+    policy.handle(Known(frozenset(order)), 0.0)
+    assert policy.health("c").state is C
+    return policy
+
+
+def test_a_cold_standby_is_woken_when_it_becomes_a_target() -> None:
+    policy = with_standby(order="ac")
+    assert policy.handle(Broken("a", "refused"), 1.0) == [
+        HealthChanged("a", H, U, "refused"), Retarget("cam0", ("c",), 1, at_cut=False), HealthChanged("c", C, W, "")]  # fmt: skip
+    assert policy.handle(Broken("c", "no route"), 2.0) == []
+    assert policy.handle(Answered("c"), 60.0) == [HealthChanged("c", W, H, "")]
+    assert policy.targets("cam0") == ("c",)
+
+
+def test_one_that_does_not_wake_is_passed_over() -> None:
+    policy = with_standby(order="acb", copies=2)
+    policy.handle(Broken("a", "refused"), 1.0)
+    assert (policy.targets("cam0"), policy.health("c").state) == (("c", "b"), W)
+    assert policy.handle(Tick(), 301.0)[0].why.startswith("it was woken and has not answered")  # type: ignore[union-attr]
+    assert policy.targets("cam0") == ("a", "b")
+
+
+def test_an_archiver_in_its_hold_down_goes_before_one_that_wakes_and_after_one_that_is_awake() -> None:
+    policy = with_standby(order="ac")
+    policy.handle(Broken("a", "refused"), 1.0)
+    assert policy.handle(Answered("a"), 2.0)[1:] == [Retarget("cam0", ("a",), 1, at_cut=False)]
+    policy = with_standby(order="ac")
+    policy.handle(Broken("a", "refused"), 1.0)
+    policy.handle(Answered("c"), 2.0)
+    assert policy.handle(Answered("a"), 3.0)[1:] == []
+    assert policy.handle(Tick(), 63.0)[1:] == [Retarget("cam0", ("a",), 1, at_cut=True)]
+
+
+def test_it_rests_only_when_nobody_uses_it_whatever_its_place_in_the_list() -> None:
+    policy = with_standby(order="ca")
+    assert policy.targets("cam0") == ("a",)
+    policy.handle(Broken("a", "refused"), 1.0)
+    policy.handle(Answered("c"), 2.0)
+    assert policy.handle(Rested("c"), 3.0) == []
+    policy.handle(Answered("a"), 4.0)
+    policy.handle(Tick(), 64.0)
+    assert policy.targets("cam0") == ("a",)
+    assert policy.handle(Rested("c"), 700.0) == [HealthChanged("c", H, C, "")]
+
+
+def test_a_plain_archiver_never_rests() -> None:
+    assert with_standby().handle(Rested("b"), 1e6) == []

@@ -361,8 +361,7 @@ def test_a_release_that_fails_is_tried_again_and_reported_once(site: Site, monke
 
 def test_an_archiver_that_dies_between_two_batches_is_known_at_once_and_its_cameras_are_cut_early(site: Site) -> None:
     replicator = site.start([CameraPolicy("cam0", 1, ("a", "b")), CameraPolicy("cam1", 1, ("b", "a"))], "a", "b", tick_s=60.0)
-    site.offer("cam0", 0, 0)
-    site.offer("cam1", 0, 0)
+    replicator.offer(site.spool.append(refs("cam0", 1, 0, 0) + refs("cam1", 1, 0, 0)))  # at once: a probe of b would begin its tick
     assert replicator.drain(5)
     with pytest.raises(Empty):
         site.hurried.get_nowait()

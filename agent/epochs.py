@@ -2,13 +2,14 @@
 
 Rules: numbers come from wire.ids.next_epoch (a hybrid logical clock); `next` never waits for the disk, `save` does
 and belongs to the writer thread.  Numbers that were given out and not saved when the power went are stayed clear of by
-UNSAVED_S.
+UNSAVED_S.  Chunks may be with the archivers while this disk takes nothing, so a start that cannot save does not rely on what the next one
+will read: it goes on a random distance above.
 """
 
 import json
+import secrets
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..wire.errors import WatchkeepError
@@ -22,6 +23,9 @@ UNSAVED_S = 60
 a power cut was not saved yet, and a clock that went back or starts in 1970 does not cover it.  A minute of failing or stalled
 syncs, or 60 epochs of one camera.  Where UTC is above it nothing changes; a box that restarts each second gets ahead of UTC by
 a minute each time, which only the order after a lost disk would notice."""
+ASTRAY_S = 1 << 20
+"""A start whose numbers cannot be saved goes on at random up to twelve days above: two such starts with a clock in 1970 meet once in a
+million."""
 _FLOOR = ""
 """Stands among the cameras for the floor of the last start, so that a start after a second power cut goes on above it."""
 MAX_CAMERAS = 2500
@@ -39,8 +43,9 @@ class Slots(Protocol):
 class EpochBook:
     """Gives out epochs; thread-safe."""
 
-    def __init__(self, slots: Slots, clock: Clock, recovered: Mapping[str, int], *, term: int = 0, newest_s: int = 0) -> None:
-        """`recovered` has the last epoch of each camera in the journal, newest_s the UTC second of its newest chunk."""
+    def __init__(self, slots: Slots, clock: Clock, recovered: Mapping[str, int], *, term: int = 0, newest_s: int = 0,
+                 below: Callable[[int], int] = secrets.randbelow) -> None:  # fmt: skip
+        """`recovered` has the last epoch of each camera in the journal, newest_s the UTC second of its newest chunk; `below` draws."""
         self._last = _remembered(slots.read(), term)
         for camera, epoch in recovered.items():
             self._last[camera] = max(epoch, self._last.get(camera, 0))
@@ -51,8 +56,11 @@ class EpochBook:
         self._last[_FLOOR] = self._floor
         self._lock = threading.Lock()
         self._dirty = True
-        with suppress(OSError, WatchkeepError):  # `save` tries again; until then a second power cut might meet the same floor
+        try:
             self.save()
+        except (OSError, WatchkeepError):  # `save` tries again; until then the next start would begin where this one does
+            self._floor += below(ASTRAY_S)
+            self._last[_FLOOR] = self._floor
 
     def known(self, camera: str) -> bool:
         """Whether the camera was recorded before."""

@@ -60,6 +60,19 @@ def test_epochs_that_a_power_cut_took_unsaved_are_not_given_out_again(utc_s):
     assert min(twice.next("cam0"), twice.next("cam1")) > max(lost_too)
 
 
+def test_starts_that_cannot_save_do_not_give_out_the_same_numbers_twice():
+    """Archivers have chunks of them: RAM does not wait for the disk."""
+    clock, slots, draws = FakeClock(), FakeSlots(), iter([11, 7])
+
+    def full(_data):
+        raise OSError(28, "disk full")
+
+    EpochBook(slots, clock, {}).save()
+    slots.write, clock.now = full, 0.0
+    first, second = (EpochBook(slots, clock, {}, below=lambda _: next(draws)).next("cam0") for _ in range(2))
+    assert first - second == 11 - 7
+
+
 @pytest.mark.parametrize("fault", [OSError(28, "disk full"), FullError("disk full", remedy="free some")])
 def test_unsaved_epochs_are_tried_again_after_a_failed_write(fault):
     slots = FakeSlots()

@@ -6,6 +6,7 @@
 Rules: what a thread's loop would do is an event here; everything that decides is the product's own code.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,7 @@ class SimAgent:
         for entry in self.journal.recovered:
             last[entry.camera] = max(entry.epoch, last.get(entry.camera, 0))
         newest_s = max((entry.wall_start_ns for entry in self.journal.recovered), default=0) // 1_000_000_000
-        self.epochs = EpochBook(Slots(self.disk), self.clock, last, newest_s=newest_s)
+        self.epochs = EpochBook(Slots(self.disk), self.clock, last, newest_s=newest_s, below=self._rng.randrange)
         self.lines = [self._line(policy.camera) for policy in setup.cameras]
         self.desk = Desk(self.name, setup.limits, monotonic=self.clock.monotonic, utc_s=self.clock.utc_s, wake=self._wake,
                          hurry=lambda cameras, life=self._life: self._hurry(cameras, life), cold=self._cold)  # fmt: skip
@@ -191,6 +192,10 @@ class SimAgent:
             self.disk.power_cut()
         else:
             self.disk.kill()
+        if self.disk.fail_syncs:
+            known = json.loads(self.disk.slots or b"{}")
+            for line in self.lines:
+                self._cuts.went_astray(line.camera, known.get(line.camera, 0))
 
     def configure(self, cameras: list[CameraPolicy]) -> None:
         self.setup.cameras = cameras

@@ -29,17 +29,25 @@ class Cuts:
     def __init__(self) -> None:
         self.hashes: dict[Name, bytes] = {}
         self.newest: dict[str, int] = {}
+        self._epochs: set[EpochKey] = set()
         self._count = 0
 
     def init(self, camera: str, epoch: int) -> Record:
-        """Begin an epoch; each is above every one before it (invariant 10)."""
+        """Begin an epoch; each is above every one before it (invariant 10), and no number is given out twice (invariant 2)."""
         if epoch <= self.newest.get(camera, 0):
             raise Broken(10, f"epoch {epoch} of {camera} begins after epoch {self.newest[camera]}")
+        if (camera, epoch) in self._epochs:
+            raise Broken(2, f"epoch {epoch} of {camera} begins twice")
         self.newest[camera] = epoch
+        self._epochs.add((camera, epoch))
         self._count += 1
         mvhd = pack(">I4sQ", 16, b"mvhd", self._count)
         payload = _FTYP + pack(">I4s", 8 + len(mvhd), b"moov") + mvhd
         return Header(RecordKind.INIT, camera, epoch, 0, len(payload), blake3(payload).digest()), payload
+
+    def went_astray(self, camera: str, known: int) -> None:
+        """A box died whose disk took nothing: it can know none of its epochs above this one, so the next have to be others, no more."""
+        self.newest[camera] = min(known, self.newest.get(camera, 0))
 
     def chunk(self, init: Header, seq: int, segment_seq: int, prev: bytes, cause: Cause, wall_ns: int) -> Record:
         """Cut one chunk, one second long."""

@@ -52,6 +52,8 @@ CAMERA_STOP_S = 1.0
 LAST_CALL_S = 9.0
 DRAIN_S = 1.5
 THREAD_STOP_S = 3.0
+MAX_DAMAGE_TOLD = 100
+"""Of one start; the log has all."""
 HUNG_DISK_S = 60.0
 """Beyond the 10 s: longer than disks stall and than systemd's TimeoutStopSec, which ends it earlier."""
 CROWDED_SHARE = 0.75
@@ -124,11 +126,12 @@ class AgentService:
 
     def _start(self) -> None:
         for cut in self._journal.cuts:
-            log.warning("the journal's torn tail was cut", extra={"cut": str(cut)})
+            log.warning("a part of the journal is not believed", extra={"cut": str(cut)})
         self._replicator.recovered(self._journal.recovered)
         self._replicator.start()
         self._replicator.set_archivers(self._book.urls())
         self._reporter.start()
+        self._tell_damage()
         for thread in (*self._spilling, self._writing, self._status, self._watch):
             thread.start()
         self._browse()
@@ -267,6 +270,13 @@ class AgentService:
             self._tell(EventKind.LOSS, f"chunks {low} to {high} of epoch {epoch} are lost: the journal is full and no archiver has them",
                        "raise journal.max_bytes, or bring an archiver back", camera=camera)  # fmt: skip
         return not dropped.lost
+
+    def _tell_damage(self) -> None:
+        """Chunks that the start found damaged in the journal: nobody knows any more who has them."""
+        named = [(cut, cut.name) for cut in self._journal.cuts if cut.name is not None]
+        for cut, (camera, epoch, seq) in named[:MAX_DAMAGE_TOLD]:
+            self._tell(EventKind.LOSS, f"chunk {epoch}.{seq} is damaged in the journal (file {cut.file}, byte {cut.offset}): {cut.why}; "
+                       "unless an archiver has it, it is lost", "check this agent's disk (dmesg, smartctl)", camera=camera)  # fmt: skip
 
     def _clock_stepped(self, change: float) -> None:
         for ingest in self._ingests.values():

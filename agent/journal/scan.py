@@ -3,7 +3,7 @@
 Rules: a record stands when its header proves itself and its position is the next one; its payload is read and hashed only
 when it may be torn (position above `durable`), because 20 GB of older payloads are proven when they are read.
 A header that fails ends the walk, because what follows is not proven.  A payload that may be torn and fails ends it
-too; an older one whose seal fails is damage to that record alone, and the walk goes on.
+too, unless the record behind it is whole; an older one whose seal fails is damage to that record alone, and the walk goes on.
 """
 
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ def walk(read: Read, head: FileHead, durable: int) -> Walk:
         try:
             seal = _prove(read, found.end, header, peek, fully=header.position > durable)
         except FormatError as error:
-            if header.position > durable:
+            if header.position > durable and not _stands(read, found.end + header.record_bytes, header.position + 1):
                 found.stop = error.message
                 break
             name = header.camera, header.epoch, header.seq
@@ -80,6 +80,18 @@ def _next_record(read: Read, found: Walk) -> tuple[Header, bytes] | None:
     elif not read(found.end + header.record_bytes - 1, 1):
         found.stop = "the file ends inside a record"
     return None if found.stop else (header, peek)
+
+
+def _stands(read: Read, offset: int, position: int) -> bool:
+    """Whether the next record is whole: then the one before it is damaged, or was torn among others, and is no end."""
+    try:
+        header = parse_header(read(offset, HEADER_BYTES))
+        if header.position != position:
+            return False
+        check_payload(header, read(offset + HEADER_BYTES, header.payload_bytes))
+    except FormatError:
+        return False
+    return True
 
 
 def _prove(read: Read, offset: int, header: Header, peek: bytes, *, fully: bool) -> Seal | None:

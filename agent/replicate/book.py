@@ -32,6 +32,8 @@ class EpochBook:
         self.present = RangeSet()
         self.unproven = RangeSet()
         """From before the agent's restart: an archiver may have them already."""
+        self.unreadable = RangeSet()
+        """The journal has other bytes than were cut."""
         self.last_seq = -1
         self.stages: dict[str, EpochStages] = {}
         self._marks: list[tuple[float, int]] = []
@@ -54,7 +56,7 @@ class EpochBook:
         for start, end in gone:
             for seq in range(start, end + 1):
                 del self.held[seq]
-            for pile in (self.present, self.unproven):
+            for pile in (self.present, self.unproven, self.unreadable):
                 pile.discard(start, end)
         self.changed()
         return gone
@@ -93,6 +95,14 @@ class EpochBook:
                 for stage in PENDING:
                     free = free.minus(self.stages[target][stage])
         return free
+
+    def hopeless(self) -> RangeSet:
+        """Chunks that the journal cannot read and that no archiver may yet turn out to have: those with a copy have what they get."""
+        found = self.present.minus(self.present.minus(self.unreadable))
+        for stages in self.stages.values():
+            for stage in (Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN):
+                found = found.minus(stages[stage])
+        return found
 
 
 class CameraBook:

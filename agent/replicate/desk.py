@@ -182,6 +182,20 @@ class Desk:
                 names = [f"{ref.epoch}.{ref.seq}" for ref in guilty if ref.camera == camera]
                 self._tell(kind, f"chunk {told.named(names)} is not stored on {archiver}: {why}", remedy, camera=camera, archiver=archiver)
 
+    def unreadable(self, archiver: str, found: Sequence[tuple[ChunkRef, str]]) -> None:
+        """The journal gave other bytes than were cut for these chunks of a batch: sent to nobody any more, and reported once."""
+        with self._changed:
+            self._account(events.Unsent(archiver, tuple(ref for ref, _ in found)))
+            fresh = [(ref, why) for ref, why in found if self._ledger.holds(ref) and not self._ledger.spoiled(ref)]
+            for camera in sorted({ref.camera for ref, _ in fresh}):
+                names = [f"{ref.epoch}.{ref.seq}" for ref, _ in fresh if ref.camera == camera]
+                why = next(why for ref, why in fresh if ref.camera == camera)
+                self._tell(EventKind.DISK, f"chunk {told.named(names)} is damaged in the journal and sent to nobody: {why}",
+                           "check this agent's disk (dmesg, smartctl); archivers that have it keep it", camera=camera)  # fmt: skip
+            for ref, _ in fresh:
+                self._holes.dropped(self._ledger, ref.camera, ref.epoch, ref.seq, ref.seq)
+            self._account(events.Unreadable(tuple(ref for ref, _ in fresh)))
+
     # What the pacer takes, and what anybody may ask.
 
     def wakes(self) -> list[str]:
@@ -233,7 +247,10 @@ class Desk:
     # Under the mutex.
 
     def _account(self, event: events.Event) -> None:
-        self._releases += self._ledger.handle(event, self._monotonic())
+        releases = self._ledger.handle(event, self._monotonic())
+        self._releases += releases
+        for gone in [release for release in releases if release.lost]:
+            self._tell_all(told.damaged(gone))
         self._changed.notify_all()
 
     def _decide(self, event: policy.Event) -> None:

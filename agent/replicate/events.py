@@ -46,6 +46,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The journal has other bytes than were cut."""
+
+    refs: tuple[ChunkRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     camera: str
     targets: tuple[str, ...]
@@ -66,7 +73,7 @@ class Gone:
     archiver: str
 
 
-Event = Offered | Recovered | Sent | Answered | Unsent | Refused | Moved | Dropped | Gone
+Event = Offered | Recovered | Sent | Answered | Unsent | Refused | Unreadable | Moved | Dropped | Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,8 @@ class Release:
     epoch: int
     low: int
     high: int
+    lost: bool = False
+    """Nobody has them and the journal cannot read them: a declared loss, to be told."""
 
 
 @dataclass(frozen=True, slots=True)

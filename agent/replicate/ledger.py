@@ -8,6 +8,8 @@
                  another boot id makes RECEIVED UNKNOWN
     Unsent       a batch that was not stored: SENT becomes OWED
     Refused      named chunks are never sent there again, and hold nobody up
+    Unreadable   named chunks are sent to nobody any more; when no archiver may yet turn out to have one, it is released: as it is when
+                 there is a copy, which other archivers can have from there, as a declared loss when there is none
     Moved        targets change, at once or at the next cut; at once, whatever lacks copies is assigned to the new ones
     Dropped      the journal gave chunks up (quota): forgotten
     Gone         an archiver left: its copies no longer count
@@ -22,9 +24,9 @@ from itertools import groupby
 from ...wire.messages import AppendAnswer, EpochState
 from ...wire.ranges import RangeSet
 from .book import CameraBook, EpochBook, Held
-from .events import Answered, Counts, Dropped, Event, Gone, Moved, Offered, Recovered, Refused, Release, Sent, Unsent
+from .events import Answered, Counts, Dropped, Event, Gone, Moved, Offered, Recovered, Refused, Release, Sent, Unreadable, Unsent
 from .ports import ChunkRef
-from .stages import PENDING, UNACKNOWLEDGED, EpochStages, Stage, Step
+from .stages import LEAD_TO_OWED, PENDING, UNACKNOWLEDGED, EpochStages, Stage, Step
 
 
 class CopyLedger:
@@ -51,6 +53,8 @@ class CopyLedger:
                 self._step_refs(archiver, Step.REFUSE, refs)
             case Answered(archiver, refs, answer):
                 self._answered(archiver, refs, answer)
+            case Unreadable(refs):
+                self._unreadable(refs)
             case Moved(camera, targets, copies, at_cut):
                 self._moved(camera, targets, copies, at_cut=at_cut)
             case Dropped(camera, epoch, low, high):
@@ -72,6 +76,11 @@ class CopyLedger:
         """Whether the chunk is in the journal as far as the ledger knows."""
         book = self._book(ref.camera, ref.epoch)
         return book is not None and ref.seq in book.held
+
+    def spoiled(self, ref: ChunkRef) -> bool:
+        """Whether the journal is known to have other bytes under this name."""
+        book = self._book(ref.camera, ref.epoch)
+        return book is not None and ref.seq in book.unreadable
 
     def owes(self, archiver: str) -> bool:
         """Whether this archiver has yet to acknowledge anything."""
@@ -172,6 +181,15 @@ class CopyLedger:
                 book = self.cameras[camera].epochs[epoch]
                 self._step(archiver, book, Step.RESTARTED, 0, book.last_seq)
 
+    def _unreadable(self, refs: tuple[ChunkRef, ...]) -> None:
+        for ref in refs:
+            book = self._book(ref.camera, ref.epoch)
+            if book is not None and self.holds(ref):
+                book.unreadable.add(ref.seq, ref.seq)
+                self._dirty[ref.camera, ref.epoch] = None
+                for archiver in list(book.stages):
+                    self._step(archiver, book, Step.SPOIL, ref.seq, ref.seq)
+
     def _moved(self, name: str, targets: tuple[str, ...], copies: int, *, at_cut: bool) -> None:
         camera = self.cameras.setdefault(name, CameraBook())
         camera.copies = copies
@@ -217,7 +235,18 @@ class CopyLedger:
                     camera.durable_at = max(camera.durable_at or offered_at, offered_at)
                 self._drop(name, epoch, low, high)
                 yield Release(name, epoch, low, high)
+            yield from self._given_up(book)
         self._dirty.clear()
+
+    def _given_up(self, book: EpochBook) -> Iterator[Release]:
+        if not book.unreadable:
+            return
+        hopeless = book.hopeless()
+        copied = hopeless.minus(book.lacking(1))
+        for found, lost in ((copied, False), (hopeless.minus(copied), True)):
+            for low, high in found.spans():
+                self._drop(book.camera, book.epoch, low, high)
+                yield Release(book.camera, book.epoch, low, high, lost)
 
     def _step_refs(self, archiver: str, step: Step, refs: tuple[ChunkRef, ...]) -> None:
         for ref in refs:
@@ -231,6 +260,9 @@ class CopyLedger:
         moved = stages.apply(step, low, high)
         if not moved:
             return
+        if book.unreadable and step in LEAD_TO_OWED:
+            for span in book.unreadable.clip(low, high):
+                stages.apply(Step.SPOIL, *span)
         if step is Step.IS_DURABLE:
             self._durable[archiver] = self._durable.get(archiver, 0) + moved
         for stage in PENDING:

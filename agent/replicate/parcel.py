@@ -30,7 +30,10 @@ class Parcel:
     """Did not fit."""
     gone: list[ChunkRef] = field(default_factory=list)
     """Released, or dropped by the journal's quota, since the batch was planned."""
+    damaged: list[tuple[ChunkRef, str]] = field(default_factory=list)
+    """The journal gave other bytes than were cut."""
     unreadable: list[tuple[ChunkRef, str]] = field(default_factory=list)
+    """The disk gave none, or the init segment is lost."""
     introduced: set[tuple[str, int]] = field(default_factory=set)
     """(camera, epoch) of the INIT records in it."""
     _small: list[bytes] = field(default_factory=list)
@@ -69,11 +72,18 @@ def _add_chunk(parcel: Parcel, ref: ChunkRef, spool: Spool, known: set[tuple[str
     new = epoch not in known and epoch not in parcel.introduced
     try:
         records = [spool.read(ref)]
-        if new:
-            records.insert(0, _init(spool, *epoch))
     except GoneError:
         parcel.gone.append(ref)
         return
+    except FormatError as error:
+        parcel.damaged.append((ref, error.message))
+        return
+    except (WatchkeepError, OSError) as error:
+        parcel.unreadable.append((ref, str(error)))
+        return
+    try:
+        if new:
+            records.insert(0, _init(spool, *epoch))
     except (WatchkeepError, OSError) as error:
         parcel.unreadable.append((ref, str(error)))
         return

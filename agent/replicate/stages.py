@@ -8,10 +8,12 @@
                     ▲     └─ (asked; received and durable lead on)    │
                     └─────────────────────────────────────────────────┘
        any but DURABLE ── refuse ──▶ REFUSED        OWED SENT RECEIVED UNKNOWN ── dismiss ──▶ (none)
+       OWED ── spoil ──▶ UNREADABLE ── received, durable ──▶ RECEIVED, DURABLE
 
     OWED      to be sent                          SENT      under way, no answer yet
     RECEIVED  acknowledged, asked for durability  UNKNOWN   maybe there: ask before sending
     DURABLE   a copy (invariant 3), final         REFUSED   never sent there again
+    UNREADABLE   the journal has other bytes than were cut: sent to nobody, who has it has it from elsewhere
 
 Rules: a chunk is in at most one stage; TABLE is complete: what it does not name does not move.  Every step costs
 the number of ranges it meets, not of chunks.
@@ -30,6 +32,7 @@ class Stage(Enum):
     UNKNOWN = auto()
     DURABLE = auto()
     REFUSED = auto()
+    UNREADABLE = auto()
 
 
 class Step(Enum):
@@ -42,6 +45,7 @@ class Step(Enum):
     IS_MISSING = auto()
     RESTARTED = auto()
     REFUSE = auto()
+    SPOIL = auto()
     DISMISS = auto()
     FORGET = auto()
 
@@ -51,16 +55,19 @@ TABLE: Final[dict[Step, dict[Stage | None, Stage | None]]] = {
     Step.ASSIGN_UNPROVEN: {None: Stage.UNKNOWN},
     Step.SEND: {Stage.OWED: Stage.SENT},
     Step.UNSENT: {Stage.SENT: Stage.OWED},
-    Step.IS_RECEIVED: dict.fromkeys((Stage.OWED, Stage.SENT, Stage.UNKNOWN), Stage.RECEIVED),
-    Step.IS_DURABLE: dict.fromkeys((None, Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN), Stage.DURABLE),
+    Step.IS_RECEIVED: dict.fromkeys((Stage.OWED, Stage.SENT, Stage.UNKNOWN, Stage.UNREADABLE), Stage.RECEIVED),
+    Step.IS_DURABLE: dict.fromkeys((None, Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN, Stage.UNREADABLE), Stage.DURABLE),
     Step.IS_MISSING: dict.fromkeys((Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN), Stage.OWED),
     Step.RESTARTED: {Stage.RECEIVED: Stage.UNKNOWN},
     Step.REFUSE: dict.fromkeys((None, Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN), Stage.REFUSED),
+    Step.SPOIL: {Stage.OWED: Stage.UNREADABLE},
     Step.DISMISS: dict.fromkeys((Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN)),
     Step.FORGET: dict.fromkeys(Stage),
 }
 PENDING: Final = (Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN)
 """A chunk here will still become DURABLE or REFUSED."""
+LEAD_TO_OWED: Final = (Step.ASSIGN, Step.UNSENT, Step.IS_MISSING)
+"""A chunk that the journal cannot read is spoiled after each of them."""
 UNACKNOWLEDGED: Final = (Stage.OWED, Stage.SENT, Stage.UNKNOWN)
 
 

@@ -12,6 +12,8 @@
     the journal is crowded, or a copy is missing     yes                takeover: nobody waits for it any more
     has no room for some cameras, or has it again    yes or no          archiver: which ones, and where they go
 
+    a damaged chunk that no archiver has: loss
+
 Rules: only what really moved is called a takeover; names are listed up to NAMED_IN_TEXT, the rest is counted.
 """
 
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ...wire.causes import EventKind
+from .events import Release
 from .health import Health
 from .holes import Closed, Ending, Opened
 from .policy import HealthChanged, RoomChanged
@@ -106,6 +109,12 @@ def hole(news: Opened | Closed, targets: Sequence[str]) -> Told:
     }[news.ending]
     remedy = "another archiver may have them: watchkeep archive heal" if news.ending is Ending.LOST else ""
     return Told(EventKind.HOLE, text, remedy, archiver, camera)
+
+
+def damaged(gone: Release) -> Told:
+    """The event of chunks that are given up because the journal cannot read them and nobody has them."""
+    text = f"chunks {gone.low} to {gone.high} of epoch {gone.epoch} are lost: damaged in the journal, and no archiver is known to have them"
+    return Told(EventKind.LOSS, text, "check this agent's disk (dmesg, smartctl)", "", gone.camera)
 
 
 def named(cameras: Iterable[str]) -> str:

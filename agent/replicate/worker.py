@@ -205,5 +205,7 @@ class SendWorker:
         self._desk.unsent(self.archiver, tuple(parcel.left))
         for ref in parcel.gone:
             self._desk.dropped(ref.camera, ref.epoch, ref.seq, ref.seq)
+        if parcel.damaged:
+            self._desk.unreadable(self.archiver, parcel.damaged)
         for ref, why in parcel.unreadable:
             self._desk.blamed(self.archiver, (ref,), why, EventKind.DISK, "check the disk of this agent; other copies stay as they are")

@@ -9,7 +9,7 @@ from blake3 import blake3
 
 from watchkeep.agent.replicate.lanes import Ask
 from watchkeep.agent.replicate.ports import ChunkRef
-from watchkeep.wire.errors import GoneError
+from watchkeep.wire.errors import DigestError, GoneError
 from watchkeep.wire.messages import AppendAnswer, EpochState
 from watchkeep.wire.ranges import RangeSet
 from watchkeep.wire.record import HEADER_BYTES, Header, RecordKind, pack_header
@@ -42,12 +42,13 @@ def name_of(ref: ChunkRef) -> Name:
 
 
 class FakeSpool:
-    """A journal in memory; `broken` names cannot be read."""
+    """A journal in memory; `broken` names cannot be read, `damaged` ones have other bytes than were cut."""
 
     def __init__(self) -> None:
         self.held: dict[Name, Ref] = {}
         self.released: list[Name] = []
         self.broken: set[Name] = set()
+        self.damaged: set[Name] = set()
         self.lock = Lock()
 
     def append(self, new: list[Ref]) -> list[Ref]:
@@ -59,6 +60,8 @@ class FakeSpool:
         with self.lock:
             if name_of(ref) in self.broken:
                 raise OSError(5, "Input/output error")
+            if name_of(ref) in self.damaged:
+                raise DigestError("journal file 7 is damaged at byte 1024", remedy="check the disk")
             if name_of(ref) not in self.held:
                 raise GoneError("gone", remedy="none")
         payload = bytes(ref.record_bytes - HEADER_BYTES)

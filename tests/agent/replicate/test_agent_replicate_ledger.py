@@ -2,7 +2,7 @@
 
 from replicate_fakes import Store, name_of, refs
 
-from watchkeep.agent.replicate.events import Answered, Dropped, Gone, Moved, Offered, Recovered, Refused, Release, Sent, Unsent
+from watchkeep.agent.replicate.events import Answered, Dropped, Gone, Moved, Offered, Recovered, Refused, Release, Sent, Unreadable, Unsent
 from watchkeep.agent.replicate.ledger import CopyLedger
 from watchkeep.agent.replicate.stages import Stage
 
@@ -39,6 +39,52 @@ def test_a_chunk_is_released_when_all_its_copies_are_durable() -> None:
     assert deliver(ledger, Store("b"), new[2:], fsync=True) == [Release("cam0", 1, 2, 4)]
     assert not ledger.cameras["cam0"].epochs
     assert ledger.counts("a").durable == 5
+
+
+def test_what_the_journal_cannot_read_and_nobody_has_is_lost_and_the_next_chunk_goes_on() -> None:
+    ledger, new = ledger_for("a", "b", copies=2), refs("cam0", 1, 0, 4)
+    ledger.handle(Offered(tuple(new)), 0.0)
+    ledger.handle(Sent("a", tuple(new)), 0.0)
+    ledger.handle(Unsent("a", (new[2],)), 0.0)
+    assert ledger.handle(Unreadable((new[2],)), 0.0) == [Release("cam0", 1, 2, 2, lost=True)]
+    assert not ledger.holds(new[2])
+    assert stage(ledger, "b", Stage.OWED) == [(0, 1), (3, 4)]
+
+
+def test_what_cannot_be_read_and_has_a_copy_is_released_without_a_loss() -> None:
+    ledger, new = ledger_for("a", "b", copies=2), refs("cam0", 1, 0, 4)
+    ledger.handle(Offered(tuple(new)), 0.0)
+    deliver(ledger, Store("a"), new, fsync=True)
+    assert ledger.handle(Unreadable((new[0], new[3])), 0.0) == [Release("cam0", 1, 0, 0), Release("cam0", 1, 3, 3)]
+    assert stage(ledger, "b", Stage.OWED) == [(1, 2), (4, 4)]
+
+
+def test_what_cannot_be_read_is_kept_while_an_archiver_may_have_it() -> None:
+    ledger, new, store = ledger_for("a", "b", copies=2), refs("cam0", 1, 0, 4), Store("a")
+    ledger.handle(Offered(tuple(new)), 0.0)
+    deliver(ledger, store, new, fsync=False)
+    assert ledger.handle(Unreadable((new[0],)), 0.0) == []
+    assert stage(ledger, "b", Stage.UNREADABLE) == [(0, 0)]
+    store.restart()
+    ledger.handle(Answered("a", (), store.answer([], [])), 0.0)
+    assert ledger.holds(new[0]), "received before its restart: perhaps it is there"
+    lost = ledger.handle(Answered("a", (), store.answer([], [("cam0", 1, 0, 4)])), 0.0)
+    assert lost == [Release("cam0", 1, 0, 0, lost=True)]
+
+
+def test_what_cannot_be_read_is_not_sent_to_whoever_takes_over_either() -> None:
+    ledger, new = ledger_for("a", "b", copies=2), refs("cam0", 1, 0, 4)
+    ledger.handle(Offered(tuple(new)), 0.0)
+    deliver(ledger, Store("a"), new, fsync=False)
+    ledger.handle(Unreadable((new[0],)), 0.0)
+    ledger.handle(Moved("cam0", ("a", "c"), 2, at_cut=False), 0.0)
+    assert stage(ledger, "c", Stage.OWED) == [(1, 4)]
+    assert stage(ledger, "c", Stage.UNREADABLE) == [(0, 0)]
+    store = Store("c", inits={("cam0", 1)})
+    store.put(("cam0", 1, 0))
+    store.fsync()
+    assert ledger.handle(Answered("c", (), store.answer([], [("cam0", 1, 0, 0)])), 0.0) == []
+    assert stage(ledger, "c", Stage.DURABLE) == [(0, 0)], "another archiver gave it: it counts as a copy"
 
 
 def test_received_is_no_copy() -> None:

@@ -62,11 +62,15 @@ def test_a_parcel_leaves_what_does_not_fit_what_is_gone_and_what_cannot_be_read(
     spool, big, small = FakeSpool(), refs("cam0", 1, 0, 2, size=30 << 20), refs("cam1", 1, 0, 2)
     spool.append(big + small[1:])
     spool.broken.add(("cam1", 1, 1))
+    (rotten,) = spool.append(refs("cam2", 1, 0, 0))
+    spool.damaged.add(("cam2", 1, 0))
+    small.append(rotten)
     parcel = parcels.pack(Batch(live=tuple(big + small)), spool, set())
     assert [ref.seq for ref in parcel.refs if ref.camera == "cam0"] == [0, 1]
     assert [ref.seq for ref in parcel.left] == [2]
     assert parcel.gone == [small[0]]
     assert [ref for ref, _ in parcel.unreadable] == [small[1]]
+    assert [ref for ref, _ in parcel.damaged] == [rotten]
     assert parcel.refs[-1] == small[2]
     assert parcel.size <= MAX_BATCH_BYTES
 

@@ -258,6 +258,20 @@ def test_an_unreadable_chunk_is_reported_and_holds_nothing_up(site: Site) -> Non
     assert wait_for(lambda: [event.kind for event in site.events] == [EventKind.DISK])
 
 
+def test_a_damaged_chunk_is_told_once_released_as_a_loss_when_nobody_has_it_and_holds_nothing_up(site: Site) -> None:
+    site.start([CameraPolicy("cam0", 2)], "a", "b")
+    site.spool.damaged.add(("cam0", 1, 2))
+    chunks = site.offer("cam0", 0, 5)
+    for name in "ab":
+        assert wait_for(lambda name=name: site.archivers[name].stored == names(chunks) - {("cam0", 1, 2)})
+    assert wait_for(lambda: ("cam0", 1, 2) in site.spool.released)
+    assert wait_for(lambda: [event.kind for event in site.events] == [EventKind.DISK, EventKind.LOSS])
+    assert "chunk 1.2 is damaged in the journal" in site.events[0].text
+    assert "journal file 7" in site.events[0].text
+    assert "chunks 2 to 2 of epoch 1 are lost: damaged in the journal" in site.events[1].text
+    assert site.events[1].camera == "cam0"
+
+
 def test_a_connection_closed_while_idle_is_nobodys_fault(site: Site) -> None:
     replicator = site.start([CameraPolicy("cam0", 1)], "a")
     site.archivers["a"].fault = "close"

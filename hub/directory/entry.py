@@ -7,9 +7,11 @@
     edit     changes: [Change], note                       an operator changes the site; all of its changes or none
     assign   recorders, archivers: what differs, cameras   the plan has changed
     lead     server                                        a server becomes the leader of a new term
-    lease    role, holder, lease                           a role goes to a server
-    keep     origin, entries, why                          edits of an old leader contradict newer ones: kept for the operator
-    settle   origin, verdict                               an operator has decided about them
+    lease    role, holder, number                          a role goes to a server
+    keep     origin, entries, why                          an edit of another branch contradicts this one: kept for the operator
+    settle   origin, verdict, changes, note                an operator has decided about them
+
+Any payload may say `of`: hashes of entries of another server's journal that this one takes in (cluster/merge.py).
 
 Rules: (term, index) rises: index by one each, term never falls.  An entry never changes; a mistake is mended by a new one.
 """

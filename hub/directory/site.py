@@ -17,7 +17,9 @@ from ...wire.errors import FormatError
 from .entities import KINDS, Agent, Archiver, Camera, Entity, Group, Location, MaintenanceWindow, Role, Server
 from .entry import FIRST_HASH, Entry
 
-FIRST_TERM: Final = 1
+MAX_TAKEN: Final = 10_000
+"""Entries of other branches that are remembered as taken in, the newest ones: 0.7 MB.  One that is delivered again after so many is
+looked at anew: what it says is either there already or shown to an operator once more."""
 
 
 class Key(NamedTuple):
@@ -112,6 +114,8 @@ class Site:
     """Planned lists of cameras that name none themselves."""
     leases: dict[str, Lease] = field(default_factory=dict)
     contingencies: dict[str, Contingency] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
+    """Hashes of entries of another branch, to the index of the entry here that took them in (cluster/merge.py)."""
 
     def get(self, key: Key) -> Record | None:
         return self.entities.get(key.kind, {}).get(key.id)
@@ -166,6 +170,10 @@ class Site:
             raise FormatError(f"entry {entry.index} of term {entry.term} does not follow entry {self.index} of term {self.term}",
                               remedy="read the journal from its start, or restore it from a backup")  # fmt: skip
         _FOLD[entry.kind](self, entry)
+        for origin in entry.payload.get("of", ()):
+            self.taken[origin] = entry.index
+        while len(self.taken) > MAX_TAKEN:
+            del self.taken[next(iter(self.taken))]
         self.index, self.term, self.hash = entry.index, entry.term, entry.hash
 
     def changed(self, changes: Iterable[Change], index: int) -> None:
@@ -185,7 +193,7 @@ class Site:
     def copy(self) -> "Site":
         """One that can be changed without this one; records are shared, they never change."""
         return Site(self.index, self.term, self.hash, self.leader, {kind: dict(records) for kind, records in self.entities.items()},
-                    dict(self.recorders), dict(self.archivers), dict(self.leases), dict(self.contingencies))  # fmt: skip
+                    dict(self.recorders), dict(self.archivers), dict(self.leases), dict(self.contingencies), dict(self.taken))  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """The whole state, for snapshots and `GET /v1/site`."""
@@ -198,6 +206,7 @@ class Site:
             "leases": {name: list(lease) for name, lease in sorted(self.leases.items())},
             "contingencies": {one.origin: {"entries": list(one.entries), "why": one.why, "index": one.index}
                               for _, one in sorted(self.contingencies.items())},
+            "taken": list(self.taken.items()),
         }  # fmt: skip
 
     @classmethod
@@ -212,8 +221,9 @@ class Site:
                 {name: tuple(listed) for name, listed in data["archivers"].items()},
                 {name: Lease(*lease) for name, lease in data["leases"].items()},
                 {origin: Contingency(origin, tuple(one["entries"]), one["why"], one["index"])
-                 for origin, one in data["contingencies"].items()})  # fmt: skip
-        except (KeyError, TypeError, AttributeError) as error:
+                 for origin, one in data["contingencies"].items()},
+                dict(data["taken"]))  # fmt: skip
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"this is no state of a site: {error!r}", remedy="take another snapshot") from error
 
     def digest(self) -> str:

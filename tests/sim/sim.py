@@ -2,8 +2,10 @@
 
     --seeds N [--first S] [--jobs 1|2]   run N seeds from S on; exit code 1 when one breaks an invariant
     --seed S [--trace]                   replay one seed; with --trace every step of it
+    --directory                          directory servers instead of recorders and archivers
 
-Rules: a failing seed is printed with the command that replays it; it belongs into tests/sim/regressions.txt with its reason.
+Rules: a failing seed is printed with the command that replays it; it belongs into tests/sim/regressions.txt (of directory servers:
+regressions_directory.txt) with its reason.
 """
 
 import argparse
@@ -13,26 +15,32 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from sim_world import Result, run
+import sim_directory_world
+import sim_world
+from sim_engine import Result
 
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
+DIRECTORY_REGRESSIONS = Path(__file__).with_name("regressions_directory.txt")
+MADE = {"recording": "chunks", "directory": "acknowledged edits"}
+WORLDS = {"recording": sim_world.run, "directory": sim_directory_world.run}
 
 
-def regressions() -> list[int]:
-    """The seeds of regressions.txt: one a line, then why it is kept."""
-    return [int(line.split()[0]) for line in REGRESSIONS.read_text().splitlines() if line.strip() and not line.startswith("#")]
+def regressions(file: Path = REGRESSIONS) -> list[int]:
+    """The seeds of a file: one a line, then why it is kept."""
+    return [int(line.split()[0]) for line in file.read_text().splitlines() if line.strip() and not line.startswith("#")]
 
 
-def one(seed: int) -> Result:
+def one(seed: int, world: str = "recording") -> Result:
     """Run one seed with the product's logs silent."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     gc.disable()  # a world is one big cycle: it goes at once, below, a tenth faster than bit by bit
     try:
-        return run(seed)
+        return WORLDS[world](seed)
     finally:
         logging.disable(before)
         gc.enable()
@@ -40,35 +48,36 @@ def one(seed: int) -> Result:
             gc.collect()
 
 
-def sweep(first: int, count: int, jobs: int) -> Iterator[Result]:
+def sweep(first: int, count: int, jobs: int, world: str = "recording") -> Iterator[Result]:
     """Results of the seeds, in any order."""
     seeds = range(first, first + count)
     if jobs == 1:
-        yield from map(one, seeds)
+        yield from map(partial(one, world=world), seeds)
         return
     with get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(one, seeds, chunksize=20)
+        yield from pool.imap_unordered(partial(one, world=world), seeds, chunksize=20)
 
 
-def replay(seed: int, *, trace: bool) -> int:
+def replay(seed: int, world: str, *, trace: bool) -> int:
     logging.disable(logging.CRITICAL)
-    result = run(seed, tracing=trace)
+    result = WORLDS[world](seed, tracing=trace)
     for line in result.trace or ():
         print(line)
     verdict = result.broken or "all invariants hold"
-    print(f"seed {seed}: {result.chunks} chunks, {result.events} events, {result.simulated_s:.0f} s simulated: {verdict}")
+    print(f"seed {seed}: {result.made} {MADE[world]}, {result.events} events, {result.simulated_s:.0f} s simulated: {verdict}")
     return result.broken is not None
 
 
-def report(first: int, count: int, jobs: int, budget_s: float) -> int:
+def report(first: int, count: int, jobs: int, budget_s: float, world: str) -> int:
     began, done, simulated, failed = time.monotonic(), 0, 0.0, 0
     totals: Counter[str] = Counter()
-    for result in sweep(first, count, jobs):
+    for result in sweep(first, count, jobs, world):
         done, simulated = done + 1, simulated + result.simulated_s
-        totals.update(result.done, chunks=result.chunks, events=result.events)
+        totals.update(result.done, events=result.events, **{MADE[world]: result.made})
         if result.broken is not None:
             failed += 1
-            print(f"seed {result.seed}: {result.broken}\n     ./run sim --seed {result.seed} --trace", flush=True)
+            option = " --directory" if world == "directory" else ""
+            print(f"seed {result.seed}: {result.broken}\n     ./run sim{option} --seed {result.seed} --trace", flush=True)
         if time.monotonic() - began > budget_s:
             break
     took = time.monotonic() - began
@@ -85,10 +94,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--for", type=float, default=float("inf"), dest="budget_s", metavar="SECONDS", help="stop after so long")
     parser.add_argument("--seed", type=int, help="replay this one instead")
     parser.add_argument("--trace", action="store_true", help="and print every step")
+    parser.add_argument("--directory", action="store_const", const="directory", default="recording", dest="world", help="directory servers")
     chosen = parser.parse_args(arguments)
     if chosen.seed is not None:
-        return replay(chosen.seed, trace=chosen.trace)
-    return report(chosen.first, chosen.seeds, chosen.jobs, chosen.budget_s)
+        return replay(chosen.seed, chosen.world, trace=chosen.trace)
+    return report(chosen.first, chosen.seeds, chosen.jobs, chosen.budget_s, chosen.world)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the order of a set of strings, so that a seed replays exactly under any PYTHONHA
 import heapq
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 START_S = 1000.0
@@ -73,3 +74,17 @@ class Loop:
         """One line of the trace."""
         if self.trace is not None:
             self.trace.append(f"{self.now - START_S:9.3f} {who:8} {' '.join(map(str, what))}")
+
+
+@dataclass(slots=True)
+class Result:
+    """What a run found."""
+
+    seed: int
+    broken: Broken | None
+    events: int
+    made: int
+    """Chunks that were cut, or edits that were acknowledged."""
+    simulated_s: float
+    done: dict[str, int] = field(default_factory=dict)
+    trace: list[str] | None = None

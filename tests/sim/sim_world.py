@@ -5,7 +5,6 @@
 Rules: everything is drawn from the seed; a fault ends by itself or at the healing; one archiver may stay dead.
 """
 
-from dataclasses import dataclass, field
 from random import Random
 from traceback import format_exception
 
@@ -14,7 +13,7 @@ from sim_archiver import SimArchiver
 from sim_camera import SimClock
 from sim_checks import Checks
 from sim_content import Cuts, Names
-from sim_engine import START_S, Broken, Loop
+from sim_engine import START_S, Broken, Loop, Result
 from sim_faults import Faults
 from sim_network import Link
 
@@ -29,19 +28,6 @@ SETTLE_S = 11.0
 """Recording goes on beyond the hold-down: a back-off of 2 s, and a segment of 5 s up to its cut."""
 DRAIN_S = 90.0
 """How long holes may take to be filled once everything works: a back-off of 2 s, and 15 s of ring and journal at 20 MB/s."""
-
-
-@dataclass(slots=True)
-class Result:
-    """What a run found."""
-
-    seed: int
-    broken: Broken | None
-    events: int
-    chunks: int
-    simulated_s: float
-    done: dict[str, int] = field(default_factory=dict)
-    trace: list[str] | None = None
 
 
 class World:

@@ -1,0 +1,1 @@
+"""Several directory servers as one: who lives, who leads, who follows, and how two journals become one again.  No I/O in here."""

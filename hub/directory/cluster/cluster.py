@@ -1,0 +1,393 @@
+"""One directory server among one to seven: whether it leads, whom it follows, and what it does about it.  No I/O, no clock.
+
+                        a leader's beat rises
+      ┌──▶ LOOKING ─────────────────────────────▶ FOLLOWING ──┐
+      │       │  ▲                                            │ the beat stands still, or the leader says that it leads no more
+      │       │  └────────────────────────────────────────────┘
+      │       │ for a whole round the best of all that live, and no leader
+      │       ▼
+      │    CLAIMING ──its `lead` entry is durable──▶ LEADING ──┐
+      │       │ it cannot be written                           │ a later leader, or a better journal, lives; the disk fails;
+      └───────┴────────────────────────────────────────────────┘ a recovery server has handed over
+
+Rules:
+  - Availability first: no majority is asked for, so the last one of seven leads.  Two leaders in two partitions are allowed; when they see
+    each other the one with the better journal (status.py) stays, and the other's edits are delivered to it (merge.py).
+  - A leader lives as long as its beat rises, and everybody passes on the highest beat that it has heard.  So a server that is cut off
+    from the leader alone does not claim the lead, and pulls the journal from a neighbour.
+  - A term is never used twice: it is above every term seen and carries the rank (terms.py).  Nobody leads before its `lead` is durable.
+  - Whoever comes up looks around for SILENT_S first.  A recovery server leads when nobody else has lived for RECOVERY_S, and hands
+    over to the first one that has caught up.
+  - A follower cuts its journal only for a better one, and forgets what it had set aside only when its own journal has it again.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from typing import Final
+
+from ..entry import Entry
+from .following import Following, Upstream
+from .leading import ACK_S, Leading
+from .members import Members
+from .merge import DELIVERED
+from .pulse import Pulse
+from .sight import NEVER, POLL_S, SILENT_S, Sight
+from .status import Lead, Member, Role, Start, Status
+from .steps import (
+    Action,
+    Ask,
+    Assign,
+    Changed,
+    Cut,
+    Delivered,
+    Edit,
+    Event,
+    Failed,
+    Fetched,
+    Forget,
+    Forgot,
+    Found,
+    Got,
+    Heard,
+    Offer,
+    Parted,
+    Settle,
+    Tick,
+    Turned,
+    Unable,
+    Unheard,
+    WasCut,
+    Write,
+    WriteFailed,
+    Wrote,
+)
+from .terms import next_number
+
+RECOVERY_S: Final = 10.0
+STALL_S: Final = 1.0
+"""Twice as long as it ever waits by itself: this process was not running."""
+BROKEN_S: Final = 5.0
+"""A server whose database failed leaves the lead to others so long."""
+HANDOVER_ENTRIES: Final = 100
+"""A recovery server takes no more edits once another lacks no more than these: it has them within a second."""
+
+
+class Cluster:
+    """handle() every event in the order of its happening, perform the actions in theirs, and call again at next_deadline()."""
+
+    def __init__(self, start: Start, utc_s: Callable[[], float], now: float) -> None:
+        self._start, self._utc_s = start, utc_s
+        self.site = start.site
+        """What is durable here: what readers see."""
+        self.role = Role.LOOKING
+        self._pulse = Pulse(start.me.id, start.site.term)
+        self._sight = Sight()
+        self._aside = dict(start.aside)
+        self._leading: Leading | None = None
+        self._writing: tuple[Entry, ...] = ()
+        self._busy = False
+        self._following = Following(start.me.id, now)
+        self._fetched_at: dict[str, float] = {}
+        self._started_at = self._last_at = self._woke_at = self._led_at = self._company_at = now
+        self._best_since: float | None = None
+        self._beat_at = now
+        self._broken_until = NEVER
+        self._members = Members(start.me, start.members)
+        self._members.refresh(start.site)
+        self._sight.members(self._members.others)
+
+    @property
+    def lead(self) -> Lead:
+        """The newest leader that is known here, alive or not."""
+        return self._pulse.lead
+
+    # -- what others may know ------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> Status:
+        me = self._me
+        return Status(server=me.id, boot=self._start.boot, rank=me.rank, recovery=me.recovery, able=self._able, role=self.role,
+                      term=self.site.term, index=self.site.index, hash=self.site.hash, lead=self.lead, url=me.url,
+                      version=self._start.version)  # fmt: skip
+
+    def leader(self, now: float) -> str | None:
+        """Who takes edits, as far as is known here."""
+        return self.lead.server if self.role is Role.LEADING or self._follows(now) else None
+
+    def route(self, now: float, via: Set[str] = frozenset()) -> str | None:
+        """The next server on the way of an edit to the leader: the leader itself, or a neighbour that follows it and was not asked yet."""
+        if not self._follows(now):
+            return None
+        near = {name: one for name, one in self._following.near(self._sight.living(now), now).items() if name not in via}
+        if self.lead.server in near:
+            return self.lead.server
+        having = [one for one in near.values() if one.term == self.lead.term]
+        return max(having, key=lambda one: one.merit).server if having else self.lead.server
+
+    @property
+    def members(self) -> Mapping[str, Member]:
+        return self._members.known
+
+    def living(self, now: float) -> dict[str, Status]:
+        return self._sight.living(now)
+
+    def next_deadline(self) -> float:
+        """Monotonic time at which the next Tick is wanted."""
+        wanted = [self._last_at + POLL_S, self._sight.next_deadline(), self._leading.next_deadline() if self._leading else None]
+        if self.role is Role.FOLLOWING and not self._busy:
+            wanted.append(self._following.next_deadline())
+        if self._best_since is not None:
+            wanted.append(self._best_since + POLL_S)
+        decided = (self._started_at + SILENT_S, self._pulse.until(refused=self._sight.refuses(self.lead.server, self._last_at)))
+        wanted += [moment for moment in decided if moment > self._last_at]
+        return max(min(one for one in wanted if one is not None), self._last_at + 0.01)
+
+    # -- events --------------------------------------------------------------------------------------------------------
+
+    def handle(self, event: Event, now: float) -> list[Action]:
+        """Take in one event; the caller performs the actions in order."""
+        self._wake(now)
+        found = self._take(event, now)
+        found += self._turn(now)
+        return found
+
+    def _wake(self, now: float) -> None:
+        """What the others did while this process was not running is not known: silence is counted from here on."""
+        gap_s, self._last_at = now - self._last_at, now
+        if gap_s > STALL_S:
+            self._sight.woke(gap_s)
+            self._pulse.woke(gap_s)
+            self._woke_at, self._best_since = now, None
+
+    def _take(self, event: Event, now: float) -> list[Action]:
+        match event:
+            case Heard(status, answer):
+                self._hear(status, now, answer=answer)
+            case Unheard(server, refused):
+                self._sight.failed(server, now, refused=refused)
+            case Edit() | Settle() | Assign() | Offer():
+                return self._request(event)
+            case Fetched(server, index):
+                self._fetched_at[server] = now
+                if self._leading is not None and server in self._members.known:
+                    self._leading.fetched(server, index)
+            case Wrote():
+                return self._wrote(now)
+            case WriteFailed():
+                self._busy, self._writing, self._broken_until = False, (), now + BROKEN_S
+                self._following.pause(now)
+            case WasCut(site, aside):
+                self._busy, self.site = False, site
+                self._aside |= aside
+                self._join()
+                return [Changed()]
+            case Forgot():
+                self._busy = False
+            case Got() | Parted() | Found() | Failed() | Delivered():
+                return self._write(self._following.answered(event, self._upstream(now), now))
+            case Tick():
+                pass
+        return []
+
+    def _hear(self, status: Status, now: float, *, answer: bool) -> None:
+        if status.server == self._me.id:
+            return
+        if self._members.welcome(status, self.site):
+            self._sight.members(self._members.others)
+        self._sight.heard(status, now, answer=answer)
+        leading = self.status if self._leading is not None else None
+        if self._pulse.hear(status, now, leading=leading):
+            self._following.anew(now)
+
+    def _request(self, event: Edit | Settle | Assign | Offer) -> list[Action]:
+        leading = self._leading
+        if leading is None or self.role is not Role.LEADING:
+            return [Unable(event.ticket, "this server does not lead")]
+        match event:
+            case Edit(ticket, changes, actor, note):
+                return leading.edit(ticket, changes, actor, note)
+            case Settle(ticket, origin, apply, actor):
+                return leading.settle(ticket, origin, actor, apply=apply)
+            case Assign(ticket, recorders, archivers):
+                return leading.assign(ticket, recorders, archivers)
+            case Offer(ticket, parcel, base_known):
+                return leading.offer(ticket, parcel, base_known=base_known)
+
+    def _wrote(self, now: float) -> list[Action]:
+        for entry in self._writing:
+            self.site.apply(entry)
+        self._busy, self._writing, self._broken_until = False, (), NEVER
+        self._join()
+        if self._leading is not None:
+            self._leading.wrote(self.site.index, now)
+        return [Changed()]
+
+    # -- what follows from where we are --------------------------------------------------------------------------------
+
+    def _turn(self, now: float) -> list[Action]:
+        found: list[Action] = []
+        for decide in (self._stay, self._claim, self._settle_role, self._beat, self._answer, self._store, self._fetch):
+            found += decide(now)
+        return found + [Ask(name) for name in self._sight.due(now)]
+
+    @property
+    def _me(self) -> Member:
+        return self._members.me
+
+    @property
+    def _able(self) -> bool:
+        return self._start.me.id in self._members.known and self._broken_until < self._last_at
+
+    def _join(self) -> None:
+        """The site has changed, and with it perhaps who its servers are."""
+        if self._members.refresh(self.site):
+            self._sight.members(self._members.others)
+
+    def _follows(self, now: float) -> bool:
+        """Whether there is a leader other than this server whose journal may continue ours."""
+        other = self.lead.server and not self._pulse.mine and self.lead.term >= self.site.term
+        return bool(other) and self._pulse.beats(now, refused=self._sight.refuses(self.lead.server, now))
+
+    def _stay(self, now: float) -> list[Action]:
+        """A leader that has to step down does."""
+        if self.role not in (Role.LEADING, Role.CLAIMING) or self._leading is None:
+            return []
+        why = self._unfit(self._leading, now)
+        return [] if why is None else self._step_down(why)
+
+    def _unfit(self, leading: Leading, now: float) -> str | None:
+        if not self._pulse.mine and self.role is Role.LEADING:
+            return f"{self.lead.server} leads in term {self.lead.term}"
+        if not self._able:
+            return "its database takes no entries, or it is no server of the site any more"
+        if self.role is Role.CLAIMING:
+            return None
+        living = self._sight.living(now)
+        better = next((one.server for one in living.values() if one.position > self.site_position), None)
+        if better is not None:
+            return f"{better} has a later journal"
+        return self._hand_over(leading, living) if self._me.recovery else None
+
+    @property
+    def site_position(self) -> tuple[int, int]:
+        return self.site.term, self.site.index
+
+    def _hand_over(self, leading: Leading, living: Mapping[str, Status]) -> str | None:
+        heirs = [one for one in living.values() if one.able and not one.recovery]
+        near = [one for one in heirs if one.term == leading.term and leading.behind(one.server) <= HANDOVER_ENTRIES]
+        leading.closing = bool(near)
+        ready = next((one.server for one in near if one.position == self.site_position), None)
+        return f"{ready} has the whole journal" if ready is not None and leading.idle else None
+
+    def _step_down(self, why: str) -> list[Action]:
+        assert self._leading is not None
+        found = self._leading.end()
+        self._leading = None
+        self.role = Role.LOOKING
+        self._best_since = None
+        self._pulse.ended()
+        self._sight.hurry(self._last_at)
+        return [*found, Turned(why)]
+
+    def _claim(self, now: float) -> list[Action]:
+        """Write a `lead` when this server has been the best one for a whole round."""
+        living = self._sight.living(now)
+        if any(one.able and not one.recovery for one in living.values()):
+            self._company_at = now
+        if self._leading is not None or self._follows(now) or not self._is_best(living.values(), now):
+            self._best_since = None
+            return []
+        if self._best_since is None:
+            self._best_since = now
+            self._sight.hurry(now)
+        heard = all(self._sight.heard_since(name, self._best_since) for name in living)
+        if self._busy or now - self._best_since < POLL_S or not heard:
+            return []
+        seen = max(self._pulse.seen, self.site.term)
+        self._leading = Leading(self._me, next_number(seen, self._me.rank), self.site, self._utc_s)
+        self.role = Role.CLAIMING
+        return []
+
+    def _is_best(self, living: Iterable[Status], now: float) -> bool:
+        if not self._able or now - self._started_at < SILENT_S:
+            return False
+        if self._me.recovery and now - self._company_at < RECOVERY_S:
+            return False
+        mine = self.status
+        rivals = [one for one in living if one.able and one.recovery <= mine.recovery]
+        return all(mine.merit > one.merit for one in rivals)
+
+    def _settle_role(self, now: float) -> list[Action]:
+        if self.role is Role.CLAIMING and self._leading is not None and self._leading.durable >= self._leading.tip.index:
+            if self.lead.term > self._leading.term:
+                return self._step_down(f"{self.lead.server} leads in term {self.lead.term}")
+            self.role, self._led_at, self._beat_at = Role.LEADING, now, now
+            self._pulse.take(self._leading.term)
+            self._leading.found(self._members.known.values())
+            self._sight.hurry(now)
+            return [Turned(f"leads in term {self.lead.term}")]
+        if self.role in (Role.LOOKING, Role.FOLLOWING):
+            before, self.role = self.role, Role.FOLLOWING if self._follows(now) else Role.LOOKING
+            if self.role is not before:
+                lost = "hears no leader" if self.role is Role.LOOKING else f"follows {self.lead.server} in term {self.lead.term}"
+                return [Turned(lost)]
+        return []
+
+    # -- leading -------------------------------------------------------------------------------------------------------
+
+    def _beat(self, now: float) -> list[Action]:
+        if self.role is not Role.LEADING or self._leading is None or now < self._beat_at:
+            return []
+        self._beat_at = now + POLL_S
+        self._pulse.beat()
+        living = self._sight.living(now)
+        self._leading.leases({self._me.id, *(name for name, one in living.items() if one.able)}, now)
+        return []
+
+    def _answer(self, now: float) -> list[Action]:
+        if self._leading is None:
+            return []
+        return self._leading.answers(frozenset(self._touching(now)), now)
+
+    def _touching(self, now: float) -> Iterable[str]:
+        """Followers that a request waits for: they pull, or have had no time to begin to."""
+        for name, one in self._sight.living(now).items():
+            begun = max(self._led_at, self._woke_at, self._sight.came_at(name))
+            pulls = now - self._fetched_at.get(name, NEVER) < SILENT_S
+            if not one.recovery and one.able and (pulls or now - begun < ACK_S):
+                yield name
+
+    # -- the database, one thing at a time; the journal of others ------------------------------------------------------
+
+    def _store(self, now: float) -> list[Action]:
+        if self._busy:
+            return []
+        index = self._following.cut()
+        if self._leading is not None:
+            return self._write(self._leading.batch()) or self._forget()
+        if index is not None and self._follows(now) and index < self.site.index:
+            self._busy = True
+            return [Cut(index)]
+        return self._forget()
+
+    def _write(self, entries: tuple[Entry, ...]) -> list[Action]:
+        if not entries:
+            return []
+        self._busy, self._writing = True, entries
+        return [Write(entries)]
+
+    def _forget(self) -> list[Action]:
+        """What was set aside and is back in the own journal, or was never to be delivered."""
+        done = frozenset(name for name, kind in self._aside.items() if name in self.site.taken or kind not in DELIVERED)
+        if not done:
+            return []
+        for name in done:
+            del self._aside[name]
+        self._busy = True
+        return [Forget(done)]
+
+    def _upstream(self, now: float) -> Upstream:
+        leads, follows = self.role is Role.LEADING, self.role is Role.FOLLOWING
+        return Upstream(self.lead, self.site.term, self.site.index, self.site.hash, self._sight.living(now), leads=leads, follows=follows)
+
+    def _fetch(self, now: float) -> list[Action]:
+        return [] if self._busy else self._following.ask(self._upstream(now), now, aside=bool(self._aside))

@@ -201,11 +201,21 @@ class Catalog:
         return self._parts("camera = ? AND epoch >= ? AND (epoch > ? OR last_seq >= ?) ORDER BY epoch, first_seq LIMIT ?",
                            camera, epoch, epoch, seq, limit)  # fmt: skip
 
-    def runs(self, volume: str) -> list[tuple[str, int, int, int, bytes, bytes]]:
-        """(camera, epoch, first seq, last seq, init hash, last hash) of every closed part of a volume; for the start only."""
+    def epoch(self, camera: str, epoch: int) -> list[tuple[str, int, int, bytes, bytes]]:
+        """(volume, first seq, last seq, init hash, last hash) of every closed part of an epoch, in order of their first chunk."""
         with self._lock:
-            return self._run.execute("SELECT camera, epoch, first_seq, last_seq, init_hash, last_hash FROM part WHERE open = 0"
-                                     " AND volume = ? ORDER BY camera, epoch, first_seq", (volume,)).fetchall()  # fmt: skip
+            return self._run.execute("SELECT volume, first_seq, last_seq, init_hash, last_hash FROM part WHERE open = 0"
+                                     " AND camera = ? AND epoch = ? ORDER BY first_seq", (camera, epoch)).fetchall()  # fmt: skip
+
+    def newest(self, volume: str) -> dict[str, int]:
+        """The newest epoch of each camera with a closed part on a volume; reads every row, so for the start only."""
+        with self._lock:
+            return dict(self._run.execute("SELECT camera, max(epoch) FROM part WHERE open = 0 AND volume = ? GROUP BY camera", (volume,)))
+
+    def has(self, camera: str) -> bool:
+        """Whether there is a closed part of the camera."""
+        with self._lock:
+            return self._run.execute("SELECT 1 FROM part WHERE open = 0 AND camera = ? LIMIT 1", (camera,)).fetchone() is not None
 
     def totals(self) -> list[tuple[str, int, int, int, int]]:
         """(camera, start ns, end ns, chunks, bytes) of each camera's closed parts, from one index alone."""

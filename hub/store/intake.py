@@ -4,7 +4,7 @@ Rules: a plan is made of the whole batch or not at all: one conflict refuses eve
 tell, a hash or an init segment that only a file still has, is listed as wanted; the caller reads it and plans again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...wire.record import RecordKind
@@ -20,6 +20,11 @@ class Batch:
     inits: dict[EpochKey, tuple[bytes, bytes]] = field(default_factory=dict)
     """(hash, ftyp+moov) by epoch."""
     chunks: list[Record] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> set[EpochKey]:
+        """Those that it speaks of."""
+        return self.inits.keys() | {(header.camera, header.epoch) for header, _, _ in self.chunks}
 
 
 @dataclass(slots=True)
@@ -64,7 +69,7 @@ def sort_records(records: Iterable[Record]) -> Batch:
 class Planner:
     """Makes one plan against the ledgers as they are; the caller holds their lock from here to the end of carrying it out."""
 
-    def __init__(self, ledgers: dict[EpochKey, EpochLedger], init_of: Callable[[EpochKey], bytes | None], known: Known) -> None:
+    def __init__(self, ledgers: Mapping[EpochKey, EpochLedger], init_of: Callable[[EpochKey], bytes | None], known: Known) -> None:
         self._ledgers, self._init_of, self._known = ledgers, init_of, known
         self._plan = Plan()
         self._new: dict[Name, bytes] = {}

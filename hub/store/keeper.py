@@ -148,7 +148,8 @@ class Keeper:
 
     def _forget(self, part: Part) -> None:
         self._catalog.change(removed=[(part.volume, part.path)])
-        self._register.removed(part, self._catalog.around(part.camera, part.epoch, part.first_seq, part.last_seq))
+        still = self._catalog.around(part.camera, part.epoch, part.first_seq, part.last_seq)
+        self._register.removed(part, still, last=not self._catalog.has(part.camera))
 
     def horizon_ns(self, camera: str = "") -> int:
         """Video of a camera that ended before this (UTC ns) would be deleted soon after it was stored.  Where every volume is near

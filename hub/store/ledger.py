@@ -99,6 +99,13 @@ class EpochLedger:
         return bool(self._pending or self.received)
 
     @property
+    def at_rest(self) -> bool:
+        """Whether the files tell all that is known here: nothing is on its way, all is durable, no name of a missing chunk is kept."""
+        if self.unsynced or (self.init_hash is not None and not self.durable):
+            return False
+        return all(seq in self.durable for seq in self._recent)
+
+    @property
     def has_chunks(self) -> bool:
         """Whether a chunk is here or on its way; an epoch without can be forgotten."""
         return bool(self._pending or self.received or self.durable)

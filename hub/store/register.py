@@ -1,4 +1,4 @@
-"""What the store knows in memory: ledgers, parts that are being written, init segments, counts.
+"""What the store knows in memory: ledgers of epochs in use, parts that are being written, init segments, counts.
 
 Rules: one lock guards everything here and is never held while a file is read or written.  Methods whose name starts with
 `locked_` want the caller to hold it, because several of them have to be one step.
@@ -6,13 +6,13 @@ Rules: one lock guards everything here and is never held while a file is read or
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from ...wire.messages import EpochState
 from .intake import Plan
-from .ledger import EpochLedger
+from .ledgers import MAX_LEDGERS, Ledgers, Row
 from .model import Damaged, EpochKey, Job, Part, SegmentKey, Write
 from .partfile import PartFile
 
@@ -25,30 +25,34 @@ MAX_DAMAGE: Final = 1000
 class Register:
     """Shared by appends, writers, the keeper and readers."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: Callable[[str, int], list[Row]], most_ledgers: int = MAX_LEDGERS) -> None:
+        """`rows` reads an epoch's closed parts from the catalog."""
         self.lock = threading.Lock()
-        self.ledgers: dict[EpochKey, EpochLedger] = {}
+        self.ledgers = Ledgers(self.lock, rows, self._locked_unlisted, most_ledgers)
         self.received = self.durable = self.refused = 0
         self._inits: OrderedDict[EpochKey, bytes] = OrderedDict()
         self._parts: dict[tuple[str, str], PartFile | Part] = {}
         self._to_stitch: dict[str, set[SegmentKey]] = {}
         self._damage: list[Damaged] = []
+        self._stored: set[str] = set()
+        """Cameras of which the catalog has a part."""
 
     def unsynced(self) -> bool:
         """Whether anything is on its way to the disks."""
         with self.lock:
-            return any(ledger.unsynced for ledger in self.ledgers.values())
+            return any(ledger.unsynced for ledger in self.ledgers.known.values())
 
     # -- epochs ------------------------------------------------------------------------------------------------
 
-    def load(self, runs: Iterable[tuple[str, int, int, int, bytes, bytes]]) -> None:
-        """Fill the ledgers from the catalog; for the start of a volume."""
+    def take(self, volume: str, newest: Mapping[str, int]) -> None:
+        """What the catalog has of a volume counts from now on; `newest` is the newest epoch there of each of its cameras."""
+        self.ledgers.take(volume, newest)
         with self.lock:
-            for camera, epoch, low, high, init_hash, last_hash in runs:
-                ledger = self.ledgers.setdefault((camera, epoch), EpochLedger(init_hash))
-                ledger.init_hash = ledger.init_hash or init_hash
-                ledger.loaded(low, high)
-                ledger.remember(high, last_hash)
+            self._stored |= newest.keys()
+
+    def _locked_unlisted(self) -> set[EpochKey]:
+        """Epochs with a part that the catalog does not have, or not as it is now."""
+        return {(part.camera, part.epoch) for part in self._parts.values()}
 
     def locked_init(self, key: EpochKey) -> bytes | None:
         return self._inits.get(key)
@@ -56,7 +60,7 @@ class Register:
     def locked_plan(self, plan: Plan) -> None:
         """The plan's chunks are on their way, its init segments are known."""
         for key, (digest, init) in plan.fresh_inits.items():
-            self.ledgers.setdefault(key, EpochLedger()).init_hash = digest
+            self.ledgers[key].init_hash = digest
             self._keep_init(key, init)
         for write in plan.writes:
             key = (write.seal.camera, write.seal.epoch)
@@ -68,17 +72,19 @@ class Register:
         self._inits.move_to_end(key)
         if len(self._inits) > MAX_INITS:
             gone, _ = self._inits.popitem(last=False)
-            if not self.ledgers[gone].has_chunks:  # no file has it: it has to be sent again
-                del self.ledgers[gone]
+            ledger = self.ledgers.get(gone)
+            if ledger is not None and not ledger.has_chunks:  # no file has it: it has to be sent again
+                ledger.init_hash = None
 
     def state(self, camera: str, epoch: int, low: int, high: int) -> EpochState:
-        with self.lock:
-            ledger = self.ledgers.get((camera, epoch)) or EpochLedger()
+        """Raises VolumeError when the catalog has to be read, and cannot be."""
+        with self.ledgers.hold([(camera, epoch)]), self.lock:
+            ledger = self.ledgers[camera, epoch]
             return ledger.state(epoch, low, high, need_init=ledger.init_hash is None)
 
     def knows(self, camera: str) -> bool:
         with self.lock:
-            return any(key[0] == camera and ledger.has_chunks for key, ledger in self.ledgers.items())
+            return camera in self._stored or any(part.camera == camera for part in self._parts.values())
 
     # -- chunks on their way -----------------------------------------------------------------------------------
 
@@ -160,6 +166,8 @@ class Register:
             for part in parts:
                 self._parts.pop((part.volume, part.path), None)
                 self._to_stitch.setdefault(part.volume, set()).add(part.segment)
+                self._stored.add(part.camera)
+            self.ledgers.locked_trim()
 
     # -- parts that the catalog does not have yet --------------------------------------------------------------
 
@@ -183,11 +191,17 @@ class Register:
 
     # -- upkeep ------------------------------------------------------------------------------------------------
 
-    def removed(self, part: Part, still: Iterable[Part]) -> None:
-        """Retention has deleted a part; `still` are other parts that hold some of the same chunks."""
+    def removed(self, part: Part, still: Iterable[Part], *, last: bool) -> None:
+        """Retention has deleted a part, and the catalog its row; `still` are other parts that hold some of the same chunks.
+        last: the catalog has none of the camera any more."""
         key = (part.camera, part.epoch)
         with self.lock:
-            ledger = self.ledgers[key]
+            if last:
+                self._stored.discard(part.camera)
+            self.ledgers.locked_changed(key)
+            ledger = self.ledgers.get(key)
+            if ledger is None:
+                return
             ledger.removed(part.first_seq, part.last_seq)
             for other in still:
                 ledger.durable.add(other.first_seq, other.last_seq)
@@ -195,7 +209,8 @@ class Register:
                 if (being.camera, being.epoch) == key and being.first_seq <= _durable_seq(being):
                     ledger.durable.add(being.first_seq, _durable_seq(being))
             if not ledger.has_chunks and key not in self._inits:
-                del self.ledgers[key]
+                ledger.init_hash = None
+            self.ledgers.locked_trim()
 
     def want_stitch(self, volume: str, keys: Iterable[SegmentKey]) -> None:
         with self.lock:
@@ -224,7 +239,7 @@ class Register:
 
     def cameras(self) -> set[str]:
         with self.lock:
-            return {key[0] for key, ledger in self.ledgers.items() if ledger.has_chunks}
+            return self._stored | {part.camera for part in self._parts.values()}
 
 
 def _durable_seq(part: PartFile | Part) -> int:

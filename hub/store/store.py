@@ -62,7 +62,8 @@ class Store:
         self._clock = clock or Clock()
         self._state_dir = state_dir
         self._reporter = Reporter(check_id("hub", archiver_id), self._clock, on_event)
-        self._register, self._catalog = Register(), Catalog(state_dir)
+        self._catalog = Catalog(state_dir)
+        self._register = Register(self._catalog.epoch)
         self.locks = LockShelf(state_dir)
         """Evidence locks: what retention leaves alone."""
         known = KnownVolumes(state_dir)
@@ -130,7 +131,7 @@ class Store:
 
     def _load(self, volume: Volume) -> None:
         self._catalog.keep_volumes([other.id for other in self._volumes])
-        self._register.load(self._catalog.runs(volume.id))
+        self._register.take(volume.id, self._catalog.newest(volume.id))
         self._register.want_stitch(volume.id, self._catalog.split_segments(volume.id))
 
     def _watch_disks(self, stop: threading.Event) -> None:
@@ -191,12 +192,16 @@ class Store:
         return Accepted(len(plan.writes), plan.repeated, frozenset(plan.need_init))
 
     def _accept(self, batch: Batch) -> tuple[Plan, list[Job]]:
+        with self._register.ledgers.hold(batch.epochs):
+            return self._accept_held(batch)
+
+    def _accept_held(self, batch: Batch) -> tuple[Plan, list[Job]]:
         """Plan until memory and files have told everything, then queue.  Ends, because every round reads what it wanted."""
         known = Known()
         self._placement.learn({(seal.camera, seal.epoch, seal.segment_seq) for _, _, seal in batch.chunks if seal is not None})
         while True:
             with self._register.lock:
-                plan = Planner(self._register.ledgers, self._register.locked_init, known).plan(batch)
+                plan = Planner(self._register.ledgers.known, self._register.locked_init, known).plan(batch)
                 if not plan.wants_files:
                     picked = self._placement.pick(plan.writes)
                     self._register.locked_plan(plan)

@@ -43,6 +43,8 @@ from watchkeep.wire.messages import AppendAnswer, ErrorAnswer
 
 Reply = Callable[[AppendAnswer | AppendError], None]
 
+MOST_LEDGERS = 2
+"""So few that epochs go to the catalog and come back all the time."""
 APPEND_REQUESTS = 64
 """Requests that a hung process is left with; more are refused by the kernel's backlog."""
 
@@ -101,7 +103,7 @@ class SimStore(Store):
                  sync_s: float) -> None:  # fmt: skip
         self._clock, self._state_dir, self._running = clock, Path("/sim"), False
         self._reporter = Reporter(archiver, clock, lambda _: None)
-        self._register, self._catalog = Register(), catalog
+        self._register, self._catalog = Register(catalog.epoch, MOST_LEDGERS), catalog
         self._volumes = [SimVolume(archiver, number, disk, clock) for number, disk in enumerate(disks)]
         around = Surroundings(self._register, catalog, clock, self._reporter.report, sync_s)
         self._writers = [VolumeWriter(volume, around, "wk-sim") for volume in self._volumes]

@@ -17,7 +17,7 @@ Rules: checks keep books of their own and ask the product only for what it claim
 from collections.abc import Sequence
 
 from sim_agent import SimAgent
-from sim_archiver import SimArchiver
+from sim_archiver import MOST_LEDGERS, SimArchiver
 from sim_content import Names
 from sim_delays import Delays
 from sim_engine import Broken
@@ -41,6 +41,8 @@ from watchkeep.wire.record import MAX_BATCH_BYTES
 
 CARRY_SHARE = 1 / 8
 """Of a file that has a copy: then what has none is carried elsewhere before anything is lost."""
+MAX_BUSY_LEDGERS = 64
+"""Of epochs on their way or in files that are being written."""
 MARGIN_S = 0.05
 """Of time-outs, for what floats make of sums."""
 
@@ -217,6 +219,8 @@ class Checks:
                     raise Broken(8, f"{archiver.name} has {writer._queued_bytes} bytes queued and {len(writer._open)} files open")
             if store is not None and len(store.register._inits) > MAX_INITS:
                 raise Broken(8, f"{archiver.name} keeps {len(store.register._inits)} init segments")
+            if store is not None and len(store.register.ledgers.known) > MOST_LEDGERS + MAX_BUSY_LEDGERS:
+                raise Broken(8, f"{archiver.name} keeps {len(store.register.ledgers.known)} ledgers")
 
     # At the end.
 
@@ -262,7 +266,7 @@ class Checks:
     def archive(self, archiver: SimArchiver) -> None:
         """After a last power cut: invariants 1, 2, 3 and 5 of what stands on the disks."""
         assert archiver.process is not None, "it was started"
-        files, ledgers = Names(), archiver.process.store.register.ledgers
+        files, register = Names(), archiver.process.store.register
         for disk in archiver.disks:
             files.update(disk.holds())
         durable = Names()
@@ -270,7 +274,7 @@ class Checks:
             durable.update(disk.durable)
         for key, seqs in durable.epochs.items():
             expected = seqs.minus(archiver.removed.of(key))
-            known = ledgers[key].durable if key in ledgers else RangeSet()
+            known = RangeSet(register.state(*key, 0, seqs.last() or 0).durable)
             for what, there in (("in its files", files.of(key)), ("in its ledger", known)):
                 if missing := expected.minus(there):
                     raise Broken(5, f"{archiver.name} had {key}: {missing} durable, which is not {what} any more")

@@ -53,11 +53,13 @@ def test_chunks_that_another_part_holds_outlive_the_deletion_of_one() -> None:
         return Part(volume="v", path=f"{low}", camera="cam0", epoch=7, segment_seq=0, first_seq=low, last_seq=high, start_ns=0, end_ns=1,
                     init_bytes=1, init_hash=b"i", last_hash=b"h", cause=1, size=1, file_size=1)  # fmt: skip
 
-    register = Register()
-    register.load([("cam0", 7, 0, 5, b"i", b"h"), ("cam0", 7, 4, 9, b"i", b"h")])
-    register.removed(part(0, 5), still=[part(4, 9)])
+    register = Register(lambda camera, epoch: [("v", 0, 5, b"i", b"h"), ("v", 4, 9, b"i", b"h")])
+    register.take("v", {"cam0": 7})
+    assert register.state("cam0", 7, 0, 9).durable == [(0, 9)]
+    assert register.knows("cam0")
+    register.removed(part(0, 5), still=[part(4, 9)], last=False)
     assert register.state("cam0", 7, 0, 9).durable == [(4, 9)]
-    register.removed(part(4, 9), still=[])
+    register.removed(part(4, 9), still=[], last=True)
     assert register.state("cam0", 7, 0, 9).need_init
     assert not register.knows("cam0")
 

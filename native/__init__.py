@@ -1,4 +1,4 @@
-"""The hot path in Cython: the ring between ingest and journal, the chunk cutter, the fragment builder, NAL units.
+"""The hot path in Cython: the ring between ingest and journal, the chunk cutter, the fragment builder, NAL units, RTP.
 
 Rules: imports nothing of ours; every compiled file has a plain-Python twin (`*_py.py`) under the same tests.  The twins
 are for tests and reading and several times slower, so nothing falls back to them silently.

@@ -85,7 +85,7 @@ cdef int _kind(const Nal* nal, bint hevc) noexcept nogil:
     return (nal.start[0] >> 1) & 0x3f if hevc else nal.start[0] & 0x1f
 
 
-cdef bint _is_vcl(int kind, bint hevc) noexcept nogil:
+cdef bint is_vcl(int kind, bint hevc) noexcept nogil:
     return kind <= H265_LAST_VCL if hevc else H264_SLICE <= kind <= H264_IDR
 
 
@@ -93,15 +93,20 @@ cdef bint _is_parameter_set(int kind, bint hevc) noexcept nogil:
     return H265_VPS <= kind <= H265_PPS if hevc else kind == H264_SPS or kind == H264_PPS
 
 
-cdef int _first_vcl(const unsigned char* data, size_t size, bint hevc) noexcept nogil:
+cdef int first_vcl(const unsigned char* data, size_t size, bint hevc) noexcept nogil:
     """Type of the first VCL unit, or -1; slices of one picture are all IDR/IRAP or none is (H.264 7.4.1.2.4, H.265 7.4.2.2)."""
     cdef Nal nal
     cdef const unsigned char* source = next_nal(data, data + size, &nal)
     while source != NULL:
-        if _is_vcl(_kind(&nal, hevc), hevc):
+        if is_vcl(_kind(&nal, hevc), hevc):
             return _kind(&nal, hevc)
         source = next_nal(source, data + size, &nal)
     return -1
+
+
+cdef bint starts_key(int kind, bint hevc) noexcept nogil:
+    """Whether a picture of this VCL type can be decoded without others."""
+    return H265_FIRST_IRAP <= kind <= H265_LAST_IRAP if hevc else kind == H264_IDR
 
 
 cdef class _Bytes:
@@ -145,7 +150,7 @@ def parameter_sets(data, bint hevc):
     cdef Nal nal
     cdef const unsigned char* at = next_nal(source.start, source.end, &nal)
     cdef list found = []
-    while at != NULL and not _is_vcl(_kind(&nal, hevc), hevc):
+    while at != NULL and not is_vcl(_kind(&nal, hevc), hevc):
         if _is_parameter_set(_kind(&nal, hevc), hevc):
             found.append(b"\0\0\0\1" + nal.start[:nal.size])
         at = next_nal(at, source.end, &nal)
@@ -154,5 +159,5 @@ def parameter_sets(data, bint hevc):
 
 def is_key(data, bint hevc):
     cdef _Bytes source = _Bytes(data)
-    cdef int kind = _first_vcl(source.start, source.end - source.start, hevc)
-    return H265_FIRST_IRAP <= kind <= H265_LAST_IRAP if hevc else kind == H264_IDR
+    cdef int kind = first_vcl(source.start, source.end - source.start, hevc)
+    return starts_key(kind, hevc)

@@ -75,7 +75,7 @@ def test_sloppy_and_proper_messages_are_understood(sent: bytes, understood: Even
 
 
 def test_every_header_of_a_name_is_kept_apart() -> None:
-    found, _ = events([b"RTSP/1.0 401 No\r\nWWW-Authenticate: Basic realm=\"a, b\"\r\nwww-authenticate: Digest x\r\n\r\n"])
+    found, _ = events([b'RTSP/1.0 401 No\r\nWWW-Authenticate: Basic realm="a, b"\r\nwww-authenticate: Digest x\r\n\r\n'])
     assert isinstance(found[0], Response)
     assert found[0].each("www-authenticate") == ('Basic realm="a, b"', "Digest x")
     assert found[0].header("www-authenticate") == 'Basic realm="a, b"'

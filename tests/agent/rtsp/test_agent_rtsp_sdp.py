@@ -82,8 +82,11 @@ HBR = {"sizelength": "13", "indexlength": "3", "indexdeltalength": "3"}
     [
         ("mpeg4-generic", {**HBR, "config": "1210"}, AacFormat(b"\x12\x10", 44_100, 2)),
         ("mpeg4-generic", {**HBR, "config": "1588"}, AacFormat(b"\x15\x88", 8000, 1)),
-        ("mpeg4-generic", {"sizelength": "6", "indexlength": "2", "indexdeltalength": "2", "config": "1210"},
-         AacFormat(b"\x12\x10", 44_100, 2, False, 6, 2, 2)),
+        (
+            "mpeg4-generic",
+            {"sizelength": "6", "indexlength": "2", "indexdeltalength": "2", "config": "1210"},
+            AacFormat(b"\x12\x10", 44_100, 2, False, 6, 2, 2),
+        ),
         ("mp4a-latm", {"cpresent": "0", "config": "400026103fc0"}, AacFormat(b"\x13\x08", 24_000, 1, True)),
         ("mp4a-latm", {"config": "400026103fc0"}, "its config comes in band"),
         ("mp4a-latm", {"cpresent": "0", "config": "480026103fc0"}, "it has several layers"),

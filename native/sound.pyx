@@ -1,0 +1,166 @@
+"""Frames of sound out of RTP payloads: AAC (RFC 3640 and RFC 6416), Opus (RFC 7587), G.711 (RFC 3551).
+
+    PLAIN    frame                                                         stamped by its packet
+    HBR      AU-headers-length u16 (bits), AU headers, AU, AU, ...         each 1024 ticks after the one before
+             or one AU header and a part of its AU, more of it in the packets behind
+    LATM     one byte after the other of 255, a last one below, AU, ...    over as many packets as it takes, up to the marker
+
+Rules: as in depay.pyx; a frame of which a fragment is missing is not given at all, since half an AAC frame is noise, and the next
+frame is `damaged`; interleaved AUs (an index that is not 0) are refused: nobody sends them.  `buffer` holds one frame, at most
+MOST bytes.  Twin: sound_py.py.
+"""
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from .depay cimport AGAIN, DONE, NONE, Depacketizer, finished, taken
+from .rtp cimport Rtp, Sequence
+
+cdef enum:
+    MOST = 64 << 10
+    AAC_TICKS = 1024
+    HEADERS_LENGTH = 2
+    MAX_UNITS = 64              # in one packet: more is no sound but an attack
+
+
+cdef class Sound(Depacketizer):
+    def __cinit__(self, Layout layout, *, uint32_t frame_ticks=0, int size_bits=13, int index_bits=3, int delta_bits=3):
+        if layout == HBR and not (1 <= size_bits <= 32 and 0 <= index_bits <= 32 and 0 <= delta_bits <= 32):
+            raise ValueError("AU headers have fields of up to 32 bits, and a size")
+        self.layout, self.frame_ticks, self.most = layout, frame_ticks, MOST
+        self.size_bits, self.index_bits, self.delta_bits = size_bits, index_bits, delta_bits
+
+    cdef int take(self, const Rtp* packet, bint gap) noexcept nogil:
+        cdef bint first = self.units == 0
+        cdef int verdict
+        if first:
+            self.follow(packet.timestamp)
+            if gap:
+                self.damaged = True
+                self.wanted = self.size = 0
+                self.joining = False
+        if self.layout == PLAIN:
+            return self.plain(packet)
+        verdict = self.hbr(packet) if self.layout == HBR else self.latm(packet)
+        self.units = self.units + 1 if verdict == AGAIN else 0
+        return verdict
+
+    cdef int hand(self, const unsigned char* data, size_t size, int verdict) noexcept nogil:
+        """Give a frame that stands at `data`, the packet's or the buffer's."""
+        self.ready.data, self.ready.size, self.ready.stamp = data, size, self.stamp + <int64_t> (AAC_TICKS * self.units)
+        self.ready.duration = AAC_TICKS if self.layout != PLAIN else self.frame_ticks if self.frame_ticks else <uint32_t> size
+        self.ready.key, self.ready.damaged = True, self.damaged
+        self.damaged = False
+        return verdict
+
+    cdef int refuse(self) noexcept nogil:
+        self.damaged = True
+        self.refused += 1
+        self.wanted = self.size = 0
+        self.joining = False
+        return NONE
+
+    cdef int plain(self, const Rtp* packet) noexcept nogil:
+        if packet.size == 0 or packet.size > self.most:
+            return self.refuse()
+        return self.hand(packet.payload, packet.size, DONE)
+
+    cdef int hbr(self, const Rtp* packet) noexcept nogil:
+        """The AU number `units` of a packet.  Walks its headers anew for each: they are few."""
+        cdef const unsigned char* at = packet.payload
+        cdef size_t bits, bit = 0, behind, size = 0, offset, i
+        cdef uint32_t index
+        if packet.size < HEADERS_LENGTH:
+            return self.refuse()
+        bits = <size_t> at[0] << 8 | at[1]
+        behind = HEADERS_LENGTH + (bits + 7) // 8
+        if behind > packet.size or self.units >= MAX_UNITS:
+            return self.refuse()
+        offset = behind
+        for i in range(self.units + 1):
+            offset += size
+            index = self.index_bits if i == 0 else self.delta_bits
+            if bit + self.size_bits + index > bits:
+                return NONE if i else self.refuse()
+            size = _bits(at + HEADERS_LENGTH, bit, self.size_bits)
+            if index and _bits(at + HEADERS_LENGTH, bit + self.size_bits, index):
+                return self.refuse()
+            bit += self.size_bits + index
+        if size == 0 or size > self.most:
+            return self.refuse()
+        if offset + size > packet.size or self.wanted:
+            if self.units or bit + self.size_bits + self.delta_bits <= bits:
+                return self.refuse()        # only an AU that is alone in its packet may be a part
+            return self.rest_of_frame(at + offset, packet.size - offset, size)
+        return self.hand(at + offset, size, AGAIN if bit + self.size_bits + self.delta_bits <= bits else DONE)
+
+    cdef int rest_of_frame(self, const unsigned char* data, size_t size, size_t whole) noexcept nogil:
+        """A part of a frame of `whole` bytes, which every part announces."""
+        cdef size_t given
+        if self.wanted != whole:
+            self.damaged |= self.wanted != 0
+            self.size, self.wanted = 0, whole
+        if size > whole - self.size or not self.append(data, size):
+            return self.refuse()
+        if self.size < whole:
+            return NONE
+        given, self.size, self.wanted = self.size, 0, 0
+        return self.hand(self.buffer, given, DONE)
+
+    cdef int latm(self, const Rtp* packet) noexcept nogil:
+        """Collect up to the marker, then give what is there frame by frame; `wanted` is how much of it is given."""
+        cdef size_t size = 0
+        cdef const unsigned char* at
+        cdef const unsigned char* end
+        if self.units == 0:
+            if not self.joining:
+                self.size = self.wanted = 0
+            self.joining = True
+            if not self.append(packet.payload, packet.size):
+                return self.refuse()
+            if not packet.marker:
+                return NONE
+        at, end = self.buffer + self.wanted, self.buffer + self.size
+        self.joining = False
+        while at < end and at[0] == 255:
+            size += 255
+            at += 1
+        if at == end or self.units >= MAX_UNITS:
+            return self.refuse()
+        size += at[0]
+        at += 1
+        if size == 0 or size > <size_t> (end - at):
+            return self.refuse()
+        self.wanted = at + size - self.buffer
+        return self.hand(at, size, AGAIN if at + size < end else DONE)
+
+
+cdef size_t _bits(const unsigned char* at, size_t bit, int count) noexcept nogil:
+    """`count` bits, most significant first; the caller knows that they are there."""
+    cdef uint64_t value = 0
+    cdef int i
+    for i in range(count):
+        value = value << 1 | (at[(bit + i) >> 3] >> (7 - ((bit + i) & 7)) & 1)
+    return value
+
+
+cdef class SoundDepacketizer:
+    """A Sound with its sequence numbers, for tests and for who has no engine."""
+
+    cdef Depacketizer _inner
+    cdef Sequence _sequence
+
+    def __cinit__(self, int layout, *, int64_t frame_ticks=0, int size_bits=13, int index_bits=3, int delta_bits=3):
+        if layout < 0 or layout > <int> LATM or not 0 <= frame_ticks <= 0xffffffff:
+            raise ValueError("no such layout, or a frame of no length")
+        self._inner = Sound(<Layout> layout, frame_ticks=<uint32_t> frame_ticks, size_bits=size_bits, index_bits=index_bits,
+                            delta_bits=delta_bits)
+
+    def take(self, bytes packet):
+        return taken(self._inner, &self._sequence, packet)
+
+    def finish(self):
+        return finished(self._inner)
+
+    @property
+    def refused(self):
+        return self._inner.refused

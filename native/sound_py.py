@@ -1,0 +1,133 @@
+"""Plain-Python twin of sound.pyx: the same frames from the same packets.  The contract stands in sound.pyi.
+
+Rules: written for reading, not for speed; tests/native and the fuzzer drive both with the same input.
+"""
+
+from typing import Final
+
+from .depay_py import Base, Rtp
+from .unit import Unit
+
+PLAIN, HBR, LATM = range(3)
+MOST: Final = 64 << 10
+AAC_TICKS: Final = 1024
+MAX_UNITS: Final = 64
+
+
+class SoundDepacketizer(Base):
+    def __init__(self, layout: int, *, frame_ticks: int = 0, size_bits: int = 13, index_bits: int = 3, delta_bits: int = 3) -> None:
+        super().__init__(MOST)
+        if not PLAIN <= layout <= LATM or not 0 <= frame_ticks <= 0xFFFFFFFF:
+            raise ValueError("no such layout, or a frame of no length")
+        if layout == HBR and not (1 <= size_bits <= 32 and 0 <= index_bits <= 32 and 0 <= delta_bits <= 32):
+            raise ValueError("AU headers have fields of up to 32 bits, and a size")
+        self._layout, self._frame_ticks = layout, frame_ticks
+        self._bits = size_bits, index_bits, delta_bits
+        self._wanted = 0
+        self._joining = False
+
+    def take_rtp(self, packet: Rtp, gap: bool) -> list[Unit]:
+        self._follow(packet.timestamp)
+        if gap:
+            self._damaged = True
+            self._forget()
+        if self._layout == PLAIN:
+            return self._plain(packet.payload)
+        return self._hbr(packet.payload) if self._layout == HBR else self._latm(packet)
+
+    def _forget(self) -> None:
+        self._wanted, self._buffer, self._joining = 0, b"", False
+
+    def _unusable(self) -> None:
+        self._refuse()
+        self._forget()
+
+    def _hand(self, data: bytes, number: int) -> Unit:
+        length = AAC_TICKS if self._layout != PLAIN else self._frame_ticks or len(data)
+        unit = Unit(data, (self._stamp or 0) + AAC_TICKS * number, length, True, self._damaged)
+        self._damaged = False
+        return unit
+
+    def _plain(self, data: bytes) -> list[Unit]:
+        if not 0 < len(data) <= MOST:
+            self._unusable()
+            return []
+        return [self._hand(data, 0)]
+
+    def _hbr(self, data: bytes) -> list[Unit]:
+        """Up to the first AU that is not as announced; those before it are given."""
+        bits = int.from_bytes(data[:2], "big")
+        behind = 2 + (bits + 7) // 8
+        if len(data) < 2 or behind > len(data):
+            self._unusable()
+            return []
+        size_bits, index_bits, delta_bits = self._bits
+        headers, at, found = _Bits(data[2:behind]), 0, list[Unit]()
+        for number in range(MAX_UNITS + 1):
+            index = delta_bits if number else index_bits
+            if at + size_bits + index > bits:
+                if not number:
+                    self._unusable()
+                return found
+            size = headers.value(at, size_bits)
+            interleaved, at = index and headers.value(at + size_bits, index), at + size_bits + index
+            more = at + size_bits + delta_bits <= bits
+            if interleaved or not 0 < size <= MOST or number == MAX_UNITS:
+                break
+            if behind + size > len(data) or self._wanted:
+                if number or more:
+                    break
+                return self._part(data[behind:], size)
+            found.append(self._hand(data[behind : behind + size], number))
+            behind += size
+            if not more:
+                return found
+        self._unusable()
+        return found
+
+    def _part(self, data: bytes, whole: int) -> list[Unit]:
+        if self._wanted != whole:
+            self._damaged |= self._wanted != 0
+            self._buffer, self._wanted = b"", whole
+        if len(data) > whole - len(self._buffer):
+            self._unusable()
+            return []
+        self._buffer += data
+        if len(self._buffer) < whole:
+            return []
+        frame = self._buffer
+        self._buffer, self._wanted = b"", 0
+        return [self._hand(frame, 0)]
+
+    def _latm(self, packet: Rtp) -> list[Unit]:
+        if not self._joining:
+            self._buffer = b""
+        self._joining = True
+        if not self._append(packet.payload):
+            self._unusable()
+            return []
+        if not packet.marker:
+            return []
+        self._joining = False
+        data, at, found = self._buffer, 0, list[Unit]()
+        while len(found) < MAX_UNITS:
+            size = 0
+            while data[at : at + 1] == b"\xff":
+                size, at = size + 255, at + 1
+            size, at = size + sum(data[at : at + 1]), at + 1
+            if not 0 < size <= len(data) - at:
+                break
+            found.append(self._hand(data[at : at + size], len(found)))
+            at += size
+            if at == len(data):
+                return found
+        self._unusable()
+        return found
+
+
+class _Bits:
+    def __init__(self, data: bytes) -> None:
+        self._number, self._size = int.from_bytes(data, "big"), len(data) * 8
+
+    def value(self, at: int, count: int) -> int:
+        return self._number >> (self._size - at - count) & ((1 << count) - 1)

@@ -1,0 +1,124 @@
+"""Frames of sound out of packets: by hand, against the test source's packetizer, and both implementations on hostile ones."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rtp_kit import rtp, streams
+
+from watchkeep.agent.source.rtp import aac_payloads
+from watchkeep.native import sound, sound_py
+
+PLAIN, HBR, LATM = range(3)
+
+
+@pytest.fixture(params=[sound, sound_py], ids=["compiled", "twin"])
+def code(request):
+    return request.param
+
+
+def feed(code, layout, payloads, *, skip=(), marks=None, **options):
+    """(data, stamp, duration, damaged) of each frame, and how much was refused."""
+    inner = code.SoundDepacketizer(layout, **options)
+    units = []
+    for number, payload in enumerate(payloads):
+        if number not in skip:
+            units += inner.take(rtp(payload, seq=number, ts=number * 1000, marker=marks is None or number in marks))
+    assert inner.finish() == []
+    assert all(unit.key for unit in units)
+    return [(unit.data, unit.stamp, unit.duration, unit.damaged) for unit in units], inner.refused
+
+
+def hbr(*frames):
+    return (16 * len(frames)).to_bytes(2, "big") + b"".join((len(frame) << 3).to_bytes(2, "big") for frame in frames) + b"".join(frames)
+
+
+def test_a_packet_is_a_frame_of_opus_or_g711(code):
+    assert feed(code, PLAIN, [b"abc", b"", b"de"], frame_ticks=960)[0] == [(b"abc", 0, 960, False), (b"de", 2000, 960, True)]
+    assert feed(code, PLAIN, [b"abc"])[0] == [(b"abc", 0, 3, False)]
+
+
+def test_several_aac_frames_in_one_packet_follow_each_other(code):
+    assert feed(code, HBR, [hbr(b"one", b"four", b"x")]) == (
+        [(b"one", 0, 1024, False), (b"four", 1024, 1024, False), (b"x", 2048, 1024, False)],
+        0,
+    )
+
+
+def test_aac_frames_as_the_test_source_packs_them_in_fragments_too(code):
+    frames = [bytes([number]) * size for number, size in enumerate((5, 3000, 1386, 1385, 8191))]
+    units, refused = feed(code, HBR, [payload for frame in frames for payload in aac_payloads(frame)])
+    assert [data for data, *_ in units] == frames
+    assert refused == 0
+
+
+def test_aac_lbr_has_shorter_headers(code):
+    # 6 bits of size 3, 2 of index 0: one byte
+    assert feed(code, HBR, [b"\0\x08\x0cabc"], size_bits=6, index_bits=2, delta_bits=2)[0] == [(b"abc", 0, 1024, False)]
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\0", b"\0\0", b"\xff\xff", b"\0\x10\0\0", b"\0\x10\0\x19abcd", b"\0\x20\0\x18\0\x29abc", hbr(b"a", b"b")[:-1]]
+)
+def test_aac_that_is_not_as_it_says_is_refused_and_damages_the_next(code, payload):
+    units, refused = feed(code, HBR, [payload, hbr(b"good")])
+    assert units[-1] == (b"good", 1000, 1024, True)
+    assert refused == 1
+
+
+def test_a_fragment_that_is_lost_costs_its_frame(code):
+    payloads = [*aac_payloads(b"x" * 4000), hbr(b"next"), hbr(b"after")]
+    assert feed(code, HBR, payloads, skip=(1,))[0] == [(b"next", 3000, 1024, True), (b"after", 4000, 1024, False)]
+
+
+def test_latm_frames_one_or_more_a_packet_or_over_several(code):
+    long = b"L" * 600
+    laid = b"\xff\xff" + bytes([600 - 510]) + long
+    assert feed(code, LATM, [b"\3abc\2de", laid[:100], laid[100:], b"\1x"], marks=(0, 2, 3)) == (
+        [(b"abc", 0, 1024, False), (b"de", 1024, 1024, False), (long, 2000, 1024, False), (b"x", 3000, 1024, False)],
+        0,
+    )
+
+
+@pytest.mark.parametrize("payload", [b"", b"\0", b"\5abc", b"\xff\xff", b"\xff\xff\xff" * 3])
+def test_latm_that_is_not_as_it_says_is_refused(code, payload):
+    units, refused = feed(code, LATM, [payload, b"\1x"])
+    assert units == [(b"x", 1000, 1024, True)]
+    assert refused == 1
+
+
+def test_latm_that_never_ends_is_given_up_at_the_bound(code):
+    units, refused = feed(code, LATM, [b"\xff" * 1400] * 60 + [b"\1x"], marks=(60,))
+    assert refused > 0
+    assert len(units) <= 1
+
+
+def test_options_that_no_layout_has_are_refused(code):
+    for bad in (
+        {"layout": 3},
+        {"layout": -1},
+        {"layout": HBR, "size_bits": 33},
+        {"layout": HBR, "size_bits": 0},
+        {"layout": PLAIN, "frame_ticks": -1},
+    ):
+        with pytest.raises(ValueError, match=r"no such layout|AU headers"):
+            code.SoundDepacketizer(**bad)
+
+
+laid_out = st.one_of(
+    st.lists(st.binary(min_size=1, max_size=8), min_size=1, max_size=5).map(lambda frames: hbr(*frames)),
+    st.builds(lambda size, data: b"\0\x10" + (size << 3).to_bytes(2, "big") + data, st.integers(0, 40), st.binary(max_size=20)),
+    st.builds(lambda size, data: bytes([255] * (size // 255)) + bytes([size % 255]) + data, st.integers(0, 300), st.binary(max_size=20)),
+    st.binary(max_size=40),
+)
+
+
+@settings(max_examples=300)
+@given(
+    streams(laid_out), st.sampled_from([PLAIN, HBR, LATM]), st.sampled_from([(13, 3, 3), (6, 2, 2), (13, 0, 0), (1, 32, 32), (32, 1, 9)])
+)
+def test_twins_agree(packets, layout, bits):
+    fields = dict(zip(("size_bits", "index_bits", "delta_bits"), bits, strict=True))
+    one, two = (code.SoundDepacketizer(layout, **fields) for code in (sound, sound_py))
+    for packet in packets:
+        assert one.take(packet) == two.take(packet)
+        assert one.refused == two.refused

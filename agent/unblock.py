@@ -9,17 +9,26 @@ import os
 import socket
 import struct
 import sys
+import threading
 from pathlib import Path
 
 _POLLS = {"x86_64": frozenset({"7", "271"}), "aarch64": frozenset({"73"}), "riscv64": frozenset({"73"})}
 """Numbers of poll and ppoll, whose first argument is where the descriptors stand; libav waits in nothing else."""
+_MEMORY = "/proc/self/mem"
 _TRIES = 50
 """Looks at a thread that is not waiting at this instant, 20 µs each; the caller comes again in a second."""
 
 
 def possible() -> bool:
-    """Whether this kernel tells for what a thread waits: not in every sandbox, and not for each machine."""
-    return sys.maxsize > 1 << 32 and os.uname().machine in _POLLS and os.access("/proc/thread-self/syscall", os.R_OK)
+    """Whether this kernel tells for what a thread waits: not in every sandbox, and not for each machine.  Only reading shows it."""
+    if sys.maxsize < 1 << 32 or os.uname().machine not in _POLLS:
+        return False
+    try:
+        _call(threading.get_native_id())
+        os.close(os.open(_MEMORY, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def end_read(thread: int) -> bool:
@@ -45,7 +54,7 @@ def _waits_for(thread: int) -> int | None:
     number, *arguments = before.split()
     if number not in _POLLS.get(os.uname().machine, ()):
         return None
-    memory = os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
+    memory = os.open(_MEMORY, os.O_RDONLY | os.O_CLOEXEC)
     try:
         [descriptor] = struct.unpack("i", os.pread(memory, 4, int(arguments[0], 16)))
     finally:

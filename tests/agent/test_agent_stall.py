@@ -221,6 +221,14 @@ def test_a_thread_that_waits_for_no_socket_is_left_alone():
         thread.join()
 
 
+def test_a_kernel_that_does_not_tell_is_noticed(monkeypatch, tmp_path):
+    monkeypatch.setattr(unblock, "_MEMORY", str(tmp_path / "none"))
+    assert not unblock.possible()
+    monkeypatch.undo()
+    monkeypatch.setattr(unblock, "_POLLS", {})
+    assert not unblock.possible()
+
+
 def test_where_the_kernel_does_not_tell_pyav_bounds_the_read(monkeypatch):
     assert unblock.possible(), "this machine is to try the real thing"
     monkeypatch.setattr(unblock, "possible", lambda: False)

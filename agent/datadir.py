@@ -11,6 +11,7 @@ from pathlib import Path
 from ..wire.errors import ConfigError, UsageError, VolumeError
 from .epochs import STATE_BYTES, Slots
 from .journal.journal import Journal
+from .journal.patience import PatientReader
 from .journal.slots import SlotFile
 from .journal.stage import AT_ONCE, Hold
 from .journal.staged import HOLD_S, StagedJournal
@@ -49,7 +50,7 @@ def prepare(plan: Plan) -> Path:
     return folder
 
 
-def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float]) -> StagedJournal:
+def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float], reader: PatientReader) -> StagedJournal:
     """Raises ConfigError when another agent has the journal, VolumeError or FullError when its disk fails."""
     ram_bytes = plan.profile.journal_ram_bytes
     try:
@@ -58,7 +59,7 @@ def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float]) -> St
     except UsageError as error:
         raise ConfigError(str(plan.file), DATA_DIR, error.message, remedy=error.remedy) from error
     hold = AT_ONCE if plan.config.journal.mode == "always" else Hold(HOLD_S, ram_bytes)
-    return StagedJournal(journal, max_bytes=plan.stage_bytes, monotonic=monotonic, hold=hold)
+    return StagedJournal(journal, max_bytes=plan.stage_bytes, monotonic=monotonic, hold=hold, from_disk=reader.read)
 
 
 def open_slots(path: Path) -> Slots:

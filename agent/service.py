@@ -35,6 +35,7 @@ from .config import CameraSection
 from .datadir import open_journal, open_slots, prepare
 from .epochs import EpochBook
 from .ingest import Ingest, Source
+from .journal.patience import PatientReader
 from .line import Line
 from .replicate.health import HealthLimits
 from .replicate.replicator import Replicator
@@ -70,7 +71,8 @@ class AgentService:
         self._plan, self._clock = plan, clock or Clock()
         self._who = Identity(plan.config.agent.id, plan.config.agent.site, secrets.token_hex(6))
         self._data = prepare(plan)
-        self._journal = open_journal(plan, self._data, self._clock.monotonic)
+        self._reader = PatientReader()
+        self._journal = open_journal(plan, self._data, self._clock.monotonic, self._reader)
         try:
             self._build()
         except BaseException:
@@ -100,6 +102,7 @@ class AgentService:
         self._spilling = [Supervised("wk-spill", self._spiller.run_spills, max_pause_s=WRITER_PAUSE_S),
                           Supervised("wk-sync", self._spiller.run_syncs, max_pause_s=WRITER_PAUSE_S)]  # fmt: skip
         self._status = Supervised("wk-status", self._reporter.run)
+        self._reading = Supervised("wk-read", self._reader.run, max_pause_s=WRITER_PAUSE_S)
         self._watch = Supervised("wk-watch", self._look_at_cameras)
         self._cameras = [Supervised(f"wk-cam-{name}", ingest.run) for name, ingest in self._ingests.items()]
 
@@ -128,6 +131,7 @@ class AgentService:
         for cut in self._journal.cuts:
             log.warning("a part of the journal is not believed", extra={"cut": str(cut)})
         self._replicator.recovered(self._journal.recovered)
+        self._reading.start()
         self._replicator.start()
         self._replicator.set_archivers(self._book.urls())
         self._reporter.start()
@@ -167,7 +171,9 @@ class AgentService:
         self._wait_for_cameras(began + LAST_CALL_S)
         self._watch.stop()  # only now: it goes on looking for mute cameras
         _guarded(lambda: _join(self._watch, THREAD_STOP_S))
+        self._reading.stop()
         _guarded(self._spill_the_rest)
+        _guarded(lambda: _join(self._reading, THREAD_STOP_S))
         _guarded(self._journal.close)
         for line in self._lines.values():
             line.ring.close()

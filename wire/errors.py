@@ -12,7 +12,8 @@
     │   └── OversizeError     the bytes announce more than their layout allows
     ├── DiscoveryError        mDNS cannot run here; everything else does, try again later
     ├── VolumeError           a storage volume is missing, foreign, read-only or full
-    │   └── FullError         there is no room: free some, then try the same again
+    │   ├── FullError         there is no room: free some, then try the same again
+    │   └── BusyError         a disk does not answer now: nothing is wrong with what was asked for, ask again
     ├── GoneError             a chunk that was released or dropped is not held any more
     └── RemoteError           a peer refused or failed; `status` is its HTTP status or 0
 
@@ -119,6 +120,10 @@ class VolumeError(WatchkeepError):
 
 class FullError(VolumeError):
     """A disk or a quota has no room; nothing of what was refused was stored."""
+
+
+class BusyError(VolumeError):
+    """A disk does not answer now; what was asked for stands and can be asked for again."""
 
 
 class GoneError(WatchkeepError):

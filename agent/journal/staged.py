@@ -33,8 +33,10 @@ SPILL_BYTES: Final = 8 << 20
 class StagedJournal:
     """A Journal behind RAM; takes over the journal that it is given and closes it."""
 
-    def __init__(self, journal: Journal, *, max_bytes: int, monotonic: Callable[[], float], hold: Hold = AT_ONCE) -> None:
-        self._journal, self._monotonic = journal, monotonic
+    def __init__(self, journal: Journal, *, max_bytes: int, monotonic: Callable[[], float], hold: Hold = AT_ONCE,
+                 from_disk: Callable[[Callable[[], bytes]], bytes] = lambda read: read()) -> None:  # fmt: skip
+        """`from_disk` carries a read of the disk out, and may refuse it with BusyError (patience.py)."""
+        self._journal, self._monotonic, self._from_disk = journal, monotonic, from_disk
         self._stage = Stage(max_bytes, hold)
         self._changed = threading.Condition(threading.Lock())
 
@@ -96,10 +98,11 @@ class StagedJournal:
         return self._journal.sync()
 
     def read(self, entry: Entry) -> bytes:
-        """A record, header and payload; raises like Journal.read."""
+        """A record, header and payload; raises like Journal.read, and BusyError when the disk does not answer now."""
         with self._changed:
             found = self._stage.init_of(*entry.name[:2]) if entry.kind is RecordKind.INIT else self._stage.chunk(*entry.name)
-        return b"".join(found.item) if found is not None else self._journal.read(entry)
+        record = b"".join(found.item) if found is not None else self._journal.recent(entry)
+        return record if record is not None else self._from_disk(lambda: self._journal.read(entry))
 
     def chunk(self, camera: str, epoch: int, seq: int) -> Entry | None:
         with self._changed:

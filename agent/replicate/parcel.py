@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ...wire.errors import FormatError, GoneError, WatchkeepError
+from ...wire.errors import BusyError, FormatError, GoneError, VolumeError, WatchkeepError
 from ...wire.record import MAX_BATCH_BYTES, ask
 from .lanes import Ask, Batch
 from .ports import ChunkRef, Spool
@@ -27,7 +27,7 @@ class Parcel:
     size: int = 0
     refs: list[ChunkRef] = field(default_factory=list)
     left: list[ChunkRef] = field(default_factory=list)
-    """Did not fit."""
+    """Did not fit, or cannot be read now."""
     gone: list[ChunkRef] = field(default_factory=list)
     """Released, or dropped by the journal's quota, since the batch was planned."""
     damaged: list[tuple[ChunkRef, str]] = field(default_factory=list)
@@ -72,18 +72,17 @@ def _add_chunk(parcel: Parcel, ref: ChunkRef, spool: Spool, known: set[tuple[str
     new = epoch not in known and epoch not in parcel.introduced
     try:
         records = [spool.read(ref)]
+        if new:
+            records.insert(0, _init(spool, *epoch))
     except GoneError:
         parcel.gone.append(ref)
+        return
+    except BusyError:  # the disk hangs: what is in RAM goes now, this goes when it answers
+        parcel.left.append(ref)
         return
     except FormatError as error:
         parcel.damaged.append((ref, error.message))
         return
-    except (WatchkeepError, OSError) as error:
-        parcel.unreadable.append((ref, str(error)))
-        return
-    try:
-        if new:
-            records.insert(0, _init(spool, *epoch))
     except (WatchkeepError, OSError) as error:
         parcel.unreadable.append((ref, str(error)))
         return
@@ -99,8 +98,8 @@ def _add_chunk(parcel: Parcel, ref: ChunkRef, spool: Spool, known: set[tuple[str
 def _init(spool: Spool, camera: str, epoch: int) -> bytes:
     try:
         return spool.read_init(camera, epoch)
-    except GoneError as error:  # the chunk is there: without its init segment it can never be stored, which is damage
-        raise FormatError(f"the init segment is lost: {error.message}", remedy="look for earlier journal errors") from error
+    except (GoneError, FormatError) as error:  # the chunk itself is well: it is stored where its init segment is known
+        raise VolumeError(f"the init segment is lost: {error.message}", remedy="look for earlier journal errors") from error
 
 
 def _add_ask(parcel: Parcel, question: Ask) -> None:

@@ -9,7 +9,7 @@ from blake3 import blake3
 
 from watchkeep.agent.replicate.lanes import Ask
 from watchkeep.agent.replicate.ports import ChunkRef
-from watchkeep.wire.errors import DigestError, GoneError
+from watchkeep.wire.errors import BusyError, DigestError, GoneError
 from watchkeep.wire.messages import AppendAnswer, EpochState
 from watchkeep.wire.ranges import RangeSet
 from watchkeep.wire.record import HEADER_BYTES, Header, RecordKind, pack_header
@@ -42,13 +42,15 @@ def name_of(ref: ChunkRef) -> Name:
 
 
 class FakeSpool:
-    """A journal in memory; `broken` names cannot be read, `damaged` ones have other bytes than were cut."""
+    """A journal in memory; `broken` names cannot be read, `damaged` ones have other bytes than were cut, `hung` ones wait
+    for a disk that does not answer."""
 
     def __init__(self) -> None:
         self.held: dict[Name, Ref] = {}
         self.released: list[Name] = []
         self.broken: set[Name] = set()
         self.damaged: set[Name] = set()
+        self.hung: set[Name] = set()
         self.lock = Lock()
 
     def append(self, new: list[Ref]) -> list[Ref]:
@@ -60,6 +62,8 @@ class FakeSpool:
         with self.lock:
             if name_of(ref) in self.broken:
                 raise OSError(5, "Input/output error")
+            if name_of(ref) in self.hung:
+                raise BusyError("the disk does not answer", remedy="none")
             if name_of(ref) in self.damaged:
                 raise DigestError("journal file 7 is damaged at byte 1024", remedy="check the disk")
             if name_of(ref) not in self.held:

@@ -272,6 +272,17 @@ def test_a_damaged_chunk_is_told_once_released_as_a_loss_when_nobody_has_it_and_
     assert site.events[1].camera == "cam0"
 
 
+def test_what_a_hung_disk_keeps_back_holds_up_nothing_that_is_in_ram_and_goes_when_it_answers(site: Site) -> None:
+    site.start([CameraPolicy("cam0", 1)], "a")
+    site.spool.hung |= {("cam0", 1, seq) for seq in range(3)}
+    chunks = site.offer("cam0", 0, 5)
+    assert wait_for(lambda: site.archivers["a"].stored == {("cam0", 1, seq) for seq in (3, 4, 5)})
+    site.spool.hung.clear()
+    assert wait_for(lambda: site.archivers["a"].stored == names(chunks))
+    assert not site.events
+    assert site.link("a").healthy
+
+
 def test_a_connection_closed_while_idle_is_nobodys_fault(site: Site) -> None:
     replicator = site.start([CameraPolicy("cam0", 1)], "a")
     site.archivers["a"].fault = "close"

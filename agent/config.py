@@ -58,6 +58,7 @@ class ReplicationSection(Config):
     failback: Literal["auto", "sticky"] = "auto"
     failback_hold_s: float = Field(default=60.0, ge=0)
     catchup_share: float = Field(default=0.5, ge=0.05, le=1.0)
+    durable_timeout_s: float = Field(default=30.0, ge=2, le=3600)
     wake_timeout_s: float = Field(default=300.0, ge=1, le=3600)
     sleep_after_s: float = Field(default=600.0, ge=1, le=86_400)
 

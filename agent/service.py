@@ -221,8 +221,9 @@ class AgentService:
     def _replication(self, tick_ms: int) -> Replicator:
         settings = self._plan.config.replication
         cameras = [self._plan.policy(camera) for camera in self._plan.config.camera]
-        limits = HealthLimits(settings.ack_timeout_ms / 1000, settings.failback_hold_s, settings.failback, settings.wake_timeout_s,
-                              settings.sleep_after_s)  # fmt: skip
+        limits = HealthLimits(settings.ack_timeout_ms / 1000, settings.failback_hold_s, settings.failback,
+                              wake_timeout_s=settings.wake_timeout_s, sleep_after_s=settings.sleep_after_s,
+                              durable_timeout_s=settings.durable_timeout_s)  # fmt: skip
         self._sleepers = {one.id: wake.sleeper(one.mac, one.wake_broadcast) for one in self._plan.config.archiver if one.mac is not None}
         return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=cameras, limits=limits, tick_s=tick_ms / 1000,
                           catchup_share=settings.catchup_share, hurry=self._hurry, on_event=self._report,

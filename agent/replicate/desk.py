@@ -15,6 +15,7 @@ from ...wire.causes import EventKind, Protection
 from ...wire.messages import AppendAnswer, ArchiverLink, Event
 from ...wire.record import RecordKind
 from . import events, policy, told
+from .durable import DurableWatch
 from .health import Health, HealthLimits
 from .holes import Holes, is_late
 from .lanes import Batch, Lanes
@@ -59,6 +60,7 @@ class Desk:
         self._ledger, self._policy = CopyLedger(), CopyPolicy(limits, cold)
         self._rests, self._waking = {name: Rest(limits.sleep_after_s) for name in cold}, Waking()
         self._lanes: dict[str, Lanes] = {}
+        self._limits, self._durables = limits, dict[str, DurableWatch]()
         self._holes = Holes()
         self._sent_bytes: dict[str, int] = {}
         self._judged: dict[str, _Judged] = {}
@@ -97,10 +99,11 @@ class Desk:
             left = self._lanes.keys() - known
             self._decide(policy.Known(known))
             for name in left:
-                del self._lanes[name], self._sent_bytes[name]
+                del self._lanes[name], self._sent_bytes[name], self._durables[name]
                 self._account(events.Gone(name))
             for name in sorted(known - self._lanes.keys()):
                 self._lanes[name], self._sent_bytes[name] = Lanes(name), 0
+                self._durables[name] = DurableWatch(name, self._limits.durable_timeout_s)
 
     def crowded(self, crowded: bool) -> None:
         """Whether the journal is so full that it can bridge nothing more."""
@@ -123,20 +126,24 @@ class Desk:
                 return Batch()
             if self._policy.in_use(archiver):
                 budget = replace(budget, probe_s=min(budget.probe_s, TARGET_PROBE_S))
-            batch = self._lanes[archiver].plan(self._ledger, budget, self._monotonic(), self._policy.order(archiver))
+            batch = self._lanes[archiver].plan(self._ledger, budget, self._monotonic(), self._policy.order(archiver),
+                                               self._durables[archiver].witness)  # fmt: skip
             if batch:
                 self._account(events.Sent(archiver, batch.refs))
                 self._decide(policy.Waiting(archiver))
             return batch
 
     def stored(self, archiver: str, refs: tuple[ChunkRef, ...], answer: AppendAnswer, sent_bytes: int) -> bool:
-        """The archiver answered 200 to a batch of these chunks; False when not one of them was taken."""
+        """The archiver answered 200 to a batch of these chunks; False when not one of them was taken, or nothing becomes durable."""
         with self._changed:
             if archiver not in self._lanes:
                 return True
             self._sent_bytes[archiver] += sent_bytes
             self._account(events.Answered(archiver, refs, answer))
             taken = not refs or self._ledger.acknowledged(archiver, refs) > 0
+            if not self._durables[archiver].answered(answer, self._ledger, self._monotonic()):
+                self._decide(policy.Broken(archiver, self._durables[archiver].why))
+                return False
             if taken:
                 self._reported = {item for item in self._reported if item[0] != archiver}
                 self._decide(policy.Answered(archiver, answer.maintenance_s))

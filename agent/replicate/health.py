@@ -106,6 +106,8 @@ class HealthLimits:
     """sticky: HOLDING lasts until MOVED, so a stand-in stays in place until it fails."""
     wake_timeout_s: float = 300.0
     """How long a cold standby's boot is waited for; then the next archiver of the list is used."""
+    durable_timeout_s: float = 30.0
+    """How long an archiver may receive without making anything durable; longer than its sync_ms and than disks stall."""
     sleep_after_s: float = 600.0
     """How long a cold standby has not been needed when it is left alone, so that it may go to sleep."""
 

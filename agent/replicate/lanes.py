@@ -14,7 +14,7 @@ archiver writes contiguous files; the live lane is chosen in turn, then grouped 
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final, NamedTuple
 
@@ -89,8 +89,9 @@ class Lanes:
         self._archiver, self._turn = archiver, 0
         self._asked_at = self._spoke_at = float("-inf")
 
-    def plan(self, ledger: CopyLedger, budget: Budget, now: float, order: Order = EVEN) -> Batch:
-        """The next batch, empty when there is nothing to say.  The caller tells the ledger what was Sent."""
+    def plan(self, ledger: CopyLedger, budget: Budget, now: float, order: Order = EVEN, witness: Ask | None = None) -> Batch:
+        """The next batch, empty when there is nothing to say; `witness` is asked for with whatever is said.  The caller tells the
+        ledger what was Sent."""
         self._turn += 1
         load = _Load(budget)
         live, all_live = load.take(self._live(ledger, now, order), budget.live_bytes)
@@ -100,6 +101,7 @@ class Lanes:
             batch = Batch(asks=self._probe(ledger))
         if batch:
             self._spoke_at = now
+            return batch if witness is None else replace(batch, asks=(witness, *batch.asks[: MAX_ASKS - 1]))
         return batch
 
     def ask_again(self) -> None:

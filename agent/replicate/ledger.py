@@ -95,6 +95,10 @@ class CopyLedger:
         received = self._count(archiver, Stage.RECEIVED)
         return Counts(durable + received, durable, sum(self._count(archiver, stage) for stage in UNACKNOWLEDGED))
 
+    def durable_at(self, archiver: str) -> int:
+        """How many chunks have become durable there since the agent started."""
+        return self._durable.get(archiver, 0)
+
     def owed(self, camera: str) -> dict[str, int]:
         """Archiver to chunks of this camera that it has yet to acknowledge; those that owe none are left out."""
         found: dict[str, int] = {}

@@ -236,6 +236,9 @@ class Incarnation:
             self._busy[number] = True
             self._loop.after(owner.write_s(number), self._wrote, number)
             return
+        if owner.idle:  # writes, answers, and syncs nothing
+            self._wakes[number] = self._loop.after(0.5, self._pump, number)
+            return
         due = min(writer._tend_at, writer._sync_at if writer._sync_at is not None else writer._tend_at)
         if due > self._loop.now:
             self._wakes[number] = self._loop.at(due, self._pump, number)
@@ -248,7 +251,7 @@ class Incarnation:
             writer = self.store.writers[number]
             if writer._queue:  # given up otherwise
                 writer._do(writer._queue.popleft())
-            overdue = writer._sync_at is not None and writer._sync_at <= self._loop.now
+            overdue = writer._sync_at is not None and writer._sync_at <= self._loop.now and not self.owner.idle
             if overdue:
                 self._loop.after(self.owner.sync_s(number), self._tended, number)
             else:
@@ -286,7 +289,7 @@ class SimArchiver:
         self.process: Incarnation | None = None
         self.silent = False
         """Powered off: packets go nowhere.  Otherwise a missing process is refused by the kernel."""
-        self.hung = self.failing = False
+        self.hung = self.failing = self.idle = False
         self.slow_s = 0.0
         self._backlog: list[tuple[bytes, Reply]] = []
         self.check_answer: Callable[[SimArchiver, AppendAnswer], None] = lambda _archiver, _answer: None

@@ -43,6 +43,8 @@ CARRY_SHARE = 1 / 8
 """Of a file that has a copy: then what has none is carried elsewhere before anything is lost."""
 MAX_BUSY_LEDGERS = 64
 """Of epochs on their way or in files that are being written."""
+IDLE_S = 3.0
+"""Beyond the time-out: an answer of 2 s, a question each 0.5 s."""
 MARGIN_S = 0.05
 """Of time-outs, for what floats make of sums."""
 
@@ -56,9 +58,11 @@ class Checks:
         self.misrouted = False
         """Whether another archiver answers at an address now and then: then an event says so (invariant 11)."""
         self.done = dict.fromkeys(("answers", "releases", "reclaims", "lost", "batches", "takeovers", "holes", "floors",
-                                   "bridged", "woken"), 0)  # fmt: skip
+                                   "bridged", "woken", "idle"), 0)  # fmt: skip
         self.cold: frozenset[str] = frozenset()
         """Standbys: used last, and off until then."""
+        self._progress: dict[tuple[str, str], tuple[int, float]] = {}
+        """(life of an agent, archiver) to chunks durable there, and since when there are no more although some wait for it."""
         self.holes: set[tuple[str, str, str]] = set()
         """(life of an agent, camera, archiver) of the holes that it has told of and not closed."""
 
@@ -180,6 +184,7 @@ class Checks:
                 raise Broken(7, f"{agent.name} still waits for standby {name}")
             if state in (Health.COLD, Health.WAKING):
                 continue
+            self._durable(agent, name)
             if since is not None and now > max(since + limits.ack_timeout_s, worker.promised) + MARGIN_S and state is not Health.UNHEALTHY:
                 raise Broken(7, f"{agent.name} takes {name} for {state} after {now - since:.2f} s without an acknowledgement")
         usage = agent.journal.usage()
@@ -191,6 +196,18 @@ class Checks:
             wanted = min(camera.copies, len(camera.targets))
             for book in camera.epochs.values():
                 self._owed(agent, book, wanted)
+
+    def _durable(self, agent: SimAgent, name: str) -> None:
+        """Who answers and makes nothing durable is found out in time; answers may take a while, and so may the question."""
+        ledger, now, place = agent.desk._ledger, agent.loop.now, (agent.life, name)
+        durable, since = self._progress.get(place, (-1, now))
+        if ledger.durable_at(name) != durable or not ledger.open_epochs(name, Stage.RECEIVED):
+            since = now
+        self._progress[place] = ledger.durable_at(name), since
+        self.done["idle"] += agent.desk._durables[name].witness is not None
+        worker, health = agent.workers[name], agent.desk._policy.health(name)
+        if worker.waiting_since is None and health.state is Health.HEALTHY and now > since + agent.setup.limits.durable_timeout_s + IDLE_S:
+            raise Broken(3, f"{agent.name} takes {name} for healthy, which has made nothing durable for {now - since:.1f} s")
 
     def _owed(self, agent: SimAgent, book: EpochBook, wanted: int) -> None:
         """A chunk that lacks copies is owed to somebody, or it would be forgotten.

@@ -1,6 +1,7 @@
 """What goes wrong: each fault as one method that does it and plans its end.
 
-    archivers   killed, power cut, hung, answering 500, disk full, slow, hanging, failing syncs, unmounted, lost; catalog gone; misrouted
+    archivers   killed, power cut, hung, answering 500, syncing nothing, disk full, slow, hanging, failing syncs, unmounted, lost;
+                catalog gone; misrouted
     links       cut both or one way, lossy, slow, duplicating, resetting
     agents      killed, power cut, booting in 1970, clock steps, syncs failing, journal disk full, slow or hanging
     cameras     reconnecting, mute                          operators   move, other lists and copies, archivers that leave and return,
@@ -31,6 +32,7 @@ class Faults:
         self._world, self._loop = world, world.loop
         self._rng = world.loop.random("faults")
         self._plans = world.loop.random("maintenance")
+        self._idlers = world.loop.random("idle")
         self.until = 0.0
         self._ends: list[tuple[float, Callable[[], None]]] = []
         self._losable = self._rng.random() < 0.3
@@ -44,6 +46,8 @@ class Faults:
             self._loop.at(self._loop.now + rng.uniform(2.0, max(until - self._loop.now - 1.0, 2.1)), rng.choice(kinds))
         for _ in range(self._plans.choice((0, 0, 0, 0, 1, 2))):
             self._loop.at(self._loop.now + self._plans.uniform(1.0, max(until - self._loop.now - 4.0, 1.1)), self._maintenance)
+        if self._idlers.random() < 0.25:
+            self._loop.at(self._loop.now + self._idlers.uniform(0.5, 3.0), self._idle)
         if world_dead := self._world.dead:
             self._disturb(world_dead)
             self._loop.at(self._loop.now + rng.uniform(1.0, 10.0), lambda: self._world.archivers[world_dead].stop(power=rng.random() < 0.5))
@@ -58,7 +62,7 @@ class Faults:
         world.checks.misrouted = True  # an answer of before may still be on its way
         world.route.update({name: name for name in world.archivers})
         for name, archiver in world.archivers.items():
-            archiver.failing, archiver.slow_s = False, 0.0
+            archiver.failing, archiver.idle, archiver.slow_s = False, False, 0.0
             if archiver.process is not None:
                 archiver.process.maintenance.order(0.0, self._loop.now)
             for disk in archiver.disks:
@@ -116,6 +120,15 @@ class Faults:
             after_s = rng.uniform(0.3, 3.0)
             self._at(after_s, lambda: archiver.stop(power=rng.random() < 0.3))
             self._at(after_s + rng.uniform(0.3, 12.0), archiver.start)
+
+    def _idle(self) -> None:
+        """It answers in time and syncs nothing."""
+        archiver = self._world.archivers[self._idlers.choice(sorted(self._world.archivers))]
+        if archiver.name != self._world.dead:
+            self._loop.say(archiver.name, "syncs nothing")
+            self._disturb(archiver.name)
+            archiver.idle = True
+            self._at(self._idlers.uniform(6.0, 16.0), lambda: setattr(archiver, "idle", False))
 
     def _at(self, after_s: float, what: Callable[[], None]) -> None:
         self._loop.at(min(self._loop.now + after_s, self.until - 0.001), what)

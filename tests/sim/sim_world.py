@@ -57,7 +57,8 @@ class World:
         """Powered off until somebody needs it."""
         self._boots = standbys
         cameras = [f"cam{number}" for number in range(rng.choice((1, 1, 2, 2, 3, 3, 4, 6)))]
-        limits = HealthLimits(2.0, rng.choice((2.0, 4.0, 8.0)), "sticky" if rng.random() < 0.2 else "auto", 15.0, 3.0)
+        limits = HealthLimits(2.0, rng.choice((2.0, 4.0, 8.0)), "sticky" if rng.random() < 0.2 else "auto",
+                              wake_timeout_s=15.0, durable_timeout_s=5.0, sleep_after_s=3.0)  # fmt: skip
         self.agents = [self._agent(f"edge-{number}", share, limits)
                        for number, share in enumerate(_shares(rng, cameras))]  # fmt: skip
         self.dead = rng.choice(names) if rng.random() < 0.12 else None

@@ -13,6 +13,7 @@ import sim
 
 from watchkeep.agent.replicate.book import EpochBook
 from watchkeep.agent.replicate.desk import Desk
+from watchkeep.agent.replicate.durable import DurableWatch
 from watchkeep.agent.replicate.health import TABLE, ArchiverHealth, Health, Sign
 from watchkeep.agent.replicate.lanes import Batch, Lanes
 from watchkeep.agent.replicate.pace import Budget
@@ -90,6 +91,12 @@ BREAKS = [
     (ArchiverHealth, "tick", _never_late, 7),
     (Lanes, "_live", _no_live_lane, 7),
 ]
+
+
+@pytest.mark.timeout(300)
+def test_an_agent_that_trusts_answers_without_a_sync_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DurableWatch, "answered", lambda *_: True)
+    assert _first_broken() == 3
 
 
 @pytest.mark.timeout(300)

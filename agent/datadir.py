@@ -58,7 +58,7 @@ def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float], reade
                                ram_bytes=ram_bytes)  # fmt: skip
     except UsageError as error:
         raise ConfigError(str(plan.file), DATA_DIR, error.message, remedy=error.remedy) from error
-    hold = AT_ONCE if plan.config.journal.mode == "always" else Hold(HOLD_S, ram_bytes)
+    hold = AT_ONCE if plan.config.journal.mode == "always" else Hold(HOLD_S, min(ram_bytes, plan.stage_bytes // 2))
     return StagedJournal(journal, max_bytes=plan.stage_bytes, monotonic=monotonic, hold=hold, from_disk=reader.read)
 
 

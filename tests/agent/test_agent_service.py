@@ -4,11 +4,13 @@ import logging
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
 from watchkeep.agent.config import read
 from watchkeep.agent.epochs import STATE_BYTES
+from watchkeep.agent.journal.scan import Cut
 from watchkeep.agent.journal.slots import SlotFile
 from watchkeep.agent.replicate.replicator import Replicator
 from watchkeep.agent.reporter import Reporter
@@ -134,6 +136,24 @@ def test_libav_says_nothing_on_stderr_and_check_hides_the_password(tmp_path):
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
         assert "rtsp://***@127.0.0.1:1/x" in done.stdout
         assert "open-sesame" not in tried.stdout + done.stdout + done.stderr
+
+
+def test_the_stage_holds_half_a_minute_of_all_cameras_at_the_profiles_bitrate(tmp_path):
+    made = planned(tmp_path)
+    assert made.stage_bytes == 30 * 8_000_000 // 8 * 5 // 4
+    two = made.config.model_copy(update={"camera": made.config.camera * 2})
+    assert replace(made, config=two).stage_bytes == 2 * made.stage_bytes
+
+
+def test_chunks_that_the_start_finds_damaged_are_told_with_their_place(tmp_path, monkeypatch):
+    service, told = AgentService(planned(tmp_path)), []
+    monkeypatch.setattr(Reporter, "event", lambda self, event: told.append((event.kind, event.camera, event.text)))
+    service._journal.cuts.extend([Cut(4, 1024, 500, "payload does not match its hash", 9, ("cam0", 77, 3)), Cut(5, 2048, 900, "torn")])
+    with service:
+        pass
+    assert [said for said in told if "damaged in the journal" in said[2]] == [
+        (EventKind.LOSS, "cam0", "chunk 77.3 is damaged in the journal (file 4, byte 1024): payload does not match its hash; "
+                                 "unless an archiver has it, it is lost")]  # fmt: skip
 
 
 def test_chunks_that_cannot_be_built_are_a_loss_told_once_by_number(tmp_path, monkeypatch):

@@ -1,0 +1,68 @@
+from collections.abc import Iterable
+
+from .unit import Unit
+
+class Stream:
+    """One camera's packets, from its sockets to access units.  One thread calls everything, and `receive` counts as that thread.
+
+    Channels are those of interleaved frames; over UDP a socket stands for one.  First say what is where, then connect, then in turns
+    receive and process; when no more comes, finish.
+    """
+
+    def __init__(self) -> None: ...
+    def add_video(self, channel: int, payload_type: int, hevc: bool, *, donl: bool = False, datagrams: bool = False) -> int:
+        """A track of H.264 or H.265; gives its index.  datagrams: put packets back into order.  Raises ValueError."""
+    def add_sound(
+        self,
+        channel: int,
+        payload_type: int,
+        layout: int,
+        *,
+        frame_ticks: int = 0,
+        size_bits: int = 13,
+        index_bits: int = 3,
+        delta_bits: int = 3,
+        datagrams: bool = False,
+    ) -> int:
+        """A track of sound, see SoundDepacketizer; gives its index.  Raises ValueError."""
+    def add_control(self, channel: int) -> None:
+        """Frames of this channel are messages: RTCP."""
+    def connect(self, connection: int, *, datagrams: Iterable[tuple[int, int]] = ()) -> None:
+        """File descriptors to read from: the RTSP connection or -1, and (socket, channel) for UDP.  The caller closes them, afterwards."""
+    def feed(self, data: bytes) -> bool:
+        """Bytes of the connection that somebody else has read; False when they do not fit."""
+    def feed_datagram(self, channel: int, data: bytes) -> bool:
+        """A datagram that somebody else has read; False when it does not fit."""
+    def process(self, now: int) -> tuple[list[tuple[int, Unit]], list[tuple[int, bytes]]]:
+        """(track, unit) of what is complete; (channel, data) of RTCP, and with channel -1 of RTSP.  `now` is monotonic nanoseconds."""
+    def finish(self) -> list[tuple[int, Unit]]:
+        """What the tracks still hold, once no packet will come."""
+    def counts(self, index: int) -> tuple[int, int, int, int, int, int]:
+        """Of one track: packets received, lost, late, the extended highest sequence number, the first one, payloads refused."""
+    @property
+    def state(self) -> int:
+        """0 open, 1 the camera ended the connection, 2 it broke."""
+    @property
+    def error(self) -> int:
+        """errno of what broke it."""
+    @property
+    def more(self) -> bool:
+        """The last receive filled the buffer before the sockets were empty."""
+    @property
+    def junk(self) -> int:
+        """Bytes of the connection that were neither a frame nor a message."""
+    @property
+    def strange(self) -> int:
+        """Frames of no channel or payload type that was added, or no RTP at all."""
+    @property
+    def received(self) -> int:
+        """Bytes."""
+    @property
+    def calls(self) -> int:
+        """System calls that they cost."""
+    @property
+    def buffered(self) -> int:
+        """Bytes of a piece that is not complete."""
+
+def receive(streams: list[Stream]) -> None:
+    """Empty the sockets of all streams into their buffers, without the GIL and without waiting; then process each."""

@@ -1,0 +1,235 @@
+"""One camera's packets: from its sockets to access units, with everything that is known of them.
+
+    intake ─▶ split ─┬─ text, RTCP ─▶ messages
+                     └─ RTP ─▶ (order, over UDP) ─▶ sequence ─▶ depacketizer ─▶ units
+
+Rules: 1. `receive` empties the sockets of many streams with the GIL released once; `process` then takes one stream's buffer apart
+under it, tens of microseconds.  2. One thread calls everything.  3. Frames of channels that nobody asked for, and payload types that the
+description does not have, are counted and left out.  4. A process gives at most what CAPACITY bytes hold: 256 kB of units, or 4096
+messages.  Twin: stream_py.py, without the sockets.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
+
+from .depay cimport AGAIN, NONE, Depacketizer, Ready, Video
+from .intake cimport CAPACITY, MAX_SOCKETS, OPEN, Intake, close_intake, drain, open_intake, put_bytes_in, put_datagram, used
+from .reorder cimport HOLD, SKIP, Reorder
+from .rtp cimport FRAME, GAP, JUNK, LATE, MORE, TEXT, Piece, Rtp, Sequence, advance, next_piece, parse_rtp
+from .sound cimport LATM, Layout, Sound
+
+from .unit import Unit
+
+cdef enum:
+    MAX_TRACKS = 4
+    STRANGE = -1
+    CONTROL = -2
+    CONNECTION = -1             # the channel of text
+
+
+cdef class _Track:
+    cdef int payload_type
+    cdef Depacketizer depay
+    cdef Reorder order          # None over TCP
+    cdef Sequence sequence
+
+    def __cinit__(self, int payload_type, Depacketizer depay, bint sorted_):
+        self.payload_type, self.depay = payload_type, depay
+        self.order = Reorder() if sorted_ else None
+
+
+cdef class Stream:
+    cdef Intake _intake
+    cdef list _tracks
+    cdef signed char[256] _roles    # of each channel: a track, STRANGE, or CONTROL
+    cdef readonly uint64_t junk
+    cdef readonly uint64_t strange
+
+    def __cinit__(self):
+        cdef int i
+        self._tracks = []
+        for i in range(256):
+            self._roles[i] = STRANGE
+        if not open_intake(&self._intake):
+            raise MemoryError("no memory for a camera's buffer")
+
+    def __dealloc__(self):
+        close_intake(&self._intake)
+
+    # what to read, and from where
+
+    def add_video(self, int channel, int payload_type, bint hevc, *, bint donl=False, bint datagrams=False):
+        return self._add(channel, payload_type, Video(hevc, donl=donl), datagrams)
+
+    def add_sound(self, int channel, int payload_type, int layout, *, int64_t frame_ticks=0, int size_bits=13, int index_bits=3,
+                  int delta_bits=3, bint datagrams=False):
+        if layout < 0 or layout > <int> LATM or not 0 <= frame_ticks <= 0xffffffff:
+            raise ValueError("no such layout, or a frame of no length")
+        sound = Sound(<Layout> layout, frame_ticks=<unsigned int> frame_ticks, size_bits=size_bits, index_bits=index_bits, delta_bits=delta_bits)
+        return self._add(channel, payload_type, sound, datagrams)
+
+    cdef _add(self, int channel, int payload_type, Depacketizer depay, bint datagrams):
+        self._check_channel(channel)
+        if len(self._tracks) == MAX_TRACKS:
+            raise ValueError(f"a stream has at most {MAX_TRACKS} tracks")
+        self._tracks.append(_Track(payload_type, depay, datagrams))
+        self._roles[channel] = <signed char> (len(self._tracks) - 1)
+        return len(self._tracks) - 1
+
+    def add_control(self, int channel):
+        self._check_channel(channel)
+        self._roles[channel] = CONTROL
+
+    cdef _check_channel(self, int channel):
+        if not 0 <= channel <= 255 or self._roles[channel] != STRANGE:
+            raise ValueError(f"channel {channel} is none, or has a role already")
+
+    def connect(self, int connection, *, datagrams=()):
+        if len(datagrams) > MAX_SOCKETS:
+            raise ValueError(f"a stream has at most {MAX_SOCKETS} sockets beside its connection")
+        self._intake.connection = connection
+        self._intake.sockets = 0
+        for socket, channel in datagrams:
+            self._intake.datagrams[self._intake.sockets], self._intake.channels[self._intake.sockets] = socket, channel
+            self._intake.sockets += 1
+
+    def feed(self, bytes data):
+        return bool(put_bytes_in(&self._intake, <const unsigned char*> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)))
+
+    def feed_datagram(self, int channel, bytes data):
+        return bool(put_datagram(&self._intake, channel, <const unsigned char*> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)))
+
+    # what has come
+
+    def process(self, int64_t now):
+        cdef list units = [], messages = []
+        cdef const unsigned char* at = self._intake.buffer
+        cdef const unsigned char* end = at + self._intake.size
+        cdef Piece piece = next_piece(at, end)
+        while piece.kind != MORE:
+            if piece.kind == FRAME:
+                self._frame(&piece, now, units, messages)
+            elif piece.kind == TEXT:
+                messages.append((CONNECTION, piece.start[:piece.size]))
+            else:
+                self.junk += piece.size
+            at += piece.used
+            piece = next_piece(at, end)
+        used(&self._intake, at - self._intake.buffer)
+        self._wait_no_longer(now, units)
+        return units, messages
+
+    cdef _frame(self, const Piece* piece, int64_t now, list units, list messages):
+        cdef int role = self._roles[piece.channel]
+        cdef _Track track
+        cdef Rtp packet
+        if role == CONTROL:
+            messages.append((piece.channel, piece.start[:piece.size]))
+        elif role == STRANGE or not parse_rtp(piece.start, piece.size, &packet):
+            self.strange += 1
+        else:
+            track = <_Track> self._tracks[role]
+            if packet.payload_type != track.payload_type:
+                self.strange += 1
+            elif track.order is None:
+                self._packet(track, role, &packet, units)
+            else:
+                self._sorted(track, role, piece, &packet, now, units)
+
+    cdef _sorted(self, _Track track, int role, const Piece* piece, const Rtp* packet, int64_t now, list units):
+        cdef int place = track.order.place(packet.sequence)
+        while place == SKIP:
+            track.order.skip(now)
+            self._following(track, role, now, units)
+            place = track.order.place(packet.sequence)
+        if place == HOLD:
+            track.order.keep(packet.sequence, piece.start, piece.size, now)
+            return
+        self._packet(track, role, packet, units)
+        track.order.passed(packet.sequence, now)
+        self._following(track, role, now, units)
+
+    cdef _following(self, _Track track, int role, int64_t now, list units):
+        cdef Rtp packet
+        cdef size_t size
+        cdef const unsigned char* data = track.order.following(&size, now)
+        while data != NULL:
+            if parse_rtp(data, size, &packet):
+                self._packet(track, role, &packet, units)
+            data = track.order.following(&size, now)
+
+    cdef _wait_no_longer(self, int64_t now, list units):
+        cdef _Track track
+        cdef int role
+        for role in range(len(self._tracks)):
+            track = <_Track> self._tracks[role]
+            while track.order is not None and track.order.overdue(now):
+                track.order.skip(now)
+                self._following(track, role, now, units)
+
+    cdef _packet(self, _Track track, int role, const Rtp* packet, list units):
+        cdef int place = advance(&track.sequence, packet)
+        cdef int verdict = NONE if place == LATE else AGAIN
+        while verdict == AGAIN:
+            verdict = track.depay.take(packet, place == GAP)
+            if verdict != NONE:
+                units.append((role, _unit(&track.depay.ready)))
+
+    def finish(self):
+        cdef list units = []
+        cdef _Track track
+        cdef int role
+        for role in range(len(self._tracks)):
+            track = <_Track> self._tracks[role]
+            while track.depay.finish() != NONE:
+                units.append((role, _unit(&track.depay.ready)))
+        return units
+
+    def counts(self, int index):
+        cdef _Track track = <_Track> self._tracks[index]
+        return (track.sequence.received, track.sequence.lost, track.sequence.late, track.sequence.highest, track.sequence.first,
+                track.depay.refused)
+
+    @property
+    def state(self):
+        return self._intake.state
+
+    @property
+    def error(self):
+        return self._intake.error
+
+    @property
+    def more(self):
+        return bool(self._intake.more)
+
+    @property
+    def received(self):
+        return self._intake.received
+
+    @property
+    def calls(self):
+        return self._intake.calls
+
+    @property
+    def buffered(self):
+        return self._intake.size
+
+
+cdef object _unit(const Ready* ready):
+    return Unit(ready.data[:ready.size], ready.stamp, ready.duration, bool(ready.key), bool(ready.damaged))
+
+
+def receive(list streams):
+    cdef Py_ssize_t count = len(streams), i
+    cdef Intake** intakes = <Intake**> malloc(count * sizeof(Intake*) + 1)
+    if intakes == NULL:
+        raise MemoryError("no memory for a list of cameras")
+    try:
+        for i in range(count):
+            intakes[i] = &(<Stream?> streams[i])._intake
+        with nogil:
+            for i in range(count):
+                drain(intakes[i])
+    finally:
+        free(intakes)

@@ -14,9 +14,9 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from .depay cimport AGAIN, NONE, Depacketizer, Ready, Video
-from .intake cimport CAPACITY, MAX_SOCKETS, OPEN, Intake, close_intake, drain, open_intake, put_bytes_in, put_datagram, used
+from .intake cimport MAX_SOCKETS, Intake, close_intake, drain, open_intake, put_bytes_in, put_datagram, used
 from .reorder cimport HOLD, SKIP, Reorder
-from .rtp cimport FRAME, GAP, JUNK, LATE, MORE, TEXT, Piece, Rtp, Sequence, advance, next_piece, parse_rtp
+from .rtp cimport FRAME, GAP, LATE, MORE, TEXT, Piece, Rtp, Sequence, advance, next_piece, parse_rtp
 from .sound cimport LATM, Layout, Sound
 
 from .unit import Unit
@@ -66,7 +66,8 @@ cdef class Stream:
                   int delta_bits=3, bint datagrams=False):
         if layout < 0 or layout > <int> LATM or not 0 <= frame_ticks <= 0xffffffff:
             raise ValueError("no such layout, or a frame of no length")
-        sound = Sound(<Layout> layout, frame_ticks=<unsigned int> frame_ticks, size_bits=size_bits, index_bits=index_bits, delta_bits=delta_bits)
+        sound = Sound(<Layout> layout, frame_ticks=<unsigned int> frame_ticks, size_bits=size_bits, index_bits=index_bits,
+                      delta_bits=delta_bits)
         return self._add(channel, payload_type, sound, datagrams)
 
     cdef _add(self, int channel, int payload_type, Depacketizer depay, bint datagrams):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rtp_kit import framed, rtp, streams
 
 from watchkeep.native import stream, stream_py
-from watchkeep.native.stream import Stream, receive
+from watchkeep.native.stream import receive
 
 IDR, SLICE, CODE = b"\x65\x88idr", b"\x41\x9aslice", b"\0\0\0\1"
 MESSAGE = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"

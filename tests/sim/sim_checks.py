@@ -291,6 +291,9 @@ class Checks:
             durable.update(disk.durable)
         for key, seqs in durable.epochs.items():
             expected = seqs.minus(archiver.removed.of(key))
+            if any(disk.ever_hung for disk in archiver.disks):
+                # A sync that hung counts as failed, whatever it did: what nobody was told to be durable may be cut off and sent again.
+                expected = expected.minus(expected.minus(archiver.acked.of(key)))
             known = RangeSet(register.state(*key, 0, seqs.last() or 0).durable)
             for what, there in (("in its files", files.of(key)), ("in its ledger", known)):
                 if missing := expected.minus(there):

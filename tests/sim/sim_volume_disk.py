@@ -41,7 +41,7 @@ class VolumeDisk(Disk):
         self.mounted = True
         self.fail_syncs = 0
         self.hang_calls = 0
-        self.hanging = False
+        self.hanging = self.ever_hung = False
         self.on_hang: Callable[[], None] = lambda: None
         """In the middle of a call that hangs: what others do about it meanwhile."""
         self.used = 0
@@ -207,7 +207,7 @@ class VolumeDisk(Disk):
 
     def hang(self, calls: int) -> None:
         """The next calls hang, and the volume does not come back before `answer`."""
-        self.hang_calls, self.hanging = calls, True
+        self.hang_calls, self.hanging, self.ever_hung = calls, True, True
 
     def answer(self) -> None:
         self.hang_calls, self.hanging = 0, False

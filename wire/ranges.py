@@ -6,8 +6,12 @@ number of its gaps.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 Range = tuple[int, int]
+
+_ABOVE: Final = 1 << 64
+"""Above every chunk number: (n, _ABOVE) sorts behind every range that begins at n."""
 
 
 class RangeSet:
@@ -25,7 +29,10 @@ class RangeSet:
 
     def __len__(self) -> int:
         """How many integers the set holds."""
-        return sum(high - low + 1 for low, high in self._spans)
+        held = 0
+        for low, high in self._spans:
+            held += high - low + 1
+        return held
 
     def __bool__(self) -> bool:
         return bool(self._spans)
@@ -52,7 +59,7 @@ class RangeSet:
         return self._spans[-1][1] if self._spans else None
 
     def _at_or_before(self, value: int) -> int:
-        return bisect_right(self._spans, value, key=lambda span: span[0]) - 1
+        return bisect_right(self._spans, (value, _ABOVE)) - 1
 
     def covers(self, low: int, high: int) -> bool:
         """Whether every integer of low..high is in the set."""
@@ -63,39 +70,48 @@ class RangeSet:
         """Add low..high, both included."""
         if high < low:
             raise ValueError(f"range {low}..{high} runs backwards")
-        start = self._at_or_before(low)
-        if start < 0 or self._spans[start][1] < low - 1:
+        spans = self._spans
+        if not spans or spans[-1][1] < low - 1:
+            spans.append((low, high))
+            return
+        start = bisect_right(spans, (low, _ABOVE)) - 1
+        if start < 0 or spans[start][1] < low - 1:
             start += 1
         end = start
-        while end < len(self._spans) and self._spans[end][0] <= high + 1:
-            low, high = min(low, self._spans[end][0]), max(high, self._spans[end][1])
+        while end < len(spans) and spans[end][0] <= high + 1:
+            low, high = min(low, spans[end][0]), max(high, spans[end][1])
             end += 1
-        self._spans[start:end] = [(low, high)]
+        spans[start:end] = [(low, high)]
 
     def discard(self, low: int, high: int) -> None:
         """Remove low..high, both included, as far as present."""
         if high < low:
             raise ValueError(f"range {low}..{high} runs backwards")
-        start = max(self._at_or_before(low), 0)
+        spans = self._spans
+        if not spans or spans[-1][1] < low or spans[0][0] > high:
+            return
+        start = max(bisect_right(spans, (low, _ABOVE)) - 1, 0)
         kept: list[Range] = []
         end = start
-        while end < len(self._spans) and self._spans[end][0] <= high:
-            span_low, span_high = self._spans[end]
+        while end < len(spans) and spans[end][0] <= high:
+            span_low, span_high = spans[end]
             if span_low < low:
                 kept.append((span_low, min(span_high, low - 1)))
             if span_high > high:
                 kept.append((max(span_low, high + 1), span_high))
             end += 1
-        self._spans[start:end] = kept
+        spans[start:end] = kept
 
     def clip(self, low: int, high: int) -> "RangeSet":
         """The part of the set inside low..high."""
-        found = RangeSet()
-        at = max(self._at_or_before(low), 0)
-        while at < len(self._spans) and self._spans[at][0] <= high:
-            start, end = max(self._spans[at][0], low), min(self._spans[at][1], high)
-            if start <= end:
-                found._spans.append((start, end))
+        found, spans = RangeSet(), self._spans
+        if not spans or spans[-1][1] < low or spans[0][0] > high or high < low:
+            return found
+        at = max(bisect_right(spans, (low, _ABOVE)) - 1, 0)
+        while at < len(spans) and spans[at][0] <= high:
+            start, end = spans[at]
+            if end >= low:
+                found._spans.append((start if start > low else low, end if end < high else high))
             at += 1
         return found
 
@@ -103,11 +119,14 @@ class RangeSet:
         """A new set with the integers that are in this set and not in the other."""
         left = RangeSet()
         left._spans = list(self._spans)
-        for low, high in other:
+        for low, high in other._spans:
             left.discard(low, high)
         return left
 
     def update(self, other: "RangeSet") -> None:
         """Add every integer of the other set."""
-        for low, high in other:
+        if not self._spans:
+            self._spans = list(other._spans)
+            return
+        for low, high in other._spans:
             self.add(low, high)

@@ -23,10 +23,9 @@ meets a bad header stops there: it never searches for the next magic, because wh
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from blake3 import blake3
@@ -55,8 +54,7 @@ class RecordKind(IntEnum):
     ASK = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """One record's header; the record is HEADER_BYTES + payload_bytes long."""
 
     kind: RecordKind

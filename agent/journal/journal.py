@@ -12,7 +12,7 @@ open files: the active one and those that were filled since the last sync.
 import logging
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -283,7 +283,7 @@ class Journal:
                reserve: bool = False) -> list[Entry]:  # fmt: skip
         """Number, write, enter; what is carried only if it is still wanted.  Under the pen."""
         first = self._next
-        headers = [replace(header, position=position) for position, (header, _, _) in enumerate(records, first)]
+        headers = [header._replace(position=position) for position, (header, _, _) in enumerate(records, first)]
         items: list[Item] = [(pack_header(header), payload) for header, (_, payload, _) in zip(headers, records, strict=True)]
         places = self._files.write(items, first, self._held.durable, reserve=reserve)
         entries = [entry_of(header, seal, *place) for header, (_, _, seal), place in zip(headers, records, places, strict=True)]

@@ -5,7 +5,7 @@ is about 150 bytes: a journal of 20 GB of 500 kB chunks has 40 000 of them, 6 MB
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from ...wire.ranges import RangeSet
@@ -83,7 +83,7 @@ class EpochBook:
     def lacking(self, copies: int) -> RangeSet:
         """The present chunks with fewer durable copies than `copies`; read it, never change it."""
         if copies not in self._lacking:
-            full = at_least(copies, [stages[Stage.DURABLE] for stages in self.stages.values()])
+            full = at_least(copies, [durable for stages in self.stages.values() if (durable := stages[Stage.DURABLE])])
             self._lacking[copies] = self.present.minus(full)
         return self._lacking[copies]
 
@@ -91,9 +91,12 @@ class EpochBook:
         """Present chunks with enough durable copies that no target still has to get (invariant 4)."""
         free = self.present.minus(self.lacking(copies))
         for target in targets:
+            if not free:
+                break
             if target in self.stages:
                 for stage in PENDING:
-                    free = free.minus(self.stages[target][stage])
+                    if waits := self.stages[target][stage]:
+                        free = free.minus(waits)
         return free
 
     def hopeless(self) -> RangeSet:
@@ -121,9 +124,11 @@ class CameraBook:
         """When the newest chunk that has all its copies was offered."""
 
 
-def at_least(count: int, sets: Iterable[RangeSet]) -> RangeSet:
+def at_least(count: int, sets: Collection[RangeSet]) -> RangeSet:
     """The integers that are in at least `count` of the sets; a sweep over their ends."""
     found, depth, start = RangeSet(), 0, 0
+    if len(sets) < count:
+        return found
     for at, step in sorted(_ends(sets)):
         depth += step
         if step > 0 and depth == count:

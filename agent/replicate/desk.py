@@ -15,6 +15,7 @@ from ...wire.causes import EventKind, Protection
 from ...wire.messages import AppendAnswer, ArchiverLink, Event
 from ...wire.record import RecordKind
 from . import events, policy, told
+from .book import CameraBook
 from .durable import DurableWatch
 from .health import Health, HealthLimits
 from .holes import Holes, is_late
@@ -23,7 +24,7 @@ from .ledger import CopyLedger
 from .pace import TARGET_PROBE_S, Budget
 from .policy import CameraPolicy, CopyPolicy
 from .ports import ChunkRef
-from .protection import Judgement, judge
+from .protection import Judgement, is_protected, judge
 from .standby import Rest, Waking
 
 MAX_EVENTS = 1024
@@ -56,7 +57,10 @@ class Desk:
         """`wake` is called under the mutex when chunks have become owed, `hurry` when an archiver has just taken these cameras
         over and waits for their newest video: they may set events, no more.  `cold` are powered off until they are needed."""
         self._agent, self._monotonic, self._utc_s, self._wake, self._hurry = agent, monotonic, utc_s, wake, hurry
-        self._changed = threading.Condition(threading.Lock())
+        self._mutex = threading.Lock()
+        self._changed = threading.Condition(self._mutex)
+        self._settling = 0
+        """Threads in wait_settled: telling nobody is left out, as every batch would do it four times."""
         self._ledger, self._policy = CopyLedger(), CopyPolicy(limits, cold)
         self._rests, self._waking = {name: Rest(limits.sleep_after_s) for name in cold}, Waking()
         self._lanes: dict[str, Lanes] = {}
@@ -75,7 +79,7 @@ class Desk:
     def offer(self, refs: Iterable[ChunkRef], *, recovered: bool = False) -> None:
         """New chunks of the journal, or those that it found at start; records that are no chunks are left out."""
         chunks = tuple(ref for ref in refs if ref.kind is RecordKind.CHUNK)
-        with self._changed:
+        with self._mutex:
             strange = {ref.camera for ref in chunks if not self._policy.knows(ref.camera)}
             if strange:
                 self._decide(policy.Configured(tuple(CameraPolicy(camera, 1) for camera in sorted(strange))))
@@ -83,18 +87,18 @@ class Desk:
             self._wake()
 
     def dropped(self, camera: str, epoch: int, low: int, high: int) -> None:
-        with self._changed:
+        with self._mutex:
             if camera in self._ledger.cameras:
                 self._holes.dropped(self._ledger, camera, epoch, low, high)
             self._account(events.Dropped(camera, epoch, low, high))
 
     def configure(self, cameras: Sequence[CameraPolicy]) -> None:
-        with self._changed:
+        with self._mutex:
             self._decide(policy.Configured(tuple(cameras)))
 
     def know(self, archivers: Iterable[str]) -> None:
         """The archivers that exist now."""
-        with self._changed:
+        with self._mutex:
             known = frozenset(archivers)
             left = self._lanes.keys() - known
             self._decide(policy.Known(known))
@@ -107,25 +111,25 @@ class Desk:
 
     def crowded(self, crowded: bool) -> None:
         """Whether the journal is so full that it can bridge nothing more."""
-        with self._changed:
+        with self._mutex:
             self._decide(policy.Crowded(crowded))
 
     def move(self, archiver: str) -> None:
         """An operator ends an archiver's hold-down."""
-        with self._changed:
+        with self._mutex:
             self._decide(policy.Moved(archiver))
 
     # What the workers say.
 
     def plan(self, archiver: str, budget: Budget) -> Batch:
         """The next batch for an archiver, counted as sent; one of stored, unsent, lost or blamed has to follow."""
-        with self._changed:
+        with self._mutex:
             # Deadlines of the others are checked here too: a pacer that waits for the disk delays no takeover.
             self._decide(policy.Tick())
             if archiver not in self._lanes or self._policy.health(archiver).state is Health.COLD:
                 return Batch()
-            if self._policy.in_use(archiver):
-                budget = replace(budget, probe_s=min(budget.probe_s, TARGET_PROBE_S))
+            if budget.probe_s > TARGET_PROBE_S and self._policy.in_use(archiver):
+                budget = replace(budget, probe_s=TARGET_PROBE_S)
             batch = self._lanes[archiver].plan(self._ledger, budget, self._monotonic(), self._policy.order(archiver),
                                                self._durables[archiver].witness)  # fmt: skip
             if batch:
@@ -135,7 +139,7 @@ class Desk:
 
     def stored(self, archiver: str, refs: tuple[ChunkRef, ...], answer: AppendAnswer, sent_bytes: int) -> bool:
         """The archiver answered 200 to a batch of these chunks; False when not one of them was taken, or nothing becomes durable."""
-        with self._changed:
+        with self._mutex:
             if archiver not in self._lanes:
                 return True
             self._sent_bytes[archiver] += sent_bytes
@@ -153,19 +157,19 @@ class Desk:
 
     def unsent(self, archiver: str, refs: tuple[ChunkRef, ...]) -> None:
         """These chunks of a batch were not stored, through no fault of the archiver."""
-        with self._changed:
+        with self._mutex:
             self._account(events.Unsent(archiver, refs))
 
     def unheard(self, archiver: str, refs: tuple[ChunkRef, ...]) -> None:
         """The same for a whole batch, whose asks did not arrive either: the next one asks them again."""
-        with self._changed:
+        with self._mutex:
             self._account(events.Unsent(archiver, refs))
             if archiver in self._lanes:
                 self._lanes[archiver].ask_again()
 
     def lost(self, archiver: str, refs: tuple[ChunkRef, ...], why: str, *, at_once: bool, full: bool = False) -> None:
         """A batch of these chunks got no answer, or one that helps nobody; `full` when it said storage-full."""
-        with self._changed:
+        with self._mutex:
             self._account(events.Unsent(archiver, refs))
             if full:
                 self._decide(policy.Full(archiver, why))
@@ -174,14 +178,14 @@ class Desk:
     def foreign(self, archiver: str, refs: tuple[ChunkRef, ...], why: str) -> None:
         """Somebody else answers at this archiver's address (invariant 11); reported once until it answers properly."""
         self.lost(archiver, refs, why, at_once=True)
-        with self._changed:
+        with self._mutex:
             if (archiver, why) not in self._reported:
                 self._reported.add((archiver, why))
                 self._tell(EventKind.TAMPER, f"archiver {archiver}: {why}", "check its address and id", archiver=archiver)
 
     def blamed(self, archiver: str, guilty: Sequence[ChunkRef], why: str, kind: EventKind, remedy: str) -> None:
         """These chunks cannot be stored there: excluded for good and reported, one event for each camera."""
-        with self._changed:
+        with self._mutex:
             # A chunk may have been released between plan and read: then nothing is wrong.
             guilty = tuple(ref for ref in guilty if self._ledger.holds(ref))
             self._account(events.Refused(archiver, guilty))
@@ -191,7 +195,7 @@ class Desk:
 
     def unreadable(self, archiver: str, found: Sequence[tuple[ChunkRef, str]]) -> None:
         """The journal gave other bytes than were cut for these chunks of a batch: sent to nobody any more, and reported once."""
-        with self._changed:
+        with self._mutex:
             self._account(events.Unsent(archiver, tuple(ref for ref, _ in found)))
             fresh = [(ref, why) for ref, why in found if self._ledger.holds(ref) and not self._ledger.spoiled(ref)]
             for camera in sorted({ref.camera for ref, _ in fresh}):
@@ -207,14 +211,14 @@ class Desk:
 
     def wakes(self) -> list[str]:
         """The cold standbys to send a magic packet now."""
-        with self._changed:
+        with self._mutex:
             asleep = [name for name in self._rests.keys() & self._lanes.keys()
                       if self._policy.in_use(name) and not self._policy.health(name).serves]  # fmt: skip
             return self._waking.due(asleep, self._monotonic())
 
     def tick(self) -> tuple[list[events.Release], list[Event], float | None]:
         """Let time take effect; returns what to release, what to publish, and the next deadline."""
-        with self._changed:
+        with self._mutex:
             self._decide(policy.Tick())
             self._look_back()
             self._let_rest()
@@ -224,7 +228,7 @@ class Desk:
             return releases, said, self._policy.next_deadline()
 
     def protection(self, camera: str) -> ProtectionView:
-        with self._changed:
+        with self._mutex:
             judged, now = self._judge(camera), self._monotonic()
             book = self._ledger.cameras.get(camera)
             age = now - book.durable_at if book and book.durable_at is not None else None
@@ -232,23 +236,27 @@ class Desk:
                                   self._ledger.owed(camera), self._oldest_owed_age(camera, now))  # fmt: skip
 
     def links(self) -> tuple[ArchiverLink, ...]:
-        with self._changed:
+        with self._mutex:
             return tuple(self._link(name) for name in sorted(self._lanes))
 
     def has_copy(self, camera: str, epoch: int, seq: int) -> bool:
-        with self._changed:
+        with self._mutex:
             return self._ledger.has_copy(camera, epoch, seq)
 
     def wait_settled(self, deadline: float) -> bool:
         """Wait until every chunk offered has its copies, up to a monotonic deadline; False at once when only archivers
         that cannot be reached are still owed something."""
-        with self._changed:
+        with self._mutex:
             while any(camera.epochs for camera in self._ledger.cameras.values()):
                 reachable = [name for name in self._lanes if self._policy.health(name).serves]
                 left_s = deadline - self._monotonic()
                 if left_s <= 0 or not any(self._ledger.pending(name) for name in reachable):
                     return False
-                self._changed.wait(left_s)
+                self._settling += 1
+                try:
+                    self._changed.wait(left_s)
+                finally:
+                    self._settling -= 1
             return True
 
     # Under the mutex.
@@ -258,10 +266,13 @@ class Desk:
         self._releases += releases
         for gone in [release for release in releases if release.lost]:
             self._tell_all(told.damaged(gone))
-        self._changed.notify_all()
+        if self._settling:
+            self._changed.notify_all()
 
     def _decide(self, event: policy.Event) -> None:
         actions = self._policy.handle(event, self._monotonic())
+        if not actions:
+            return
         moves = [told.Move(action.camera, self._targets(action.camera), action.targets)
                  for action in actions if isinstance(action, policy.Retarget)]  # fmt: skip
         failed = any(isinstance(action, policy.PauseEnded)
@@ -281,9 +292,9 @@ class Desk:
                     self._tell_all(told.room(action, moves, sorted(left)))
         if failed and (taken_over := [move.camera for move in moves if move.gained]):
             self._hurry(taken_over)
-        if actions:
+        if self._settling:
             self._changed.notify_all()
-            self._wake()
+        self._wake()
 
     def _targets(self, camera: str) -> tuple[str, ...]:
         """Where a camera's chunks go now, whatever its next segment cut will change."""
@@ -319,16 +330,19 @@ class Desk:
 
     def _judge(self, camera: str) -> _Judged:
         book, now = self._ledger.cameras.get(camera), self._monotonic()
-        healths = {name: self._policy.health(name) for name in self._policy.wanted(camera)}
-        unhealthy = {name: self._why(name) for name, health in healths.items() if not health.serves and health.state is not Health.COLD}
-        short = {name: f"no room on {name} for priority {self._policy.priority(camera)}: {why}"
-                 for name, why in self._policy.no_room(camera).items() if name not in unhealthy}  # fmt: skip
-        found = judge(book, unhealthy, now, tuple(short.values())) if book else Judgement(Protection.PROTECTED)
+        found = Judgement(Protection.PROTECTED) if book is None or is_protected(book, now) else self._judgement(camera, book, now)
         judged = self._judged.get(camera)
         if judged is None or judged.judgement.state is not found.state:
             judged = self._judged[camera] = _Judged(found, now)
         judged.judgement = found
         return judged
+
+    def _judgement(self, camera: str, book: CameraBook, now: float) -> Judgement:
+        healths = {name: self._policy.health(name) for name in self._policy.wanted(camera)}
+        unhealthy = {name: self._why(name) for name, health in healths.items() if not health.serves and health.state is not Health.COLD}
+        short = {name: f"no room on {name} for priority {self._policy.priority(camera)}: {why}"
+                 for name, why in self._policy.no_room(camera).items() if name not in unhealthy}  # fmt: skip
+        return judge(book, unhealthy, now, tuple(short.values()))
 
     def _oldest_owed_age(self, camera: str, now: float) -> float:
         oldest = self._ledger.oldest_owed(camera)

@@ -93,9 +93,14 @@ class Lanes:
         """The next batch, empty when there is nothing to say; `witness` is asked for with whatever is said.  The caller tells the
         ledger what was Sent."""
         self._turn += 1
-        load = _Load(budget)
-        live, all_live = load.take(self._live(ledger, now, order), budget.live_bytes)
-        catchup = load.take(self._catchup(ledger, now, order), budget.catchup_bytes)[0] if all_live and budget.catchup_bytes else []
+        live: list[ChunkRef] = []
+        catchup: list[ChunkRef] = []
+        all_live = True
+        if cameras := self._cameras(ledger, order):
+            load = _Load(budget)
+            live, all_live = load.take(self._live(ledger, cameras, now, order), budget.live_bytes)
+            if all_live and budget.catchup_bytes:
+                catchup, _ = load.take(self._catchup(ledger, cameras, now, order), budget.catchup_bytes)
         batch = Batch(_grouped(live), self._asks(ledger, now), tuple(catchup), more=not all_live)
         if not batch and now >= self._spoke_at + budget.probe_s:
             batch = Batch(asks=self._probe(ledger))
@@ -108,9 +113,9 @@ class Lanes:
         """The last batch was not heard: what it asked, and what it probed for, is due now."""
         self._asked_at = self._spoke_at = float("-inf")
 
-    def _live(self, ledger: CopyLedger, now: float, order: Order) -> Iterator[ChunkRef]:
+    def _live(self, ledger: CopyLedger, cameras: list[str], now: float, order: Order) -> Iterator[ChunkRef]:
         """Class by class; inside one a chunk of each camera in turn, so that a small budget starves none of its peers."""
-        served = [camera for camera in self._cameras(ledger, order) if not order.left_out(camera)]
+        served = [camera for camera in cameras if not order.left_out(camera)]
         for _, peers in groupby(served, key=order.priority):
             queues = deque(self._live_of(ledger.cameras[camera], now) for camera in peers)
             while queues:
@@ -129,9 +134,9 @@ class Lanes:
         for book in reversed(recent):
             yield from _refs(book, self._archiver, book.first_since(now - LIVE_S), book.last_seq)
 
-    def _catchup(self, ledger: CopyLedger, now: float, order: Order) -> Iterator[ChunkRef]:
+    def _catchup(self, ledger: CopyLedger, cameras: list[str], now: float, order: Order) -> Iterator[ChunkRef]:
         owed = ledger.open_epochs(self._archiver, Stage.OWED)
-        for name in self._cameras(ledger, order):
+        for name in cameras:
             left_out = order.left_out(name)
             if left_out and order.full:
                 return  # those behind it have no higher priority
@@ -152,7 +157,9 @@ class Lanes:
     def _cameras(self, ledger: CopyLedger, order: Order) -> list[str]:
         """By priority, in turn inside a class: the sort keeps the order of the turn."""
         names = list(ledger.open_epochs(self._archiver, Stage.OWED))
-        turn = self._turn % len(names) if names else 0
+        if len(names) < 2:
+            return names
+        turn = self._turn % len(names)
         return sorted(names[turn:] + names[:turn], key=order.priority, reverse=True)
 
     def _asks(self, ledger: CopyLedger, now: float) -> tuple[Ask, ...]:
@@ -185,4 +192,4 @@ def _refs(book: EpochBook, archiver: str, low: int, high: int) -> Iterator[Chunk
 
 
 def _grouped(refs: list[ChunkRef]) -> tuple[ChunkRef, ...]:
-    return tuple(sorted(refs, key=lambda ref: (ref.camera, ref.epoch, ref.seq)))
+    return tuple(sorted(refs, key=lambda ref: (ref.camera, ref.epoch, ref.seq)) if len(refs) > 1 else refs)

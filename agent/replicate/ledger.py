@@ -26,7 +26,7 @@ from ...wire.ranges import RangeSet
 from .book import CameraBook, EpochBook, Held
 from .events import Answered, Counts, Dropped, Event, Gone, Moved, Offered, Recovered, Refused, Release, Sent, Unreadable, Unsent
 from .ports import ChunkRef
-from .stages import LEAD_TO_OWED, PENDING, UNACKNOWLEDGED, EpochStages, Stage, Step
+from .stages import LEAD_TO_OWED, PENDING, TOUCHED, UNACKNOWLEDGED, EpochStages, Stage, Step
 
 
 class CopyLedger:
@@ -227,6 +227,8 @@ class CopyLedger:
         self._durable.pop(archiver, None)
 
     def _releases(self) -> Iterator[Release]:
+        if not self._dirty:
+            return
         dirty, self._dirty = self._dirty, {}
         for name, epoch in dirty:
             book = self._book(name, epoch)
@@ -255,7 +257,7 @@ class CopyLedger:
     def _step_refs(self, archiver: str, step: Step, refs: tuple[ChunkRef, ...]) -> None:
         for ref in refs:
             book = self._book(ref.camera, ref.epoch)
-            if book is not None and self.holds(ref):
+            if book is not None and ref.seq in book.held:
                 self._step(archiver, book, step, ref.seq, ref.seq)
 
     def _step(self, archiver: str, book: EpochBook, step: Step, low: int, high: int) -> None:
@@ -269,7 +271,7 @@ class CopyLedger:
                 stages.apply(Step.SPOIL, *span)
         if step is Step.IS_DURABLE:
             self._durable[archiver] = self._durable.get(archiver, 0) + moved
-        for stage in PENDING:
+        for stage in TOUCHED[step]:
             by_camera = self._open.setdefault((archiver, stage), {})
             if stages[stage]:
                 by_camera.setdefault(book.camera, set()).add(book.epoch)

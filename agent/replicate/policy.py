@@ -225,7 +225,12 @@ class CopyPolicy:
             case Crowded(crowded):
                 return self._crowd(crowded=crowded)
             case Tick():
-                return [action for name in self._archivers for action in (*self._after(name, now, None, ""), *self._room_over(name, now))]
+                actions: list[Action] = []
+                for name in self._archivers:
+                    actions += self._after(name, now, None, "")
+                    if self._rooms[name].is_due(now):
+                        actions += self._room_over(name, now)
+                return actions
         return self._of_archiver(event, now) if event.archiver in self._archivers else []
 
     def next_deadline(self) -> float | None:

@@ -27,7 +27,10 @@ class Judgement:
 
 
 def judge(camera: CameraBook, unhealthy: Mapping[str, str], now: float, more: Iterable[str] = ()) -> Judgement:
-    """The state of one camera; `unhealthy` maps archivers that cannot be used to the reason, `more` are reasons in full."""
+    """The state of one camera; `unhealthy` maps archivers that cannot be used to the reason, `more` are reasons in full.
+
+    When all is well no reason is looked at: `is_protected` tells before whether any have to be found out.
+    """
     bare = sum(_aged(book, 1, now) for book in camera.epochs.values())
     lacking = sum(_aged(book, camera.copies, now) for book in camera.epochs.values()) if camera.copies > 1 else bare
     if not lacking:
@@ -35,6 +38,11 @@ def judge(camera: CameraBook, unhealthy: Mapping[str, str], now: float, more: It
     state = Protection.UNPROTECTED if bare else Protection.DEGRADED
     reasons = [*more, *(f"{name}: {why}" for name, why in sorted(unhealthy.items()))]
     return Judgement(state, "; ".join([_shortage(camera, bare, lacking), *reasons]))
+
+
+def is_protected(camera: CameraBook, now: float) -> bool:
+    """Whether every chunk older than GRACE_S has all its copies."""
+    return not any(_aged(book, max(camera.copies, 1), now) for book in camera.epochs.values())
 
 
 def _aged(book: EpochBook, copies: int, now: float) -> int:

@@ -69,9 +69,13 @@ class Room:
         self.why = why if not self.full else self.why
         return self._short(served, now)
 
+    def is_due(self, now: float) -> bool:
+        """Whether a hold is over, so that a tick would take effect."""
+        return self._until is not None and now >= self._until
+
     def tick(self, listed: Collection[int], now: float) -> bool:
         """Let a hold that is over take effect; `listed` are the priorities of all cameras that may go there.  True when the floor fell."""
-        if self._until is None or now < self._until:
+        if not self.is_due(now):
             return False
         below = sorted({priority for priority in listed if priority < self.floor})
         self.floor = below[-1] if len(below) > 1 else 0

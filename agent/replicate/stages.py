@@ -26,6 +26,8 @@ from ...wire.ranges import Range, RangeSet
 
 
 class Stage(Enum):
+    __hash__ = object.__hash__  # members are single objects, and Enum's own hash is a call of Python at every look-up
+
     OWED = auto()
     SENT = auto()
     RECEIVED = auto()
@@ -36,6 +38,8 @@ class Stage(Enum):
 
 
 class Step(Enum):
+    __hash__ = object.__hash__
+
     ASSIGN = auto()
     ASSIGN_UNPROVEN = auto()
     SEND = auto()
@@ -69,6 +73,10 @@ PENDING: Final = (Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN)
 LEAD_TO_OWED: Final = (Step.ASSIGN, Step.UNSENT, Step.IS_MISSING)
 """A chunk that the journal cannot read is spoiled after each of them."""
 UNACKNOWLEDGED: Final = (Stage.OWED, Stage.SENT, Stage.UNKNOWN)
+TOUCHED: Final[dict[Step, tuple[Stage, ...]]] = {
+    step: tuple(stage for stage in PENDING if stage in {*moves, *moves.values()}) for step, moves in TABLE.items()
+}
+"""The pending stages that a step can take chunks from or to."""
 
 
 class EpochStages:
@@ -85,7 +93,7 @@ class EpochStages:
 
     def apply(self, step: Step, low: int, high: int) -> int:
         """Take the step for every seq of low..high that the table moves; returns how many moved."""
-        moves = [(source, target, self._part(source, low, high)) for source, target in TABLE[step].items()]
+        moves = [(source, target, part) for source, target in TABLE[step].items() if (part := self._part(source, low, high))]
         moved = 0
         for source, target, part in moves:
             for span in part:
@@ -93,12 +101,13 @@ class EpochStages:
             moved += len(part)
         return moved
 
-    def _part(self, source: Stage | None, low: int, high: int) -> RangeSet:
+    def _part(self, source: Stage | None, low: int, high: int) -> RangeSet | None:
         if source is not None:
-            return self._sets[source].clip(low, high)
+            there = self._sets[source]
+            return there.clip(low, high) if there else None
         fresh = RangeSet([(low, high)])
         for known in self._sets.values():
-            for span in known.clip(low, high):
+            for span in known.clip(low, high) if known else ():
                 fresh.discard(*span)
         return fresh
 

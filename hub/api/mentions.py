@@ -24,7 +24,10 @@ class Mentions:
 
     def state(self, state_of: StateOf, camera: str, epoch: int) -> EpochState:
         """One EpochState over everything mentioned; an epoch of which only the init segment came has empty ranges."""
-        mentioned = RangeSet([*self.stored, *self.asked])
+        mentioned = RangeSet(self.stored)
+        mentioned.update(self.asked)
+        if len(spans := mentioned.spans()) == 1 and (not self.stored or not self.asked):
+            return self._state_of_one(state_of(camera, epoch, *spans[0]))
         received, durable, missing, need_init = RangeSet(), RangeSet(), RangeSet(), False
         for low, high in mentioned or [(0, 0)]:
             part = state_of(camera, epoch, low, high)
@@ -35,6 +38,11 @@ class Mentions:
         asked_missing = RangeSet(span for low, high in self.asked for span in missing.clip(low, high))
         return EpochState(epoch=epoch, received=received.spans(), durable=durable.spans(), missing=asked_missing.spans(),
                           need_init=need_init)  # fmt: skip
+
+
+    def _state_of_one(self, part: EpochState) -> EpochState:
+        """The same for what nearly every batch is, one range that was either stored or asked for."""
+        return part if self.asked or not part.missing else part.model_copy(update={"missing": []})
 
 
 def mentions(records: Iterable[Record]) -> dict[tuple[str, int], Mentions]:

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,11 @@ LONGEST_NS: Final = 3600 * 1_000_000_000
 """No part is longer: a segment is about a minute.  Bounds how far behind a window a part that begins in it is looked for."""
 _COLUMNS: Final = [field.name for field in fields(Part) if field.name != "index"]
 _LIST: Final = ", ".join(_COLUMNS)
+_VALUES: Final = attrgetter(*_COLUMNS)
+_PUT: Final = (
+    f"INSERT INTO part ({_LIST}, open) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))}) ON CONFLICT (volume, path) DO UPDATE SET "  # noqa: S608
+    f"{', '.join(f'{name} = excluded.{name}' for name in (*_COLUMNS[2:], 'open'))} RETURNING id"
+)
 _SCHEMA: Final = f"""
 CREATE TABLE part (
   id INTEGER PRIMARY KEY, volume TEXT NOT NULL, path TEXT NOT NULL, camera TEXT NOT NULL, epoch INTEGER NOT NULL,
@@ -98,12 +104,7 @@ class Catalog:
                 self._put(part, is_open=False)
 
     def _put(self, part: Part, *, is_open: bool) -> None:
-        values = [getattr(part, name) for name in _COLUMNS]
-        marks = ", ".join("?" * (len(values) + 1))
-        changes = ", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[2:], "open"))
-        row = self._run.execute(
-            f"INSERT INTO part ({_LIST}, open) VALUES ({marks}) ON CONFLICT (volume, path) DO UPDATE SET {changes} RETURNING id",  # noqa: S608
-            [*values, is_open]).fetchone()[0]  # fmt: skip
+        row = self._run.execute(_PUT, [*_VALUES(part), is_open]).fetchone()[0]
         if not is_open:
             self._run.execute("INSERT OR REPLACE INTO chunk_index VALUES (?, ?)", (row, part.index))
 

@@ -87,11 +87,11 @@ class EpochLedger:
 
     def state(self, epoch: int, low: int, high: int, *, need_init: bool) -> EpochState:
         """The answer about low..high; pending chunks count as missing, because nothing holds them yet."""
+        received, durable = self.received.clip(low, high), self.durable.clip(low, high)
         missing = RangeSet([(low, high)])
-        for have in (self.received, self.durable):
+        for have in (received, durable):
             missing = missing.minus(have)
-        return EpochState(epoch=epoch, received=self.received.clip(low, high).spans(), durable=self.durable.clip(low, high).spans(),
-                          missing=missing.spans(), need_init=need_init)  # fmt: skip
+        return EpochState(epoch=epoch, received=received.spans(), durable=durable.spans(), missing=missing.spans(), need_init=need_init)
 
     @property
     def unsynced(self) -> bool:

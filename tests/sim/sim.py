@@ -1,19 +1,20 @@
 """`./run sim`: runs seeds of the deterministic simulation, replays one, keeps none of what it finds to itself.
 
     --seeds N [--first S] [--jobs 1|2]   run N seeds from S on; exit code 1 when one breaks an invariant
+    --report FILE                        keep what was done in a file; the same command again goes on where it stopped
     --seed S [--trace]                   replay one seed; with --trace every step of it
     --directory                          directory servers instead of recorders and archivers
 
-Rules: a failing seed is printed with the command that replays it; it belongs into tests/sim/regressions.txt (of directory servers:
-regressions_directory.txt) with its reason.
+Rules: a sweep gives way to everything else on the machine (nice).  A failing seed is printed with the command that replays it; it
+belongs into tests/sim/regressions.txt (of directory servers: regressions_directory.txt) with its reason.
 """
 
 import argparse
 import gc
 import logging
+import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from multiprocessing import get_context
@@ -22,7 +23,10 @@ from pathlib import Path
 import sim_directory_world
 import sim_world
 from sim_engine import Result
+from sim_report import SAVE_EVERY_S, Progress, Sweep
 
+NICE = 10
+"""A sweep takes hours and is in nobody's way."""
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 DIRECTORY_REGRESSIONS = Path(__file__).with_name("regressions_directory.txt")
 MADE = {"recording": "chunks", "directory": "acknowledged edits"}
@@ -49,13 +53,13 @@ def one(seed: int, world: str = "recording") -> Result:
 
 
 def sweep(first: int, count: int, jobs: int, world: str = "recording") -> Iterator[Result]:
-    """Results of the seeds, in any order."""
+    """Results of the seeds, in their order."""
     seeds = range(first, first + count)
     if jobs == 1:
         yield from map(partial(one, world=world), seeds)
         return
     with get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(partial(one, world=world), seeds, chunksize=20)
+        yield from pool.imap(partial(one, world=world), seeds, chunksize=20)
 
 
 def replay(seed: int, world: str, *, trace: bool) -> int:
@@ -68,22 +72,33 @@ def replay(seed: int, world: str, *, trace: bool) -> int:
     return result.broken is not None
 
 
-def report(first: int, count: int, jobs: int, budget_s: float, world: str) -> int:
-    began, done, simulated, failed = time.monotonic(), 0, 0.0, 0
-    totals: Counter[str] = Counter()
-    for result in sweep(first, count, jobs, world):
-        done, simulated = done + 1, simulated + result.simulated_s
-        totals.update(result.done, events=result.events, **{MADE[world]: result.made})
-        if result.broken is not None:
-            failed += 1
-            option = " --directory" if world == "directory" else ""
-            print(f"seed {result.seed}: {result.broken}\n     ./run sim{option} --seed {result.seed} --trace", flush=True)
-        if time.monotonic() - began > budget_s:
-            break
-    took = time.monotonic() - began
-    print(f"{done} seeds from {first} on in {took:.0f} s ({1000 * took / max(done, 1):.0f} ms each), {simulated / 3600:.1f} h simulated, "
-          f"{failed} failed; {', '.join(f'{count} {name}' for name, count in sorted(totals.items()))}")  # fmt: skip
-    return failed > 0
+def report(first: int, count: int, jobs: int, budget_s: float, world: str, file: Path | None) -> int:
+    os.nice(NICE)
+    done = Sweep.load(file, world, first) if file is not None else Sweep(world, first)
+    progress = Progress(done, count)
+    began, before_s = time.monotonic(), done.took_s
+    saved = began
+    try:
+        for result in sweep(done.next, count - done.count, jobs, world):
+            done.add(result, MADE[world])
+            if result.broken is not None:
+                progress.clear()
+                option = " --directory" if world == "directory" else ""
+                print(f"seed {result.seed}: {result.broken}\n     ./run sim{option} --seed {result.seed} --trace", flush=True)
+            progress.tell()
+            now = time.monotonic()
+            done.took_s = before_s + now - began
+            if file is not None and now - saved >= SAVE_EVERY_S:
+                saved = now
+                done.save(file)
+            if now - began > budget_s:
+                break
+    finally:
+        progress.clear()
+        if file is not None:
+            done.save(file)
+    print(done.summary())
+    return bool(done.failures)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,13 +107,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them (0)")
     parser.add_argument("--jobs", type=int, choices=(1, 2), default=1, help="processes (1)")
     parser.add_argument("--for", type=float, default=float("inf"), dest="budget_s", metavar="SECONDS", help="stop after so long")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="what was done, as JSON; an earlier one of these seeds is continued")
     parser.add_argument("--seed", type=int, help="replay this one instead")
     parser.add_argument("--trace", action="store_true", help="and print every step")
     parser.add_argument("--directory", action="store_const", const="directory", default="recording", dest="world", help="directory servers")
     chosen = parser.parse_args(arguments)
     if chosen.seed is not None:
         return replay(chosen.seed, chosen.world, trace=chosen.trace)
-    return report(chosen.first, chosen.seeds, chosen.jobs, chosen.budget_s, chosen.world)
+    return report(chosen.first, chosen.seeds, chosen.jobs, chosen.budget_s, chosen.world, chosen.report)
 
 
 if __name__ == "__main__":

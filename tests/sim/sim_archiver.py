@@ -45,6 +45,8 @@ Reply = Callable[[AppendAnswer | AppendError], None]
 
 MOST_LEDGERS = 2
 """So few that epochs go to the catalog and come back all the time."""
+_NEVER = threading.Event()
+"""The keeper's order to stop, which nobody gives here."""
 APPEND_REQUESTS = 64
 """Requests that a hung process is left with; more are refused by the kernel's backlog."""
 
@@ -269,7 +271,7 @@ class Incarnation:
 
     def _keep(self) -> None:
         if self.alive:
-            self.store.keeper.round(threading.Event())
+            self.store.keeper.round(_NEVER)
             self._loop.after(KEEP_S, self._keep)
 
 

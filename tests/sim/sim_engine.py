@@ -28,10 +28,10 @@ class Broken(BaseException):
 class Timer:
     """One event to come; `cancel` makes it nothing."""
 
-    __slots__ = ("call",)
+    __slots__ = ("args", "call")
 
-    def __init__(self, call: Callable[[], None] | None) -> None:
-        self.call = call
+    def __init__(self, call: Callable[..., None] | None, args: tuple[Any, ...]) -> None:
+        self.call, self.args = call, args
 
     def cancel(self) -> None:
         self.call = None
@@ -49,21 +49,25 @@ class Loop:
         self._made = 0
 
     def at(self, when: float, call: Callable[..., None], *args: Any) -> Timer:
-        timer = Timer((lambda: call(*args)) if args else call)
+        timer = Timer(call, args)
         self._made += 1
-        heapq.heappush(self._queue, (max(when, self.now), self._made, timer))
+        heapq.heappush(self._queue, (when if when > self.now else self.now, self._made, timer))
         return timer
 
     def after(self, delay_s: float, call: Callable[..., None], *args: Any) -> Timer:
-        return self.at(self.now + delay_s, call, *args)
+        timer = Timer(call, args)
+        self._made += 1
+        heapq.heappush(self._queue, (self.now + delay_s if delay_s > 0 else self.now, self._made, timer))
+        return timer
 
     def run(self, until: float) -> None:
         """Let time pass up to `until`."""
-        while self._queue and self._queue[0][0] <= until:
-            self.now, _, timer = heapq.heappop(self._queue)
+        queue, pop = self._queue, heapq.heappop
+        while queue and queue[0][0] <= until:
+            self.now, _, timer = pop(queue)
             if timer.call is not None:
                 self.events += 1
-                timer.call()
+                timer.call(*timer.args)
         self.now = until
 
     def random(self, name: str) -> random.Random:

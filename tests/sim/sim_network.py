@@ -116,7 +116,11 @@ class Link:
         def late() -> None:
             self._to().receive(body, lambda _: None)
 
-        self._loop.after(transfer_s + self._timeout_s, finish, AppendError("no answer in time", Fault.SILENT, remedy="-"))
+        def silent() -> None:
+            if current == self._current:
+                finish(AppendError("no answer in time", Fault.SILENT, remedy="-"))
+
+        self._loop.after(transfer_s + self._timeout_s, silent)
         chance = self._rng.random()
         if chance < weather.reset:
             if chance < weather.reset / 2:

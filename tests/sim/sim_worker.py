@@ -75,7 +75,8 @@ class SimWorker(SendWorker):
         self._planned(self.archiver, budget, batch)
         if self.waiting_since is None:
             self.waiting_since = self._loop.now
-        self._say("sends", *(f"{ref.camera}.{ref.epoch % 1000}.{ref.seq}" for ref in batch.refs), *batch.asks)
+        if self._loop.trace is not None:
+            self._say("sends", *(f"{ref.camera}.{ref.epoch % 1000}.{ref.seq}" for ref in batch.refs), *batch.asks)
         self._link.open(lambda error: self._opened(batch, error))
 
     def _opened(self, batch: Batch, error: AppendError | None) -> None:
@@ -99,8 +100,9 @@ class SimWorker(SendWorker):
         if isinstance(what, AppendError):
             self._ended(self._fault(refs, what))
             return
-        self._say("has", *(f"{camera} {state.epoch % 1000} {state.received} {state.durable} {state.missing}"
-                           for camera, states in what.cameras.items() for state in states))  # fmt: skip
+        if self._loop.trace is not None:
+            self._say("has", *(f"{camera} {state.epoch % 1000} {state.received} {state.durable} {state.missing}"
+                               for camera, states in what.cameras.items() for state in states))  # fmt: skip
         self._know(parcel, what)
         if not self._desk.stored(self.archiver, refs, what, size):
             self._failing = True
@@ -115,8 +117,7 @@ class SimWorker(SendWorker):
         self._ended(0.0)
 
     def _say(self, *what: object) -> None:
-        if self._loop.trace is not None:
-            self._loop.say(f"{self._agent} {self.archiver}", *what)
+        self._loop.say(f"{self._agent} {self.archiver}", *what)
 
     def _fault(self, refs: tuple[Any, ...], error: AppendError) -> float:
         self._say("fails:", error.message)

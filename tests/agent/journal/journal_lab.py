@@ -9,7 +9,6 @@ import random
 import shutil
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from blake3 import blake3
@@ -47,7 +46,7 @@ def init_record(*, camera: str = "cam0", epoch: int = 1) -> tuple[Header, bytes]
 
 def record_bytes(entry: Entry, record: tuple[Header, bytes]) -> bytes:
     """What the journal must give back for a record that became entry."""
-    return pack_header(replace(record[0], position=entry.position)) + record[1]
+    return pack_header(record[0]._replace(position=entry.position)) + record[1]
 
 
 def seqs(entries: Sequence[Entry]) -> list[int]:

@@ -4,7 +4,6 @@ import random
 import shutil
 import tempfile
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -204,7 +203,7 @@ def test_records_that_a_later_file_does_not_have_are_not_taken_from_the_earlier_
     last = [entry for entry in entries if entry.file == entries[-1].file]
     number, (header, payload) = last[0].file + 1, chunk_record(100)
     head = FileHead(number, last[1].position, last[0].position)
-    record = pack_header(replace(header, position=head.first)) + payload
+    record = pack_header(header._replace(position=head.first)) + payload
     (copy / file_name(number)).write_bytes(pack_head(head) + record)
     journal = open_journal(copy)
     assert seqs(journal.recovered) == [*seqs(entries[: entries.index(last[1])]), 100]

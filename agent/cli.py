@@ -1,4 +1,4 @@
-"""`watchkeep agent run|check`.
+"""`watchkeep agent run|check|status|move`.
 
 Rules: everything that can be wrong is found before anything is touched; errors leave as one line and exit code 2.
 """
@@ -14,9 +14,12 @@ from typing import Annotated, Any
 import typer
 
 from ..profiles import CameraProfile
-from ..wire.errors import ConfigError, redact
+from ..wire.errors import ConfigError, UsageError, WatchkeepError, redact
 from ..wire.shell import log
 from .config import CameraSection, read
+from .control import show
+from .control.client import ask
+from .control.model import Request
 from .preflight import disk_note, folder_problem, in_use, room_note, room_problem
 from .service import AgentService
 from .setup import Plan, mode, plan
@@ -58,6 +61,43 @@ def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", he
         typer.echo(_json({"ok": True, "problems": [], "notes": _listed(notes), **_summary(ready)}))
     else:
         _explain(ready, notes)
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON document")]
+
+
+@app.command()
+def status(config: ConfigPath, as_json: AsJson = False) -> None:
+    """How the agent that runs here is: cameras, archivers, copies, holes, journal.  Exit code 1 when none runs."""
+    found = ask(Path(read(config).agent.data_dir), Request(command="status")).status
+    if found is None:
+        raise WatchkeepError("the agent's answer says nothing", remedy="use the watchkeep command of the agent's own version")
+    if as_json:
+        typer.echo(found.model_dump_json(indent=1))
+        return
+    for line in show.status(found):
+        typer.echo(line)
+
+
+@app.command()
+def move(
+    config: ConfigPath,
+    cameras: Annotated[list[str] | None, typer.Argument(metavar="[CAMERA]...", help="which cameras")] = None,
+    every: Annotated[bool, typer.Option("--all", help="all cameras")] = False,
+    to: Annotated[str | None, typer.Option("--to", help="the archiver to put first, from the next segment cut on")] = None,
+    back: Annotated[bool, typer.Option("--back", help="back to their lists, and archivers in their hold-down are used at once")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put an archiver first for cameras of the agent that runs here, or give them back to their lists.  Lasts until the agent stops."""
+    if bool(cameras) is every:
+        raise UsageError("name cameras, or --all", remedy="watchkeep agent move cam0 --to b -c agent.toml")
+    if bool(to) is back:
+        raise UsageError("one of --to and --back is needed", remedy="watchkeep agent move --all --back -c agent.toml")
+    answer = ask(Path(read(config).agent.data_dir), Request(command="move", cameras=tuple(cameras or ()), to=to or ""))
+    if as_json:
+        typer.echo(_json([each.model_dump() for each in answer.moved]))
+    for each in () if as_json else answer.moved:
+        typer.echo(show.moved(each))
 
 
 def _explain(ready: Plan, notes: list[ConfigError]) -> None:

@@ -12,14 +12,16 @@ from collections.abc import Mapping
 
 from ..wire import topics
 from ..wire.causes import CameraStatus, EventKind
-from ..wire.messages import CameraState, Event
+from ..wire.messages import AgentBeacon, CameraState, Event
 from ..wire.shell.mqtt import MqttClient
 from .camera_state import CameraLife
 from .clock import Clock
 from .config import MqttSection
+from .control.model import Status
 from .journal.staged import StagedJournal
 from .line import Line
 from .namesake import Heard, NamesakeWatch
+from .replicate.overview import Overview
 from .replicate.replicator import Replicator
 from .status import Identity, RateMeter, beacon, camera_state, farewell, stopped
 
@@ -154,10 +156,17 @@ class Reporter:
         mbit_s = self._meters[name].read(line.stats.bytes, now)
         return camera_state(self._who, line, self._lives[name], self._replicator.protection(name), mbit_s=mbit_s, now=now)
 
+    def status(self, replication: Overview) -> Status:
+        """How the agent is now, for whoever asks on its own machine.  Any thread."""
+        states = list(self._states().values())
+        return Status(beacon=self._message(states, beat=0), cameras=states, replication=replication)
+
     def _beacon(self, states: list[CameraState]) -> bytes:
+        return self._message(states, beat=next(self._beats)).model_dump_json().encode()
+
+    def _message(self, states: list[CameraState], *, beat: int) -> AgentBeacon:
         usage, now = self._journal.usage(), self._clock.monotonic()
         oldest = 0.0 if usage.oldest is None else max(self._clock.utc_s() - usage.oldest.wall_start_ns / 1e9, 0.0)
-        message = beacon(self._who, beat=next(self._beats), sent_s=self._clock.utc_s(), uptime_s=round(now - self._started, 1),
-                         cameras=states, links=self._replicator.links(), journal_bytes=usage.bytes, journal_max_bytes=usage.max_bytes,
-                         oldest_owed_age_s=round(oldest, 1))  # fmt: skip
-        return message.model_dump_json().encode()
+        return beacon(self._who, beat=beat, sent_s=self._clock.utc_s(), uptime_s=round(now - self._started, 1),
+                      cameras=states, links=self._replicator.links(), journal_bytes=usage.bytes, journal_max_bytes=usage.max_bytes,
+                      oldest_owed_age_s=round(oldest, 1))  # fmt: skip

@@ -32,6 +32,8 @@ from . import wake
 from .archivers import ArchiverBook, remembered
 from .clock import Clock
 from .config import CameraSection
+from .control.answer import Control
+from .control.server import ControlServer
 from .datadir import open_journal, open_slots, prepare
 from .epochs import EpochBook
 from .ingest import Ingest, Source
@@ -97,6 +99,7 @@ class AgentService:
                                 faulted=self._journal_faulted, monotonic=self._clock.monotonic)  # fmt: skip
         self._writer = Writer(list(self._lines.values()), self._journal, self._clock, tick_ms=profile.tick_ms,
                               offer=self._replicator.offer, stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
+        self._control = ControlServer(self._data, Control(self._replicator, self._reporter.status).answer)
         self._browser = Browser(config.discovery.interfaces, config.agent.site, self._found, self._clash) if config.discovery.mdns else None
         self._writing = Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S)
         self._spilling = [Supervised("wk-spill", self._spiller.run_spills, max_pause_s=WRITER_PAUSE_S),
@@ -141,6 +144,7 @@ class AgentService:
         self._browse()
         for thread in self._cameras:
             thread.start()
+        self._control.start()
         log.info("agent is recording", extra={"agent": self._who.agent, "cameras": len(self._cameras)})
 
     def run(self, stop: threading.Event) -> None:
@@ -165,6 +169,7 @@ class AgentService:
         self._wait_for_cameras(began + CAMERA_STOP_S)
         for ingest in self._ingests.values():
             _guarded(ingest.watch.give_up)
+        _guarded(self._control.stop)
         steps = (self._stop_writing, self._drain_copies, self._replicator.stop, self._stop_status, self._reporter.stop, browsing.join)
         for step in steps:
             _guarded(step)

@@ -21,6 +21,7 @@ from .health import Health, HealthLimits
 from .holes import Holes, is_late
 from .lanes import Batch, Lanes
 from .ledger import CopyLedger
+from .overview import Overview, overview
 from .pace import TARGET_PROBE_S, Budget
 from .policy import CameraPolicy, CopyPolicy
 from .ports import ChunkRef
@@ -118,6 +119,11 @@ class Desk:
         """An operator ends an archiver's hold-down."""
         with self._mutex:
             self._decide(policy.Moved(archiver))
+
+    def place(self, cameras: Sequence[str], archiver: str | None) -> None:
+        """An operator puts an archiver first for these cameras, or gives them back to their lists: from their next segment cut on."""
+        with self._changed:
+            self._decide(policy.Placed(tuple(cameras), archiver))
 
     # What the workers say.
 
@@ -238,6 +244,10 @@ class Desk:
     def links(self) -> tuple[ArchiverLink, ...]:
         with self._mutex:
             return tuple(self._link(name) for name in sorted(self._lanes))
+
+    def overview(self) -> Overview:
+        with self._changed:
+            return overview(self._ledger, self._policy, self._holes, self._lanes, self._monotonic())
 
     def has_copy(self, camera: str, epoch: int, seq: int) -> bool:
         with self._mutex:

@@ -89,6 +89,10 @@ class Holes:
                 found.append(Closed(place, ending, now - hole.since, hole.lost))
         return found
 
+    def open(self) -> dict[Place, float]:
+        """The open holes, and since when."""
+        return {place: hole.since for place, hole in self._open.items()}
+
     def dropped(self, ledger: CopyLedger, camera: str, epoch: int, low: int, high: int) -> None:
         """The journal gives these chunks up: call before the ledger forgets them."""
         for place, hole in self._open.items():

@@ -1,15 +1,6 @@
 """Which archivers owe the chunks of each camera: `copies` copies on the first `copies` healthy of its list.  No I/O.
 
-    rank  state of the archiver         among themselves
-    1     HEALTHY                       by the camera's list
-    2     HOLDING (back, hold-down)     those in use first, then by the list
-    2.5   without room for the camera   by the list: room.py, owed and served when there is room
-    3     COLD, WAKING, awake standbys  by the list: woken when they become a target; one in use that answers ranks with HOLDING
-    4     PAUSED (maintenance)          by the list: used last while it answers; but see below
-    5     UNHEALTHY                     by the list: still owed, because a copy owed to nobody would be forgotten
-
-A PAUSED target keeps its place as if it were HEALTHY, silent or not, as long as all other targets of the camera serve and the
-journal has room: it bridges a planned restart, and nobody takes over.
+    targets: the first `copies` of the camera's list by rank (rank.py)
 
     change                                            the targets move
     a target became UNHEALTHY, or left, or was missing   at once, with every chunk that lacks copies (takeover)
@@ -21,11 +12,12 @@ Rules: DESIGN 4.  The caller performs the actions in order and passes its monoto
 a simulation can drive this file and ledger.py alone.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from .health import ArchiverHealth, Health, HealthLimits, Sign
+from .rank import choose
 from .room import DEFAULT_PRIORITY, Order, Room
 
 
@@ -116,6 +108,14 @@ class Rested:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """An operator puts an archiver first for these cameras; None gives them back to their lists."""
+
+    cameras: tuple[str, ...]
+    archiver: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Crowded:
     """Whether the journal is so full that it can bridge nothing more."""
 
@@ -128,7 +128,7 @@ class Tick:
 
 
 ArchiverEvent = Waiting | Answered | Failed | Broken | Full | Late | Moved | Rested
-Event = Known | Configured | Crowded | Tick | ArchiverEvent
+Event = Known | Configured | Placed | Crowded | Tick | ArchiverEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,24 +169,7 @@ class PauseEnded:
 Action = HealthChanged | RoomChanged | PauseEnded | Retarget
 
 
-_RANK: Final = {Health.HEALTHY: 1, Health.HOLDING: 2, Health.COLD: 3, Health.WAKING: 3, Health.PAUSED: 4, Health.UNHEALTHY: 5}
-_NO_ROOM: Final = 2.5
-_STANDBY, _STANDBY_IN_USE = 3, 2
-
-
-def choose(order: Iterable[str], copies: int, health: Mapping[str, Health], in_use: Iterable[str], short: Collection[str] = (),
-           kept: Collection[str] = (), cold: Collection[str] = ()) -> tuple[str, ...]:  # fmt: skip
-    """The targets by the ranks above, in list order; names without health are not known and not chosen; `short` have no room,
-    `kept` are PAUSED and keep their place, `cold` are standbys."""
-    known, used = [name for name in dict.fromkeys(order) if name in health], set(in_use)
-
-    def rank(place: int) -> tuple[float, bool, int]:
-        name = known[place]
-        least = 0 if name not in cold else _STANDBY_IN_USE if name in used else _STANDBY
-        state = max(1 if name in kept else _RANK[health[name]], _NO_ROOM if name in short else 0, least)
-        return state, health[name] is Health.HOLDING and name not in used, place
-
-    return tuple(known[place] for place in sorted(sorted(range(len(known)), key=rank)[:copies]))
+_PLACEABLE: Final = (Health.HEALTHY, Health.COLD, Health.WAKING)
 
 
 class CopyPolicy:
@@ -201,6 +184,8 @@ class CopyPolicy:
         self._cameras: dict[str, CameraPolicy] = {}
         self._targets: dict[str, tuple[str, ...]] = {}
         self._crowded = False
+        self._placed: dict[str, str] = {}
+        """Camera to the archiver that an operator has put first; bounded by the cameras, gone with the process."""
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Advance; the caller performs the actions in order.  Events about unknown archivers are too late and ignored."""
@@ -224,6 +209,8 @@ class CopyPolicy:
                 return self._configure(cameras)
             case Crowded(crowded):
                 return self._crowd(crowded=crowded)
+            case Placed(cameras, archiver):
+                return self._place(cameras, archiver, now)
             case Tick():
                 actions: list[Action] = []
                 for name in self._archivers:
@@ -264,6 +251,17 @@ class CopyPolicy:
         policy = self._cameras.get(camera)
         order = policy.archivers if policy and policy.archivers is not None else sorted(self._archivers)
         return tuple(name for name in order if name in self._archivers)
+
+    def cameras(self) -> tuple[str, ...]:
+        return tuple(self._cameras)
+
+    def copies(self, camera: str) -> int:
+        policy = self._cameras.get(camera)
+        return policy.copies if policy is not None else 1
+
+    def moved_to(self, camera: str) -> str:
+        """Which archiver an operator has put first for it, empty when nobody has."""
+        return self._placed.get(camera, "")
 
     def targets(self, camera: str) -> tuple[str, ...]:
         return self._targets.get(camera, ())
@@ -355,6 +353,10 @@ class CopyPolicy:
             order = policy.archivers if policy.archivers is not None else sorted({*states, *left})
             now_on = self._targets.get(camera, ())
             short, kept = self._short(camera), self._kept(now_on)
+            if (first := self._placed.get(camera)) is not None:
+                order = [first, *order]
+                ready = states.get(first) in _PLACEABLE or (states.get(first) is Health.HOLDING and self._limits.failback == "sticky")
+                kept |= {first} if ready else set()
             gone = (lost - kept) & set(order)
             chosen = choose(order, policy.copies, states, now_on, short, kept, self._cold)
             if chosen == now_on and camera not in reconfigured and not gone:
@@ -365,6 +367,19 @@ class CopyPolicy:
             self._targets[camera] = chosen
             actions.append(Retarget(camera, chosen, policy.copies, at_cut=not urgent))
         return actions
+
+    def _place(self, cameras: tuple[str, ...], archiver: str | None, now: float) -> list[Action]:
+        """Back to the lists ends the hold-downs there as well: that is what failback = "sticky" waits for."""
+        actions: list[Action] = []
+        for camera in cameras:
+            if archiver is not None:
+                self._placed[camera] = archiver
+                continue
+            self._placed.pop(camera, None)
+            for name in self.wanted(camera):
+                if self._archivers[name].state is Health.HOLDING:
+                    actions += self._after(name, now, Sign.MOVED, "")
+        return [*actions, *self._retarget()]
 
     def _kept(self, targets: tuple[str, ...]) -> set[str]:
         """The PAUSED among a camera's targets that keep their place: all others serve, and the journal has room."""

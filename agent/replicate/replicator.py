@@ -25,6 +25,7 @@ from ...wire.shell.threads import Supervised
 from .desk import Desk, ProtectionView
 from .events import Release
 from .health import HealthLimits
+from .overview import Overview
 from .policy import CameraPolicy
 from .ports import ChunkRef, Spool
 from .worker import SendWorker
@@ -105,6 +106,13 @@ class Replicator:
     def move(self, archiver: str) -> None:
         """Use an archiver in its hold-down again now; the operator's word against `failback = "sticky"`."""
         self._desk.move(archiver)
+
+    def place(self, cameras: Sequence[str], archiver: str | None) -> None:
+        """Put an archiver first for these cameras, None gives them back to their lists."""
+        self._desk.place(cameras, archiver)
+
+    def overview(self) -> Overview:
+        return self._desk.overview()
 
     def links(self) -> tuple[ArchiverLink, ...]:
         return self._desk.links()

@@ -15,12 +15,13 @@ from watchkeep.agent.replicate.policy import (
     Known,
     Moved,
     PauseEnded,
+    Placed,
     Rested,
     Retarget,
     Tick,
     Waiting,
-    choose,
 )
+from watchkeep.agent.replicate.rank import choose
 
 H, U, R, P = Health.HEALTHY, Health.UNHEALTHY, Health.HOLDING, Health.PAUSED
 C, W = Health.COLD, Health.WAKING
@@ -252,3 +253,28 @@ def test_it_rests_only_when_nobody_uses_it_whatever_its_place_in_the_list() -> N
 
 def test_a_plain_archiver_never_rests() -> None:
     assert with_standby().handle(Rested("b"), 1e6) == []
+
+
+def test_an_operator_puts_an_archiver_first_from_the_next_cut_on_and_gives_the_camera_back() -> None:
+    policy = site()
+    assert policy.handle(Placed(("cam0",), "c"), 1.0) == [Retarget("cam0", ("c",), 1, at_cut=True)]
+    assert policy.moved_to("cam0") == "c"
+    assert policy.handle(Broken("c", "refused"), 2.0)[1:] == [Retarget("cam0", ("a",), 1, at_cut=False)]
+    assert policy.handle(Answered("c"), 3.0)[1:] == []
+    assert policy.handle(Tick(), 63.0)[1:] == [Retarget("cam0", ("c",), 1, at_cut=True)]
+    assert policy.handle(Placed(("cam0",), None), 64.0) == [Retarget("cam0", ("a",), 1, at_cut=True)]
+    assert policy.moved_to("cam0") == ""
+
+
+def test_giving_cameras_back_ends_what_sticky_waits_for() -> None:
+    policy = site(failback="sticky")
+    policy.handle(Broken("a", "refused"), 1.0)
+    policy.handle(Answered("a"), 2.0)
+    assert policy.handle(Placed(("cam0",), "a"), 2.5) == [Retarget("cam0", ("a",), 1, at_cut=True)], "the others that use b stay there"
+    policy.handle(Placed(("cam0",), "b"), 2.6)
+    assert policy.handle(Placed(("cam0",), None), 3.0) == [HealthChanged("a", R, H, ""), Retarget("cam0", ("a",), 1, at_cut=True)]
+
+
+def test_a_cold_standby_that_an_operator_wants_is_woken() -> None:
+    policy = with_standby(order="abc")
+    assert policy.handle(Placed(("cam0",), "c"), 1.0) == [Retarget("cam0", ("c",), 1, at_cut=True), HealthChanged("c", C, W, "")]

@@ -1,0 +1,53 @@
+"""Answers of the control socket as text.  No I/O.
+
+Rules: one line for each thing that there is; nothing is judged here.
+"""
+
+from collections.abc import Iterator
+
+from ..replicate.overview import Copies, Lane
+from .model import Moved, Status
+
+
+def status(found: Status) -> Iterator[str]:
+    """Lines for an operator: the agent, its archivers, its cameras, what is missing where."""
+    beacon = found.beacon
+    yield (f"agent {beacon.agent}: {beacon.recording} of {beacon.cameras} cameras recording; "
+           f"journal {beacon.journal_bytes / 1e9:.2f} of {beacon.journal_max_bytes / 1e9:.2f} GB, "
+           f"the oldest chunk in it is {beacon.oldest_owed_age_s:.0f} s old")  # fmt: skip
+    lanes = {lane.archiver: lane for lane in found.replication.lanes}
+    for link in beacon.links:
+        why = f": {link.why}" if link.why else ""
+        yield f"  archiver {link.archiver}: {_lane(lanes[link.archiver])}{why}" if link.archiver in lanes else f"  archiver {link.archiver}"
+    states = {state.camera: state for state in found.cameras}
+    for copies in found.replication.copies:
+        state = states.get(copies.camera)
+        shown = f"{state.status}, {state.protection}" if state is not None else "not recorded any more"
+        why = f" ({state.protection_why})" if state is not None and state.protection_why else ""
+        yield f"  {copies.camera}: {shown}{why}; {_copies(copies)}"
+        for archiver, stages in copies.stages.items():
+            yield f"    {archiver}: " + ", ".join(f"{count} {stage}" for stage, count in stages.items())
+    for camera, places in found.replication.holes.items():
+        for archiver, since_s in places.items():
+            yield f"  hole: {archiver} lacks chunks of {camera} since {since_s:.0f} s"
+
+
+def moved(found: Moved) -> str:
+    """One line for each camera."""
+    then = f", {_names(found.next)} from its next segment cut on" if found.next else ""
+    return f"{found.camera}: {_names(found.targets)}{then}"
+
+
+def _lane(lane: Lane) -> str:
+    floor = f", no room below priority {lane.floor}" if lane.floor else ""
+    return f"{lane.state}, {lane.cameras} cameras, {lane.live} chunks live and {lane.catchup} of catch-up owed{floor}"
+
+
+def _copies(copies: Copies) -> str:
+    then = f", then {_names(copies.next)}" if copies.next else ""
+    by = f", moved to {copies.moved_to} by an operator" if copies.moved_to else ""
+    return f"{copies.copies} of {_names(copies.listed)} wanted, goes to {_names(copies.targets)}{then}{by}"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "nobody"

@@ -1,0 +1,79 @@
+"""The sockets of one RTSP session: its connection, and pairs of UDP ports.
+
+Rules: every wait is bounded; opened, used and closed by one thread; what fails is an OSError, which the session makes a state of.
+"""
+
+import socket
+from typing import Final
+
+_TRIES: Final = 20
+_RECEIVE_BUFFER: Final = 2 << 20
+"""Datagrams that wait for a tick: 4 s at 4 Mbit/s; the kernel may grant less."""
+_READ: Final = 64 << 10
+
+
+class Link:
+    """One camera's sockets; `connection` is there after connect."""
+
+    def __init__(self) -> None:
+        self.connection: socket.socket | None = None
+        self.pairs: list[tuple[socket.socket, socket.socket]] = []
+
+    def connect(self, host: str, port: int, seconds: float) -> None:
+        """Connect anew; raises OSError."""
+        self.close()
+        self.connection = socket.create_connection((host, port), timeout=seconds)
+
+    def send(self, data: bytes, seconds: float) -> None:
+        if self.connection is None:
+            raise OSError("there is no connection")
+        self.connection.settimeout(seconds)
+        self.connection.sendall(data)
+
+    def read(self, seconds: float) -> bytes:
+        """What comes within that time, b"" at the end; raises TimeoutError."""
+        if self.connection is None:
+            raise OSError("there is no connection")
+        self.connection.settimeout(max(seconds, 0.001))
+        return self.connection.recv(_READ)
+
+    def open_pair(self) -> tuple[int, int]:
+        """Bind an even UDP port and the next one, on the address that the camera sees us at."""
+        if self.connection is None:
+            raise OSError("there is no connection")
+        address, family = self.connection.getsockname(), self.connection.family
+        for _ in range(_TRIES):
+            first = _bound(family, address, 0)
+            port = first.getsockname()[1]
+            if port % 2 == 0 and port < 65_535:
+                try:
+                    self.pairs.append((first, _bound(family, address, port + 1)))
+                    return port, port + 1
+                except OSError:
+                    pass  # the odd port is taken: another pair is tried, up to _TRIES
+            first.close()
+        raise OSError("no pair of UDP ports is free")
+
+    def send_report(self, pair: int, data: bytes, port: int) -> None:
+        """RTCP to the camera's port; a network that does not take it is silent about it."""
+        if self.connection is not None and port:
+            host = self.connection.getpeername()
+            self.pairs[pair][1].sendto(data, (host[0], port, *host[2:]))
+
+    def close(self) -> None:
+        for one in ([] if self.connection is None else [self.connection], *self.pairs):
+            for each in one:
+                each.close()
+        self.connection, self.pairs = None, []
+
+
+def _bound(family: int, address: tuple[str, int], port: int) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        made.bind((address[0], port, *address[2:]))
+    except BaseException:
+        made.close()
+        raise
+    return made

@@ -1,0 +1,203 @@
+"""One RTSP session read by native/stream: the interface of agent/pyav's RtspSession, without libav in the packets' way.
+
+    Opened ─▶ Stream: sockets ─every TICK_S─▶ units ─▶ samples ─▶ whoever reads
+
+Rules: opened, read and closed by one thread; reads are paced, so that each takes all that a tick has brought; silence, and a picture
+that does not come, end the session from inside.  Stamps are the camera's, decode time is not known to RTP and left to agent/timing.py.
+"""
+
+import secrets
+import select
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from ...native.stream import Stream, receive
+from ...native.unit import Unit
+from ...wire.causes import CameraStatus
+from ..pyav.ingest import CameraError, Sample, no_picture
+from ..pyav.init_segment import LPCM, AudioFormat, init_from_parameters
+from ..stall import PICTURE_WAIT_S
+from . import actions, rtcp
+from .actions import Track
+from .opening import Opened
+from .transport import Kind
+
+TICK_S: Final = 0.05
+SILENCE_S: Final = 5.0
+"""A camera that sends nothing for this long is stalled."""
+_OPUS_TICKS: Final = 960
+"""20 ms at 48 kHz, what cameras send."""
+_LAWS: Final = {"pcm_alaw": "alaw", "pcm_mulaw": "ulaw"}
+_LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+_TEXT: Final = -1
+
+
+class Data(bytes):
+    """A packet's bytes, with the size that PyAV's packets have."""
+
+    @property
+    def size(self) -> int:
+        return len(self)
+
+
+class NativeSession:
+    """An open RTSP session.  `ticks` and `audio_ticks` are the time bases as ticks a second."""
+
+    def __init__(self, url: str, transport: str) -> None:
+        kind: Kind = "udp" if transport == "udp" else "tcp"
+        self._opened = Opened(url, kind)
+        try:
+            self._set_up()
+        except BaseException:
+            self._opened.close()
+            raise
+
+    def _set_up(self) -> None:
+        playing, link = self._opened.playing, self._opened.link
+        assert playing is not None
+        assert link.connection is not None
+        self._tracks, self._left_out = playing.tracks, list(playing.left_out)
+        video, audio = self._tracks[0], self._tracks[1] if len(self._tracks) > 1 else None
+        self.audio: AudioFormat | None
+        self.codec, self.ticks = video.chosen.codec, video.chosen.form.clock
+        self.audio, self.audio_law = (None, "") if audio is None else _heard(audio)
+        self.audio_ticks = audio.chosen.form.clock if audio is not None else 1
+        self._sets, self._key, self._received = video.chosen.parameter_sets, b"", -1
+        self._stream = Stream()
+        self._reporters = [rtcp.Reporter(secrets.randbits(32), secrets.token_hex(8)) for _ in self._tracks]
+        self._sources = [track.transport.ssrc or 0 for track in self._tracks]
+        channels = [_channels(track, number) for number, track in enumerate(self._tracks)]
+        try:
+            for track, (media, control) in zip(self._tracks, channels, strict=True):
+                _add(self._stream, track, media)
+                self._stream.add_control(control)
+        except ValueError as error:
+            raise CameraError(CameraStatus.CONNECTING, "the camera gives two tracks one channel",
+                              remedy="switch its sound off, or set transport udp for it") from error  # fmt: skip
+        self._controls = {control: number for number, (_, control) in enumerate(channels)}
+        sockets = [one.fileno() for pair in link.pairs for one in pair]
+        self._stream.connect(link.connection.fileno(), datagrams=list(zip(sockets, (c for pair in channels for c in pair), strict=False)))
+        self._stream.feed(self._opened.early)
+        self._poll = select.poll()
+        for number in (link.connection.fileno(), *sockets):
+            self._poll.register(number, select.POLLIN)
+
+    @property
+    def left_out(self) -> str:
+        """Which tracks of the camera are not recorded, and why; empty when all are."""
+        return "; ".join(self._left_out)
+
+    @property
+    def parameter_sets(self) -> bytes:
+        """Those of the session description (Annex B), or empty."""
+        return self._sets
+
+    def init_segment(self) -> bytes:
+        """ftyp+moov from the session description's parameters and the key frame that came last; raises FormatError."""
+        return self.init_for(self._sets, self._key)
+
+    def init_for(self, parameter_sets: bytes, key_frame: bytes) -> bytes:
+        """ftyp+moov for these parameter sets; raises FormatError."""
+        return init_from_parameters(self.codec, parameter_sets, key_frame, self.audio)
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield frames until the camera ends the session; raises CameraError when it fails."""
+        self._heard = self._pictured = reported = time.monotonic()
+        while True:
+            units, messages = self._stream.process(time.monotonic_ns())
+            now = time.monotonic()
+            gone = self._read(messages, now) or self._stream.state != 0
+            fault = self._opened.failure() or self._stalled(now, pictures=any(number == 0 for number, _ in units))
+            if gone or fault is not None:
+                units += self._stream.finish()
+            for number, unit in units:
+                yield self._sample(number, unit)
+            if fault is not None:
+                raise fault
+            if gone:
+                return
+            if now - reported >= rtcp.REPORT_S:
+                self._report(now)
+                reported = now
+            self._pause(now)
+
+    def _stalled(self, now: float, *, pictures: bool) -> CameraError | None:
+        """Whether the session lives without bringing what it is there for."""
+        self._pictured = now if pictures else self._pictured
+        if self._stream.received != self._received:
+            self._heard, self._received = now, self._stream.received
+        if now - self._heard > SILENCE_S:
+            return CameraError(CameraStatus.STALLED, "the camera sends nothing", remedy="check the camera's power and network")
+        return no_picture() if now - self._pictured > PICTURE_WAIT_S else None
+
+    def _pause(self, now: float) -> None:
+        """To the next tick, then until something comes, or a second has gone."""
+        if not self._stream.more:
+            time.sleep(TICK_S)
+            self._poll.poll(1000 * min(max((self._opened.client.next_deadline() or now) - now, TICK_S), 1.0))
+        receive([self._stream])
+        self._opened.handle(actions.Tick())
+
+    def _read(self, messages: list[tuple[int, bytes]], now: float) -> bool:
+        """Text and RTCP; True when the camera says goodbye."""
+        bye = False
+        for channel, data in messages:
+            if channel == _TEXT:
+                self._opened.handle(actions.Received(data))
+                continue
+            number = self._controls[channel]
+            for report in rtcp.parse(data):
+                bye = bye or (isinstance(report, rtcp.Goodbye) and number == 0)
+                self._sources[number] = report.ssrc
+                if isinstance(report, rtcp.SenderReport):
+                    self._reporters[number].heard(report, now)
+        return bye
+
+    def _report(self, now: float) -> None:
+        """Receiver reports: over UDP some cameras take them for the sign of life that they wait for."""
+        for number, track in enumerate(self._tracks):
+            reception = rtcp.Reception(*self._stream.counts(number)[:5])
+            report = self._reporters[number].report(self._sources[number], reception, now)
+            if track.transport.kind == "udp":
+                self._opened.link.send_report(number, report, track.transport.server[1])
+            else:
+                head = b"$" + bytes([track.transport.rtcp]) + len(report).to_bytes(2, "big")
+                self._opened.perform([actions.Send(head + report)])
+
+    def _sample(self, number: int, unit: Unit) -> Sample:
+        if number == 0 and unit.key:
+            self._key = unit.data
+        return Sample(number == 0, Data(unit.data), unit.stamp, None, unit.duration, unit.key, unit.damaged)
+
+    def close(self) -> None:
+        """End the session; only from the thread that opened it."""
+        self._opened.close()
+
+
+def _heard(track: Track) -> tuple[AudioFormat, str]:
+    """What is written of a sound track, and the law that it is decoded by."""
+    form, aac = track.chosen.form, track.chosen.aac
+    if aac is not None:
+        return AudioFormat("aac", aac.rate, _LAYOUTS.get(aac.channels, "stereo")), ""
+    if track.chosen.codec == "opus":
+        return AudioFormat("libopus", form.clock, "stereo" if form.channels == 2 else "mono"), ""
+    return AudioFormat(LPCM, form.clock, _LAYOUTS.get(form.channels, "mono")), _LAWS[track.chosen.codec]
+
+
+def _channels(track: Track, number: int) -> tuple[int, int]:
+    """Over UDP, sockets stand for channels that nothing else has: the connection carries no frames then."""
+    return (2 * number, 2 * number + 1) if track.transport.kind == "udp" else (track.transport.rtp, track.transport.rtcp)
+
+
+def _add(stream: Stream, track: Track, channel: int) -> None:
+    form, aac, datagrams = track.chosen.form, track.chosen.aac, track.transport.kind == "udp"
+    if track.chosen.video:
+        donl = form.parameters.get("sprop-max-don-diff", "0") not in ("", "0")
+        stream.add_video(channel, form.payload_type, track.chosen.codec == "hevc", donl=donl, datagrams=datagrams)
+    elif aac is None:
+        ticks = _OPUS_TICKS if track.chosen.codec == "opus" else 0
+        stream.add_sound(channel, form.payload_type, 0, frame_ticks=ticks, datagrams=datagrams)
+    else:
+        stream.add_sound(channel, form.payload_type, 2 if aac.latm else 1, size_bits=aac.size_bits, index_bits=aac.index_bits,
+                         delta_bits=aac.delta_bits, datagrams=datagrams)  # fmt: skip

@@ -4,14 +4,11 @@ Rules: locks have a thread and a gate of their own, so that players cannot keep 
 export holds exactly the chunks that overlap the lock, decodable or not, and no others.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
-from starlette.requests import ClientDisconnect
 
 from ...wire import http
 from ...wire.causes import EventKind
@@ -20,6 +17,7 @@ from ..protect.model import Lock, LockRequest, LockState, state_of
 from ..protect.shelf import Wanted
 from ..store import Store
 from . import openapi
+from .body import asked
 from .errors import ApiError
 from .export import Part, parts
 from .library import Export, Library, SeveralPartsError
@@ -32,9 +30,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 REQUESTS: Final = 16
-MAX_BODY_BYTES: Final = 16 << 10
-"""Owner and reason of 600 characters, each as an escape of 12 bytes, are 7 kB."""
-BODY_S: Final = 10.0
 
 
 class LockPartsError(SeveralPartsError):
@@ -139,7 +134,7 @@ class LockRoutes:
 
             Whole segment files that overlap it stay.  It counts once this is answered.  The same request again is the same lock.
             """
-            state, new = await self._do(desk.add, await _asked(request))
+            state, new = await self._do(desk.add, await asked(request, LockRequest))
             response.status_code = 201 if new else 200
             return state
 
@@ -172,24 +167,6 @@ class LockRoutes:
             found = await self._playback.plan(self._desk.export, lock, start, end, epoch)
             headers = {"Content-Length": str(found.size), "Content-Disposition": f'attachment; filename="{found.file_name}"'}
             return self._playback.send(found.part.pieces, first=found.init, headers=headers)
-
-
-async def _asked(request: Request) -> LockRequest:
-    """The body, which has to be small and to arrive soon; raises ApiError."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_S):
-            async for part in request.stream():
-                body += part
-                if len(body) > MAX_BODY_BYTES:
-                    raise ApiError(http.OVERSIZE, f"the body is over {MAX_BODY_BYTES} bytes", remedy="shorten the reason", close=True)
-        return LockRequest.model_validate_json(bytes(body))
-    except (TimeoutError, ClientDisconnect) as error:
-        raise ApiError(http.TRUNCATED, "the body ended early", remedy="send it again", close=True) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(["body", *map(str, first["loc"])])
-        raise ApiError(http.BAD_REQUEST, f"{where}: {first['msg']}", remedy="see /docs for what this address takes") from error
 
 
 def _unknown(lock_id: str) -> ApiError:

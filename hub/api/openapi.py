@@ -6,7 +6,7 @@ Rules: every status that an endpoint may answer is here with its type; codes are
 from typing import Any, Final
 
 from ...wire import WIRE_VERSION, http
-from ...wire.messages import ErrorAnswer, Message
+from ...wire.messages import ConsolidationOrder, ErrorAnswer, Message
 from ..protect.model import LockRequest, LockState
 
 Answers = dict[int | str, dict[str, Any]]
@@ -65,6 +65,11 @@ LOCK_ADD: Final[Answers] = {
 LOCK_BODY: Final[dict[str, Any]] = {
     "requestBody": {"required": True, "description": "at most 16 KiB",
                     "content": {"application/json": {"schema": LockRequest.model_json_schema()}}},
+}  # fmt: skip
+ORDER: Final[Answers] = {**READING, 413: _error("oversize")}
+ORDER_BODY: Final[dict[str, Any]] = {
+    "requestBody": {"required": True, "description": "at most 16 KiB",
+                    "content": {"application/json": {"schema": ConsolidationOrder.model_json_schema()}}},
 }  # fmt: skip
 LISTED: Final[Answers] = {400: _error("bad-request")}
 RECORDS: Final[Answers] = {200: {"content": {http.RECORDS_TYPE: _BINARY}, "description": "records of docs/STORAGE.md"}, **READING}

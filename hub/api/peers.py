@@ -7,7 +7,7 @@ answer of records is held in memory, so few are under way at a time.
 from collections.abc import Callable
 from typing import Annotated, Final, ParamSpec, TypeVar
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from ...wire import http
 from ...wire.errors import IdError
@@ -17,6 +17,7 @@ from ..consolidate.share import MAX_ASKED, MAX_RUNS, Share
 from ..consolidate.worker import Consolidator
 from ..store import Store
 from . import openapi
+from .body import asked
 from .errors import ApiError
 from .metrics import Metrics
 from .workers import Gate, Workers
@@ -94,10 +95,10 @@ def _declare_contents(routes: APIRouter, peers: Peers, share: Share, metrics: Me
 
 
 def _declare_orders(routes: APIRouter, peers: Peers) -> None:
-    @routes.post(http.CONSOLIDATE, responses=openapi.READING)
-    async def order(wanted: ConsolidationOrder) -> ConsolidationState:
+    @routes.post(http.CONSOLIDATE, responses=openapi.ORDER, openapi_extra=openapi.ORDER_BODY)
+    async def order(request: Request) -> ConsolidationState:
         """Prove the own files, set damaged ones aside, and pull from this archiver what is missing.  One order at a time."""
-        return peers.consolidator.order(wanted)
+        return peers.consolidator.order(await asked(request, ConsolidationOrder))
 
     @routes.get(http.CONSOLIDATE, responses=openapi.READING)
     async def progress(job: int | None = None) -> ConsolidationState:

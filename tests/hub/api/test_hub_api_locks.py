@@ -9,7 +9,7 @@ import pytest
 from hub_kit import EPOCH, START_NS, Answer, Film, Hub, film, running, wait_for
 from test_hub_api_operations import values
 
-from watchkeep.hub.api import locks as module
+from watchkeep.hub.api import body as module
 from watchkeep.hub.protect import shelf
 from watchkeep.wire import http as names
 

@@ -84,6 +84,11 @@ def test_a_wrong_order(hub: Hub, body: bytes) -> None:
     assert answer.json()["code"] in ("bad-request", "malformed")
 
 
+def test_an_order_of_many_bytes_is_refused_before_it_is_read(hub: Hub) -> None:
+    answer = hub.request("POST", http.CONSOLIDATE, b'{"url": "' + bytes(1 << 20), Content_Type="application/json")
+    assert (answer.status, answer.json()["code"]) == (413, http.OVERSIZE)
+
+
 def test_one_order_at_a_time(hub: Hub) -> None:
     """The peer takes the connection and never answers, so the first order is under way until the peer goes."""
     with socket.create_server(("127.0.0.1", 0)) as mute:

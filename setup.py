@@ -3,6 +3,7 @@
 Rules: `build/view/watchkeep/<part>` links the source folders under their import names, because Cython and mypy
 look packages up by folder; the view is made anew at every build and is never packaged.  With WATCHKEEP_STRICT=1 warnings of
 Cython and of the C compiler are errors: for `./run lint`, never for an installation, whose compiler may warn of what ours does not know.
+With WATCHKEEP_SANITIZE=1 every read and write is checked, for `./run sanitize`.
 """
 
 import os
@@ -15,8 +16,10 @@ from setuptools import Extension, setup
 HERE = Path(__file__).parent
 PARTS = {"wire": "wire", "native": "native", "agent": "agent", "hub": "hub", "profiles": "firmware-profiles"}
 STRICT = os.environ.get("WATCHKEEP_STRICT") == "1"
-OUTPUT = "build/strict/cython" if STRICT else "build/cython"
+SANITIZE = os.environ.get("WATCHKEEP_SANITIZE") == "1"
+OUTPUT = f"build/{'strict' if STRICT else 'sanitized'}/cython" if STRICT or SANITIZE else "build/cython"
 WARNINGS = ["-Wall", "-Wextra", "-Werror"] if STRICT else []
+CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g", "-O1"] if SANITIZE else []
 
 
 def link_view() -> Path:
@@ -34,7 +37,8 @@ def link_view() -> Path:
 
 def extensions() -> list[Extension]:
     return [
-        Extension(f"watchkeep.native.{source.stem}", [str(source.relative_to(HERE))], extra_compile_args=["-O3", *WARNINGS])
+        Extension(f"watchkeep.native.{source.stem}", [str(source.relative_to(HERE))], extra_compile_args=["-O3", *WARNINGS, *CHECKS],
+                  extra_link_args=CHECKS[:1])  # fmt: skip
         for source in sorted((HERE / "native").glob("*.pyx"))
     ]
 

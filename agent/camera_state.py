@@ -6,6 +6,7 @@
     any           no key frame  connecting, until the first key frame
     any           fault(s)      s: connecting | stalled | unauthorized | unsupported
     any           ended         connecting
+    any           turned        connecting, and the first pause again
 
 Rules: retries for ever, pause 0.5 s (or what the camera's profile says: never less than that) doubling to 30 s, each with
 jitter of +-25 %, and back to the first pause after 10 s of recording; a camera that refuses its credentials is asked every
@@ -59,6 +60,12 @@ class CameraLife:
         self._recording_since = None
         self.reconnects += 1
         return self._show(status, utc_s, why)
+
+    def turned(self, utc_s: float, first_pause_s: float) -> bool:
+        """Its address or make was changed: what is known of its faults is of the old one.  True when the shown state changed."""
+        self._first, self._most = first_pause_s, max(first_pause_s, MAX_PAUSE_S)
+        self._pause, self._recording_since = first_pause_s, None
+        return self._show(CameraStatus.CONNECTING, utc_s, "its configuration has changed")
 
     def pause_s(self, jitter: float) -> float:
         """How long to wait before the next try; jitter is a random number from 0 to 1.

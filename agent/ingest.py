@@ -3,7 +3,8 @@
     connect ─▶ read frames ─▶ push ─▶ (fault or end) ─▶ pause with jitter ─▶ connect ...
 
 Rules: the session is opened, read and closed here and nowhere else; nothing here waits for a disk, a network peer
-other than the camera, or another camera (invariants 7 and 9).  Whatever goes wrong, foreseen or not, becomes the camera's
+other than the camera, or another camera (invariants 7 and 9).  A source that changes ends the session, and the same thread goes on.
+Whatever goes wrong, foreseen or not, becomes the camera's
 state with its reason, and the next try; a session without a picture ends as soon as stall.py ends its read.  What changes while it
 records is told too, each change once: a new epoch inside a session, and which of the camera's tracks are left out.
 """
@@ -12,20 +13,22 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..wire.causes import CameraStatus, Cause
 from ..wire.errors import FormatError, redact
-from .camera_state import FIRST_PAUSE_S, CameraLife
+from .camera_state import CameraLife
 from .clock import Clock
 from .line import Line, Run
 from .pyav.ingest import CameraError, RtspSession, no_picture
 from .reader import Habits, Reader, Session
+from .roster import Source
 from .stall import StallWatch
 from .timing import FORWARD_LIMIT_S, UNRELIABLE_LIMIT_S
 
 log = logging.getLogger(__name__)
 
+TURN_S = 0.25
+"""How soon a pause between two tries ends when the source changes."""
 TELL_S = 1.0
 """New epochs are told this far apart at most: a camera whose every frame jumps would fill the broker's queue."""
 _WHY = {
@@ -41,20 +44,6 @@ OpenSession = Callable[[str, str], Session]
 """Open a session for (url, transport); raises CameraError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the video comes from, `tcp` or `udp`, and what the camera's profile says of its make."""
-
-    url: str
-    """With its credentials: never shown."""
-    transport: str
-    first_pause_s: float = FIRST_PAUSE_S
-    timestamps_reliable: bool = True
-
-    def __repr__(self) -> str:
-        return f"Source({redact(self.url)!r}, {self.transport!r})"
-
-
 class Ingest:
     """Records one camera into `line`; `changed` is called after each change of the shown state, `tell` for what else is worth an event."""
 
@@ -63,7 +52,8 @@ class Ingest:
         self._camera, self._line, self._clock = camera, line, clock
         self._cause, self._changed, self._open, self._tell = first_cause, changed, open_session, tell
         self.life = CameraLife(clock.utc_s(), camera.first_pause_s)
-        self._clock_step = threading.Event()
+        self._clock_step, self._turned = threading.Event(), threading.Event()
+        self._next = camera
         self._left_out = ""
         self._told, self._untold = -TELL_S, 0
         self.watch = StallWatch()
@@ -72,16 +62,47 @@ class Ingest:
         """UTC stepped: the next key frame begins a new epoch.  Called from the writer thread."""
         self._clock_step.set()
 
+    def turn(self, camera: Source) -> None:
+        """Another source from now on: the session ends at its next frame, the epoch after it has the cause `configuration`.  Any thread.
+
+        A session that is mute, or being opened, ends with its time-outs, or by `hasten`.
+        """
+        self._next = camera
+        self._turned.set()
+
+    def hasten(self) -> None:
+        """End the read of a session that is to end because of `turn`; one that is of the new source already is left alone."""
+        if self._turned.is_set():
+            self.watch.give_up()
+
     def run(self, stop: threading.Event) -> None:
         """The thread's body."""
         while not stop.is_set():
+            self._take_turn()
             status, why = self._try_once(stop)
             if stop.is_set():
                 return
+            if self._turned.is_set():
+                continue
             if self.life.failed(status, why, self._clock.utc_s(), self._clock.monotonic()):
                 log.warning("camera is not recording", extra={"camera": self._line.camera, "status": status.value, "why": why})
                 self._changed(self._line.camera)
-            stop.wait(self.life.pause_s(random.random()))
+            self._pause(stop, self.life.pause_s(random.random()))
+
+    def _take_turn(self) -> None:
+        if not self._turned.is_set():
+            return
+        self._turned.clear()  # before the source is read: one that comes in between is taken at the next turn as well
+        self._camera = self._next
+        if self._cause is not Cause.FIRST_START:
+            self._cause = Cause.CONFIGURATION
+        if self.life.turned(self._clock.utc_s(), self._camera.first_pause_s):
+            self._changed(self._line.camera)
+
+    def _pause(self, stop: threading.Event, seconds: float) -> None:
+        left = seconds
+        while not self._turned.is_set() and not stop.wait(min(left, TURN_S)) and left > TURN_S:
+            left -= TURN_S
 
     def _try_once(self, stop: threading.Event) -> tuple[CameraStatus, str]:
         """One session from its opening to its end; returns what to show now."""
@@ -118,12 +139,12 @@ class Ingest:
             session.close()
 
     def _read(self, session: Session, reader: Reader, stop: threading.Event) -> None:
-        if stop.is_set():
+        if stop.is_set() or self._turned.is_set():
             return  # reading may wait 5 s for a mute camera
         empty = True
         for sample in session.samples():
             empty = False
-            if stop.is_set():
+            if stop.is_set() or self._turned.is_set():
                 return
             if reader.take(sample):
                 self._recorded(session, reader.begun())

@@ -2,22 +2,24 @@
 
 Rules: publishing never waits; a changed camera state goes out at once and as an event, everything else every beacon period.
 What somebody else says on our beacon's topic is corrected at once, and a recorder with our id is reported (agent/namesake.py).
-Frames that a ring had to drop and chunks that could not be built are declared losses: never silent, one event a beacon period.
+Frames that a ring had to drop and chunks that could not be built are declared losses: never silent, one event a beacon period, and the
+last one when a camera has left.  The state of a camera that is not recorded here any more is taken off its topic.
 """
 
 import itertools
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..wire import topics
 from ..wire.causes import CameraStatus, EventKind
 from ..wire.messages import AgentBeacon, CameraState, Event
 from ..wire.shell.mqtt import MqttClient
-from .camera_state import CameraLife
 from .clock import Clock
 from .config import MqttSection
 from .control.model import Status
+from .crew import Crew, Member
 from .journal.staged import StagedJournal
 from .line import Line
 from .namesake import Heard, NamesakeWatch
@@ -33,20 +35,32 @@ POLL_S = 0.25
 """How soon a changed protection of a camera is seen and published."""
 
 
+@dataclass(slots=True)
+class _Told:
+    """What was told of one camera, as long as its line lives."""
+
+    meter: RateMeter = field(default_factory=RateMeter)
+    status: CameraStatus = CameraStatus.CONNECTING
+    dropped: int = 0
+    unbuilt: int = 0
+
+
 class Reporter:
     """Owns the MQTT client and no thread: `run` is the body of one."""
 
-    def __init__(self, who: Identity, mqtt: MqttSection | None, lines: Mapping[str, Line], lives: Mapping[str, CameraLife],
-                 replicator: Replicator, journal: StagedJournal, clock: Clock) -> None:  # fmt: skip
-        self._who, self._lines, self._lives, self._replicator, self._journal, self._clock = who, lines, lives, replicator, journal, clock
-        self._meters = {name: RateMeter() for name in lines}
+    def __init__(self, who: Identity, mqtt: MqttSection | None, crew: Crew, replicator: Replicator, journal: StagedJournal,
+                 clock: Clock) -> None:  # fmt: skip
+        self._who, self._crew, self._replicator, self._journal, self._clock = who, crew, replicator, journal, clock
+        self._told: dict[Line, _Told] = {}
+        """Of the lines that the crew has; the MQTT client's thread adds to it, `run` alone takes away."""
         self._started = clock.monotonic()
         self._beats = itertools.count()  # the birth comes from the MQTT client's thread
-        self._statuses: dict[str, CameraStatus] = {}
-        self._dropped, self._unbuilt = dict.fromkeys(lines, 0), dict.fromkeys(lines, 0)
+        self._shown: dict[str, tuple[str, str, str]] = {}
+        self._gone: set[str] = set()
+        """Taken off their topics since the last beacon."""
         self._period = mqtt.beacon_s if mqtt is not None else 5.0
         self._topic = topics.agent_beacon(who.site, who.agent)
-        self._changed, self._overwritten = threading.Event(), threading.Event()
+        self._changed, self._overwritten, self._born = threading.Event(), threading.Event(), threading.Event()
         self._namesakes = NamesakeWatch(who.boot)
         # with the boot: two recorders under one client id would take the connection from each other for ever
         self._client = None if mqtt is None else MqttClient(
@@ -62,7 +76,7 @@ class Reporter:
         """Say goodbye for the cameras and the agent, and disconnect; `run` has ended."""
         if self._client is not None:
             try:
-                for name, state in self._states().items():
+                for name, state in self._states(self._crew.there()).items():
                     self._publish(topics.camera_state(self._who.site, name), stopped(state, self._clock.utc_s()).model_dump_json().encode())
             finally:
                 self._client.stop(farewell(self._who, self._clock.utc_s()))
@@ -97,68 +111,93 @@ class Reporter:
     def run(self, stop: threading.Event) -> None:
         """Publish until stopped."""
         due = 0.0
-        shown: dict[str, tuple[str, str, str]] = {}
         while not stop.is_set():
             self._changed.wait(POLL_S)
             self._changed.clear()
-            states = self._states()
+            members = self._crew.there()
+            states = self._states(members)
             now = self._clock.monotonic()
-            changed = {name for name, state in states.items() if shown.get(name) != (state.status, state.why, state.protection)}
+            changed = {name for name, state in states.items() if self._shown.get(name) != (state.status, state.why, state.protection)}
+            self._withdraw(states)
             overwritten = self._overwritten.is_set()
             if overwritten:  # one that is set in between is for the next turn
                 self._overwritten.clear()
             everything = now >= due or overwritten
             for name in states if everything else changed:
                 self._publish(topics.camera_state(self._who.site, name), states[name].model_dump_json().encode())
-                shown[name] = (states[name].status, states[name].why, states[name].protection)
-            self._tell_changes(states)
+                self._shown[name] = (states[name].status, states[name].why, states[name].protection)
+            self._tell_changes(members, states)
             if everything:
                 due = now + self._period
+                self._withdraw_again(states)
                 self._tell_drops()
                 self._publish(self._topic, self._beacon(list(states.values())))
 
-    def _tell_changes(self, states: Mapping[str, CameraState]) -> None:
+    def _withdraw(self, states: Mapping[str, CameraState]) -> None:
+        """Take cameras that have left off their topics, with an empty retained message."""
+        for name in self._shown.keys() - states.keys():
+            del self._shown[name]
+            self._gone.add(name)
+            self._publish(topics.camera_state(self._who.site, name), b"")
+
+    def _withdraw_again(self, states: Mapping[str, CameraState]) -> None:
+        """A connect just before a camera left may have put its state, of a moment earlier, behind that message."""
+        if self._born.is_set():
+            self._born.clear()
+            for name in self._gone - states.keys():
+                self._publish(topics.camera_state(self._who.site, name), b"")
+        self._gone.clear()
+
+    def _tell_changes(self, members: Mapping[str, Member], states: Mapping[str, CameraState]) -> None:
         """An event for each camera whose status is another one; ingest has logged it."""
         for name, state in states.items():
-            if self._statuses.get(name, CameraStatus.CONNECTING) is not state.status:
+            told = self._told_of(members[name].line)
+            if told.status is not state.status:
                 text = f"camera {name} is {state.status.value}" + (f": {state.why}" if state.why else "")
                 self._send(Event(kind=EventKind.CAMERA, source=self._who.agent, at_s=self._clock.utc_s(), camera=name, text=text))
-            self._statuses[name] = state.status
+            told.status = state.status
 
     def _tell_drops(self) -> None:
-        for name, line in self._lines.items():
-            self._tell_loss(name, self._dropped, line.ring.dropped_frames, "frames did not fit into the ring and are lost",
+        lines = [member.line for member in self._crew.everyone().values()]
+        for line in [*lines, *(line for line in list(self._told) if line not in lines)]:
+            told = self._told_of(line)
+            self._tell_loss(line.camera, line.ring.dropped_frames - told.dropped, "frames did not fit into the ring and are lost",
                             "the journal's disk is too slow or stands still: see the agent's log")  # fmt: skip
-            self._tell_loss(name, self._unbuilt, line.stats.unbuilt_chunks, "chunks could not be built and are lost",
+            self._tell_loss(line.camera, line.stats.unbuilt_chunks - told.unbuilt, "chunks could not be built and are lost",
                             "please report this with the agent's log")  # fmt: skip
+            told.dropped, told.unbuilt = line.ring.dropped_frames, line.stats.unbuilt_chunks
+            if line not in lines:
+                del self._told[line]
 
-    def _tell_loss(self, camera: str, told: dict[str, int], count: int, what: str, remedy: str) -> None:
-        """An event when a counter of a camera is above what was told of it."""
-        if count > told[camera]:
+    def _tell_loss(self, camera: str, count: int, what: str, remedy: str) -> None:
+        if count > 0:
             self.event(Event(kind=EventKind.LOSS, source=self._who.agent, at_s=self._clock.utc_s(), camera=camera,
-                             text=f"{count - told[camera]} {what}", remedy=remedy))  # fmt: skip
-        told[camera] = count
+                             text=f"{count} {what}", remedy=remedy))  # fmt: skip
 
     def _publish(self, topic: str, payload: bytes) -> None:
         if self._client is not None:
             self._client.publish(topic, payload, retain=True)
 
     def _birth(self) -> list[tuple[str, bytes]]:
-        states = self._states()
+        self._born.set()
+        states = self._states(self._crew.there())
         camera_topics = [(topics.camera_state(self._who.site, name), state.model_dump_json().encode()) for name, state in states.items()]
         return [*camera_topics, (self._topic, self._beacon(list(states.values())))]
 
-    def _states(self) -> dict[str, CameraState]:
+    def _states(self, members: Mapping[str, Member]) -> dict[str, CameraState]:
         now = self._clock.monotonic()
-        return {name: self._state(name, line, now) for name, line in self._lines.items()}
+        return {name: self._state(name, member, now) for name, member in members.items()}
 
-    def _state(self, name: str, line: Line, now: float) -> CameraState:
-        mbit_s = self._meters[name].read(line.stats.bytes, now)
-        return camera_state(self._who, line, self._lives[name], self._replicator.protection(name), mbit_s=mbit_s, now=now)
+    def _state(self, name: str, member: Member, now: float) -> CameraState:
+        mbit_s = self._told_of(member.line).meter.read(member.line.stats.bytes, now)
+        return camera_state(self._who, member.line, member.ingest.life, self._replicator.protection(name), mbit_s=mbit_s, now=now)
+
+    def _told_of(self, line: Line) -> _Told:
+        return self._told.setdefault(line, _Told())
 
     def status(self, replication: Overview) -> Status:
         """How the agent is now, for whoever asks on its own machine.  Any thread."""
-        states = list(self._states().values())
+        states = list(self._states(self._crew.there()).values())
         return Status(beacon=self._message(states, beat=0), cameras=states, replication=replication)
 
     def _beacon(self, states: list[CameraState]) -> bytes:

@@ -18,7 +18,7 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from ..native import Ring
@@ -31,17 +31,19 @@ from ..wire.shell.threads import Supervised
 from . import wake
 from .archivers import ArchiverBook, remembered
 from .clock import Clock
-from .config import CameraSection
 from .control.answer import Control
 from .control.server import ControlServer
+from .crew import Crew, Member
 from .datadir import open_journal, open_slots, prepare
 from .epochs import EpochBook
-from .ingest import Ingest, Source
+from .ingest import Ingest
 from .journal.patience import PatientReader
 from .line import Line
 from .replicate.health import HealthLimits
+from .replicate.policy import CameraPolicy
 from .replicate.replicator import Replicator
 from .reporter import Reporter
+from .roster import Changes, Wanted
 from .setup import Plan
 from .spiller import Spiller
 from .spool import JournalSpool, runs
@@ -90,15 +92,13 @@ class AgentService:
         self._epochs = EpochBook(open_slots(self._data / "epochs.slots"), self._clock, last, newest_s=newest_s)
         self._known = open_slots(self._data / "archivers.slots")
         self._book = ArchiverBook({one.id: one.url for one in config.archiver}, remembered(self._known.read()))
-        self._lines = {camera.id: self._line(camera.id) for camera in config.camera}
-        self._ingests = {camera.id: self._ingest(camera) for camera in config.camera}
         self._replicator = self._replication(profile.tick_ms)
-        self._reporter = Reporter(self._who, config.mqtt, self._lines, {name: ingest.life for name, ingest in self._ingests.items()},
-                                  self._replicator, self._journal, self._clock)  # fmt: skip
         self._spiller = Spiller(self._journal, self._epochs, sync_ms=profile.sync_ms, reclaim=self._reclaim,
                                 faulted=self._journal_faulted, monotonic=self._clock.monotonic)  # fmt: skip
-        self._writer = Writer(list(self._lines.values()), self._journal, self._clock, tick_ms=profile.tick_ms,
-                              offer=self._replicator.offer, stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
+        self._writer = Writer((), self._journal, self._clock, tick_ms=profile.tick_ms, offer=self._replicator.offer,
+                              stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
+        self._crew = Crew(self._hire, self._writer, self._keep, self._clock.monotonic, limit=profile.max_cameras)
+        self._reporter = Reporter(self._who, config.mqtt, self._crew, self._replicator, self._journal, self._clock)
         self._control = ControlServer(self._data, Control(self._replicator, self._reporter.status).answer)
         self._browser = Browser(config.discovery.interfaces, config.agent.site, self._found, self._clash) if config.discovery.mdns else None
         self._writing = Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S)
@@ -107,20 +107,30 @@ class AgentService:
         self._status = Supervised("wk-status", self._reporter.run)
         self._reading = Supervised("wk-read", self._reader.run, max_pause_s=WRITER_PAUSE_S)
         self._watch = Supervised("wk-watch", self._look_at_cameras)
-        self._cameras = [Supervised(f"wk-cam-{name}", ingest.run) for name, ingest in self._ingests.items()]
+        self._crew.apply(self._plan.wanted())
 
-    def _line(self, camera: str) -> Line:
-        plan = self._plan
+    def _hire(self, camera: str, wanted: Wanted, cause: Cause | None) -> Member:
+        """The parts of a camera; one that was recorded before goes on for the cause that is given."""
+        plan, known = self._plan, self._epochs.known(camera)
         ring = Ring(plan.ring_bytes, plan.ring_frames, chunk_ticks=plan.chunk_ms * VIDEO_TICKS // 1000,
                     segment_ticks=int(plan.segment_s * VIDEO_TICKS))  # fmt: skip
-        return Line(camera, ring, self._epochs.next, chunk_s=plan.chunk_ms / 1000)
+        line = Line(camera, ring, self._epochs.next, chunk_s=plan.chunk_ms / 1000)
+        ingest = Ingest(wanted.source, line, self._clock, first_cause=(cause or Cause.AGENT_DOWN) if known else Cause.FIRST_START,
+                        changed=lambda _: self._reporter.changed(),
+                        tell=lambda text, remedy: self._tell(EventKind.CAMERA, text, remedy, camera=camera))  # fmt: skip
+        return Member(line, ingest, Supervised(f"wk-cam-{camera}", ingest.run), wanted)
 
-    def _ingest(self, camera: CameraSection) -> Ingest:
-        plan, cause = self._plan, Cause.AGENT_DOWN if self._epochs.known(camera.id) else Cause.FIRST_START
-        quirks = plan.cameras[camera.id].quirks
-        source = Source(plan.url(camera), plan.transport(camera), quirks.reconnect_pause_s, quirks.timestamps_reliable)
-        return Ingest(source, self._lines[camera.id], self._clock, first_cause=cause, changed=lambda _: self._reporter.changed(),
-                      tell=lambda text, remedy: self._tell(EventKind.CAMERA, text, remedy, camera=camera.id))  # fmt: skip
+    def _keep(self, policies: Sequence[CameraPolicy]) -> None:
+        """Cameras come, go, or are kept otherwise."""
+        self._replicator.set_cameras(policies)
+        self._journal.expect([policy.camera for policy in policies], self._plan.stage_for(len(policies)))
+
+    def apply(self, cameras: Mapping[str, Wanted]) -> Changes:
+        """Record exactly these from now on; others are not touched.  Raises UsageError, with nothing changed, for too many."""
+        changes = self._crew.apply(cameras)
+        if changes:
+            self._reporter.changed()
+        return changes
 
     def __enter__(self) -> "AgentService":
         try:
@@ -142,10 +152,9 @@ class AgentService:
         for thread in (*self._spilling, self._writing, self._status, self._watch):
             thread.start()
         self._browse()
-        for thread in self._cameras:
-            thread.start()
+        self._crew.start()
         self._control.start()
-        log.info("agent is recording", extra={"agent": self._who.agent, "cameras": len(self._cameras)})
+        log.info("agent is recording", extra={"agent": self._who.agent, "cameras": len(self._crew.there())})
 
     def run(self, stop: threading.Event) -> None:
         """Wait until asked to stop; the threads do the work."""
@@ -156,42 +165,34 @@ class AgentService:
 
     @property
     def stragglers(self) -> list[str]:
-        """Camera threads that did not end: a look-up of a name, or a connect, that nothing can interrupt."""
-        return [thread.name for thread in self._cameras if thread.alive]
+        """Camera threads that did not end."""
+        return self._crew.stragglers
 
     def close(self) -> None:
         """Stop everything, in order, as far as it was started; a step that fails does not keep the next from its turn."""
         began = self._clock.monotonic()
-        for thread in self._cameras:
-            thread.stop()
+        self._crew.stop()
         browsing = threading.Thread(target=self._stop_browser, name="wk-mdns-stop")  # may take 3 s: beside everything else
         browsing.start()
-        self._wait_for_cameras(began + CAMERA_STOP_S)
-        for ingest in self._ingests.values():
-            _guarded(ingest.watch.give_up)
+        self._crew.wait(began + CAMERA_STOP_S)
+        _guarded(self._crew.give_up)
         _guarded(self._control.stop)
         steps = (self._stop_writing, self._drain_copies, self._replicator.stop, self._stop_status, self._reporter.stop, browsing.join)
         for step in steps:
             _guarded(step)
-        self._wait_for_cameras(began + LAST_CALL_S)
+        self._crew.wait(began + LAST_CALL_S)
         self._watch.stop()  # only now: it goes on looking for mute cameras
         _guarded(lambda: _join(self._watch, THREAD_STOP_S))
         self._reading.stop()
         _guarded(self._spill_the_rest)
         _guarded(lambda: _join(self._reading, THREAD_STOP_S))
         _guarded(self._journal.close)
-        for line in self._lines.values():
-            line.ring.close()
+        self._crew.close()
         log.info("agent has stopped", extra={"agent": self._who.agent, "took_s": round(self._clock.monotonic() - began, 1)})
-
-    def _wait_for_cameras(self, deadline: float) -> None:
-        for thread in self._cameras:
-            thread.join(max(deadline - self._clock.monotonic(), 0.01))
 
     def _look_at_cameras(self, stop: threading.Event) -> None:
         while not stop.wait(LOOK_S):
-            for ingest in self._ingests.values():
-                ingest.watch.look(self._clock.monotonic())
+            self._crew.tend()
 
     def _stop_browser(self) -> None:
         if self._browser is not None:
@@ -225,12 +226,11 @@ class AgentService:
 
     def _replication(self, tick_ms: int) -> Replicator:
         settings = self._plan.config.replication
-        cameras = [self._plan.policy(camera) for camera in self._plan.config.camera]
         limits = HealthLimits(settings.ack_timeout_ms / 1000, settings.failback_hold_s, settings.failback,
                               wake_timeout_s=settings.wake_timeout_s, sleep_after_s=settings.sleep_after_s,
                               durable_timeout_s=settings.durable_timeout_s)  # fmt: skip
         self._sleepers = {one.id: wake.sleeper(one.mac, one.wake_broadcast) for one in self._plan.config.archiver if one.mac is not None}
-        return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=cameras, limits=limits, tick_s=tick_ms / 1000,
+        return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=(), limits=limits, tick_s=tick_ms / 1000,
                           catchup_share=settings.catchup_share, hurry=self._hurry, on_event=self._report,
                           crowded=self._crowded, cold=self._sleepers.keys(), wake_up=self._wake_up)  # fmt: skip
 
@@ -291,8 +291,8 @@ class AgentService:
                        "unless an archiver has it, it is lost", "check this agent's disk (dmesg, smartctl)", camera=camera)  # fmt: skip
 
     def _clock_stepped(self, change: float) -> None:
-        for ingest in self._ingests.values():
-            ingest.clock_stepped()
+        for member in self._crew.everyone().values():
+            member.ingest.clock_stepped()
         self._tell(EventKind.CLOCK, f"the clock stepped by {change:+.1f} s; every camera begins a new epoch", "check the time service")
 
     def _journal_faulted(self, what: str, remedy: str) -> None:

@@ -11,6 +11,7 @@ from ..profiles import CameraProfile, RecorderProfile, camera_profile, recorder_
 from ..wire.errors import ConfigError, ProfileError, UsageError
 from .config import AgentConfig, CameraSection
 from .replicate.policy import CameraPolicy
+from .roster import Source, Wanted
 
 RING_MARGIN = 1.25
 """Bitrates of real cameras swing: 25 % above the profile's figure, still 30 s of ring."""
@@ -40,10 +41,13 @@ class Plan:
 
     @property
     def stage_bytes(self) -> int:
-        """RAM for chunks that the journal's disk does not take: stage_seconds of all cameras at the profile's bitrate, plus the margin.
+        """RAM for chunks that the journal's disk does not take, for the cameras of the file."""
+        return self.stage_for(len(self.config.camera))
+
+    def stage_for(self, cameras: int) -> int:
+        """The same for so many: stage_seconds of all cameras at the profile's bitrate, plus the margin.
         Used only while the disk stalls, fails or is full."""
-        cameras = max(len(self.config.camera), 1)
-        return int(self.profile.stage_seconds * cameras * self.profile.bitrate_mbit * 1e6 / 8 * RING_MARGIN)
+        return int(self.profile.stage_seconds * max(cameras, 1) * self.profile.bitrate_mbit * 1e6 / 8 * RING_MARGIN)
 
     def url(self, camera: CameraSection) -> str:
         """Where the camera's stream is, credentials included: its own url, or its profile's template for its host."""
@@ -60,6 +64,14 @@ class Plan:
         """How the camera's chunks are kept: its own values, else its group's, else the defaults.  The only place where this is decided."""
         rule = self.config.rule(camera)
         return CameraPolicy(camera.id, rule.copies, rule.archivers, rule.priority)
+
+    def wanted(self) -> dict[str, Wanted]:
+        """The cameras of the file as they are to be recorded."""
+        return {camera.id: Wanted(self._source(camera), self.policy(camera)) for camera in self.config.camera}
+
+    def _source(self, camera: CameraSection) -> Source:
+        quirks = self.cameras[camera.id].quirks
+        return Source(self.url(camera), self.transport(camera), quirks.reconnect_pause_s, quirks.timestamps_reliable)
 
     @property
     def chunk_ms(self) -> int:

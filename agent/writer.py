@@ -41,7 +41,7 @@ class Writer:
     def __init__(self, lines: Sequence[Line], journal: JournalPort, clock: Clock, *, tick_ms: int,
                  offer: Callable[[Sequence[Any]], None], stepped: Callable[[float], None], look: Callable[[], None]) -> None:  # fmt: skip
         """`look` is called at each tick: what others have to do on a thread that never waits for a disk."""
-        self._lines, self._journal, self._clock, self._tick_ms = lines, journal, clock, tick_ms
+        self._lines, self._journal, self._clock, self._tick_ms = tuple(lines), journal, clock, tick_ms
         self._offer, self._stepped, self._look = offer, stepped, look
         self._waiting: list[Record] = []
         self._watch = StepWatch(clock.utc_s(), clock.monotonic())
@@ -52,6 +52,15 @@ class Writer:
         self._early: set[str] = set()
         """Cameras whose newest frames a stand-in waits for."""
         self._early_lock = threading.Lock()
+        self.settled = 0
+        """Ticks that have ended with everything appended and offered that was taken until then."""
+
+    def set_lines(self, lines: Sequence[Line]) -> None:
+        """Serve these from the next tick on; any thread.
+
+        When `settled` has risen after this, lines that were left out are not touched any more, and nothing of them waits here.
+        """
+        self._lines = tuple(lines)
 
     def run_ticks(self, stop: threading.Event) -> None:
         """Tick until stopped, which is noticed within a tick."""
@@ -69,6 +78,11 @@ class Writer:
 
     def tick(self, *, flush: bool = False) -> None:
         """Move what is ready from the rings to the journal, as far as it has room, and offer it to replication."""
+        self._tick(flush=flush)
+        if not self._waiting:
+            self.settled += 1
+
+    def _tick(self, *, flush: bool) -> None:
         self._watch_clock()
         self._look()
         if not self._waiting:
@@ -91,15 +105,16 @@ class Writer:
             return
         with self._early_lock:
             early, self._early = self._early, set()
-        for count in range(len(self._lines)):
-            line = self._lines[(self._first_line + count) % len(self._lines)]
+        lines = self._lines  # once: others set them
+        for count in range(len(lines)):
+            line = lines[(self._first_line + count) % len(lines)]
             records = line.take(now, quality, flush=flush, early=line.camera in early)
             if line.fault is not None:
                 self._complain(f"chunks of {line.camera} cannot be built", line.fault, "please report this with the agent's log")
             self._waiting += records
             size += sum(header.record_bytes for header, _ in records)
             if size > limit:
-                self._first_line = (self._first_line + count + 1) % len(self._lines)
+                self._first_line = (self._first_line + count + 1) % len(lines)
                 return
 
     def drain(self, spill: Callable[[], object]) -> None:

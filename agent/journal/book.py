@@ -104,6 +104,11 @@ class Book:
             self._forget_chunk(chunk)
         return gone + self._settle((camera, epoch))
 
+    def over(self, camera: str) -> list[Entry]:
+        """No epoch is the camera's current one any more, until one is put; returns an init that went with this."""
+        epoch = self._current.pop(camera, None)
+        return [] if epoch is None else self._settle((camera, epoch))
+
     def owed(self, durable: int) -> Iterator[Candidate]:
         """From the oldest file on, those that hold anything wanted and are not the last durable one."""
         last = self._last(durable)

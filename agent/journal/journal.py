@@ -186,6 +186,12 @@ class Journal:
                 self._held.release(entry.position)
         return sum(entry.kind is RecordKind.CHUNK for entry in gone)
 
+    def over(self, camera: str) -> None:
+        """No more is recorded of this camera: the init segment of its last epoch goes with the last chunk.  Any thread, no I/O."""
+        with self._memory:
+            for entry in self._book.over(camera):
+                self._held.release(entry.position)
+
     def release_entries(self, entries: Iterable[Entry]) -> int:
         """The same, for single chunks."""
         return sum(self.release(entry.camera, entry.epoch, entry.seq, entry.seq) for entry in entries if entry.kind is RecordKind.CHUNK)

@@ -13,7 +13,7 @@ without one it is due at once.  Bound: `max_bytes` of records, those being writt
 taken and waits in the rings.  A single record larger than that is taken when no other chunk is here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,6 +68,13 @@ class Stage:
         """Bytes that may be taken; 0 when it is full."""
         return max(self._max - self.bytes, 0)
 
+    def expect(self, cameras: Collection[str], max_bytes: int) -> None:
+        """These are recorded from now on, with this bound; what is here of others, or above it, stays until it has gone its way."""
+        self._max = max_bytes
+        for camera in self._newest.keys() - set(cameras):
+            del self._newest[camera]
+            self._settle(camera)
+
     def take(self, records: Sequence[Record], now: float) -> list[Entry]:
         """Take records, in order, as far as they fit; the caller keeps the others.  Raises FormatError and has then taken none."""
         staged = [Staged(record, now) for record in records]
@@ -83,6 +90,10 @@ class Stage:
 
     def init_of(self, camera: str, epoch: int) -> Staged | None:
         return self._inits.get((camera, epoch))
+
+    def cameras(self) -> set[str]:
+        """Those with chunks here, or in the write that is under way."""
+        return {key[0] for key in self._epochs} | {one.entry.camera for one in self._flight}
 
     def oldest(self) -> Entry | None:
         return next((one.entry for one in self._order.values()), None)

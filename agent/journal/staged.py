@@ -12,7 +12,7 @@ I/O, and the journal's own locks are taken after it is released.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -39,6 +39,7 @@ class StagedJournal:
         self._journal, self._monotonic, self._from_disk = journal, monotonic, from_disk
         self._stage = Stage(max_bytes, hold)
         self._changed = threading.Condition(threading.Lock())
+        self._expected: frozenset[str] | None = None
 
     @property
     def recovered(self) -> list[Entry]:
@@ -53,6 +54,16 @@ class StagedJournal:
         """Bytes that `append` has room for now."""
         with self._changed:
             return self._stage.room
+
+    def expect(self, cameras: Collection[str], max_bytes: int) -> None:
+        """These are recorded from now on, and the RAM is so large for them; init segments of others go with their last chunks.  No I/O."""
+        with self._changed:
+            over = (self._expected or frozenset()) - set(cameras)
+            self._expected = frozenset(cameras)
+            self._stage.expect(cameras, max_bytes)
+            over -= self._stage.cameras()
+        for camera in over:
+            self._journal.over(camera)
 
     def append(self, records: Sequence[Record]) -> list[Entry]:
         """Take records, in order, as far as there is room: the entries of those taken.  No I/O; raises FormatError alone."""
@@ -81,8 +92,11 @@ class StagedJournal:
             raise
         with self._changed:
             gone = self._stage.spilled()
+            over = set() if self._expected is None else {one.entry.camera for one in due} - self._expected - self._stage.cameras()
         for entry in gone:
             self._journal.release(*entry.name, entry.seq)
+        for camera in over:
+            self._journal.over(camera)
         return True
 
     def wait_due(self, timeout_s: float) -> None:

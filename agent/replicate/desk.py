@@ -9,7 +9,7 @@ one taken; nothing is called under it that waits.
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ...wire.causes import EventKind, Protection
 from ...wire.messages import AppendAnswer, ArchiverLink, Event
@@ -25,24 +25,11 @@ from .overview import Overview, overview
 from .pace import TARGET_PROBE_S, Budget
 from .policy import CameraPolicy, CopyPolicy
 from .ports import ChunkRef
-from .protection import Judgement, is_protected, judge
+from .protection import Judgement, ProtectionView, is_protected, judge
 from .standby import Rest, Waking
 
 MAX_EVENTS = 1024
 """Waiting for the pacer, which takes them ten times a second; the oldest go first when nobody takes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProtectionView:
-    """How one camera is protected; since is UTC seconds, the age counts from when the chunk was offered."""
-
-    state: Protection
-    since_s: float
-    why: str
-    durable_age_s: float | None
-    owed: dict[str, int] = field(default_factory=dict)
-    """Archiver to chunks owed and not acknowledged."""
-    oldest_owed_age_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -64,6 +51,7 @@ class Desk:
         """Threads in wait_settled: telling nobody is left out, as every batch would do it four times."""
         self._ledger, self._policy = CopyLedger(), CopyPolicy(limits, cold)
         self._rests, self._waking = {name: Rest(limits.sleep_after_s) for name in cold}, Waking()
+        self._configured: frozenset[str] = frozenset()
         self._lanes: dict[str, Lanes] = {}
         self._limits, self._durables = limits, dict[str, DurableWatch]()
         self._holes = Holes()
@@ -81,7 +69,7 @@ class Desk:
         """New chunks of the journal, or those that it found at start; records that are no chunks are left out."""
         chunks = tuple(ref for ref in refs if ref.kind is RecordKind.CHUNK)
         with self._mutex:
-            strange = {ref.camera for ref in chunks if not self._policy.knows(ref.camera)}
+            strange = {ref.camera for ref in chunks if ref.camera not in self._policy.cameras()}
             if strange:
                 self._decide(policy.Configured(tuple(CameraPolicy(camera, 1) for camera in sorted(strange))))
             self._account(events.Recovered(chunks) if recovered else events.Offered(chunks))
@@ -94,8 +82,23 @@ class Desk:
             self._account(events.Dropped(camera, epoch, low, high))
 
     def configure(self, cameras: Sequence[CameraPolicy]) -> None:
+        """The cameras that are recorded now; what others have left in the journal is kept as it was until nobody is owed it."""
         with self._mutex:
+            self._configured = frozenset(one.camera for one in cameras)
             self._decide(policy.Configured(tuple(cameras)))
+
+    def forget_left(self) -> None:
+        """Forget cameras that are recorded no more and have nothing in the journal; after every release, for the quota's has_copy."""
+        with self._mutex:
+            if self._releases:
+                return
+            held = {name for name, book in self._ledger.cameras.items() if book.epochs}
+            left = frozenset(self._policy.cameras() - self._configured - held - self._holes.cameras())
+            if left:
+                self._decide(policy.Configured((), left))
+            for camera in left:
+                self._ledger.forget(camera)
+                self._judged.pop(camera, None)
 
     def know(self, archivers: Iterable[str]) -> None:
         """The archivers that exist now."""

@@ -70,6 +70,10 @@ class Holes:
         self._seen: dict[Place, float] = {}
         """Since when a place without a hole owes what would be one."""
 
+    def cameras(self) -> set[str]:
+        """Those with an open hole."""
+        return {place.camera for place in self._open}
+
     def look(self, ledger: CopyLedger, archivers: Collection[str], now: float) -> list[Opened | Closed]:
         """What has opened and closed since the last look."""
         found: list[Opened | Closed] = []

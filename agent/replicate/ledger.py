@@ -129,6 +129,11 @@ class CopyLedger:
         """How many of the refs the archiver has acknowledged; one that was released since counts."""
         return sum(1 for ref in refs if not self._waits(archiver, ref))
 
+    def forget(self, camera: str) -> None:
+        """A camera that is not recorded any more and of which nothing is held; has_copy knows nothing of its chunks afterwards."""
+        if camera in self.cameras and not self.cameras[camera].epochs:
+            del self.cameras[camera]
+
     # Steps.
 
     def _waits(self, archiver: str, ref: ChunkRef) -> bool:

@@ -12,7 +12,7 @@ Rules: DESIGN 4.  The caller performs the actions in order and passes its monoto
 a simulation can drive this file and ledger.py alone.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,9 +41,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The cameras that exist now; those not named keep what they had, for the chunks that they left behind."""
+    """The cameras that exist now; those not named keep what they had, for the chunks that they left behind, until they are forgotten."""
 
     cameras: tuple[CameraPolicy, ...]
+    forgotten: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +206,8 @@ class CopyPolicy:
         match event:
             case Known(archivers):
                 return self._know(archivers, now)
-            case Configured(cameras):
-                return self._configure(cameras)
+            case Configured(cameras, forgotten):
+                return self._configure(cameras, forgotten)
             case Crowded(crowded):
                 return self._crowd(crowded=crowded)
             case Placed(cameras, archiver):
@@ -243,17 +244,14 @@ class CopyPolicy:
     def priority(self, camera: str) -> int:
         return self._priorities.get(camera, DEFAULT_PRIORITY)
 
-    def knows(self, camera: str) -> bool:
-        return camera in self._cameras
+    def cameras(self) -> Set[str]:
+        return self._cameras.keys()
 
     def wanted(self, camera: str) -> tuple[str, ...]:
         """The known archivers of a camera's list, in its order."""
         policy = self._cameras.get(camera)
         order = policy.archivers if policy and policy.archivers is not None else sorted(self._archivers)
         return tuple(name for name in order if name in self._archivers)
-
-    def cameras(self) -> tuple[str, ...]:
-        return tuple(self._cameras)
 
     def copies(self, camera: str) -> int:
         policy = self._cameras.get(camera)
@@ -319,9 +317,12 @@ class CopyPolicy:
         asleep = [name for name in self._cold & self._archivers.keys() if self._archivers[name].state is Health.COLD and self.in_use(name)]
         return [action for name in sorted(asleep) for action in self._after(name, now, Sign.WANTED, "")]
 
-    def _configure(self, cameras: tuple[CameraPolicy, ...]) -> list[Action]:
+    def _configure(self, cameras: tuple[CameraPolicy, ...], forgotten: frozenset[str]) -> list[Action]:
         changed = {policy.camera for policy in cameras if self._cameras.get(policy.camera) != policy}
         self._cameras.update((policy.camera, policy) for policy in cameras)
+        for camera in forgotten:
+            for book in (self._cameras, self._targets, self._placed):
+                book.pop(camera, None)
         self._priorities = {policy.camera: policy.priority for policy in self._cameras.values()}
         for name, room in self._rooms.items():
             room.cap(max(self._listed(name), default=0))

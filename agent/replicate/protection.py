@@ -10,7 +10,7 @@ chunk lost to the journal's quota is a declared loss, reported by the journal, a
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ...wire.causes import Protection
@@ -24,6 +24,19 @@ GRACE_S: Final = 5.0
 class Judgement:
     state: Protection
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionView:
+    """How one camera is protected; since is UTC seconds, the age counts from when the chunk was offered."""
+
+    state: Protection
+    since_s: float
+    why: str
+    durable_age_s: float | None
+    owed: dict[str, int] = field(default_factory=dict)
+    """Archiver to chunks owed and not acknowledged."""
+    oldest_owed_age_s: float = 0.0
 
 
 def judge(camera: CameraBook, unhealthy: Mapping[str, str], now: float, more: Iterable[str] = ()) -> Judgement:

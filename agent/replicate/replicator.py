@@ -22,12 +22,13 @@ from ...wire.errors import WatchkeepError
 from ...wire.ids import check_id
 from ...wire.messages import ArchiverLink, Event
 from ...wire.shell.threads import Supervised
-from .desk import Desk, ProtectionView
+from .desk import Desk
 from .events import Release
 from .health import HealthLimits
 from .overview import Overview
 from .policy import CameraPolicy
 from .ports import ChunkRef, Spool
+from .protection import ProtectionView
 from .worker import SendWorker
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class Replicator:
         return self._desk.has_copy(camera, epoch, seq)
 
     def set_cameras(self, cameras: Sequence[CameraPolicy]) -> None:
+        """The cameras that are recorded from now on; what others have left is delivered as they were kept.  Waits for nothing."""
         self._desk.configure(cameras)
 
     def set_archivers(self, urls: Mapping[str, str]) -> None:
@@ -177,6 +179,7 @@ class Replicator:
                 return
             self._release_failed = False
             self._unreleased.popleft()
+        self._desk.forget_left()
 
 
 def _end(workers: Sequence[SendWorker]) -> None:

@@ -42,6 +42,8 @@ class SiteView:
                     self._beacon("agent", name, self.agents, AgentBeacon.model_validate_json(payload))
                 case ["archiver", name, "beacon"]:
                     self._beacon("archiver", name, self.archivers, ArchiverBeacon.model_validate_json(payload))
+                case ["camera", name, "state"] if not payload:
+                    self.cameras.pop(name, None)
                 case ["camera", name, "state"]:
                     self.cameras[name] = CameraState.model_validate_json(payload)
                 case ["event", _]:

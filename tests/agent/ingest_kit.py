@@ -8,9 +8,10 @@ import threading
 from contextlib import contextmanager
 
 from watchkeep.agent.clock import Clock
-from watchkeep.agent.ingest import Ingest, Source
+from watchkeep.agent.ingest import Ingest
 from watchkeep.agent.line import Line
 from watchkeep.agent.pyav.ingest import Sample
+from watchkeep.agent.roster import Source
 from watchkeep.native import Ring
 from watchkeep.wire.causes import Cause, ClockQuality
 from watchkeep.wire.record import RecordKind, check_payload

@@ -13,8 +13,8 @@ from rtsp_stub import Media, Rtp, stub
 
 from watchkeep.agent import access_unit
 from watchkeep.agent.access_unit import Assembler
-from watchkeep.agent.ingest import Source
 from watchkeep.agent.pyav.ingest import RtspSession, Sample
+from watchkeep.agent.roster import Source
 from watchkeep.native import split_annexb
 from watchkeep.wire.causes import Cause
 

@@ -20,6 +20,17 @@ def test_same_fault_again_keeps_its_since():
     assert life.reconnects == 2
 
 
+def test_another_configuration_is_tried_at_once_and_with_its_own_pauses():
+    life = CameraLife(0.0)
+    for number in range(10):
+        life.failed(CameraStatus.UNAUTHORIZED, "wrong password", float(number), float(number))
+    assert life.pause_s(0.5) == MAX_PAUSE_S
+    assert life.turned(20.0, 2.0)
+    assert (life.shown.status, life.shown.why) == (CameraStatus.CONNECTING, "its configuration has changed")
+    life.failed(CameraStatus.CONNECTING, "refused", 21.0, 21.0)
+    assert [life.pause_s(0.5), life.pause_s(0.5)] == [2.0, 4.0]
+
+
 def test_pauses_double_up_to_the_limit_and_never_end():
     life = CameraLife(0.0)
     pauses = []

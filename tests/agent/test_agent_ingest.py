@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from ingest_kit import CODE, OTHER_SPS, PPS, SPS, STEP, Data, FakeSession, bench, frame, sound
 
 from watchkeep.agent.bitstream import same_units
-from watchkeep.agent.ingest import Source
 from watchkeep.agent.pyav.ingest import CameraError
+from watchkeep.agent.roster import Source
 from watchkeep.agent.soundtrack import Soundtrack
 from watchkeep.wire.causes import CameraStatus, Cause
 from watchkeep.wire.errors import FormatError
@@ -358,3 +358,26 @@ def test_credentials_are_in_no_representation_of_a_camera():
 def test_parameter_sets_are_compared_unit_by_unit():
     assert same_units(CODE + SPS, b"\0\0\1" + PPS + b"\0\0\1" + SPS)
     assert not same_units(CODE + OTHER_SPS + CODE + PPS, CODE + SPS + CODE + PPS)
+
+
+def test_another_source_ends_the_session_and_the_pause_and_is_not_taken_for_a_fault():
+    with bench() as made:
+        turns = [Source("rtsp://h/y", "udp", 0.0), Source("rtsp://h/z", "tcp", 0.0)]
+        opened, plain = [], made.ingest._open
+        made.ingest._open = lambda url, transport: opened.append((url, transport)) or plain(url, transport)
+        script = [*frames(0, 30), lambda: made.ingest.turn(turns[0]), *frames(30, 30)]
+        made.sessions += [FakeSession(script), SILENT, FakeSession(frames(0, 10))]
+        pauses = iter([lambda: made.ingest.turn(turns[1]) or 3600.0])
+        made.ingest.life.pause_s = lambda jitter: next(pauses, lambda: 0.0)()
+        made.ingest.run(made.stop)
+        made.take(flush=True)
+        assert opened[:3] == [("rtsp://u:secret@h/x", "tcp"), ("rtsp://h/y", "udp"), ("rtsp://h/z", "tcp")]
+        assert made.epochs == [(Cause.FIRST_START, 30), (Cause.CONFIGURATION, 10)]
+        assert made.ingest.life.reconnects == 2, "the mute one, and the end of the script"
+
+
+def test_a_source_that_changes_before_anything_was_recorded_is_still_a_first_start():
+    with bench(FakeSession(frames(0, 10))) as made:
+        made.ingest.turn(Source("rtsp://h/y", "tcp", 0.0))
+        made.run()
+        assert made.epochs == [(Cause.FIRST_START, 10)]

@@ -10,9 +10,9 @@ from coded import access_units, obus, video_payloads
 from ingest_kit import FakeSession, bench
 from rtsp_stub import Media, Rtp, stub
 
-from watchkeep.agent.ingest import Source
 from watchkeep.agent.pyav.encode import encode_audio
 from watchkeep.agent.pyav.ingest import CameraError, RtspSession, fault_of
+from watchkeep.agent.roster import Source
 from watchkeep.wire.causes import CameraStatus, Cause
 from watchkeep.wire.record import RecordKind
 

@@ -12,11 +12,14 @@ from watchkeep.agent.config import read
 from watchkeep.agent.epochs import STATE_BYTES
 from watchkeep.agent.journal.scan import Cut
 from watchkeep.agent.journal.slots import SlotFile
+from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.replicator import Replicator
 from watchkeep.agent.reporter import Reporter
+from watchkeep.agent.roster import Wanted
 from watchkeep.agent.service import AgentService
 from watchkeep.agent.setup import plan
 from watchkeep.agent.writer import Writer
+from watchkeep.wire import topics
 from watchkeep.wire.causes import CameraStatus, EventKind
 from watchkeep.wire.errors import ConfigError, VolumeError
 
@@ -42,26 +45,29 @@ def planned(tmp_path, extra="", profile="generic"):
     return plan(file, read(file))
 
 
+def wait_until(condition):
+    for _ in range(400):
+        if condition():
+            return
+        threading.Event().wait(0.05)
+    pytest.fail("the condition did not come true within 20 s")
+
+
 def run_until(service, condition):
     """Run the agent until the condition holds."""
     with service:
-        deadline = threading.Event()
-        for _ in range(200):
-            if condition():
-                return
-            deadline.wait(0.05)
-        pytest.fail("the condition did not come true within 10 s")
+        wait_until(condition)
 
 
 def seen(service):
-    return service._ingests["cam0"].life.reconnects > 0
+    return service._crew.there()["cam0"].ingest.life.reconnects > 0
 
 
 def test_starts_fresh_and_shows_a_camera_that_is_not_there_without_its_password(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     service = AgentService(planned(tmp_path))
     run_until(service, lambda: seen(service))
-    shown = service._ingests["cam0"].life.shown
+    shown = service._crew.there()["cam0"].ingest.life.shown
     assert shown.status is CameraStatus.CONNECTING
     assert "refused" in shown.why
     assert "open-sesame" not in shown.why
@@ -159,10 +165,33 @@ def test_chunks_that_the_start_finds_damaged_are_told_with_their_place(tmp_path,
 def test_chunks_that_cannot_be_built_are_a_loss_told_once_by_number(tmp_path, monkeypatch):
     service, told = AgentService(planned(tmp_path)), []
     monkeypatch.setattr(Reporter, "event", lambda self, event: told.append((event.kind, event.camera, event.text)))
-    service._lines["cam0"].stats.unbuilt_chunks = 2
+    service._crew.there()["cam0"].line.stats.unbuilt_chunks = 2
     service._reporter._tell_drops()
     service._reporter._tell_drops()
-    service._lines["cam0"].stats.unbuilt_chunks = 3
+    service._crew.there()["cam0"].line.stats.unbuilt_chunks = 3
     service._reporter._tell_drops()
     assert told == [(EventKind.LOSS, "cam0", f"{number} chunks could not be built and are lost") for number in (2, 1)]
     service.close()
+
+
+def test_cameras_of_a_running_agent_come_and_go_with_their_states(tmp_path, monkeypatch):
+    published = []
+    monkeypatch.setattr(Reporter, "_publish", lambda self, topic, payload: published.append((topic, payload)))
+    service = AgentService(planned(tmp_path))
+    before = planned(tmp_path).wanted()
+    other = {"cam1": Wanted(before["cam0"].source, CameraPolicy("cam1", 1))}
+
+    def told(camera):
+        return [payload for topic, payload in published if topic == topics.camera_state("demo", camera)]
+
+    with service:
+        wait_until(lambda: told("cam0"))
+        thread = service._crew.there()["cam0"].thread
+        assert str(service.apply(before | other)) == "cam1 is added"
+        wait_until(lambda: told("cam1"))
+        assert service._crew.there()["cam0"].thread is thread
+        assert str(service.apply(other)) == "cam0 is removed"
+        wait_until(lambda: told("cam0")[-1] == b"")
+        wait_until(lambda: "cam0" not in service._crew.everyone())
+        wait_until(lambda: len(service._reporter._told) == 1)
+        assert b"" not in told("cam1")

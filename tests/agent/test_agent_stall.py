@@ -14,9 +14,9 @@ from source_rig import running
 
 from watchkeep.agent import unblock
 from watchkeep.agent.clock import Clock
-from watchkeep.agent.ingest import Source
 from watchkeep.agent.pyav import ingest as adapter
 from watchkeep.agent.pyav.ingest import RtspSession
+from watchkeep.agent.roster import Source
 from watchkeep.agent.stall import StallWatch
 from watchkeep.wire.causes import CameraStatus, Cause
 

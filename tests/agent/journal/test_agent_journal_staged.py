@@ -229,3 +229,42 @@ def test_every_chunk_is_readable_until_it_is_released_whatever_fails_and_a_crash
             journal.read(entry)
     disk.fail.clear()
     journal.close()
+
+
+@pytest.mark.parametrize("spilled", [False, True])
+def test_a_camera_that_is_recorded_no_more_leaves_no_init_segment_behind(disk, journal, time, spilled):
+    journal.expect(["cam0", "cam1"], 1 << 20)
+    journal.append([init_record(), *chunk_records(2), init_record(camera="cam1"), *chunk_records(1, camera="cam1")])
+    if spilled:
+        journal.spill(everything=True)
+    journal.expect(["cam1"], 1 << 20)
+    assert journal.init_of("cam0", 1) is not None, "its chunks are still owed"
+    if not spilled:
+        journal.spill(everything=True)
+    for camera in ("cam0", "cam1"):
+        journal.release(camera, 1, 0, 9)
+    assert journal.init_of("cam0", 1) is None
+    assert journal.init_of("cam1", 1) is not None, "its next chunk is to come"
+    journal.append([*chunk_records(1, start=1, camera="cam1")])
+    spill_all(journal)
+    assert journal.chunk("cam1", 1, 1) is not None
+
+
+def test_a_camera_that_comes_back_is_recorded_as_before(journal, time):
+    for cameras in (["cam0"], [], ["cam0"]):
+        journal.expect(cameras, 1 << 20)
+    journal.append([init_record(epoch=2), *chunk_records(2, epoch=2)])
+    time.now += 10
+    spill_all(journal)
+    journal.release("cam0", 2, 0, 1)
+    assert journal.init_of("cam0", 2) is not None
+
+
+def test_the_ram_grows_and_shrinks_with_the_cameras(journal):
+    journal.expect(["cam0"], 2 * SIZE)
+    assert len(journal.append([init_record(), *chunk_records(4)])) == 2
+    journal.expect(["cam0", "cam1"], 1 << 20)
+    assert len(journal.append(chunk_records(3, start=1))) == 3
+    journal.expect(["cam0"], SIZE)
+    assert journal.room == 0
+    assert journal.chunk("cam0", 1, 3) is not None

@@ -422,3 +422,30 @@ def test_catch_up_leaves_the_live_lane_its_share_of_the_time(site: Site) -> None
     live = site.offer("cam0", 20, 20)
     assert wait_for(lambda: names(live) <= site.archivers["a"].stored)
     assert len(site.archivers["a"].stored) == first + 1
+
+
+def test_a_camera_that_left_is_delivered_as_it_was_kept_and_then_forgotten(site: Site) -> None:
+    kept, left = CameraPolicy("cam0", 1, ("a",)), CameraPolicy("cam1", 2, ("b", "a"))
+    replicator = site.start([kept, left], "a", "b")
+    site.archivers["b"].fault = "500"
+    site.offer("cam0", 0, 4)
+    chunks = site.offer("cam1", 0, 4)
+    replicator.set_cameras([kept])
+    assert wait_for(lambda: names(chunks) <= site.archivers["a"].stored)
+    assert names(chunks) <= site.spool.held.keys(), "the second copy is owed"
+    site.archivers["b"].fault = ""
+    assert replicator.drain(10)
+    assert names(chunks) <= site.archivers["b"].stored
+    desk = replicator._desk
+    assert wait_for(lambda: desk._policy.cameras() == {"cam0"} and set(desk._ledger.cameras) == {"cam0"} and "cam1" not in desk._judged)
+    replicator.set_cameras([kept, left])
+    again = site.offer("cam1", 5, 9)
+    assert replicator.drain(10)
+    assert all(names(again) <= archiver.stored for archiver in site.archivers.values())
+
+
+def test_chunks_of_before_the_start_of_a_camera_that_is_not_configured_are_delivered_and_forgotten(site: Site) -> None:
+    replicator = site.start([], "a")
+    replicator.recovered(site.spool.append(refs("old", 1, 0, 4)))
+    assert replicator.drain(10)
+    assert wait_for(lambda: not site.spool.held and not replicator._desk._ledger.cameras and not replicator._desk._policy.cameras())

@@ -66,6 +66,8 @@ def test_a_camera_counts_while_its_agents_process_is_online() -> None:
     view.take(state, camera("two"))
     view.take(AGENT, agent("one", -1))
     assert view.recording() == 1, "a late will takes nothing back"
+    view.take(state, b"")
+    assert (view.recording(), view.foreign) == (0, 0), "it was taken off its topic"
 
 
 def connect(topic: str, will: bytes) -> bytes:

@@ -23,6 +23,11 @@ class ArchiverBook:
         self._static = dict(static)
         self._found: dict[str, str] = dict(list(last_known.items())[-MAX_KNOWN:])
 
+    def listed(self, urls: Mapping[str, str]) -> bool:
+        """The operator's static list is another one; True when it really is."""
+        before, self._static = self._static, dict(urls)
+        return before != self._static
+
     def found(self, urls: Mapping[str, str]) -> bool:
         """Take over what mDNS shows now; True when an address is new or has changed."""
         before = dict(self._found)

@@ -1,4 +1,4 @@
-"""`watchkeep agent run|check|status|move`.
+"""`watchkeep agent run|check|status|move|reload`.
 
 Rules: everything that can be wrong is found before anything is touched; errors leave as one line and exit code 2.
 """
@@ -30,14 +30,20 @@ ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="agent.toml")]
 
 @app.command()
 def run(config: ConfigPath) -> None:
-    """Record in the foreground until SIGTERM or SIGINT; then stop cleanly within 10 s, nothing lost."""
+    """Record in the foreground until SIGTERM or SIGINT; then stop cleanly within 10 s, nothing lost.  SIGHUP reads agent.toml again."""
     ready = plan(config, read(config))
     log.setup(as_json=ready.config.agent.log == "json")
-    stop = threading.Event()
+    stop, again = threading.Event(), threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        again.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, end)
+    signal.signal(signal.SIGHUP, lambda *_: again.set())
     with AgentService(ready) as service:
-        service.run(stop)
+        service.run(stop, again)
     if service.stragglers:  # nothing is lost: they hold no frame, and everything else is closed
         logging.getLogger(__name__).warning("left behind", extra={"workers": " ".join(service.stragglers)})
         logging.shutdown()
@@ -98,6 +104,17 @@ def move(
         typer.echo(_json([each.model_dump() for each in answer.moved]))
     for each in () if as_json else answer.moved:
         typer.echo(show.moved(each))
+
+
+@app.command()
+def reload(config: ConfigPath, as_json: AsJson = False) -> None:
+    """Have the agent that runs here read its agent.toml again, as SIGHUP does, and say what has changed.  A wrong file changes nothing."""
+    found = ask(Path(read(config).agent.data_dir), Request(command="reload")).reloaded
+    if found is None:
+        raise WatchkeepError("the agent's answer says nothing", remedy="use the watchkeep command of the agent's own version")
+    typer.echo(found.model_dump_json(indent=1) if as_json else f"{found.changes or 'no camera has changed'}")
+    if found.kept and not as_json:
+        typer.echo(f"restart the agent for {', '.join(found.kept)}")
 
 
 def _explain(ready: Plan, notes: list[ConfigError]) -> None:

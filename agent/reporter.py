@@ -29,7 +29,7 @@ from .status import Identity, RateMeter, beacon, camera_state, farewell, stopped
 
 log = logging.getLogger(__name__)
 _GRAVE = (EventKind.LOSS, EventKind.TAMPER, EventKind.DISK, EventKind.TAKEOVER)
-_GRAVE_WITH_REMEDY = (EventKind.ARCHIVER, EventKind.CAMERA, EventKind.HOLE)
+_GRAVE_WITH_REMEDY = (EventKind.ARCHIVER, EventKind.CAMERA, EventKind.HOLE, EventKind.CONFIGURATION)
 """Those tell of the end as well, and then there is nothing to do."""
 POLL_S = 0.25
 """How soon a changed protection of a camera is seen and published."""

@@ -19,6 +19,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 from ..native import Ring
@@ -31,7 +32,9 @@ from ..wire.shell.threads import Supervised
 from . import wake
 from .archivers import ArchiverBook, remembered
 from .clock import Clock
+from .config import read
 from .control.answer import Control
+from .control.model import Reloaded
 from .control.server import ControlServer
 from .crew import Crew, Member
 from .datadir import open_journal, open_slots, prepare
@@ -39,12 +42,13 @@ from .epochs import EpochBook
 from .ingest import Ingest
 from .journal.patience import PatientReader
 from .line import Line
+from .reload import taken_up
 from .replicate.health import HealthLimits
 from .replicate.policy import CameraPolicy
 from .replicate.replicator import Replicator
 from .reporter import Reporter
 from .roster import Changes, Wanted
-from .setup import Plan
+from .setup import Plan, plan
 from .spiller import Spiller
 from .spool import JournalSpool, runs
 from .stall import LOOK_S
@@ -99,13 +103,14 @@ class AgentService:
                               stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
         self._crew = Crew(self._hire, self._writer, self._keep, self._clock.monotonic, limit=profile.max_cameras)
         self._reporter = Reporter(self._who, config.mqtt, self._crew, self._replicator, self._journal, self._clock)
-        self._control = ControlServer(self._data, Control(self._replicator, self._reporter.status).answer)
+        self._control = ControlServer(self._data, Control(self._replicator, self._reporter.status, self.reload).answer)
         self._browser = Browser(config.discovery.interfaces, config.agent.site, self._found, self._clash) if config.discovery.mdns else None
         self._writing = Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S)
         self._spilling = [Supervised("wk-spill", self._spiller.run_spills, max_pause_s=WRITER_PAUSE_S),
                           Supervised("wk-sync", self._spiller.run_syncs, max_pause_s=WRITER_PAUSE_S)]  # fmt: skip
         self._status = Supervised("wk-status", self._reporter.run)
         self._reading = Supervised("wk-read", self._reader.run, max_pause_s=WRITER_PAUSE_S)
+        self._reloading = threading.Lock()
         self._watch = Supervised("wk-watch", self._look_at_cameras)
         self._crew.apply(self._plan.wanted())
 
@@ -156,9 +161,34 @@ class AgentService:
         self._control.start()
         log.info("agent is recording", extra={"agent": self._who.agent, "cameras": len(self._crew.there())})
 
-    def run(self, stop: threading.Event) -> None:
-        """Wait until asked to stop; the threads do the work."""
-        stop.wait()
+    def reload(self) -> Reloaded:
+        """Take up what can be taken up of a changed agent.toml, and tell of it; cameras that did not change are not touched.
+
+        Raises ConfigError or ProfileError, with nothing changed, when the file is wrong.  Any thread, one at a time.
+        """
+        with self._reloading:
+            try:
+                config, kept = taken_up(self._plan.config, plan(self._plan.file, read(self._plan.file)).config)
+                ready = plan(self._plan.file, config)
+            except WatchkeepError as error:
+                self._tell(EventKind.CONFIGURATION, f"the changed configuration is refused as a whole: {error.message}", error.remedy)
+                raise
+            self._plan = ready
+            if self._book.listed({one.id: one.url for one in config.archiver}):
+                self._replicator.set_archivers(self._book.urls())
+            changes = str(self.apply(ready.wanted()))
+        remedy = f"restart the agent for {', '.join(kept)}" if kept else ""
+        self._tell(EventKind.CONFIGURATION, f"the configuration is read again: {changes or 'no camera has changed'}", remedy)
+        return Reloaded(changes=changes, kept=kept)
+
+    def run(self, stop: threading.Event, again: threading.Event) -> None:
+        """Wait until asked to stop; the threads do the work.  Whenever `again` is set, by SIGHUP or with stop, look what is wanted."""
+        while not stop.is_set():
+            again.wait()
+            again.clear()
+            if not stop.is_set():
+                with suppress(WatchkeepError):  # told already, and nothing has changed
+                    self.reload()
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -69,6 +69,7 @@ class EventKind(StrEnum):
     RETENTION = "retention"
     LOCK = "lock"
     STANDBY_WOKEN = "standby-woken"
+    CONFIGURATION = "configuration"
 
 
 class ConsolidationPhase(StrEnum):

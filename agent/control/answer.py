@@ -6,8 +6,9 @@ Rules: what is refused changes nothing, and says what to do instead.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from ...wire.errors import WatchkeepError
 from ..replicate.overview import Copies, Overview
-from .model import Answer, Moved, Request, Status
+from .model import Answer, Moved, Reloaded, Request, Status
 
 
 class Copier(Protocol):
@@ -20,13 +21,19 @@ class Copier(Protocol):
 class Control:
     """Answers requests, one at a time."""
 
-    def __init__(self, copier: Copier, status: Callable[[Overview], Status]) -> None:
-        self._copier, self._status = copier, status
+    def __init__(self, copier: Copier, status: Callable[[Overview], Status], reload: Callable[[], Reloaded]) -> None:
+        """`reload` raises WatchkeepError, with nothing changed, for a file that is wrong."""
+        self._copier, self._status, self._reload = copier, status, reload
 
     def answer(self, request: Request) -> Answer:
         if request.command == "status":
             return Answer(status=self._status(self._copier.overview()))
-        return self._move(request)
+        if request.command == "move":
+            return self._move(request)
+        try:
+            return Answer(reloaded=self._reload())
+        except WatchkeepError as error:
+            return Answer(error=error.message, remedy=error.remedy)
 
     def _move(self, request: Request) -> Answer:
         now = self._copier.overview()

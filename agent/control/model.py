@@ -19,7 +19,7 @@ Id = str
 
 
 class Request(Message):
-    command: Literal["status", "move"]
+    command: Literal["status", "move", "reload"]
     cameras: tuple[Id, ...] = Field(default=(), max_length=1024)
     """Of move; empty means all."""
     to: Id = ""
@@ -41,10 +41,20 @@ class Moved(Message):
     """What holds from the next segment cut on; empty when nothing changes then."""
 
 
+class Reloaded(Message):
+    """What a changed agent.toml has changed."""
+
+    changes: str
+    """For people; empty when nothing was changed."""
+    kept: tuple[str, ...] = ()
+    """Keys that are other ones in the file and stay as they were until the agent is started again."""
+
+
 class Answer(Message):
-    """Exactly one of status, moved and error says something."""
+    """Exactly one of status, moved, reloaded and error says something."""
 
     status: Status | None = None
     moved: tuple[Moved, ...] = ()
+    reloaded: Reloaded | None = None
     error: str = ""
     remedy: str = ""

@@ -84,6 +84,11 @@ class Site(Cast):
         return subprocess.run([*client, "-C", "1", "-W", "10", "--retained-only"], capture_output=True, check=True,
                               stdin=subprocess.DEVNULL).stdout  # fmt: skip
 
+    def withdrawn(self, topic: str) -> bool:
+        """Whether the broker gives nothing on a topic to whoever comes now: it is waited for a second."""
+        client = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port("broker")), "-t", topic, "-C", "1", "-W", "1", "--retained-only"]
+        return not subprocess.run(client, capture_output=True, check=False, stdin=subprocess.DEVNULL).stdout
+
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 

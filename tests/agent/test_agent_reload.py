@@ -1,0 +1,150 @@
+"""What of a changed agent.toml is taken up while the agent runs: agent/reload.py, and the service around it."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from watchkeep.agent import cli
+from watchkeep.agent.config import AgentConfig, read
+from watchkeep.agent.reload import FIXED, taken_up
+from watchkeep.agent.reporter import Reporter
+from watchkeep.agent.service import AgentService
+from watchkeep.agent.setup import plan
+from watchkeep.wire.causes import EventKind
+from watchkeep.wire.errors import UsageError
+
+BASE = {
+    "agent": {"id": "edge-1", "site": "demo", "data_dir": "/d"},
+    "archiver": [{"id": "a", "url": "http://h:1"}, {"id": "c", "url": "http://h:3", "cold": True, "mac": "02:00:5e:10:00:ff"}],
+    "camera": [{"id": "cam0", "url": "rtsp://h/x"}],
+}
+
+
+def config(**sections):
+    return AgentConfig.model_validate(json.loads(json.dumps(BASE | sections)), strict=False)
+
+
+@pytest.mark.parametrize(("sections", "kept"), [
+    ({}, ()),
+    ({"agent": BASE["agent"] | {"site": "other", "profile": "intel-n100"}}, ("agent.site", "agent.profile")),
+    ({"mqtt": {"url": "mqtt://u:secret@h:1883"}}, ("mqtt",)),
+    ({"journal": {"max_bytes": 1 << 30}}, ("journal.max_bytes",)),
+    ({"recording": {"chunk_ms": 500}, "replication": {"failback": "sticky"}}, ("recording.chunk_ms", "replication.failback")),
+    ({"discovery": {"mdns": False}}, ("discovery.mdns",)),
+])  # fmt: skip
+def test_what_needs_a_restart_is_named_and_stays_as_it_was(sections, kept):
+    cameras = [{"id": "cam1", "url": "rtsp://h/y", "group": "g"}]
+    wanted = config(**sections, camera=cameras, group=[{"id": "g", "copies": 2}])
+    found, said = taken_up(config(), wanted)
+    assert said == kept
+    assert all(getattr(found, section) == getattr(config(), section) for section in FIXED)
+    assert [camera.id for camera in found.camera] == ["cam1"]
+    assert found.rule(found.camera[0]).copies == 2
+    assert found.archiver == config().archiver
+
+
+def test_every_section_is_either_taken_up_or_fixed():
+    assert {*FIXED, "camera", "group", "archiver"} == set(AgentConfig.model_fields)
+
+
+def test_archivers_come_move_and_go_but_how_they_are_woken_stays():
+    wanted = config(archiver=[
+        {"id": "b", "url": "http://h:2"}, {"id": "c", "url": "http://h:9"},
+        {"id": "d", "url": "http://h:4", "cold": True, "mac": "02:00:5e:10:00:fe"},
+    ])  # fmt: skip
+    found, kept = taken_up(config(), wanted)
+    assert [(one.id, one.url, one.cold) for one in found.archiver] == [("b", "http://h:2", False), ("c", "http://h:9", True)]
+    assert kept == ("archiver[1].cold", "archiver[1].mac", "archiver[2].cold", "archiver[2].mac")
+
+
+TEXT = """
+[agent]
+id = "edge-1"
+site = "demo"
+data_dir = "DATA"
+[discovery]
+mdns = false
+[[archiver]]
+id = "a"
+url = "http://127.0.0.1:1"
+[[camera]]
+id = "cam0"
+url = "rtsp://viewer:open-sesame@127.0.0.1:1/x"
+"""
+MORE = '[[camera]]\nid = "cam1"\nurl = "rtsp://127.0.0.1:1/y"\n'
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    made = tmp_path / "agent.toml"
+    made.write_text(TEXT.replace("DATA", str(tmp_path / "data")))
+    return made
+
+
+@pytest.fixture
+def told(monkeypatch):
+    events = []
+    monkeypatch.setattr(Reporter, "event", lambda self, event: events.append(event))
+    return events
+
+
+def changes(told):
+    return [event for event in told if event.kind is EventKind.CONFIGURATION]
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    (lambda text: text + MORE + "copys = 2\n", "camera[1].copys"),
+    (lambda text: text + MORE.replace("cam1", "cam0"), "used twice"),
+    (lambda text: text + "".join(MORE.replace("cam1", f"more{number}") for number in range(40)), "more than the 32"),
+    (lambda text: text.replace("[discovery]", "[discovery"), "agent.toml"),
+    (lambda text: text.replace("rtsp://", "ftp://"), "camera[0].url"),
+])  # fmt: skip
+def test_a_wrong_file_changes_nothing_and_says_why(file, told, change, why):
+    with AgentService(plan(file, read(file))) as service:
+        before = service._crew.there()
+        file.write_text(change(file.read_text()))
+        with pytest.raises(UsageError):
+            service.reload()
+        assert service._crew.there() == before
+        (event,) = changes(told)
+        assert why in event.text
+        assert event.remedy
+        assert "open-sesame" not in event.model_dump_json()
+
+
+def test_the_command_and_the_signals_way_take_up_cameras_and_archivers(file, told):
+    stop, again = threading.Event(), threading.Event()
+    with AgentService(plan(file, read(file))) as service:
+        thread = threading.Thread(target=service.run, args=(stop, again))
+        thread.start()
+        try:
+            cam0 = service._crew.there()["cam0"]
+            text = file.read_text()
+            file.write_text(text.replace("127.0.0.1:1\"\n[[camera", "127.0.0.1:2\"\n[[camera").replace("demo", "home") + MORE)
+            done = CliRunner().invoke(cli.app, ["reload", "-c", str(file)])
+            assert done.stdout == "cam1 is added\nrestart the agent for agent.site\n"
+            assert service._crew.there()["cam0"] is cam0
+            assert service._book.urls() == {"a": "http://127.0.0.1:2"}
+            file.write_text(text)
+            again.set()
+            assert any(len(changes(told)) == 2 or threading.Event().wait(0.01) for _ in range(1000)), "it was not read again within 10 s"
+            assert list(service._crew.there()) == ["cam0"]
+            found = json.loads(CliRunner().invoke(cli.app, ["reload", "--json", "-c", str(file)]).stdout)
+            assert found == {"changes": "", "kept": []}
+        finally:
+            stop.set()
+            again.set()
+            thread.join(10)
+        assert not thread.is_alive()
+    assert [event.text for event in changes(told)][1] == "the configuration is read again: cam1 is removed"
+
+
+def test_reload_of_a_wrong_file_by_the_command_is_exit_code_2(file):
+    with AgentService(plan(file, read(file))):
+        file.write_text(file.read_text() + MORE.replace("cam1", "cam0"))
+        done = CliRunner().invoke(cli.app, ["reload", "-c", str(file)])
+    assert isinstance(done.exception, UsageError)
+    assert done.exception.exit_code == 2

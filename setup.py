@@ -38,7 +38,7 @@ def link_view() -> Path:
 def extensions() -> list[Extension]:
     return [
         Extension(f"watchkeep.native.{source.stem}", [str(source.relative_to(HERE))], extra_compile_args=["-O3", *WARNINGS, *CHECKS],
-                  extra_link_args=CHECKS[:1])  # fmt: skip
+                  extra_link_args=CHECKS[:1])
         for source in sorted((HERE / "native").glob("*.pyx"))
     ]
 

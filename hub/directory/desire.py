@@ -1,0 +1,31 @@
+"""desired(site, name, agent): what one agent is to record, and how.  No I/O, no clock.
+
+Rules: a pure view of the state, so every server gives the same answer at the same index.  A camera stands in the document of the
+agent that has its lease, and in no other: who records it is decided in plan.py, not here.
+"""
+
+from ...wire.desired import MAX_ARCHIVERS, MAX_CAMERAS, AgentDesired, DesiredArchiver, DesiredCamera
+from .entities import Camera
+from .rules import copy_rule, priority
+from .site import Key, Recording, Site
+
+
+def desired(site: Site, name: str, agent: str) -> AgentDesired | None:
+    """The document of an agent of the site called `name`; None for an agent that the site does not have."""
+    if Key("agent", agent) not in site:
+        return None
+    cameras = site.cameras
+    mine = [(camera, recording) for camera, recording in sorted(site.recorders.items()) if recording.agent == agent and camera in cameras]
+    mine.sort(key=lambda one: (-priority(site, cameras[one[0]]), one[0]))
+    listed = [DesiredArchiver(id=store, url=one.url) for store, one in site.stores.items() if one.url is not None]
+    return AgentDesired(site=name, agent=agent, term=site.term, index=site.index,
+                        cameras=tuple(_camera(site, camera, cameras[camera], recording) for camera, recording in mine[:MAX_CAMERAS]),
+                        archivers=tuple(listed[:MAX_ARCHIVERS]))  # fmt: skip
+
+
+def _camera(site: Site, name: str, camera: Camera, recording: Recording) -> DesiredCamera:
+    copies, listed = copy_rule(site, camera)
+    return DesiredCamera(
+        id=name, url=camera.url, host=camera.host, channel=camera.channel, stream=camera.stream, profile=camera.profile,
+        transport=camera.transport, credentials=camera.credentials, copies=copies,
+        archivers=site.archivers.get(name) if listed is None else listed, priority=priority(site, camera), term=recording.term)  # fmt: skip

@@ -1,0 +1,84 @@
+"""desired(): each camera that has a recorder is told to that one, as its entity, its group and the plan say."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from site_kit import Book, camera, gone, put
+
+from watchkeep.hub.directory.desire import desired
+from watchkeep.hub.directory.plan import Alive, plan
+from watchkeep.wire.desired import AgentDesired, DesiredArchiver, DesiredCamera
+
+
+def told(book: Book, agent: str) -> AgentDesired:
+    found = desired(book.site, "demo", agent)
+    assert found is not None
+    return found
+
+
+def test_a_camera_is_told_with_its_own_rule_its_groups_and_the_planned_list() -> None:
+    book = Book(
+        put("agent/edge"), put("archiver/a", url="http://h:1"), put("archiver/b"),
+        put("group/doors", copies=2, archivers=["b", "a"], priority=8),
+        put("camera/planned", url="rtsp://h/x"),
+        put("camera/grouped", host="10.0.0.9", channel=3, stream="sub", profile="axis", transport="udp", credentials="yard", group="doors"),
+        put("camera/own", url="rtsp://h/z", group="doors", copies=1, archivers=["a"], priority=0), put("camera/nobodys", url="rtsp://h/w"),
+    )  # fmt: skip
+    book.assign({"planned": "edge", "grouped": "edge", "own": "edge"}, {"planned": ["b"]})
+    book.assign({"planned": "edge"})
+    found = told(book, "edge")
+    assert found == AgentDesired(
+        site="demo", agent="edge", term=1, index=3, archivers=(DesiredArchiver(id="a", url="http://h:1"),),
+        cameras=(
+            DesiredCamera(id="grouped", host="10.0.0.9", channel=3, stream="sub", profile="axis", transport="udp", credentials="yard",
+                          copies=2, archivers=("b", "a"), priority=8, term=1),
+            DesiredCamera(id="planned", url="rtsp://h/x", copies=1, archivers=("b",), priority=5, term=2),
+            DesiredCamera(id="own", url="rtsp://h/z", copies=1, archivers=("a",), priority=0, term=1),
+        ))  # fmt: skip
+    assert AgentDesired.model_validate_json(found.model_dump_json()) == found
+
+
+def test_an_unknown_agent_has_no_document_and_an_idle_one_an_empty_one() -> None:
+    book = Book(put("agent/edge"))
+    assert desired(book.site, "demo", "other") is None
+    assert told(book, "edge").cameras == ()
+
+
+def test_a_camera_that_is_gone_or_moved_is_not_told_any_more() -> None:
+    book = Book(put("agent/one"), put("agent/two"), camera(0), camera(1))
+    book.assign({"cam0": "one", "cam1": "one"})
+    book.assign({"cam0": "two"})
+    book.edit(gone("camera/cam1"))
+    assert told(book, "one").cameras == ()
+    assert [(one.id, one.term) for one in told(book, "two").cameras] == [("cam0", 2)]
+
+
+steps = st.lists(st.tuples(st.sampled_from(["add", "remove", "die", "return"]), st.integers(0, 5)), max_size=12)
+
+
+@given(steps)
+def test_every_camera_with_a_recorder_is_in_exactly_one_document(edits: list[tuple[str, int]]) -> None:
+    names = ["one", "two", "three"]
+    book = Book(*(put(f"agent/{name}", max_cameras=2) for name in names), put("archiver/a"))
+    dead: set[str] = set()
+    for what, number in edits:
+        changes: list[Any] = []
+        if what == "add":
+            changes = [camera(number)]
+        elif what == "remove" and f"cam{number}" in book.site.cameras:
+            changes = [gone(f"camera/cam{number}")]
+        elif what == "die":
+            dead.add(names[number % 3])
+        elif what == "return":
+            dead.discard(names[number % 3])
+        if changes:
+            book.edit(*changes)
+        found = plan(book.site, Alive(frozenset(names) - dead, frozenset("a")), 1_790_000_000.0)
+        moved = {name: agent for name, agent in found.recorders.items()
+                 if name not in book.site.recorders or book.site.recorders[name].agent != agent}  # fmt: skip
+        book.assign(moved, {name: list(listed) for name, listed in found.archivers.items()})
+        documents = {name: [one.id for one in told(book, name).cameras] for name in names}
+        recorded = {name: one.agent for name, one in book.site.recorders.items() if one.agent and name in book.site.cameras}
+        assert sorted(one for listed in documents.values() for one in listed) == sorted(recorded)
+        assert all(one in documents[agent] for one, agent in recorded.items())

@@ -1,0 +1,54 @@
+"""What a directory wants of one agent: answer to `GET /v1/site/agents/<id>/desired`.
+
+Rules: as in messages.py: readers ignore fields that they do not know.  A document is whole: a camera that is not in it is not this
+agent's any more.  No password is ever in it: a camera names its `credentials`, and the agent's own file has them.  (term, index) is the
+directory's journal as far as it was folded in: a later document has a higher one, and an agent goes back to none.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from .ids import MAX_TERM
+from .messages import Message
+
+MAX_CAMERAS: Final = 10_000
+"""As many as an agent of the site may be given; about 3 MB.  How many it can record is its profile's affair."""
+MAX_ARCHIVERS: Final = 1000
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
+Address = Annotated[str, StringConstraints(max_length=500, pattern=r"^[\x21-\x7e]+$")]
+
+
+class DesiredCamera(Message):
+    """One camera to record: exactly one of url and host, as in agent.toml."""
+
+    id: Id
+    url: Address | None = None
+    host: Address | None = None
+    channel: Annotated[int, Field(ge=1, le=999)] = 1
+    stream: Literal["main", "sub"] = "main"
+    profile: Id = "generic"
+    transport: Literal["tcp", "udp"] | None = None
+    credentials: Id | None = None
+    """Name of an entry in the agent's credentials.toml."""
+    copies: Annotated[int, Field(ge=1, le=8)] = 1
+    archivers: Annotated[tuple[Id, ...], Field(max_length=64)] | None = None
+    """In order; None: all that are known, by id."""
+    priority: Annotated[int, Field(ge=0, le=9)] = 5
+    term: Annotated[int, Field(ge=0, le=MAX_TERM)] = 0
+    """Of the recorder: the high bits of the camera's epochs, so that whoever stands in sorts behind."""
+
+
+class DesiredArchiver(Message):
+    id: Id
+    url: Address
+
+
+class AgentDesired(Message):
+    site: Id
+    agent: Id
+    term: Annotated[int, Field(ge=0)]
+    index: Annotated[int, Field(ge=0)]
+    cameras: Annotated[tuple[DesiredCamera, ...], Field(max_length=MAX_CAMERAS)] = ()
+    archivers: Annotated[tuple[DesiredArchiver, ...], Field(max_length=MAX_ARCHIVERS)] = ()
+    """Those with an address; others are found by mDNS."""

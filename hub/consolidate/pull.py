@@ -7,7 +7,6 @@ request at a time, and a pause after each: the peers' agents come first (invaria
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +17,7 @@ from ...wire.record import RecordKind
 from ...wire.seal import Seal
 from ..api.batch import prove
 from ..store import Conflict, Record, Store, StoreBusy
+from ..store.clock import Clock
 from .client import PeerClient, PeerError
 from .compare import Place
 from .plan import Pull, pause_s
@@ -42,15 +42,15 @@ class Puller:
     """Pulls from one peer, on one thread; `stop` ends it between two requests."""
 
     def __init__(self, store: Store, client: PeerClient, peer: str, *, max_mbit_s: float, stop: Callable[[], bool],
-                 pause: Callable[[float], object]) -> None:  # fmt: skip
-        self._store, self._client, self._peer = store, client, peer
+                 pause: Callable[[float], object], clock: Clock) -> None:  # fmt: skip
+        self._store, self._client, self._peer, self._clock = store, client, peer, clock
         self._max_mbit_s, self._stop, self._pause = max_mbit_s, stop, pause
 
     def pull(self, wanted: Pull, expected: Mapping[Place, bytes]) -> Pulled:
         """Get one range; raises PeerError when the peer fails, VolumeError when the store does."""
         done, first = Pulled(), wanted.first
         while first <= wanted.last and not self._stop():
-            started = time.monotonic()
+            started = self._clock.monotonic()
             body = self._client.records(wanted.camera, wanted.epoch, first, wanted.last)
             if body is None:
                 done.unavailable += wanted.last - first + 1
@@ -63,7 +63,7 @@ class Puller:
             self._append(good, done)
             done.bytes += len(body)
             first = last + 1
-            self._pause(pause_s(len(body), time.monotonic() - started, self._max_mbit_s))
+            self._pause(pause_s(len(body), self._clock.monotonic() - started, self._max_mbit_s))
         return done
 
     def _checked(self, body: bytes, wanted: Pull, first: int) -> list[Record]:

@@ -9,7 +9,6 @@ claim until its chunks have proven it.  Progress is published as a whole new val
 """
 
 import logging
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -21,6 +20,7 @@ from ...wire.errors import WatchkeepError
 from ...wire.messages import ConsolidationState, SetAside
 from ...wire.record import iter_records
 from ..store import Store
+from ..store.clock import Clock
 from ..store.model import Part
 from .client import PeerClient
 from .compare import Compared, Place, Span, compare, questions
@@ -51,10 +51,10 @@ class Round:
     """`run` once; `state` is what happened so far."""
 
     def __init__(self, store: Store, client: PeerClient, peer: str, rules: Rules, stop: Stopper, publish: Publish,
-                 state: ConsolidationState, *, wall_ns: Callable[[], int] = time.time_ns) -> None:  # fmt: skip
+                 state: ConsolidationState, clock: Clock) -> None:  # fmt: skip
         self._store, self._client, self._peer, self._rules, self._stop = store, client, peer, rules, stop
-        self._publish, self.state, self._wall_ns = publish, state, wall_ns
-        self._puller = Puller(store, client, peer, max_mbit_s=rules.max_mbit_s, stop=stop, pause=stop.pause)
+        self._publish, self.state, self._clock = publish, state, clock
+        self._puller = Puller(store, client, peer, max_mbit_s=rules.max_mbit_s, stop=stop, pause=stop.pause, clock=clock)
         self._expected: dict[Place, bytes] = {}
         """Of the camera at hand: hashes that pulled chunks have to have.  One a damaged chunk, so MAX_ASIDE files' worth."""
         self.early = False
@@ -99,9 +99,9 @@ class Round:
         for part in list(parts):
             if self._stop():
                 break
-            started, now = time.monotonic(), self._store.closed_part(part)
+            started, now = self._clock.monotonic(), self._store.closed_part(part)
             finding = Finding(part) if now is None else prove_part(self._store, now)
-            self._stop.pause(pause_s(part.size, time.monotonic() - started, PROVE_MBIT_S))
+            self._stop.pause(pause_s(part.size, self._clock.monotonic() - started, PROVE_MBIT_S))
             if not finding.good and (aside := self._set_aside(finding)) is not None:
                 asides += 1
                 self._expected |= finding.expected
@@ -161,7 +161,7 @@ class Round:
             self._store.report(EventKind.TAMPER, text, "find out which recorder or archiver changed its past; nothing was replaced", camera)
 
     def _fill(self, camera: str, found: Compared) -> None:
-        now_ns = self._wall_ns()
+        now_ns = self._clock.wall_ns()
         bounds = Bounds(self._store.horizon_ns(camera), now_ns - int(self._rules.settle_s * NS))
         wanted = sort_missing(found.missing_here, bounds, found.different)
         self.early |= wanted.early > 0

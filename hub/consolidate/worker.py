@@ -10,7 +10,6 @@ site, and not this archiver itself (invariant 11).  Whatever a peer or a disk do
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from ...wire.messages import ConsolidationOrder, ConsolidationState
 from ...wire.shell.threads import Supervised
 from ..api.errors import ApiError
 from ..store import Store
+from ..store.clock import Clock
 from .client import PeerClient, PeerError, PeerHealth
 from .pull import Stopper
 from .round import Round, Rules
@@ -68,11 +68,12 @@ class Totals:
 class Consolidator:
     """`start`, then `stop`; everything else may be called from any thread."""
 
-    def __init__(self, store: Store, share: Share, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store, self._share, self._settings, self._clock = store, share, settings, clock
+    def __init__(self, store: Store, share: Share, settings: Settings, *, clock: Clock | None = None) -> None:
+        self._store, self._share, self._settings, self._clock = store, share, settings, clock or Clock()
         self._lock = threading.Condition()
         peers = {name: url for name, url in settings.peers.items() if name != settings.archiver}
-        self._schedule = Schedule(peers if settings.auto else {}, every_s=settings.every_s, settle_s=settings.rules.settle_s, now=clock())
+        self._schedule = Schedule(peers if settings.auto else {}, every_s=settings.every_s, settle_s=settings.rules.settle_s,
+                                  now=self._clock.monotonic())  # fmt: skip
         self._order: tuple[int, ConsolidationOrder] | None = None
         self._sighted: dict[str, str] | None = None
         self._state, self._totals, self._jobs = ConsolidationState(), Totals(), 0
@@ -139,31 +140,38 @@ class Consolidator:
             self._jobs += 1
             self._order = (self._jobs, order)
             self._lock.notify()
-            return ConsolidationState(job=self._jobs, phase=ConsolidationPhase.WAITING, peer=order.url, since_s=time.time())
+            return ConsolidationState(job=self._jobs, phase=ConsolidationPhase.WAITING, peer=order.url, since_s=self._clock.wall_ns() / 1e9)
 
     # -- the thread --------------------------------------------------------------------------------------------
 
     def _body(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            self._take_sightings()
-            if self._order is not None:
-                self._do_order(*self._order, stop)
-            elif (peer := self._schedule.to_probe(self._clock())) is not None:
-                self._probe(peer)
-            elif (peer := self._schedule.to_compare(self._clock())) is not None:
-                self._do_peer(peer, stop)
-            else:
+            if not self._next(stop):
                 self._rest()
+
+    def _next(self, stop: threading.Event) -> bool:
+        """Do the next thing that is due; False when nothing is."""
+        self._take_sightings()
+        now = self._clock.monotonic()
+        if self._order is not None:
+            self._do_order(*self._order, stop)
+        elif (peer := self._schedule.to_probe(now)) is not None:
+            self._probe(peer)
+        elif (peer := self._schedule.to_compare(now)) is not None:
+            self._do_peer(peer, stop)
+        else:
+            return False
+        return True
 
     def _take_sightings(self) -> None:
         with self._lock:
             announced, self._sighted = self._sighted, None
         if announced is not None:
-            self._schedule.sighted(announced, self._clock())
+            self._schedule.sighted(announced, self._clock.monotonic())
 
     def _rest(self) -> None:
         deadline = self._schedule.next_deadline()
-        pause = _IDLE_S if deadline is None else max(deadline - self._clock(), 0.0)
+        pause = _IDLE_S if deadline is None else max(deadline - self._clock.monotonic(), 0.0)
         with self._lock:
             self._lock.wait_for(lambda: self._stopping or self._order is not None or self._sighted is not None, pause)
 
@@ -174,9 +182,9 @@ class Consolidator:
         except WatchkeepError as error:
             if not peer.why:
                 log.info("peer is away", extra={"peer": peer.id, "why": error.message})
-            self._schedule.failed(peer.id, error.message, self._clock())
+            self._schedule.failed(peer.id, error.message, self._clock.monotonic())
             return
-        if self._schedule.answered(peer.id, health.boot, self._clock()):
+        if self._schedule.answered(peer.id, health.boot, self._clock.monotonic()):
             log.info("peer is there", extra={"peer": peer.id, "url": peer.url})
 
     def _identify(self, client: PeerClient, expected: str = "") -> PeerHealth:
@@ -196,10 +204,10 @@ class Consolidator:
             early = self._run(job, peer.url, peer.id, stop, lambda: self._order is not None)
         except WatchkeepError as error:
             log.warning("consolidation failed", extra={"peer": peer.id, "why": error.line()})
-            self._schedule.faltered(peer.id, self._clock())
+            self._schedule.faltered(peer.id, self._clock.monotonic())
         else:
             if self._order is None:  # otherwise it was cut short, and is still due
-                self._schedule.compared(peer.id, self._clock(), early=early)
+                self._schedule.compared(peer.id, self._clock.monotonic(), early=early)
 
     def _do_order(self, job: int, order: ConsolidationOrder, stop: threading.Event) -> None:
         try:
@@ -213,13 +221,13 @@ class Consolidator:
     def _run(self, job: int, url: str, name: str, stop: threading.Event, also: Callable[[], bool],
              order: ConsolidationOrder | None = None) -> bool:  # fmt: skip
         """One round; returns whether something was left to the agents.  Raises WatchkeepError, with the reason in the state."""
-        self._state = ConsolidationState(job=job, phase=ConsolidationPhase.WAITING, peer=name or url, since_s=time.time())
+        self._state = ConsolidationState(job=job, phase=ConsolidationPhase.WAITING, peer=name or url, since_s=self._clock.wall_ns() / 1e9)
         rules = self._settings.rules if order is None else replace(self._settings.rules, settle_s=0.0)
         try:
             with self._connected(url) as client:
                 name = self._identify(client, name).id
                 found = Round(self._store, client, name, rules, Stopper(stop, also), self._publish,
-                              self._state.model_copy(update={"peer": name}))  # fmt: skip
+                              self._state.model_copy(update={"peer": name}), self._clock)  # fmt: skip
                 found.run(camera=order.camera if order else "", prove_all=order is not None, suspects=self._share.take_suspects())
         except BaseException as error:
             why = error.line() if isinstance(error, WatchkeepError) else f"{type(error).__name__}: {error}"

@@ -76,7 +76,7 @@ def serving() -> Iterator[int]:
     finally:
         started = time.monotonic()
         served.stop()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 2 * module._STOP_S, "farewells of 4 s, connections cut off for 1 s more"
 
 
 @contextmanager

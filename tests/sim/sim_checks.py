@@ -45,6 +45,8 @@ MAX_BUSY_LEDGERS = 64
 """Of epochs on their way or in files that are being written."""
 IDLE_S = 3.0
 """Beyond the time-out: an answer of 2 s, a question each 0.5 s."""
+LOOK_S = 1.5
+"""The pacer looks once a second."""
 MARGIN_S = 0.05
 """Of time-outs, for what floats make of sums."""
 
@@ -61,7 +63,7 @@ class Checks:
                                    "bridged", "woken", "idle"), 0)  # fmt: skip
         self.cold: frozenset[str] = frozenset()
         """Standbys: used last, and off until then."""
-        self._progress: dict[tuple[str, str], tuple[int, float]] = {}
+        self._progress: dict[tuple[str, str], tuple[int, float, float]] = {}
         """(life of an agent, archiver) to chunks durable there, and since when there are no more although some wait for it."""
         self.holes: set[tuple[str, str, str]] = set()
         """(life of an agent, camera, archiver) of the holes that it has told of and not closed."""
@@ -200,10 +202,11 @@ class Checks:
     def _durable(self, agent: SimAgent, name: str) -> None:
         """Who answers and makes nothing durable is found out in time; answers may take a while, and so may the question."""
         ledger, now, place = agent.desk._ledger, agent.loop.now, (agent.life, name)
-        durable, since = self._progress.get(place, (-1, now))
-        if ledger.durable_at(name) != durable or not ledger.open_epochs(name, Stage.RECEIVED):
+        durable, since, looked = self._progress.get(place, (-1, now, now))
+        unseen = now > looked + LOOK_S  # the agent stood still, and what happened between the looks nobody saw
+        if unseen or ledger.durable_at(name) != durable or not ledger.open_epochs(name, Stage.RECEIVED):
             since = now
-        self._progress[place] = ledger.durable_at(name), since
+        self._progress[place] = ledger.durable_at(name), since, now
         self.done["idle"] += agent.desk._durables[name].witness is not None
         worker, health = agent.workers[name], agent.desk._policy.health(name)
         if worker.waiting_since is None and health.state is Health.HEALTHY and now > since + agent.setup.limits.durable_timeout_s + IDLE_S:

@@ -21,8 +21,12 @@ class Broken(BaseException):
     """
 
     def __init__(self, number: int, what: str) -> None:
-        self.number = number
+        self.number, self.what = number, what
         super().__init__(f"invariant {number}: {what}")
+
+    def __reduce__(self) -> tuple[type["Broken"], tuple[int, str]]:
+        """It travels between the processes of a sweep."""
+        return type(self), (self.number, self.what)
 
 
 class Timer:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ def test_a_loaded_report_is_the_saved_one(tmp_path: Path) -> None:
     assert (whole.next, whole.failures) == (7, {6: "invariant 3: not durable"})
     assert json.loads(file.read_text())["totals"] == {"answers": 4, "chunks": 11, "events": 200}
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_what_is_broken_travels_between_processes() -> None:
+    again = pickle.loads(pickle.dumps(Broken(3, "not durable")))  # noqa: S301 - our own bytes
+    assert (again.number, str(again)) == (3, "invariant 3: not durable")
 
 
 def test_a_report_of_other_seeds_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -362,7 +363,8 @@ def test_the_end_of_a_call_may_come_at_any_moment_of_being_given_up(two: Rig, mo
     chain, store = Chain(segment=1000), two.store
     for low in range(0, 120, 4):
         two.hang()
-        store.append(chain.batch(*range(low, low + 4)))
+        with suppress(VolumeError):  # a machine that is slow enough hangs the other volume, too: the agent sends again
+            store.append(chain.batch(*range(low, low + 4)))
         threading.Timer(0.004 + low % 16 / 1000, two.first.gate.set).start()
         until(lambda low=low: _sent(two, chain, low, low + 3), "stored")  # type: ignore[misc]
     monkeypatch.setattr("watchkeep.hub.store.pulse.STALL_S", 60.0)  # a slow machine hangs no volume that is about to be read

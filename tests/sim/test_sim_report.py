@@ -28,7 +28,7 @@ def test_a_loaded_report_is_the_saved_one(tmp_path: Path) -> None:
 
 
 def test_what_is_broken_travels_between_processes() -> None:
-    again = pickle.loads(pickle.dumps(Broken(3, "not durable")))  # noqa: S301 - our own bytes
+    again = pickle.loads(pickle.dumps(Broken(3, "not durable")))
     assert (again.number, str(again)) == (3, "invariant 3: not durable")
 
 

@@ -22,7 +22,7 @@ from watchkeep.hub.directory.site import fold
 
 LONG_POLL_S = 1.0
 UTC_S = 1_790_000_000.0
-CLIENT_S = 6.0
+FORWARD_S = 3.0
 PAGE = 50
 
 
@@ -313,7 +313,7 @@ class SimServer:
             self.request(make, reply)
             return
         lost = (steps.Unable(0, "lost", written=True), None, "")
-        self.net.call(self.name, to, "edit", (make, via | {self.name}), reply, lambda _: reply(lost), CLIENT_S)
+        self.net.call(self.name, to, "edit", (make, via | {self.name}), reply, lambda _: reply(lost), FORWARD_S)
 
     @property
     def status(self) -> Status | None:

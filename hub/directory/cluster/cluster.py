@@ -28,7 +28,7 @@ from ..entry import Entry
 from .following import Following, Upstream
 from .leading import ACK_S, Leading
 from .members import Members
-from .merge import DELIVERED
+from .merge import DELIVERED, NUMBERED
 from .pulse import Pulse
 from .sight import NEVER, POLL_S, SILENT_S, Sight
 from .status import Lead, Member, Role, Start, Status
@@ -146,9 +146,7 @@ class Cluster:
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take in one event; the caller performs the actions in order."""
         self._wake(now)
-        found = self._take(event, now)
-        found += self._turn(now)
-        return found
+        return self._take(event, now) + self._turn(now)
 
     def _wake(self, now: float) -> None:
         """What the others did while this process was not running is not known: silence is counted from here on."""
@@ -202,6 +200,9 @@ class Cluster:
         leading = self._leading
         if leading is None or self.role is not Role.LEADING:
             return [Unable(event.ticket, "this server does not lead")]
+        numbers = isinstance(event, Assign) or (isinstance(event, Offer) and event.parcel.server != self._me.id)
+        if numbers and self._owes_numbers(leading):
+            return [Unable(event.ticket, "this server first takes in the numbers that it gave when it led before")]
         match event:
             case Edit(ticket, changes, actor, note):
                 return leading.edit(ticket, changes, actor, note)
@@ -339,9 +340,15 @@ class Cluster:
             return []
         self._beat_at = now + POLL_S
         self._pulse.beat()
+        if self._owes_numbers(self._leading):
+            return []
         living = self._sight.living(now)
         self._leading.leases({self._me.id, *(name for name, one in living.items() if one.able)}, now)
         return []
+
+    def _owes_numbers(self, leading: Leading) -> bool:
+        """Whether it has given numbers on another branch that its journal does not know: it could give them again."""
+        return any(kind in NUMBERED and name not in leading.tip.taken for name, kind in self._aside.items())
 
     def _answer(self, now: float) -> list[Action]:
         if self._leading is None:

@@ -19,7 +19,7 @@ from ..entities import Role
 from ..entry import Entry, Kind
 from ..rules import Problem, problems
 from ..site import Change, Key, Lease, Recording, Site
-from .merge import MAX_KEPT, Parcel, judge
+from .merge import MAX_KEPT, NUMBERED, Parcel, judge
 from .status import Member
 from .steps import Action, Done, Refused, Unable
 from .terms import next_number, recorder_term
@@ -102,7 +102,7 @@ class Leading:
             return full
         index = 0
         for entry in parcel.entries:
-            if len(self.tip.contingencies) >= MAX_KEPT:
+            if len(self.tip.contingencies) >= MAX_KEPT and entry.kind not in NUMBERED:
                 return [Unable(ticket, f"{MAX_KEPT} contingencies wait for an operator already")]
             written = judge(self.tip, parcel, entry, self._me.rank, base_known=base_known)
             if written is not None:

@@ -35,11 +35,16 @@ PARCEL_BYTES: Final = 4 << 20
 MAX_KEPT: Final = 1000
 """Contingencies that wait for an operator; deliveries after that stay with their server, where nothing is lost either."""
 DELIVERED: Final = frozenset(("edit", "settle", "keep", "assign", "lease"))
+NUMBERED: Final = frozenset(("assign", "lease"))
+"""Whoever has such entries set aside has given numbers that its journal does not know, and gives no others before it does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Entries of one branch, in its order.  `hashes` are those of all its entries from `base` + 1 on, also of earlier parcels."""
+    """Entries of one branch, in the order in which they are to be judged.
+
+    hashes: of all its entries from `base` + 1 on, also of those in earlier parcels.
+    """
 
     server: str
     base: int
@@ -74,21 +79,29 @@ def branches(aside: Sequence[Entry]) -> Iterator[list[Entry]]:
 
 
 def parcel(server: str, aside: Sequence[Entry], taken: Iterable[str]) -> Parcel | None:
-    """The next delivery of what is set aside and not taken in yet; None when there is none."""
-    done = frozenset(taken)
-    for run in branches(aside):
-        chosen: list[Entry] = []
-        size = 0
-        for entry in run:
-            if entry.hash in done or entry.kind not in DELIVERED:
-                continue
-            size += len(entry.body())
-            if chosen and (size > PARCEL_BYTES or len(chosen) == PARCEL_ENTRIES):
-                break
-            chosen.append(entry)
-        if chosen:
-            return Parcel(server, run[0].index - 1, run[0].prev, tuple(entry.hash for entry in run), tuple(chosen))
+    """The next delivery of what is set aside and not taken in yet; None when there is none.
+
+    Numbers go first, since they wait for nobody, and the newest first: the one above it is then above all that the branch gave.
+    """
+    done, runs = frozenset(taken), list(branches(aside))
+    for run in runs:
+        if found := _parcel(server, run, [entry for entry in reversed(run) if entry.kind in NUMBERED and entry.hash not in done]):
+            return found
+    for run in runs:
+        if found := _parcel(server, run, [entry for entry in run if entry.kind in DELIVERED and entry.hash not in done]):
+            return found
     return None
+
+
+def _parcel(server: str, run: list[Entry], entries: list[Entry]) -> Parcel | None:
+    chosen: list[Entry] = []
+    size = 0
+    for entry in entries:
+        size += len(entry.body())
+        if chosen and (size > PARCEL_BYTES or len(chosen) == PARCEL_ENTRIES):
+            break
+        chosen.append(entry)
+    return Parcel(server, run[0].index - 1, run[0].prev, tuple(entry.hash for entry in run), tuple(chosen)) if chosen else None
 
 
 def judge(site: Site, sent: Parcel, entry: Entry, rank: int, *, base_known: bool) -> Written | None:

@@ -131,8 +131,10 @@ def test_numbers_that_the_branch_gave_are_passed() -> None:
     for book, term in ((fork.ours, 9), (fork.theirs, 26)):
         book.write("assign", recorders={"cam1": [f"agent of {term}", term]}, archivers={})
         book.write("lease", role="backup", holder=f"server of {term}", number=term)
-    fork.deliver()
-    assert fork.ours.site.recorders["cam1"] == ("agent of 9", 33)
+    fork.theirs.write("assign", recorders={"cam1": ["x", 34]}, archivers={})
+    while fork.deliver():
+        pass
+    assert fork.ours.site.recorders["cam1"] == ("agent of 9", 41), "above all of them, not just above the first"
     assert fork.ours.site.leases["backup"] == ("server of 9", 33)
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from ..wire.broker import parse_url
 from ..wire.config import Config, load
 from ..wire.errors import ConfigError, IdError, UsageError
 from ..wire.ids import check_id
+from .directory.entities import MAX_SERVERS, Server
 
 Role = Literal["archiver", "directory", "broker"]
 File = Annotated[Path, Field(strict=False)]
@@ -77,11 +78,25 @@ class PeerSection(Config):
     url: str
 
 
+class DirectoryServerSection(Config):
+    id: str
+    url: str
+    rank: int = Field(ge=0, lt=MAX_SERVERS)
+    recovery: bool = False
+
+
+class DirectorySection(Config):
+    servers: tuple[DirectoryServerSection, ...] = Field(default=(), max_length=MAX_SERVERS)
+    database: str | None = None
+    """None: a file in data_dir.  A path, or a PostgreSQL URL."""
+
+
 class HubConfig(Config):
     hub: HubSection
     mqtt: MqttSection = MqttSection()
     broker: BrokerSection = BrokerSection()
     archiver: ArchiverSection | None = None
+    directory: DirectorySection | None = None
     discovery: DiscoverySection = DiscoverySection()
     consolidation: ConsolidationSection = ConsolidationSection()
     standby: StandbySection = StandbySection()
@@ -126,6 +141,7 @@ def problems(config: HubConfig) -> Iterator[Problem]:
     yield from check_addresses(config)
     yield from check_paths(config)
     yield from check_peers(config)
+    yield from check_directory(config)
 
 
 def check_ids(config: HubConfig) -> Iterator[Problem]:
@@ -145,8 +161,8 @@ def check_roles(config: HubConfig) -> Iterator[Problem]:
     """Every role once, every role with what it needs."""
     if len(set(config.hub.roles)) != len(config.hub.roles):
         yield Problem("hub.roles", "names a role twice", "name each role once")
-    if config.holds("directory"):
-        yield Problem("hub.roles", "the directory role is not in this version", 'leave "directory" out of the list')
+    if config.directory is not None and not config.holds("directory"):
+        yield Problem("directory", "is given, and hub.roles does not hold directory", 'add "directory" to hub.roles, or remove [directory]')
     if config.holds("archiver") and config.archiver is None:
         yield Problem("archiver", "is missing, and hub.roles holds archiver", "add [archiver] with its volumes")
     if config.archiver is not None and not config.holds("archiver"):
@@ -198,6 +214,27 @@ def check_peers(config: HubConfig) -> Iterator[Problem]:
             yield Problem(f"peer[{number}].id", f"{peer.id!r} is named twice", "name each peer once")
         if not peer.url.startswith(("http://", "https://")):
             yield Problem(f"peer[{number}].url", f"{peer.url!r} is no archiver's address", "write it as http://host:9701")
+
+
+def check_directory(config: HubConfig) -> Iterator[Problem]:
+    """Servers by valid ids and addresses, each id and rank once, this hub among them."""
+    wanted = config.directory or DirectorySection()
+    for number, one in enumerate(wanted.servers):
+        key, before = f"directory.servers[{number}]", wanted.servers[:number]
+        try:
+            check_id("server", one.id)
+            Server(url=one.url, rank=one.rank, recovery=one.recovery)
+        except IdError as error:
+            yield Problem(f"{key}.id", error.message, error.remedy)
+        except ValidationError:
+            yield Problem(f"{key}.url", "is no server's address", "write it as http://host:9701, without user and password")
+        if any(one.id == other.id or one.rank == other.rank for other in before):
+            yield Problem(key, f"{one.id!r} has the id or the rank of another server", "give each server its own")
+    if wanted.servers and all(one.id != config.hub.id for one in wanted.servers):
+        yield Problem("directory.servers", f"does not hold this hub, {config.hub.id!r}", "list all servers, the same on each of them")
+    where = wanted.database
+    if where is not None and not where.startswith(("/", "postgresql+psycopg://")):
+        yield Problem("directory.database", "is neither an absolute path nor a PostgreSQL URL", "write it as postgresql+psycopg://host/name")
 
 
 def parse_address(text: str) -> Address | None:

@@ -1,6 +1,6 @@
 """One hub process: its roles composed, started in order and stopped in the opposite one.
 
-    sockets bound ─▶ volumes looked at ─▶ store ─▶ broker ─▶ beacon ─▶ HTTP ─▶ consolidation ─▶ mDNS
+    sockets bound ─▶ volumes looked at ─▶ store ─▶ broker ─▶ beacon ─▶ directory ─▶ HTTP ─▶ consolidation ─▶ mDNS
     what may be refused, first: nothing is touched        what others see of us, last
 
 Rules: recording needs the store and HTTP only; a broker or a network without mDNS is logged and gone without
@@ -31,6 +31,7 @@ from .config import Address, ArchiverSection, HubConfig, http_address
 from .consolidate.round import Rules
 from .consolidate.share import Share
 from .consolidate.worker import Consolidator, Settings
+from .directory.run import DirectoryPart
 from .duty.maintenance import Maintenance
 from .duty.sleeper import Sleeper
 from .duty.standby import Standing
@@ -55,6 +56,7 @@ class HubService:
         self._beacon: Beacon | None = None
         self._events: EventLog | None = None
         self._http: HttpServer | None = None
+        self._directory: DirectoryPart | None = None
         self.address = http_address(config)
 
     @property
@@ -87,6 +89,8 @@ class HubService:
         sockets = self._bind()
         for problem in (*data_dir_problems(config, self._file), *volume_problems(config, self._file)):
             raise problem
+        if config.archiver is not None or config.holds("directory"):
+            self._open_events()
         store = None if config.archiver is None else self._open_store(config.archiver)
         if "broker" in sockets:
             broker = EmbeddedBroker(sockets["broker"])
@@ -96,6 +100,8 @@ class HubService:
         consolidator = None if store is None or share is None else self._make_consolidator(store, share)
         if store is not None and config.mqtt.url is not None:
             self._start_beacon(config.mqtt.url, store, consolidator)
+        if config.holds("directory"):
+            self._start_directory()
         self._start_http(sockets["http"], store, share, consolidator)
         if consolidator is not None:
             consolidator.start()
@@ -119,17 +125,24 @@ class HubService:
         self.address = Address(host, port)
         return found
 
+    def _open_events(self) -> None:
+        folder = self._config.hub.data_dir
+        events = EventLog(folder)
+        self._running.callback(events.close)
+        try:
+            folder.mkdir(exist_ok=True)
+            events.open()
+        except OSError as error:
+            raise ConfigError(self._file, "hub.data_dir", f"cannot be used ({error.strerror})", remedy="check it") from error
+        self._events = events
+
     def _open_store(self, archiver: ArchiverSection) -> Store:
         config = self._config
         store = Store(config.hub.id, list(archiver.volumes), retention_days=archiver.retention_days, min_free_bytes=archiver.min_free_bytes,
                       sync_ms=archiver.sync_ms, state_dir=config.hub.data_dir, on_event=self._report,
                       camera_days=archiver.retention)  # fmt: skip
-        self._events = EventLog(config.hub.data_dir)
-        self._running.callback(self._events.close)
         self._running.callback(store.close)
         try:
-            config.hub.data_dir.mkdir(exist_ok=True)
-            self._events.open()
             store.open()
         except VolumeError as error:
             raise ConfigError(self._file, "archiver.volumes", error.message, remedy=error.remedy) from error
@@ -157,10 +170,16 @@ class HubService:
         self._running.callback(beacon.stop)
         self._beacon = beacon
 
+    def _start_directory(self) -> None:
+        part = DirectoryPart(self._config, self._file, self._boot, self.url, self._report)
+        part.start()
+        self._running.callback(part.stop)
+        self._directory = part
+
     def _start_http(self, listener: socket.socket, store: Store | None, share: Share | None, consolidator: Consolidator | None) -> None:
         hub = self._config.hub
         api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store, share, consolidator,
-                  self._events, self._maintenance)  # fmt: skip
+                  self._events, self._maintenance, None if self._directory is None else self._directory.server)  # fmt: skip
         self._running.callback(api.close)
         self._activity = Activity(api.app, time.monotonic)
         self._http = HttpServer(self._activity, listener)
@@ -219,11 +238,13 @@ class HubService:
         return heard
 
     def _report(self, event: Event) -> None:
-        """The store's events, from its own threads, to the list and to the site when there is a broker; the store logs them itself."""
+        """Events of store and directory, from their own threads, to the list and to the site when there is a broker; both log them too."""
         if self._events is not None:
             self._events.add(event)
         if self._beacon is not None:
             self._beacon.publish(event)
+        elif self._directory is not None:
+            self._directory.publish(event)
 
 
 def _reachable(host: str) -> str:

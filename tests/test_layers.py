@@ -26,7 +26,7 @@ ADAPTERS = {
     "sqlite3": ["hub/store/catalog.py"],
     "cronsim": ["hub/directory/backup/chains.py"],
     "sqlalchemy": ["hub/directory/database.py"],
-    "http": ["agent/replicate/client.py", "hub/consolidate/client.py", "hub/remote.py"],
+    "http": ["agent/replicate/client.py", "hub/consolidate/client.py", "hub/directory/link.py", "hub/remote.py"],
     "prometheus_client": ["hub/api/metrics.py"],
     "uvicorn": ["hub/api/server.py"],
     "fastapi": ["hub/api/*"],

@@ -68,6 +68,7 @@ class EventKind(StrEnum):
     CLOCK = "clock"
     RETENTION = "retention"
     LOCK = "lock"
+    ROLE = "role"
     STANDBY_WOKEN = "standby-woken"
     CONFIGURATION = "configuration"
 

@@ -12,11 +12,21 @@ METRICS: Final = "/metrics"
 CONSOLIDATE: Final = "/v1/consolidate"
 LOCKS: Final = "/v1/locks"
 EVENTS: Final = "/v1/events"
+SITE: Final = "/v1/site"
+SITE_EDIT: Final = "/v1/site/edit"
+SITE_HISTORY: Final = "/v1/site/history"
+SITE_CONTINGENCY: Final = "/v1/site/contingency"
+DIRECTORY_STATE: Final = "/v1/directory/state"
+DIRECTORY_ENTRIES: Final = "/v1/directory/entries"
+DIRECTORY_HASH: Final = "/v1/directory/hash"
+DIRECTORY_PARCEL: Final = "/v1/directory/contingency"
 MAINTENANCE: Final = "/v1/maintenance"
 
 RECORDS_TYPE: Final = "application/vnd.watchkeep.records"
 AGENT_HEADER: Final = "Watchkeep-Agent"
 VERSION_HEADER: Final = "Watchkeep-Wire"
+ACTOR_HEADER: Final = "Watchkeep-Actor"
+VIA_HEADER: Final = "Watchkeep-Via"
 
 TRUNCATED: Final = "truncated"  # 400
 MALFORMED: Final = "malformed"  # 400: header, seal or box damaged, or id not valid
@@ -33,6 +43,8 @@ NOT_FOUND: Final = "not-found"  # 404: no such camera, file, or nothing recorded
 RANGE: Final = "range"  # 416
 SEVERAL_PARTS: Final = "several-parts"  # 409: the window spans several epochs; the answer lists them
 TOO_MANY: Final = "too-many"  # 409: there are as many as there may be
+STALE: Final = "stale"  # 412: the entity has another revision than If-Match says
+REFUSED: Final = "refused"  # 422: an edit that does not fit the site; the answer lists every problem
 INTERNAL: Final = "internal"  # 500
 
 

@@ -168,6 +168,29 @@ class ArchiverBeacon(Message):
     """What is left of a maintenance that an operator has announced; 0 outside of one."""
 
 
+class DirectoryBeacon(Message):
+    """`directory/<id>/beacon`, retained; the will carries online=false."""
+
+    server: str
+    site: str
+    version: str
+    online: bool
+    boot: str
+    beat: int
+    sent_s: float
+    url: str = ""
+    uptime_s: float = 0.0
+    role: str = ""
+    """looking, claiming, leading or following."""
+    leader: str = ""
+    """Who leads, as far as this server knows; empty when it knows of nobody."""
+    term: int = 0
+    index: int = 0
+    """The last entry that it has durable, and its term."""
+    contingencies: int = 0
+    """Edits that wait for an operator's decision."""
+
+
 class Event(Message):
     """`event/<kind>`, not retained."""
 

@@ -17,6 +17,10 @@ def archiver_beacon(site: str, archiver: str) -> str:
     return f"{_site(site)}/archiver/{check_id('archiver', archiver)}/beacon"
 
 
+def directory_beacon(site: str, server: str) -> str:
+    return f"{_site(site)}/directory/{check_id('server', server)}/beacon"
+
+
 def camera_state(site: str, camera: str) -> str:
     return f"{_site(site)}/camera/{check_id('camera', camera)}/state"
 

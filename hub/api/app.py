@@ -19,11 +19,14 @@ from ...wire.errors import WatchkeepError, redact
 from ...wire.messages import AppendAnswer
 from ..consolidate.share import Share
 from ..consolidate.worker import Consolidator
+from ..directory.desk import SiteDesk
+from ..directory.server import DirectoryServer
 from ..duty.maintenance import Maintenance
 from ..events.log import EventLog
 from ..store import Store
 from . import openapi
 from .append import Appender
+from .directory import DirectoryRoutes
 from .errors import ApiError, api_error
 from .events import router as events_router
 from .library import Library, SeveralPartsError
@@ -33,6 +36,7 @@ from .metrics import Metrics
 from .operations import HubFacts, Operations
 from .peers import Peers
 from .playback import Playback, several_parts
+from .site import SiteRoutes
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +50,18 @@ class Api:
     """The application and the worker threads behind it, until close()."""
 
     def __init__(self, facts: HubFacts, store: Store | None, share: Share | None = None, consolidator: Consolidator | None = None,
-                 events: EventLog | None = None, maintenance: Maintenance | None = None) -> None:  # fmt: skip
+                 events: EventLog | None = None, maintenance: Maintenance | None = None,
+                 directory: DirectoryServer | None = None) -> None:  # fmt: skip
         metrics = Metrics(facts.stats, None if consolidator is None else lambda: consolidator.totals)
         self.app = FastAPI(title="Watchkeep hub", version=VERSION, description=_TEXT, docs_url=None, redoc_url=None)
-        self._parts: list[Appender | Playback | LockRoutes | Peers | Operations] = []
+        self._parts: list[Appender | Playback | LockRoutes | Peers | Operations | DirectoryRoutes | SiteRoutes] = []
         if store is not None:
             self._add_archiver(facts, store, metrics, maintenance or Maintenance())
             peers = Peers(store, share or Share(store, facts.id), consolidator, metrics)
             self._parts.append(peers)
             self.app.include_router(peers.router())
+        if directory is not None:
+            self._add_directory(directory, facts.id)
         if events is not None:
             self.app.include_router(events_router(events))
         operations = Operations(facts, metrics)
@@ -78,6 +85,12 @@ class Api:
         self.app.include_router(playback.router())
         self.app.include_router(locks.router())
         self.app.include_router(maintenance_router(maintenance, facts.id, lambda text: store.report(EventKind.ARCHIVER, text)))
+
+    def _add_directory(self, directory: DirectoryServer, me: str) -> None:
+        servers, site = DirectoryRoutes(directory), SiteRoutes(SiteDesk(directory, me))
+        self._parts += [servers, site]
+        self.app.include_router(servers.router())
+        self.app.include_router(site.router())
 
     def close(self) -> None:
         """Finish what has begun; call after the server has stopped and before the store is closed."""

@@ -20,15 +20,15 @@ MAX_BODY_BYTES: Final = 16 << 10
 BODY_S: Final = 10.0
 
 
-async def asked(request: Request, model: type[M]) -> M:
+async def asked(request: Request, model: type[M], max_bytes: int = MAX_BODY_BYTES, limit_s: float = BODY_S) -> M:
     """What the body asks for; raises ApiError when it is too long, late, or not what the model wants."""
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_S):
+        async with asyncio.timeout(limit_s):
             async for part in request.stream():
                 body += part
-                if len(body) > MAX_BODY_BYTES:
-                    raise ApiError(http.OVERSIZE, f"the body is over {MAX_BODY_BYTES} bytes", remedy="shorten its texts", close=True)
+                if len(body) > max_bytes:
+                    raise ApiError(http.OVERSIZE, f"the body is over {max_bytes} bytes", remedy="shorten its texts", close=True)
         return model.model_validate_json(bytes(body))
     except (TimeoutError, ClientDisconnect) as error:
         raise ApiError(http.TRUNCATED, "the body ended early", remedy="send it again", close=True) from error

@@ -5,14 +5,18 @@ Rules: every status that an endpoint may answer is here with its type; codes are
 
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from ...wire import WIRE_VERSION, http
 from ...wire.messages import ConsolidationOrder, ErrorAnswer, Message
+from ..directory.desk import Refusal
 from ..protect.model import LockRequest, LockState
 
 Answers = dict[int | str, dict[str, Any]]
 
 PLAYLIST_TYPE: Final = "application/vnd.apple.mpegurl"
 MP4_TYPE: Final = "video/mp4"
+JSON: Final = "application/json"
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -71,6 +75,23 @@ ORDER_BODY: Final[dict[str, Any]] = {
     "requestBody": {"required": True, "description": "at most 16 KiB",
                     "content": {"application/json": {"schema": ConsolidationOrder.model_json_schema()}}},
 }  # fmt: skip
+WHOLE: Final[Answers] = {200: {"content": {JSON: {"schema": {"type": "object"}}}, "description": "the state"}, **BUSY}
+EDITING: Final[Answers] = {
+    400: _error("truncated, malformed or bad-request"),
+    412: {"model": Refusal, "description": "stale: every change is of a revision that is not there any more"},
+    413: _error("oversize"),
+    422: {"model": Refusal, "description": "refused: lists every problem; nothing was changed"},
+    **BUSY,
+}
+STALE: Final[Answers] = {**EDITING, 404: _error("not-found: no such kind of entity"),
+                         412: {"model": Refusal, "description": "stale: `now` is what the entity is by now"}}  # fmt: skip
+
+
+def body_of(kind: type[BaseModel]) -> dict[str, Any]:
+    """The body that an endpoint reads itself."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": kind.model_json_schema()}}}}
+
+
 LISTED: Final[Answers] = {400: _error("bad-request")}
 RECORDS: Final[Answers] = {200: {"content": {http.RECORDS_TYPE: _BINARY}, "description": "records of docs/STORAGE.md"}, **READING}
 RECORDS_BODY: Final[dict[str, Any]] = {

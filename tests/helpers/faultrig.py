@@ -31,17 +31,17 @@ ALL_SEQS = 1 << 20
 
 
 class Namespace:
-    """A network namespace with one link to this machine; `host` is its address."""
+    """A network namespace with one link to this machine; `host` is its address, `near` this machine's as it is seen from there."""
 
     def __init__(self) -> None:
         tag = secrets.token_hex(3)
         self.name = f"wk-{tag}"
         net = f"10.{200 + int(tag[:2], 16) % 50}.{int(tag[2:4], 16)}.{4 * (int(tag[4:], 16) // 4)}"
-        near, self.host = (f"{net.rsplit('.', 1)[0]}.{int(net.rsplit('.', 1)[1]) + add}" for add in (1, 2))
+        self.near, self.host = (f"{net.rsplit('.', 1)[0]}.{int(net.rsplit('.', 1)[1]) + add}" for add in (1, 2))
         _ip("netns", "add", self.name)
         try:
             _ip("link", "add", f"wk{tag}", "type", "veth", "peer", "name", "wkpeer", "netns", self.name)
-            _ip("addr", "add", f"{near}/30", "dev", f"wk{tag}")
+            _ip("addr", "add", f"{self.near}/30", "dev", f"wk{tag}")
             _ip("link", "set", f"wk{tag}", "up")
             _ip("-n", self.name, "addr", "add", f"{self.host}/30", "dev", "wkpeer")
             for device in ("wkpeer", "lo"):
@@ -53,6 +53,12 @@ class Namespace:
     def drop(self, *, on: bool) -> None:
         """As if the machine behind the link had lost its power: every packet to it is dropped."""
         rule = ["-I" if on else "-D", "INPUT", "-i", "wkpeer", "-j", "DROP"]
+        subprocess.run(["ip", "netns", "exec", self.name, "iptables", *rule], check=True)
+
+    def cut(self, *, on: bool) -> None:
+        """As if the cable was pulled: nothing comes in and nothing gets out."""
+        self.drop(on=on)
+        rule = ["-I" if on else "-D", "OUTPUT", "-o", "wkpeer", "-j", "DROP"]
         subprocess.run(["ip", "netns", "exec", self.name, "iptables", *rule], check=True)
 
     def close(self) -> None:

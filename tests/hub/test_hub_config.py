@@ -67,7 +67,6 @@ def test_the_sample_loads_and_names_every_key() -> None:
         ('site = "demo"', "", "hub.site", "missing"),
         ('roles = ["archiver"]', "roles = []", "hub.roles", "at least 1"),
         ('roles = ["archiver"]', 'roles = ["archiver", "archiver"]', "hub.roles", "once"),
-        ('roles = ["archiver"]', 'roles = ["archiver", "directory"]', "hub.roles", "not in this version"),
         ('roles = ["archiver"]', 'roles = ["recorder"]', "hub.roles", "archiver"),
         ('roles = ["archiver"]', 'roles = ["archiver", "broker"]', "broker.listen", "give broker.listen or mqtt.url"),
         ('roles = ["archiver"]', 'roles = ["broker"]', "archiver", "does not hold archiver"),
@@ -127,3 +126,31 @@ def test_the_broker_listens_where_it_is_told_or_where_mqtt_url_points(tmp_path: 
     text = GOOD.replace('["archiver"]', '["archiver", "broker"]') + '[mqtt]\nurl = "mqtt://127.0.0.1:1884"\n'
     assert broker_address(load_hub(written(tmp_path, text))) == Address("127.0.0.1", 1884)
     assert broker_address(load_hub(written(tmp_path, text + '[broker]\nlisten = "0.0.0.0:1"\n'))) == Address("0.0.0.0", 1)
+
+
+ONE = '{ id = "a", url = "http://10.0.0.1:9701", rank = 0 }'
+
+
+@pytest.mark.parametrize(("lines", "key", "says"), [
+    (f'servers = [{ONE}, {{ id = "b", url = "http://10.0.0.2:9701", rank = 0 }}]', "directory.servers[1]", "rank"),
+    (f"servers = [{ONE}, {ONE}]", "directory.servers[1]", "id"),
+    ('servers = [{ id = "b", url = "http://10.0.0.2:9701", rank = 0 }]', "directory.servers", "does not hold this hub"),
+    ('servers = [{ id = "a", url = "10.0.0.1:9701", rank = 0 }]', "directory.servers[0].url", "http://host"),
+    ('servers = [{ id = "a", url = "http://ops:secret@10.0.0.1:9701", rank = 0 }]', "directory.servers[0].url", "without user"),
+    ('servers = [{ id = "a", url = "http://10.0.0.1:9701", rank = 7 }]', "directory.servers[0].rank", "less than 7"),
+    ('servers = [{ id = "A", url = "http://10.0.0.1:9701", rank = 0 }]', "directory.servers[0].id", "a-z"),
+    ('database = "here.sqlite"', "directory.database", "absolute path"),
+])  # fmt: skip
+def test_a_wrong_list_of_directory_servers_is_refused(tmp_path: Path, lines: str, key: str, says: str) -> None:
+    text = GOOD.replace('roles = ["archiver"]', 'roles = ["archiver", "directory"]') + f"\n[directory]\n{lines}\n"
+    with pytest.raises(ConfigError) as caught:
+        load_hub(written(tmp_path, text))
+    assert caught.value.key == key
+    assert says in caught.value.line()
+    assert "secret" not in caught.value.line()
+
+
+def test_a_directory_without_its_role_is_refused_and_with_it_needs_no_list(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not hold directory"):
+        load_hub(written(tmp_path, GOOD + "\n[directory]\n"))
+    assert load_hub(written(tmp_path, GOOD.replace('"archiver"]', '"archiver", "directory"]'))).directory is None

@@ -39,5 +39,7 @@ def test_every_metric() -> None:
 def test_every_address() -> None:
     reading = (names.CAMERAS, names.timeline("{id}"), names.playlist("{id}"), names.export("{id}"))
     locks = (names.LOCKS, names.lock("{id}"), names.lock_export("{id}"))
-    for path in (names.APPEND, *reading, *locks, names.EVENTS, names.MAINTENANCE, names.HEALTH, names.METRICS):
+    site = (names.SITE, names.SITE_EDIT, names.SITE_HISTORY, names.SITE_CONTINGENCY)
+    servers = (names.DIRECTORY_STATE, names.DIRECTORY_ENTRIES, names.DIRECTORY_HASH, names.DIRECTORY_PARCEL)
+    for path in (names.APPEND, *reading, *locks, *site, *servers, names.EVENTS, names.MAINTENANCE, names.HEALTH, names.METRICS):
         assert f" {path}`" in PAGE

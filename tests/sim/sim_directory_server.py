@@ -157,8 +157,8 @@ class SimServer:
                 self._call(server, "entries", (self.name, index, end), 2.0, lambda found: self._pulled(server, found))
             case steps.Search(server, index):
                 self._call(server, "hashes", None, 3.0, lambda found: self.feed(steps.Found(server, self._common(found, index))))
-            case steps.Deliver(server):
-                self._deliver(server)
+            case steps.Deliver(server, done):
+                self._deliver(server, done)
             case steps.Done(ticket) | steps.Refused(ticket) | steps.Unable(ticket):
                 self._answer(ticket, action)
             case steps.Turned(why):
@@ -246,9 +246,9 @@ class SimServer:
     def _common(self, theirs: list[str], limit: int) -> int:
         return common_ancestor(limit, self.disk.hash_at, lambda index: theirs[index] if index < len(theirs) else None)
 
-    def _deliver(self, server: str) -> None:
+    def _deliver(self, server: str, done: frozenset[str]) -> None:
         assert self.cluster is not None
-        sent = parcel(self.name, list(self.disk.aside.values()), self.cluster.site.taken)
+        sent = parcel(self.name, list(self.disk.aside.values()), done)
         if sent is None:
             self._report(steps.Delivered(server))
         elif server == self.name:

@@ -11,10 +11,11 @@ import pytest
 import sim
 
 from watchkeep.hub.directory.cluster import cluster, leading, merge
+from watchkeep.hub.directory.cluster.aside import Aside
 from watchkeep.hub.directory.cluster.cluster import Cluster
 from watchkeep.hub.directory.cluster.leading import Leading
 from watchkeep.hub.directory.cluster.pulse import Pulse
-from watchkeep.hub.directory.cluster.steps import Action, Forget
+from watchkeep.hub.directory.cluster.steps import Action
 
 SEEDS = 200
 TRIES = 60
@@ -60,10 +61,12 @@ def _waits_for_nothing(self: Leading, ticket: int, index: int) -> list[Action]:
     return []
 
 
-def _forgets_at_once(self: Cluster) -> list[Action]:
+def _forgets_at_once(self: Aside) -> frozenset[str]:
     """A follower that drops what it has set aside before anybody has it."""
-    gone, self._aside = frozenset(self._aside), {}
-    return [Forget(gone)] if gone else []
+    gone = frozenset((*self._pending, *self._done))
+    self._pending.clear()
+    self._done.clear()
+    return gone
 
 
 def _for_ever(self: Pulse, now: float, *, refused: bool) -> bool:
@@ -90,7 +93,7 @@ BREAKS = [
     (leading, "next_number", _next_in_line, {2}),
     (cluster, "next_number", _next_in_line, {1}),
     (Leading, "_wait", _waits_for_nothing, {0, 3}),
-    (Cluster, "_forget", _forgets_at_once, {0, 8}),
+    (Aside, "forget", _forgets_at_once, {8}),
     (Pulse, "beats", _for_ever, {4, 5}),
     (leading, "judge", _as_if_new, {9}),
     (Cluster, "_hand_over", _never, {4}),

@@ -22,7 +22,8 @@ from watchkeep.wire.causes import CameraStatus, ConsolidationPhase, EventKind, P
 DOC = Path(__file__).parents[2] / "docs" / "MQTT.md"
 BLOCK = re.compile(r"<!-- fields: (?P<model>\w+) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
 HEAD = "| field | type | default | meaning |\n|---|---|---|---|\n"
-ON_MQTT = (messages.AgentBeacon, messages.ArchiverLink, messages.CameraState, messages.ArchiverBeacon, messages.VolumeState,
+ON_MQTT = (messages.AgentBeacon, messages.ArchiverLink, messages.CameraState, messages.ArchiverBeacon,
+           messages.DirectoryBeacon, messages.VolumeState,
            messages.ConsolidationState, messages.SetAside, messages.Event)  # fmt: skip
 WORDS = {str: "string", int: "integer", float: "number", bool: "true or false", NoneType: "null"}
 

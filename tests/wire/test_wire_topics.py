@@ -14,12 +14,13 @@ from watchkeep.wire.messages import AgentBeacon, AppendAnswer, CameraState, Epoc
 def test_topics_are_those_of_the_contract() -> None:
     assert topics.agent_beacon("demo", "edge-1") == "watchkeep/v1/demo/agent/edge-1/beacon"
     assert topics.archiver_beacon("demo", "a") == "watchkeep/v1/demo/archiver/a/beacon"
+    assert topics.directory_beacon("demo", "a") == "watchkeep/v1/demo/directory/a/beacon"
     assert topics.camera_state("demo", "cam0") == "watchkeep/v1/demo/camera/cam0/state"
     assert topics.event("demo", EventKind.TAKEOVER) == "watchkeep/v1/demo/event/takeover"
     assert topics.everything("demo") == "watchkeep/v1/demo/#"
 
 
-@pytest.mark.parametrize("make", [topics.agent_beacon, topics.archiver_beacon, topics.camera_state, topics.event])
+@pytest.mark.parametrize("make", [topics.agent_beacon, topics.archiver_beacon, topics.directory_beacon, topics.camera_state, topics.event])
 @pytest.mark.parametrize(("site", "name"), [("+", "a"), ("demo", "#"), ("a/b", "c"), ("demo", ""), ("demo", "a/b"), ("$SYS", "a")])
 def test_no_id_can_widen_a_topic(make: object, site: str, name: str) -> None:
     assert callable(make)

@@ -25,10 +25,10 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Final
 
 from ..entry import Entry
+from .aside import Aside
 from .following import Following, Upstream
 from .leading import ACK_S, Leading
 from .members import Members
-from .merge import DELIVERED, NUMBERED
 from .pulse import Pulse
 from .sight import NEVER, POLL_S, SILENT_S, Sight
 from .status import Lead, Member, Role, Start, Status
@@ -81,7 +81,8 @@ class Cluster:
         self.role = Role.LOOKING
         self._pulse = Pulse(start.me.id, start.site.term)
         self._sight = Sight()
-        self._aside = dict(start.aside)
+        self._aside = Aside()
+        self._aside.add(start.aside, start.site)
         self._leading: Leading | None = None
         self._writing: tuple[Entry, ...] = ()
         self._busy = False
@@ -175,7 +176,7 @@ class Cluster:
                 self._following.pause(now)
             case WasCut(site, aside):
                 self._busy, self.site = False, site
-                self._aside |= aside
+                self._aside.add(aside, site)
                 self._join()
                 return [Changed()]
             case Forgot():
@@ -201,7 +202,7 @@ class Cluster:
         if leading is None or self.role is not Role.LEADING:
             return [Unable(event.ticket, "this server does not lead")]
         numbers = isinstance(event, Assign) or (isinstance(event, Offer) and event.parcel.server != self._me.id)
-        if numbers and self._owes_numbers(leading):
+        if numbers and self._aside.owes_numbers(leading.tip):
             return [Unable(event.ticket, "this server first takes in the numbers that it gave when it led before")]
         match event:
             case Edit(ticket, changes, actor, note):
@@ -216,6 +217,7 @@ class Cluster:
     def _wrote(self, now: float) -> list[Action]:
         for entry in self._writing:
             self.site.apply(entry)
+        self._aside.look(self.site)
         self._busy, self._writing, self._broken_until = False, (), NEVER
         self._join()
         if self._leading is not None:
@@ -340,15 +342,11 @@ class Cluster:
             return []
         self._beat_at = now + POLL_S
         self._pulse.beat()
-        if self._owes_numbers(self._leading):
+        if self._aside.owes_numbers(self._leading.tip):
             return []
         living = self._sight.living(now)
         self._leading.leases({self._me.id, *(name for name, one in living.items() if one.able)}, now)
         return []
-
-    def _owes_numbers(self, leading: Leading) -> bool:
-        """Whether it has given numbers on another branch that its journal does not know: it could give them again."""
-        return any(kind in NUMBERED and name not in leading.tip.taken for name, kind in self._aside.items())
 
     def _answer(self, now: float) -> list[Action]:
         if self._leading is None:
@@ -383,12 +381,10 @@ class Cluster:
         return [Write(entries)]
 
     def _forget(self) -> list[Action]:
-        """What was set aside and is back in the own journal, or was never to be delivered."""
-        done = frozenset(name for name, kind in self._aside.items() if name in self.site.taken or kind not in DELIVERED)
+        """What was set aside, once all of it is back in the own journal."""
+        done = self._aside.forget()
         if not done:
             return []
-        for name in done:
-            del self._aside[name]
         self._busy = True
         return [Forget(done)]
 
@@ -397,4 +393,4 @@ class Cluster:
         return Upstream(self.lead, self.site.term, self.site.index, self.site.hash, self._sight.living(now), leads=leads, follows=follows)
 
     def _fetch(self, now: float) -> list[Action]:
-        return [] if self._busy else self._following.ask(self._upstream(now), now, aside=bool(self._aside))
+        return [] if self._busy else self._following.ask(self._upstream(now), now, aside=self._aside)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..entry import Entry
+from .aside import Aside
 from .sight import NEVER, SILENT_S
 from .status import Lead, Status
 from .steps import Action, Deliver, Delivered, Failed, Found, Got, Parted, Pull, Search
@@ -78,30 +79,30 @@ class Following:
         """Those of the living that could be reached from here lately."""
         return {name: one for name, one in living.items() if self._shunned.get(name, NEVER) <= now}
 
-    def ask(self, up: Upstream, now: float, *, aside: bool) -> list[Action]:
+    def ask(self, up: Upstream, now: float, *, aside: Aside) -> list[Action]:
         """The next question, if it is time for one."""
         if self._asking or now < self._ask_at:
             return []
-        deliver = aside and now >= self._deliver_at
-        action = self._to_self(deliver=deliver) if up.leads else self._to_others(up, now, deliver=deliver)
+        parcel = aside.done if aside and now >= self._deliver_at else None
+        action = self._to_self(parcel) if up.leads else self._to_others(up, now, parcel)
         self._asking = action is not None
         if isinstance(action, Deliver):
             self._deliver_at = now + DELIVER_AGAIN_S
         return [] if action is None else [action]
 
-    def _to_self(self, *, deliver: bool) -> Action | None:
+    def _to_self(self, done: frozenset[str] | None) -> Action | None:
         """A leader that has something set aside takes it in itself."""
-        return Deliver(self._me) if deliver else None
+        return None if done is None else Deliver(self._me, done)
 
-    def _to_others(self, up: Upstream, now: float, *, deliver: bool) -> Action | None:
+    def _to_others(self, up: Upstream, now: float, done: frozenset[str] | None) -> Action | None:
         source = self._source(up, now) if up.follows else None
         if source is None:
             self._ask_at = now + RETRY_S
             return None
         if self._parted is not None and self._parted.server == source:
             return Search(source, min(up.index, self._parted.index))
-        if deliver and self._pulled and source == up.lead.server:
-            return Deliver(source)
+        if done is not None and self._pulled and source == up.lead.server:
+            return Deliver(source, done)
         return Pull(source, up.index, up.hash)
 
     def _source(self, up: Upstream, now: float) -> str | None:

@@ -17,7 +17,7 @@ branch's entry of that number.  What both sides have made equal is no contradict
 a minute then, and no edit.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -78,12 +78,12 @@ def branches(aside: Sequence[Entry]) -> Iterator[list[Entry]]:
         yield run
 
 
-def parcel(server: str, aside: Sequence[Entry], taken: Iterable[str]) -> Parcel | None:
-    """The next delivery of what is set aside and not taken in yet; None when there is none.
+def parcel(server: str, aside: Sequence[Entry], done: Set[str]) -> Parcel | None:
+    """The next delivery of what is set aside and not done; None when there is none.
 
     Numbers go first, since they wait for nobody, and the newest first: the one above it is then above all that the branch gave.
     """
-    done, runs = frozenset(taken), list(branches(aside))
+    runs = list(branches(aside))
     for run in runs:
         if found := _parcel(server, run, [entry for entry in reversed(run) if entry.kind in NUMBERED and entry.hash not in done]):
             return found

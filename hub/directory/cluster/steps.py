@@ -192,9 +192,11 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Send the next parcel to the leader (this server itself, when it leads); answered with Delivered or Failed."""
+    """Send the next parcel of what is set aside, without `done`, to the leader (this server itself, when it leads); answered with
+    Delivered or Failed."""
 
     server: str
+    done: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,6 +217,7 @@ def test_a_journal_that_parted_is_cut_at_the_common_entry_and_what_was_cut_is_de
     for book in (ours, theirs):
         book.write("lead", 8, server="a")
         book.edit(camera(1))
+    ours.write("lead", 9, server="b")
     ours.edit(camera(2))
     theirs.write("lead", 17, server="b")
     theirs.edit(camera(3))
@@ -224,20 +225,20 @@ def test_a_journal_that_parted_is_cut_at_the_common_entry_and_what_was_cut_is_de
     leader = said("b", Role.LEADING, 17, 4, Lead(term=17, server="b", beat=1))
     one.wait(0.6, leader)
     one.feed(steps.Parted("b", 17, 4))
-    assert one.of(steps.Search) == [steps.Search("b", 3)]
+    assert one.of(steps.Search) == [steps.Search("b", 4)]
     one.feed(steps.Found("b", 2))
     assert one.of(steps.Cut) == [steps.Cut(2)]
-    gone = ours.entries[2]
+    led, gone = ours.entries[2:]
     base = Book()
     for entry in ours.entries[:2]:
         base.site.apply(entry)
-    one.feed(steps.WasCut(base.site, {gone.hash: gone.kind}), steps.Got("b", tuple(theirs.entries[2:])))
-    assert one.of(steps.Deliver) == [steps.Deliver("b")]
+    one.feed(steps.WasCut(base.site, {led.hash: led.kind, gone.hash: gone.kind}), steps.Got("b", tuple(theirs.entries[2:])))
+    assert one.of(steps.Deliver) == [steps.Deliver("b", frozenset((led.hash,)))]
     one.feed(steps.Delivered("b"))
     assert one.of(steps.Forget) == [], "the leader has it, and that is not enough"
     theirs.write("edit", changes=[], note="", of=[gone.hash])
     one.feed(steps.Got("b", tuple(theirs.entries[4:])))
-    assert one.of(steps.Forget) == [steps.Forget(frozenset((gone.hash,)))]
+    assert one.of(steps.Forget) == [steps.Forget(frozenset((led.hash, gone.hash)))]
 
 
 def test_nothing_is_cut_for_a_journal_that_is_not_better() -> None:

@@ -26,7 +26,7 @@ class Fork:
         return self.theirs.edit(*named)
 
     def parcel(self) -> Parcel:
-        found = parcel("b", self.theirs.entries[self.base :], ())
+        found = parcel("b", self.theirs.entries[self.base :], set())
         assert found is not None
         return found
 
@@ -160,10 +160,10 @@ def test_parcels_are_bounded_in_order_and_leave_out_what_is_taken_in() -> None:
     assert (first.base, first.base_hash) == (fork.base, fork.ours.site.hash)
     assert first.hashes == tuple(entry.hash for entry in aside)
     assert first.entries == tuple(aside[1 : PARCEL_ENTRIES + 1]), "and nobody needs a lead"
-    second = parcel("b", list(reversed(aside)), [entry.hash for entry in first.entries])
+    second = parcel("b", list(reversed(aside)), {entry.hash for entry in first.entries})
     assert second is not None
     assert second.entries == tuple(aside[PARCEL_ENTRIES + 1 :])
-    assert parcel("b", aside, [entry.hash for entry in aside]) is None
+    assert parcel("b", aside, {entry.hash for entry in aside}) is None
     assert "lead" not in DELIVERED
 
 

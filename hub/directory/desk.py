@@ -1,0 +1,260 @@
+"""What operators and their tools ask a directory server: reads from its state, edits by way of the leader.
+
+Rules: blocking, so on worker threads only.  An edit that this server cannot take itself is sent on at most to each server once (`via`), as
+JSON that is the same whoever sent it.  A refusal is a RefusedError with every problem; that no leader takes it now is a
+BusyError, and says whether it may have been made all the same.
+"""
+
+from typing import Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...wire import http
+from ...wire.errors import FormatError, WatchkeepError
+from ...wire.messages import ErrorAnswer
+from .cluster import steps
+from .errands import Errands, contingency
+from .exchange import Taken
+from .link import LinkError, Reply
+from .rules import MAX_CHANGES, Problem
+from .server import Answer, DirectoryServer
+from .site import Change, Key, Record
+
+ANSWER_S: Final = 8.0
+"""An edit is answered within ACK_S and a write; a disk that hangs longer is not waited for."""
+FORWARD_S: Final = ANSWER_S + 1.0
+SCANNED: Final = 5000
+"""Entries that one page of history looks at, at most: about a second."""
+PAGE: Final = 500
+AGAIN: Final = "look at the site, and try again"
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    actor: str = Field(default="", max_length=100)
+
+    def by(self, actor: str) -> Self:
+        """The same; a header's actor counts when the body names none."""
+        return self if self.actor or not actor else self.model_copy(update={"actor": actor})
+
+
+class ChangeText(BaseModel):
+    """One entity put (value) or removed (null)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    entity: str = Field(max_length=40)
+    id: str = Field(max_length=80)
+    value: dict[str, Any] | None
+    was: int | None = Field(default=None, ge=0)
+    """The revision it must have now: 0 for none, null for any."""
+
+
+class EditRequest(_Asked):
+    """Body of POST /v1/site/edit."""
+
+    changes: list[ChangeText] = Field(min_length=1, max_length=MAX_CHANGES)
+    note: str = Field(default="", max_length=200)
+
+    @classmethod
+    def of(cls, change: Change) -> "EditRequest":
+        """Raises FormatError for an id that is none at all."""
+        try:
+            return cls(changes=[ChangeText(**change.to_json())])
+        except ValidationError as error:
+            raise FormatError("this is no id", remedy="use 1 to 63 of a-z, 0-9 and -") from error
+
+
+class SettleRequest(_Asked):
+    """Body of POST /v1/site/contingency/{origin}."""
+
+    verdict: str = Field(pattern="^(apply|dismiss)$")
+
+
+class EntityText(BaseModel):
+    value: dict[str, Any]
+    revision: int
+
+
+class ContingencyText(BaseModel):
+    """An edit of another branch: its changes, what is there `now`, and why it was not made."""
+
+    origin: str
+    index: int
+    why: str
+    entries: list[dict[str, Any]]
+
+
+class HistoryEntry(BaseModel):
+    index: int
+    term: int
+    actor: str
+    at_s: float
+    kind: str
+    payload: dict[str, Any]
+
+
+class HistoryPage(BaseModel):
+    """before: where to go on; null when there is nothing older."""
+
+    entries: list[HistoryEntry]
+    before: int | None
+
+
+class ProblemText(BaseModel):
+    code: str
+    path: str
+    text: str
+    remedy: str
+
+
+class Refusal(ErrorAnswer):
+    """Answer 412 or 422 to an edit: every problem; `now`, what the stale entity is by now."""
+
+    problems: list[ProblemText] = Field(default_factory=list)
+    now: EntityText | None = None
+
+
+class RefusedError(WatchkeepError):
+    """An edit does not fit the site."""
+
+    def __init__(self, problems: list[ProblemText], now: EntityText | None = None) -> None:
+        self.problems, self.now = problems, now
+        first = problems[0]
+        super().__init__(f"{first.path}: {first.text}", remedy=first.remedy)
+
+    @property
+    def stale(self) -> bool:
+        return all(problem.code == "stale" for problem in self.problems)
+
+
+class BusyError(WatchkeepError):
+    """No leader takes the edit now."""
+
+
+class SiteDesk:
+    """Questions and edits; used by several worker threads."""
+
+    def __init__(self, server: DirectoryServer, me: str) -> None:
+        self._server, self._me = server, me
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def whole(self) -> dict[str, Any]:
+        leader = self._server.leader()
+        servers = {name: one.model_dump(mode="json", include={"role", "term", "index", "able", "recovery", "version"})
+                   for name, one in self._server.servers().items()}  # fmt: skip
+        state = self._server.view().to_json()
+        del state["taken"]
+        return {**state, "leader": "" if leader is None else leader.id, "servers": servers}
+
+    def every(self, kind: str) -> dict[str, EntityText]:
+        return {name: _text(record) for name, record in sorted(self._server.view().entities.get(kind, {}).items())}
+
+    def one(self, key: Key) -> Record:
+        """Raises NotFoundError."""
+        found = self._server.view().get(key)
+        if found is None:
+            raise NotFoundError(f"there is no {str(key)[:90]}", remedy=f"see {http.SITE}/{key.kind} for those that there are")
+        return found
+
+    def contingencies(self) -> list[ContingencyText]:
+        kept = self._server.view().contingencies.values()
+        return [ContingencyText(origin=one.origin, index=one.index, why=one.why, entries=list(one.entries)) for one in kept]
+
+    def history(self, entity: str | None, before: int | None, limit: int) -> HistoryPage:
+        """The newest first; at most SCANNED entries are looked at, so a page can be short and have a `before` all the same."""
+        end = self._server.view().index + 1
+        top = end if before is None else min(before, end)
+        found: list[HistoryEntry] = []
+        floor = max(1, top - SCANNED)
+        while top > floor:
+            after = max(floor, top - PAGE) - 1
+            for entry in reversed(self._server.database.entries(after, top - 1 - after)):
+                if entity is None or entity in _touches(entry.payload):
+                    found.append(HistoryEntry(index=entry.index, term=entry.term, actor=entry.actor, at_s=entry.at_s, kind=entry.kind,
+                                              payload=entry.payload))  # fmt: skip
+                    if len(found) == limit:
+                        return HistoryPage(entries=found, before=entry.index if entry.index > 1 else None)
+            top = after + 1
+        return HistoryPage(entries=found, before=top if top > 1 else None)
+
+    # -- editing -------------------------------------------------------------------------------------------------------
+
+    def edit(self, wanted: EditRequest, via: str) -> Taken:
+        """Raises RefusedError or BusyError."""
+        changes = tuple(Change(Key(one.entity, one.id), one.value, one.was) for one in wanted.changes)
+        if self._server.leads:
+            return self._own(lambda ticket: steps.Edit(ticket, changes, wanted.actor or "anonymous", wanted.note), changes)
+        return self._passed_on("POST", http.SITE_EDIT, wanted, via)
+
+    def settle(self, origin: str, wanted: SettleRequest, via: str) -> Taken:
+        """Raises RefusedError or BusyError."""
+        if self._server.leads:
+            apply, actor = wanted.verdict == "apply", wanted.actor or "anonymous"
+            return self._own(lambda ticket: steps.Settle(ticket, origin, apply, actor), ())
+        return self._passed_on("POST", contingency(origin), wanted, via)
+
+    def _own(self, make: Any, changes: tuple[Change, ...]) -> Taken:
+        try:
+            answer: Answer = self._server.submit(make).result(ANSWER_S)
+        except TimeoutError as error:
+            raise BusyError("the database takes longer than it may: the edit may have been made", remedy=AGAIN) from error
+        match answer:
+            case steps.Done(_, index, copies):
+                return Taken(index=index, copies=copies)
+            case steps.Refused(_, problems):
+                raise RefusedError([_problem(one) for one in problems], self._now(changes))
+            case steps.Unable(_, why, written):
+                maybe = ": the edit may have been made" if written else ""
+                raise BusyError(f"{why}{maybe}", remedy=AGAIN if written else "try again in a second")
+
+    def _now(self, changes: tuple[Change, ...]) -> EntityText | None:
+        record = self._server.view().get(changes[0].key) if len(changes) == 1 else None
+        return None if record is None else _text(record)
+
+    def _passed_on(self, method: str, path: str, wanted: BaseModel, via: str) -> Taken:
+        asked = frozenset(filter(None, via.split(","))) | {self._me}
+        to = self._server.route(asked)
+        if to is None or to.id in asked:
+            raise BusyError("no leader is known here at the moment", remedy="try again in a second")
+        errands = Errands(self._me)
+        try:
+            reply = errands.send(to.url, method, path, wanted.model_dump_json().encode(), limit_s=FORWARD_S, via=",".join(sorted(asked)))
+        except LinkError as error:
+            raise BusyError(f"{error.message}: the edit may have been made", remedy=AGAIN) from error
+        finally:
+            errands.close()
+        return _answered(reply)
+
+
+class NotFoundError(WatchkeepError):
+    """There is no such entity."""
+
+
+def _answered(reply: Reply) -> Taken:
+    """What the leader said, said again."""
+    try:
+        if reply.status == 200:
+            return Taken.model_validate_json(reply.body)
+        said = Refusal.model_validate_json(reply.body)
+    except ValidationError as error:
+        raise BusyError(f"the leader answers {reply.status} and no sense", remedy="update the older of the two servers") from error
+    if said.problems:
+        raise RefusedError(said.problems, said.now)
+    raise BusyError(said.reason, remedy=said.remedy)
+
+
+def _text(record: Record) -> EntityText:
+    return EntityText(value=record.value, revision=record.revision)
+
+
+def _problem(problem: Problem) -> ProblemText:
+    return ProblemText(code=problem.code, path=problem.path, text=problem.text, remedy=problem.remedy)
+
+
+def _touches(payload: dict[str, Any]) -> set[str]:
+    """Entities that an entry changes, as kind/id."""
+    changed = {f"{change['entity']}/{change['id']}" for change in payload.get("changes", ())}
+    changed |= {f"camera/{name}" for name in (*payload.get("recorders", ()), *payload.get("archivers", ()))}
+    changed |= {f"{change['entity']}/{change['id']}" for one in payload.get("entries", ()) for change in one.get("changes", ())}
+    return changed | ({f"role/{payload['role']}"} if "role" in payload else set())

@@ -1,0 +1,74 @@
+"""A directory server as a hub runs it: made from hub.toml, with its beacon and its events, started and stopped as one.
+
+Rules: without a broker it does everything but tell of itself; stopping never waits for the broker longer than its client does.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ...wire import VERSION
+from ...wire.causes import EventKind
+from ...wire.errors import ConfigError, WatchkeepError
+from ...wire.messages import Event
+from ..config import DirectorySection, HubConfig
+from .beacon import Beacon
+from .cluster.status import Member, Status
+from .database import Database, sqlite_url
+from .server import DirectoryServer, Settings
+
+FILE = "directory.sqlite"
+
+
+def members(config: HubConfig, url: str) -> tuple[Member, ...]:
+    """The servers of the configuration; without a list this one alone."""
+    listed = (config.directory or DirectorySection()).servers
+    if not listed:
+        return (Member(config.hub.id, url, 0),)
+    return tuple(Member(one.id, one.url, one.rank, one.recovery) for one in listed)
+
+
+def database(config: HubConfig) -> Database:
+    where = (config.directory or DirectorySection()).database or str(config.hub.data_dir / FILE)
+    return Database(sqlite_url(Path(where)) if where.startswith("/") else where)
+
+
+class DirectoryPart:
+    """The directory of one hub.  start() once, stop() once."""
+
+    def __init__(self, config: HubConfig, file: str, boot: str, url: str, report: Callable[[Event], None]) -> None:
+        self._config, self._file, self._url, self._report = config, file, url, report
+        known = members(config, url)
+        me = next(one for one in known if one.id == config.hub.id)
+        self.server = DirectoryServer(Settings(me, known, boot, VERSION), database(config), self._turned)
+        self._beacon: Beacon | None = None
+
+    def start(self) -> None:
+        """Raises ConfigError when the database cannot be used; nothing is left running then."""
+        try:
+            self._config.hub.data_dir.mkdir(exist_ok=True)
+            self.server.start()
+        except OSError as error:
+            raise ConfigError(self._file, "hub.data_dir", f"cannot be used ({error.strerror})", remedy="check it") from error
+        except WatchkeepError as error:
+            self.server.stop()
+            raise ConfigError(self._file, "directory.database", error.message, remedy=error.remedy) from error
+        if self._config.mqtt.url is not None:
+            self._beacon = Beacon(self._config.mqtt.url, self._config.hub.site, self._url, self.server)
+            self._beacon.start()
+
+    def stop(self) -> None:
+        if self._beacon is not None:
+            self._beacon.stop()
+        self.server.stop()
+
+    def publish(self, event: Event) -> None:
+        if self._beacon is not None:
+            self._beacon.publish(event)
+
+    def _turned(self, status: Status, why: str) -> None:
+        """On the deciding thread, so it only enqueues."""
+        if self._beacon is not None:
+            self._beacon.turned()
+        text = f"directory server {status.server} is {status.role}: {why}"
+        self._report(Event(kind=EventKind.ROLE, source=status.server, at_s=time.time(), text=text))

@@ -74,7 +74,7 @@ class Link:
         connection.request(method, self._base + path, body, {**typed, **headers})
         response = connection.getresponse()
         found = bytearray()
-        while part := response.read1(_BLOCK):
+        while part := response.read(_BLOCK):  # not read1: on Python 3.11 that leaves the connection of no use
             found += part
             if len(found) > MAX_ANSWER_BYTES or time.monotonic() > until:
                 raise TimeoutError

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import BinaryIO
 
 import pytest
 from cluster_kit import said
@@ -18,6 +19,19 @@ from watchkeep.hub.directory.link import Link, LinkError
 from watchkeep.wire.errors import DigestError, FormatError
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def _request(reader: BinaryIO) -> bool:
+    """Read one with its body; False at the end of the connection."""
+    length, line = 0, b""
+    try:
+        while (line := reader.readline()) not in (b"", b"\r\n"):
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.partition(b":")[2])
+        reader.read(length)
+    except OSError:
+        return False
+    return line != b""
 
 
 class Speaker:
@@ -38,8 +52,8 @@ class Speaker:
             except OSError:
                 return
             self._open.append(connection)
-            with connection:
-                while connection.recv(65536):
+            with connection, connection.makefile("rb") as reader:
+                while _request(reader):
                     answer = self._answers.pop(0) if self._answers else b""
                     if answer is None:
                         continue

@@ -66,16 +66,19 @@ class Written(NamedTuple):
 
 
 def branches(aside: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """The runs of entries that were cut off together, oldest first.  A server may have been on a wrong branch twice."""
-    followers = {entry.prev: entry for entry in aside}
-    known = {entry.hash for entry in aside}
-    for entry in sorted((entry for entry in aside if entry.prev not in known), key=lambda entry: (entry.index, entry.hash)):
+    """What is set aside as runs, each from where it left the journal to its end.
+
+    Two of them share their beginning when a server has cut a branch off another one, and then that one too.
+    """
+    known = {entry.hash: entry for entry in aside}
+    inner = {entry.prev for entry in aside}
+    for end in sorted((entry for entry in aside if entry.hash not in inner), key=lambda entry: (entry.index, entry.hash)):
         run: list[Entry] = []
-        step: Entry | None = entry
+        step: Entry | None = end
         while step is not None:
             run.append(step)
-            step = followers.get(step.hash)
-        yield run
+            step = known.get(step.prev)
+        yield run[::-1]
 
 
 def parcel(server: str, aside: Sequence[Entry], done: Set[str]) -> Parcel | None:

@@ -174,3 +174,21 @@ def test_two_branches_are_told_apart() -> None:
     two.their_edit(camera(4))
     runs = list(branches([*two.theirs.entries[1:], *one.theirs.entries[1:]]))
     assert sorted(len(run) for run in runs) == [1, 2]
+
+
+def test_a_branch_of_a_branch_is_delivered_too() -> None:
+    """Cut off for one leader, then what was followed instead cut off for another one: both runs begin at the same entry."""
+    first, second = Fork(camera(1)), Fork(camera(1))
+    for fork in (first, second):
+        fork.their_edit(camera(2))
+    first.their_edit(camera(3))
+    second.their_edit(camera(4))
+    aside = {entry.hash: entry for entry in (*first.theirs.entries[1:], *second.theirs.entries[1:])}
+    runs = list(branches(list(aside.values())))
+    assert sorted([entry.hash for entry in run] for run in runs) == sorted([entry.hash for entry in fork.theirs.entries[1:]]
+                                                                           for fork in (first, second))  # fmt: skip
+    done: set[str] = set()
+    while (sent := parcel("b", list(aside.values()), done)) is not None:
+        assert sent.base == 1
+        done |= {entry.hash for entry in sent.entries}
+    assert done == aside.keys()

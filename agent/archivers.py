@@ -1,6 +1,6 @@
-"""Which archivers the agent knows, from three sources.  No I/O.
+"""Which archivers the agent knows, from four sources.  No I/O.
 
-    static list   >   mDNS now   >   last known list
+    static list   >   directory   >   mDNS now   >   last known list
 
 Rules: discovery adds addresses, it never takes one away: a dead host stays listed for up to 75 minutes and a live
 one may be missing, so health is judged by acknowledgements alone (invariants 9 and 11).
@@ -21,12 +21,18 @@ class ArchiverBook:
 
     def __init__(self, static: Mapping[str, str], last_known: Mapping[str, str]) -> None:
         self._static = dict(static)
+        self._told: dict[str, str] = {}
         self._found: dict[str, str] = dict(list(last_known.items())[-MAX_KNOWN:])
 
     def listed(self, urls: Mapping[str, str]) -> bool:
         """The operator's static list is another one; True when it really is."""
         before, self._static = self._static, dict(urls)
         return before != self._static
+
+    def told(self, urls: Mapping[str, str]) -> bool:
+        """The directory's list is another one; True when it really is."""
+        before, self._told = self._told, dict(urls)
+        return before != self._told
 
     def found(self, urls: Mapping[str, str]) -> bool:
         """Take over what mDNS shows now; True when an address is new or has changed."""
@@ -40,7 +46,7 @@ class ArchiverBook:
 
     def urls(self) -> dict[str, str]:
         """Every known archiver's address; the operator's static list wins."""
-        return {**self._found, **self._static}
+        return {**self._found, **self._told, **self._static}
 
     def last_known(self) -> dict[str, str]:
         """What to keep on disk for the next start."""

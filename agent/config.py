@@ -63,6 +63,10 @@ class ReplicationSection(Config):
     sleep_after_s: float = Field(default=600.0, ge=1, le=86_400)
 
 
+class DirectorySection(Config):
+    servers: tuple[str, ...] = Field(default=(), max_length=7)
+
+
 class ArchiverSection(Config):
     id: Id
     url: str
@@ -111,6 +115,7 @@ class AgentConfig(Config):
     journal: JournalSection = JournalSection()
     recording: RecordingSection = RecordingSection()
     replication: ReplicationSection = ReplicationSection()
+    directory: DirectorySection = DirectorySection()
     archiver: tuple[ArchiverSection, ...] = ()
     group: tuple[GroupSection, ...] = ()
     camera: tuple[CameraSection, ...] = ()
@@ -131,6 +136,8 @@ def read(path: Path) -> AgentConfig:
     _check_unique(path, "group", [group.id for group in config.group])
     for number, group in enumerate(config.group):
         _check_list(path, f"group[{number}]", group.archivers)
+    for number, server in enumerate(config.directory.servers):
+        _check_url(path, f"directory.servers[{number}]", server, ("http",), "http://host:9700")
     for number, archiver in enumerate(config.archiver):
         _check_url(path, f"archiver[{number}].url", archiver.url, ("http",), "http://host:9701")
         _check_cold(path, number, archiver)
@@ -146,7 +153,7 @@ def read(path: Path) -> AgentConfig:
         _check_copies(path, number, camera, config.rule(camera))
     if config.mqtt is not None:
         _check_broker(path, config.mqtt.url)
-    if not config.discovery.mdns and not config.archiver:
+    if not (config.discovery.mdns or config.archiver or config.directory.servers):
         raise ConfigError(str(path), "archiver", "no archiver is listed and mDNS is off", remedy="list one or set discovery.mdns = true")
     return config
 

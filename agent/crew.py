@@ -20,7 +20,6 @@ from ..wire.errors import UsageError
 from ..wire.shell.threads import Supervised
 from .ingest import Ingest
 from .line import Line
-from .replicate.policy import CameraPolicy
 from .roster import Changes, Wanted, compare
 
 PATIENCE_S: Final = 1.0
@@ -53,15 +52,15 @@ class Member:
 
 Hire = Callable[[str, Wanted, Cause | None], Member]
 """Make the parts of a camera; the cause is that of its first epoch, None for what the agent's start makes of it."""
-Keep = Callable[[Sequence[CameraPolicy]], None]
+Keep = Callable[[Sequence[Wanted]], None]
 
 
 class Crew:
     """Owns every camera's thread and ring."""
 
     def __init__(self, hire: Hire, writer: WriterPort, keep: Keep, monotonic: Callable[[], float], *, limit: int) -> None:
-        """`keep` hears how the chunks of every camera that is there, comes or leaves are kept, before a new one begins and when one has
-        gone; it is called under the lock, and must neither wait for anything nor call back."""
+        """`keep` hears of every camera that is there, comes or leaves, before one begins or is asked anew and when one has gone; it is
+        called under the lock, and must neither wait for anything nor call back."""
         self._hire, self._writer, self._keep, self._monotonic, self._limit = hire, writer, keep, monotonic, limit
         self._lock = threading.Lock()
         """Nothing is waited for under it but the start of a thread."""
@@ -85,12 +84,11 @@ class Crew:
             if self._closing:
                 return Changes()
             changes, self._wanted = compare(self._wanted, wanted), dict(wanted)
-            for name, member in self._members.items():
-                if not member.leaving:
-                    self._change(name, member, changes)
+            self._let_go([self._members[name] for name in changes.removed if name in self._members])
             if changes:
                 self._tell()
-                self._take_on()
+            self._turn(changes.turned)
+            self._take_on()
         return changes
 
     def tend(self) -> None:
@@ -148,17 +146,20 @@ class Crew:
 
     # Under the lock.
 
-    def _change(self, name: str, member: Member, changes: Changes) -> None:
-        if name in changes.removed:
-            member.leaving = True
-            member.thread.stop()
-        elif name in changes.turned:
-            member.ingest.turn(self._wanted[name].source)
-        else:
+    def _let_go(self, members: Sequence[Member]) -> None:
+        for member in members:
+            if not member.leaving:  # one that waits for its namesake's going leaves already
+                member.leaving, member.give_up_at = True, self._monotonic() + PATIENCE_S
+                member.thread.stop()
+
+    def _turn(self, turned: Sequence[str]) -> None:
+        for name, member in self._members.items():
+            if member.leaving or name not in self._wanted:
+                continue
             member.wanted = self._wanted[name]
-            return
-        member.wanted = self._wanted.get(name, member.wanted)
-        member.give_up_at = self._monotonic() + PATIENCE_S
+            if name in turned:
+                member.ingest.turn(member.wanted.source)
+                member.give_up_at = self._monotonic() + PATIENCE_S
 
     def _hasten(self, member: Member, now: float) -> None:
         member.ingest.watch.look(now)
@@ -180,8 +181,8 @@ class Crew:
         return member.dropped_at is not None and self._writer.settled > member.dropped_at
 
     def _tell(self) -> None:
-        leaving = {name: member.wanted.policy for name, member in self._members.items() if member.leaving}
-        self._keep(list((leaving | {name: wanted.policy for name, wanted in self._wanted.items()}).values()))
+        leaving = {name: member.wanted for name, member in self._members.items() if member.leaving}
+        self._keep(list((leaving | self._wanted).values()))
 
     def _take_on(self) -> None:
         """Those that are wanted and not there, as far as there is room for them and their namesakes have gone."""

@@ -1,6 +1,7 @@
 """The last epoch of every camera, so that numbers rise over restarts, lost disks and clock steps.
 
-Rules: numbers come from wire.ids.next_epoch (a hybrid logical clock); `next` never waits for the disk, `save` does
+Rules: numbers come from wire.ids.next_epoch (a hybrid logical clock), under the term that a directory gave the camera, or that of its last
+epoch when that is higher; `next` never waits for the disk, `save` does
 and belongs to the writer thread.  Numbers that were given out and not saved when the power went are stayed clear of by
 UNSAVED_S.  Chunks may be with the archivers while this disk takes nothing, so a start that cannot save does not rely on what the next one
 will read: it goes on a random distance above.
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..wire.errors import WatchkeepError
-from ..wire.ids import TERM_SHIFT, epoch_term, next_epoch
+from ..wire.ids import MAX_EPOCH, TERM_SHIFT, epoch_term, next_epoch
 from .clock import Clock
 
 STATE_BYTES = 256 << 10
@@ -43,16 +44,16 @@ class Slots(Protocol):
 class EpochBook:
     """Gives out epochs; thread-safe."""
 
-    def __init__(self, slots: Slots, clock: Clock, recovered: Mapping[str, int], *, term: int = 0, newest_s: int = 0,
+    def __init__(self, slots: Slots, clock: Clock, recovered: Mapping[str, int], *, newest_s: int = 0,
                  below: Callable[[int], int] = secrets.randbelow) -> None:  # fmt: skip
         """`recovered` has the last epoch of each camera in the journal, newest_s the UTC second of its newest chunk; `below` draws."""
-        self._last = _remembered(slots.read(), term)
+        self._last = _remembered(slots.read())
         for camera, epoch in recovered.items():
             self._last[camera] = max(epoch, self._last.get(camera, 0))
-        self._slots, self._clock, self._term = slots, clock, term
-        seconds = [epoch - (term << TERM_SHIFT) for epoch in self._last.values() if epoch_term(epoch) == term]
-        self._floor = (term << TERM_SHIFT) + max([newest_s, *seconds]) + UNSAVED_S
-        """Nothing of this start is at or below it, unless UTC is above it."""
+        self._slots, self._clock = slots, clock
+        self._terms: dict[str, int] = {}
+        self._floor = max([newest_s, *(epoch % (1 << TERM_SHIFT) for epoch in self._last.values())]) + UNSAVED_S
+        """Nothing of this start is at or below it within its term, unless UTC is above it."""
         self._last[_FLOOR] = self._floor
         self._lock = threading.Lock()
         self._dirty = True
@@ -66,10 +67,17 @@ class EpochBook:
         """Whether the camera was recorded before."""
         return camera in self._last
 
+    def lead(self, terms: Mapping[str, int]) -> None:
+        """The directory's terms by camera, from the next epochs on; others go on in the term that they are in."""
+        with self._lock:
+            self._terms = dict(terms)
+
     def next(self, camera: str) -> int:
         """A number above every one given out for this camera."""
         with self._lock:
-            epoch = next_epoch(self._term, max(self._last.get(camera, 0), self._floor), int(self._clock.utc_s()))
+            last = self._last.get(camera, 0)
+            term = max(self._terms.get(camera, 0), epoch_term(last))
+            epoch = next_epoch(term, max(last, (term << TERM_SHIFT) + self._floor), int(self._clock.utc_s()))
             self._last[camera] = epoch
             self._dirty = True
             return epoch
@@ -88,11 +96,11 @@ class EpochBook:
             raise
 
 
-def _remembered(data: bytes | None, term: int) -> dict[str, int]:
+def _remembered(data: bytes | None) -> dict[str, int]:
     """Epochs from what was kept on disk; what is damaged there is left out: the journal and UTC cover it."""
     try:
         found = json.loads(data or b"{}")
     except ValueError:
         return {}
     entries = found.items() if isinstance(found, dict) else ()
-    return {camera: epoch for camera, epoch in entries if type(epoch) is int and 0 <= epoch_term(epoch) <= term}
+    return {camera: epoch for camera, epoch in entries if type(epoch) is int and 0 <= epoch <= MAX_EPOCH}

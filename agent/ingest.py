@@ -120,6 +120,9 @@ class Ingest:
         return CameraStatus.CONNECTING, "the camera ended the session"
 
     def _session(self, stop: threading.Event) -> None:
+        if self._camera.fault is not None:
+            status, why, remedy = self._camera.fault
+            raise CameraError(status, why, remedy=remedy)
         session = self._open(self._camera.url, self._camera.transport)
         try:
             limit = FORWARD_LIMIT_S if self._camera.timestamps_reliable else UNRELIABLE_LIMIT_S

@@ -11,7 +11,7 @@ Rules: what is not taken up is named by its dotted key, never with its value; th
 
 from .config import AgentConfig, ArchiverSection
 
-FIXED = ("agent", "mqtt", "discovery", "journal", "recording", "replication")
+FIXED = ("agent", "mqtt", "discovery", "journal", "recording", "replication", "directory")
 POWER = ("cold", "mac", "wake_broadcast")
 
 

@@ -4,6 +4,7 @@
     ────────────────────────────────────   ─────────   ─────────────────────────────────────────────────────────────
     is wanted and was not                  added       recorded from now on
     its source: address, transport, make   turned      the session ends, the next one is of the new source
+    its term: who records it was decided   turned      the same, because its epochs sort behind those of whoever had it meanwhile
     only copies, archivers or priority     rekept      replication is told; the camera's session is not touched
     is not wanted any more                 removed     its session ends, what the ring holds is cut, copies go on
     nothing                                            nothing: a change of one camera is never felt by another
@@ -13,10 +14,20 @@ Rules: compares values alone, so that an order, a file or a directory may say th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from ..wire.causes import CameraStatus
 from ..wire.errors import redact
 from .camera_state import FIRST_PAUSE_S
 from .replicate.policy import CameraPolicy
+
+
+class Fault(NamedTuple):
+    """Why a camera cannot be asked at all, whatever it would answer."""
+
+    status: CameraStatus
+    why: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,7 @@ class Source:
     transport: str
     first_pause_s: float = FIRST_PAUSE_S
     timestamps_reliable: bool = True
+    fault: Fault | None = None
 
     def __repr__(self) -> str:
         return f"Source({redact(self.url)!r}, {self.transport!r})"
@@ -39,6 +51,8 @@ class Wanted:
 
     source: Source
     policy: CameraPolicy
+    term: int = 0
+    """Of the directory that gave it to this recorder; 0 without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +76,7 @@ class Changes:
 def compare(before: Mapping[str, Wanted], after: Mapping[str, Wanted]) -> Changes:
     """What has to change; a camera whose source and keeping both differ is turned."""
     both = [name for name in after if name in before]
-    turned = tuple(name for name in both if before[name].source != after[name].source)
+    turned = tuple(name for name in both if (before[name].source, before[name].term) != (after[name].source, after[name].term))
     return Changes(
         added=tuple(name for name in after if name not in before),
         turned=turned,

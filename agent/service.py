@@ -23,8 +23,9 @@ from contextlib import suppress
 from functools import partial
 
 from ..native import Ring
+from ..profiles import camera_profile
 from ..wire.causes import Cause, EventKind
-from ..wire.errors import WatchkeepError
+from ..wire.errors import ConfigError, WatchkeepError
 from ..wire.mdns import Found
 from ..wire.messages import Event
 from ..wire.shell.mdns import Browser
@@ -36,15 +37,17 @@ from .config import read
 from .control.answer import Control
 from .control.model import Reloaded
 from .control.server import ControlServer
+from .credentials import NAME, read_logins
 from .crew import Crew, Member
 from .datadir import open_journal, open_slots, prepare
+from .directory.link import DirectoryLink
+from .directory.resolve import Login, resolve
 from .epochs import EpochBook
 from .ingest import Ingest
 from .journal.patience import PatientReader
 from .line import Line
 from .reload import taken_up
 from .replicate.health import HealthLimits
-from .replicate.policy import CameraPolicy
 from .replicate.replicator import Replicator
 from .reporter import Reporter
 from .roster import Changes, Wanted
@@ -112,7 +115,10 @@ class AgentService:
         self._reading = Supervised("wk-read", self._reader.run, max_pause_s=WRITER_PAUSE_S)
         self._reloading = threading.Lock()
         self._watch = Supervised("wk-watch", self._look_at_cameras)
-        self._crew.apply(self._plan.wanted())
+        self._link = DirectoryLink(self._data, config.agent.site, config.agent.id, config.directory.servers, self._directed)
+        self._logins = self._logins_at_start()
+        self._book.told(self._told_archivers())
+        self._crew.apply(self._wanted())
 
     def _hire(self, camera: str, wanted: Wanted, cause: Cause | None) -> Member:
         """The parts of a camera; one that was recorded before goes on for the cause that is given."""
@@ -125,10 +131,11 @@ class AgentService:
                         tell=lambda text, remedy: self._tell(EventKind.CAMERA, text, remedy, camera=camera))  # fmt: skip
         return Member(line, ingest, Supervised(f"wk-cam-{camera}", ingest.run), wanted)
 
-    def _keep(self, policies: Sequence[CameraPolicy]) -> None:
+    def _keep(self, cameras: Sequence[Wanted]) -> None:
         """Cameras come, go, or are kept otherwise."""
-        self._replicator.set_cameras(policies)
-        self._journal.expect([policy.camera for policy in policies], self._plan.stage_for(len(policies)))
+        self._epochs.lead({one.policy.camera: one.term for one in cameras})
+        self._replicator.set_cameras([one.policy for one in cameras])
+        self._journal.expect([one.policy.camera for one in cameras], self._plan.stage_for(len(cameras)))
 
     def apply(self, cameras: Mapping[str, Wanted]) -> Changes:
         """Record exactly these from now on; others are not touched.  Raises UsageError, with nothing changed, for too many."""
@@ -159,6 +166,7 @@ class AgentService:
         self._browse()
         self._crew.start()
         self._control.start()
+        self._link.start()
         log.info("agent is recording", extra={"agent": self._who.agent, "cameras": len(self._crew.there())})
 
     def reload(self) -> Reloaded:
@@ -169,17 +177,52 @@ class AgentService:
         with self._reloading:
             try:
                 config, kept = taken_up(self._plan.config, plan(self._plan.file, read(self._plan.file)).config)
-                ready = plan(self._plan.file, config)
+                ready, logins = plan(self._plan.file, config), self._read_logins()
             except WatchkeepError as error:
                 self._tell(EventKind.CONFIGURATION, f"the changed configuration is refused as a whole: {error.message}", error.remedy)
                 raise
             self._plan = ready
             if self._book.listed({one.id: one.url for one in config.archiver}):
                 self._replicator.set_archivers(self._book.urls())
-            changes = str(self.apply(ready.wanted()))
+            self._logins = logins
+            changes = str(self.apply(self._wanted()))
         remedy = f"restart the agent for {', '.join(kept)}" if kept else ""
         self._tell(EventKind.CONFIGURATION, f"the configuration is read again: {changes or 'no camera has changed'}", remedy)
         return Reloaded(changes=changes, kept=kept)
+
+    def _directed(self) -> None:
+        """The directory wants something else; on its thread."""
+        with self._reloading:
+            if self._book.told(self._told_archivers()):
+                self._replicator.set_archivers(self._book.urls())
+            changes = self.apply(self._wanted())
+        if changes:
+            self._tell(EventKind.CONFIGURATION, f"the directory's assignment is taken up: {changes}", "")
+
+    def _wanted(self) -> dict[str, Wanted]:
+        """The cameras of agent.toml, and those that the directory gives to this agent as far as there is room."""
+        limit = self._plan.profile.max_cameras
+        found = resolve(self._plan.wanted(), self._link.document, self._logins, camera_profile, limit)
+        if found.without_room:
+            self._tell(EventKind.CONFIGURATION, f"{len(found.without_room)} cameras of the directory are not recorded, the first is "
+                       f"{found.without_room[0]}: this recorder's profile has room for {limit}",
+                       "lower max_cameras of this agent in the directory, or choose another profile")  # fmt: skip
+        return found.wanted
+
+    def _told_archivers(self) -> dict[str, str]:
+        document = self._link.document
+        return {one.id: one.url for one in document.archivers if one.url.startswith("http://")} if document is not None else {}
+
+    def _read_logins(self) -> dict[str, Login]:
+        return read_logins(self._data / NAME) if self._plan.config.directory.servers else {}
+
+    def _logins_at_start(self) -> dict[str, Login]:
+        """A wrong file keeps nothing from being recorded but the cameras that need it: those say so."""
+        try:
+            return self._read_logins()
+        except ConfigError as error:
+            self._tell(EventKind.CONFIGURATION, error.message, error.remedy)
+            return {}
 
     def run(self, stop: threading.Event, again: threading.Event) -> None:
         """Wait until asked to stop; the threads do the work.  Whenever `again` is set, by SIGHUP or with stop, look what is wanted."""
@@ -202,7 +245,7 @@ class AgentService:
         """Stop everything, in order, as far as it was started; a step that fails does not keep the next from its turn."""
         began = self._clock.monotonic()
         self._crew.stop()
-        browsing = threading.Thread(target=self._stop_browser, name="wk-mdns-stop")  # may take 3 s: beside everything else
+        browsing = threading.Thread(target=self._stop_followers, name="wk-stop-followers")  # may take 3 s each: beside everything else
         browsing.start()
         self._crew.wait(began + CAMERA_STOP_S)
         _guarded(self._crew.give_up)
@@ -224,7 +267,8 @@ class AgentService:
         while not stop.wait(LOOK_S):
             self._crew.tend()
 
-    def _stop_browser(self) -> None:
+    def _stop_followers(self) -> None:
+        _guarded(self._link.stop)
         if self._browser is not None:
             self._browser.stop()
 

@@ -21,6 +21,7 @@ DIRECTORY_ENTRIES: Final = "/v1/directory/entries"
 DIRECTORY_HASH: Final = "/v1/directory/hash"
 DIRECTORY_PARCEL: Final = "/v1/directory/contingency"
 MAINTENANCE: Final = "/v1/maintenance"
+SITE: Final = "/v1/site"
 
 RECORDS_TYPE: Final = "application/vnd.watchkeep.records"
 AGENT_HEADER: Final = "Watchkeep-Agent"
@@ -46,6 +47,11 @@ TOO_MANY: Final = "too-many"  # 409: there are as many as there may be
 STALE: Final = "stale"  # 412: the entity has another revision than If-Match says
 REFUSED: Final = "refused"  # 422: an edit that does not fit the site; the answer lists every problem
 INTERNAL: Final = "internal"  # 500
+
+
+def desired(agent: str) -> str:
+    """What an agent is to record: an AgentDesired.  `?term=&index=&hold_s=`: 204 when there is none later within hold_s seconds."""
+    return f"{SITE}/agents/{agent}/desired"
 
 
 def timeline(camera: str) -> str:

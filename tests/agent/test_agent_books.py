@@ -7,6 +7,7 @@ from watchkeep.agent.clock import Clock, StepWatch
 from watchkeep.agent.epochs import STATE_BYTES, UNSAVED_S, EpochBook
 from watchkeep.wire.causes import ClockQuality
 from watchkeep.wire.errors import FullError
+from watchkeep.wire.ids import TERM_SHIFT, epoch_term
 
 
 class FakeSlots:
@@ -150,3 +151,24 @@ def test_the_list_of_epochs_is_bounded_and_forgets_the_oldest():
 
 def test_kernel_is_asked_for_its_clock():
     assert Clock().quality() in set(ClockQuality)
+
+
+def test_a_stand_ins_epochs_sort_behind_and_a_term_never_goes_back():
+    clock, slots = FakeClock(), FakeSlots()
+    book = EpochBook(slots, clock, {})
+    alone = book.next("cam0")
+    book.lead({"cam0": 11, "cam1": 3})
+    assert epoch_term(book.next("cam0")) == 11
+    assert epoch_term(book.next("cam1")) == 3
+    assert book.next("cam2") >= alone
+    book.lead({})
+    last = book.next("cam0")
+    assert epoch_term(last) == 11
+    book.lead({"cam0": 4})
+    assert book.next("cam0") > last
+    book.save()
+    clock.now = 0.0  # a box that boots in 1970
+    again = EpochBook(slots, clock, {"cam1": (7 << TERM_SHIFT) + 5})
+    assert again.next("cam0") > last
+    assert epoch_term(again.next("cam1")) == 7
+    assert again.next("cam2") == int(FakeClock.now) + 2 + UNSAVED_S + 1

@@ -136,7 +136,7 @@ def test_a_camera_that_is_only_kept_otherwise_is_not_asked_anew():
         made.crew.apply(cast("cam0"))
         made.until(lambda: made.films and made.films[0][1].shown > 50)
         assert made.crew.apply(cast("cam0", copies=2)) == Changes(rekept=("cam0",))
-        assert made.kept[-1] == [CameraPolicy("cam0", 2)]
+        assert [one.policy for one in made.kept[-1]] == [CameraPolicy("cam0", 2)]
         shown = made.films[0][1].shown
         made.until(lambda: made.films[0][1].shown > shown + 50)
         assert len(made.films) == 1
@@ -196,7 +196,7 @@ def test_those_that_leave_are_bounded_and_others_wait_for_their_turn():
         made.until(lambda: not any(name.startswith("mid") for name in made.crew.everyone()))
         assert len(made.crew.everyone()) == LIMIT + 1
         assert "old0" in made.crew.everyone()
-        assert {policy.camera for policy in made.kept[-1]} == {"new0", *(f"old{number}" for number in range(LIMIT))}
+        assert {one.policy.camera for one in made.kept[-1]} == {"new0", *(f"old{number}" for number in range(LIMIT))}
 
 
 def test_a_camera_stays_until_the_journal_has_taken_what_its_ring_held():

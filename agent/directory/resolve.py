@@ -1,0 +1,78 @@
+"""From a directory's document to cameras as they are recorded.  No I/O, no clock, no threads.
+
+    what is missing or wrong for one camera       status shown      everything else
+    ───────────────────────────────────────────   ───────────────   ──────────────────────────────────
+    its credentials are not in credentials.toml   unauthorized      is recorded as if it were not there
+    its profile, or its address                   unsupported       the same
+
+Rules: cameras of agent.toml win over those of the directory with the same id, and come first when there is not room for all; those
+that find none are named.  Credentials go only to the camera that names them, and are shown nowhere.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from ...profiles import CameraProfile
+from ...wire.causes import CameraStatus
+from ...wire.desired import AgentDesired, DesiredCamera
+from ...wire.errors import WatchkeepError
+from ..replicate.policy import CameraPolicy
+from ..roster import Fault, Source, Wanted
+
+
+class Login(NamedTuple):
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return "Login(***)"
+
+
+class Resolved(NamedTuple):
+    wanted: dict[str, Wanted]
+    without_room: tuple[str, ...]
+
+
+def resolve(static: Mapping[str, Wanted], document: AgentDesired | None, logins: Mapping[str, Login],
+            profile: Callable[[str], CameraProfile], limit: int) -> Resolved:  # fmt: skip
+    """All cameras, at most `limit`; `profile` raises WatchkeepError for one that is not known."""
+    cameras = [camera for camera in document.cameras if camera.id not in static] if document is not None else []
+    room = max(limit - len(static), 0)
+    given = {camera.id: _wanted(camera, logins, profile) for camera in cameras[:room]}
+    return Resolved({**static, **given}, tuple(camera.id for camera in cameras[room:]))
+
+
+def _wanted(camera: DesiredCamera, logins: Mapping[str, Login], profile: Callable[[str], CameraProfile]) -> Wanted:
+    policy = CameraPolicy(camera.id, camera.copies, camera.archivers, camera.priority)
+    return Wanted(_source(camera, logins, profile), policy, camera.term)
+
+
+def _source(camera: DesiredCamera, logins: Mapping[str, Login], profile: Callable[[str], CameraProfile]) -> Source:
+    try:
+        make = profile(camera.profile)
+        plain = _address(camera, make)
+    except (WatchkeepError, ValueError) as error:
+        why, remedy = (error.message, error.remedy) if isinstance(error, WatchkeepError) else (str(error), "correct it in the directory")
+        return Source("", "tcp", fault=Fault(CameraStatus.UNSUPPORTED, why, remedy))
+    url, transport, quirks = plain, camera.transport or make.transport, make.quirks
+    fault = None
+    if camera.credentials is not None:
+        login = logins.get(camera.credentials)
+        if login is None:
+            fault = Fault(CameraStatus.UNAUTHORIZED, f"credentials {camera.credentials!r} are not in this agent's credentials.toml",
+                          f"add [[login]] with name = {camera.credentials!r} there, reload the agent")  # fmt: skip
+        else:
+            url = plain.replace("rtsp://", f"rtsp://{quote(login.user, safe='')}:{quote(login.password, safe='')}@", 1)
+    return Source(url, transport, quirks.reconnect_pause_s, quirks.timestamps_reliable, fault)
+
+
+def _address(camera: DesiredCamera, make: CameraProfile) -> str:
+    """Raises ValueError, without the address in it, for what is none."""
+    if (camera.url is None) == (camera.host is None):
+        raise ValueError("exactly one of url and host is needed")
+    url = camera.url if camera.url is not None else make.url(camera.host or "", channel=camera.channel, stream=camera.stream)
+    parts = urlsplit(url)
+    if parts.scheme != "rtsp" or not parts.hostname or "@" in parts.netloc or parts.port == 0:
+        raise ValueError("its address is not rtsp://host/path without credentials")
+    return url

@@ -1,0 +1,136 @@
+"""Which server is asked, what is taken, and what cameras are made of it: agent/directory/follow.py, resolve.py, agent/credentials.py."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchkeep.agent.credentials import NAME, read_logins
+from watchkeep.agent.directory.follow import FIRST_PAUSE_S, MAX_PAUSE_S, Follower, Verdict
+from watchkeep.agent.directory.resolve import Login, resolve
+from watchkeep.agent.replicate.policy import CameraPolicy
+from watchkeep.agent.roster import Source, Wanted
+from watchkeep.profiles import camera_profile
+from watchkeep.wire.causes import CameraStatus
+from watchkeep.wire.desired import AgentDesired, DesiredCamera
+from watchkeep.wire.errors import ConfigError, FormatError
+
+
+def document(term, index, *cameras, site="demo", agent="edge-1"):
+    return AgentDesired(site=site, agent=agent, term=term, index=index, cameras=cameras)
+
+
+def follower(*servers, taken=None):
+    return Follower("demo", "edge-1", servers or ("http://one",), taken)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=20))
+def test_what_is_taken_never_goes_back(answers):
+    made, taken = follower(), (0, 0)
+    for at in answers:
+        try:
+            verdict = made.answered(document(*at))
+        except FormatError:
+            assert at < taken
+        else:
+            assert at >= taken
+            assert (verdict is Verdict.NEWS) == (at > taken)
+            taken = at
+        assert made.at == taken
+
+
+@pytest.mark.parametrize("wrong", [
+    document(9, 9, agent="edge-2"), document(9, 9, site="other"),
+    document(9, 9, DesiredCamera(id="x", url="rtsp://h/1"), DesiredCamera(id="x", url="rtsp://h/2")),
+])  # fmt: skip
+def test_documents_of_others_are_refused_from_servers_and_from_the_cache(wrong):
+    made = follower(taken=document(1, 4))
+    with pytest.raises(FormatError) as caught:
+        made.answered(wrong)
+    assert caught.value.remedy
+    assert made.at == (1, 4)
+    assert follower(taken=wrong).taken is None
+
+
+def test_servers_are_tried_in_turn_and_only_a_round_in_vain_has_a_pause():
+    made = follower("http://one", "http://two")
+    assert [(made.server, made.missed(1.0)) for _ in range(6)] == [
+        ("http://one", 0.0), ("http://two", FIRST_PAUSE_S), ("http://one", 0.0), ("http://two", 2 * FIRST_PAUSE_S),
+        ("http://one", 0.0), ("http://two", 4 * FIRST_PAUSE_S)]  # fmt: skip
+    for _ in range(20):
+        assert made.missed(1.0) <= MAX_PAUSE_S
+    server = made.server
+    made.answered(None)
+    assert made.server == server
+    assert sorted([made.missed(1.0), made.missed(1.0)]) == [0.0, FIRST_PAUSE_S]
+
+
+STATIC = {"cam0": Wanted(Source("rtsp://static/x", "tcp"), CameraPolicy("cam0", 1))}
+LOGINS = {"yard": Login("viewer", "p@ss/word")}
+
+
+def resolved(*cameras, static=(), limit=10):
+    return resolve(dict(static), document(1, 1, *cameras), LOGINS, camera_profile, limit)
+
+
+def test_cameras_are_made_as_those_of_agent_toml_are():
+    found = resolved(
+        DesiredCamera(id="a", url="rtsp://h/x", transport="udp", copies=2, archivers=("b", "a"), priority=9, term=11),
+        DesiredCamera(id="b", host="10.0.0.9", channel=2, stream="sub", profile="axis", credentials="yard"),
+    ).wanted  # fmt: skip
+    assert found["a"] == Wanted(Source("rtsp://h/x", "udp", *_quirks("generic")), CameraPolicy("a", 2, ("b", "a"), 9), 11)
+    make = camera_profile("axis")
+    plain = make.url("10.0.0.9", channel=2, stream="sub")
+    assert found["b"].source == Source(plain.replace("rtsp://", "rtsp://viewer:p%40ss%2Fword@"), make.transport, *_quirks("axis"))
+    assert "p@ss" not in repr((found, LOGINS))
+    assert "p%40ss" not in repr((found, LOGINS))
+
+
+def _quirks(name):
+    quirks = camera_profile(name).quirks
+    return quirks.reconnect_pause_s, quirks.timestamps_reliable
+
+
+@pytest.mark.parametrize(("camera", "status", "said"), [
+    ({"url": "rtsp://h/x", "credentials": "gate"}, CameraStatus.UNAUTHORIZED, "credentials 'gate' are not in"),
+    ({"url": "rtsp://h/x", "profile": "unheard-of"}, CameraStatus.UNSUPPORTED, "unheard-of"),
+    ({"url": "http://h/x"}, CameraStatus.UNSUPPORTED, "not rtsp://"),
+    ({"url": "rtsp://u:open-sesame@h/x"}, CameraStatus.UNSUPPORTED, "not rtsp://"),
+    ({"url": "rtsp://h:99999/x"}, CameraStatus.UNSUPPORTED, "ort"),
+    ({"url": "rtsp://h/x", "host": "h"}, CameraStatus.UNSUPPORTED, "exactly one"),
+    ({}, CameraStatus.UNSUPPORTED, "exactly one"),
+])  # fmt: skip
+def test_one_camera_that_cannot_be_asked_says_why_and_the_others_are_recorded(camera, status, said):
+    found = resolved(DesiredCamera(id="bad", **camera), DesiredCamera(id="good", url="rtsp://h/x"), static=STATIC.items()).wanted
+    fault = found["bad"].source.fault
+    assert (fault.status, said in fault.why) == (status, True)
+    assert fault.remedy
+    assert "open-sesame" not in repr(fault)
+    assert found["good"].source.fault is None
+    assert found["cam0"] == STATIC["cam0"]
+
+
+def test_agent_toml_wins_and_comes_first_when_there_is_no_room():
+    cameras = [DesiredCamera(id=name, url="rtsp://h/x") for name in ("cam0", "x", "y", "z")]
+    found = resolved(*cameras, static=STATIC.items(), limit=3)
+    assert list(found.wanted) == ["cam0", "x", "y"]
+    assert found.wanted["cam0"] == STATIC["cam0"]
+    assert found.without_room == ("z",)
+    assert resolve(STATIC, None, {}, camera_profile, 3) == (STATIC, ())
+
+
+def test_credentials_are_read_from_a_file_that_only_its_owner_may_read(tmp_path):
+    file = tmp_path / NAME
+    assert read_logins(file) == {}
+    file.write_text('[[login]]\nname = "yard"\nuser = "viewer"\npassword = "open-sesame"\n')
+    file.chmod(0o640)
+    with pytest.raises(ConfigError, match="mode 0640") as caught:
+        read_logins(file)
+    assert "chmod 600" in caught.value.remedy
+    file.chmod(0o600)
+    assert read_logins(file) == {"yard": Login("viewer", "open-sesame")}
+    for more in ('[[login]]\nname = "yard"\nuser = "x"\n', '[[login]]\nname = "Yard!"\nuser = "x"\npassword = "hush"\n', "[login\n"):
+        file.write_text('[[login]]\nname = "yard"\nuser = "viewer"\npassword = "open-sesame"\n' + more)
+        with pytest.raises(ConfigError) as caught:
+            read_logins(file)
+        assert "open-sesame" not in caught.value.line()
+        assert "hush" not in caught.value.line()

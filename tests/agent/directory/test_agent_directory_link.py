@@ -1,0 +1,170 @@
+"""An agent that follows a directory over real HTTP: agent/directory/link.py, client.py, and the service around them."""
+
+import logging
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+from directory_stub import directory_stub
+
+from watchkeep.agent.config import read
+from watchkeep.agent.credentials import NAME
+from watchkeep.agent.directory.link import CACHE
+from watchkeep.agent.reporter import Reporter
+from watchkeep.agent.service import AgentService
+from watchkeep.agent.setup import plan
+from watchkeep.wire.causes import CameraStatus, EventKind
+from watchkeep.wire.desired import AgentDesired, DesiredArchiver, DesiredCamera
+from watchkeep.wire.errors import ConfigError
+from watchkeep.wire.ids import epoch_term
+
+pytestmark = pytest.mark.timeout(90)
+TEXT = """
+[agent]
+id = "edge-1"
+site = "demo"
+data_dir = "DATA"
+[discovery]
+mdns = false
+[directory]
+servers = [SERVERS]
+[[camera]]
+id = "cam0"
+url = "rtsp://127.0.0.1:1/static"
+"""
+DEAD = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+def servers():
+    with ExitStack() as stack:
+        yield [stack.enter_context(directory_stub()) for _ in range(2)]
+
+
+@pytest.fixture
+def told(monkeypatch):
+    events = []
+    monkeypatch.setattr(Reporter, "event", lambda self, event: events.append(event))
+    return events
+
+
+def agent(folder, *urls):
+    file = folder / "agent.toml"
+    file.write_text(TEXT.replace("DATA", str(folder / "data")).replace("SERVERS", ", ".join(f'"{url}"' for url in urls)))
+    return AgentService(plan(file, read(file)))
+
+
+def camera(name, **options):
+    return DesiredCamera(id=name, **({"url": f"rtsp://127.0.0.1:1/{name}", "term": 16} | options))
+
+
+def document(index, *cameras, term=3, who="edge-1", archivers=()):
+    return AgentDesired(site="demo", agent=who, term=term, index=index, cameras=cameras, archivers=archivers)
+
+
+def until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true within 20 s"
+        threading.Event().wait(0.02)
+
+
+def there(service):
+    return sorted(service._crew.there())
+
+
+def test_cameras_of_the_directory_come_change_and_go_and_static_ones_stay(tmp_path, servers, told):
+    one = servers[0]
+    with agent(tmp_path, one.url) as service:
+        until(lambda: one.asked == [("/v1/site/agents/edge-1/desired", 0, 0)])
+        assert there(service) == ["cam0"]
+        cam0 = service._crew.there()["cam0"]
+        one.say(document(7, camera("x"), camera("cam0"), archivers=(DesiredArchiver(id="a", url="http://127.0.0.1:1"),)))
+        until(lambda: there(service) == ["cam0", "x"])
+        assert service._book.urls() == {"a": "http://127.0.0.1:1"}
+        assert epoch_term(service._epochs.next("x")) == 16
+        assert epoch_term(service._epochs.next("cam0")) == 0
+        x = service._crew.there()["x"]
+        one.say(document(8, camera("x", copies=2), camera("y")))
+        until(lambda: there(service) == ["cam0", "x", "y"])
+        assert service._crew.there()["x"] is x
+        assert x.wanted.policy.copies == 2
+        one.say(document(9, camera("y", term=24)))
+        until(lambda: there(service) == ["cam0", "y"] and epoch_term(service._epochs.next("y")) == 24)
+        assert service._crew.there()["cam0"] is cam0
+        until(lambda: one.asked[-1] == ("/v1/site/agents/edge-1/desired", 3, 9))
+    assert [event.text for event in told if event.kind is EventKind.CONFIGURATION] == [
+        "the directory's assignment is taken up: x is added",
+        "the directory's assignment is taken up: y is added, x is kept otherwise",
+        "the directory's assignment is taken up: y is asked anew, x is removed"]  # fmt: skip
+
+
+def test_without_a_directory_an_agent_starts_with_what_it_was_told_last(tmp_path, servers):
+    with agent(tmp_path, servers[0].url) as service:
+        servers[0].say(document(7, camera("x"), archivers=(DesiredArchiver(id="a", url="http://127.0.0.1:1"),)))
+        until((tmp_path / "data" / CACHE).exists)
+        epoch = service._epochs.next("x")
+    with agent(tmp_path, DEAD) as service:
+        assert there(service) == ["cam0", "x"]
+        assert service._book.urls() == {"a": "http://127.0.0.1:1"}
+        assert service._epochs.next("x") > epoch
+    (tmp_path / "data" / CACHE).write_bytes(b'{"site"')
+    with agent(tmp_path, DEAD) as service:
+        assert there(service) == ["cam0"]
+
+
+@pytest.mark.parametrize(("status", "body", "said"), [
+    (200, b"<html>", "no document"),
+    (200, b'{"site": "demo", "agent": "edge-1", "term": 3, "index": 9, "cameras": [{"id": "../x"}]}', "no document"),
+    (200, b"[" * 100_000, "no document"),
+    (200, document(9, camera("z"), who="edge-2").model_dump_json().encode(), "for agent edge-2"),
+    (200, document(6, camera("z")).model_dump_json().encode(), "it is at 3.6"),
+    (200, document(99, camera("z"), term=2).model_dump_json().encode(), "it is at 2.99"),
+    (404, b"", "does not know this agent"),
+    (500, b"oops", "status 500"),
+])  # fmt: skip
+def test_a_server_that_talks_nonsense_changes_nothing_and_the_next_one_is_heard(tmp_path, servers, caplog, status, body, said):
+    caplog.set_level(logging.WARNING, "watchkeep.agent.directory")
+    bad, good = servers
+    with agent(tmp_path, bad.url, good.url) as service:
+        bad.say(document(7, camera("x")))
+        until(lambda: there(service) == ["cam0", "x"])
+        x = service._crew.there()["x"]
+        bad.answer(status, body)
+        until(lambda: good.asked)
+        assert service._crew.there()["x"] is x
+        assert there(service) == ["cam0", "x"]
+        good.say(document(8, camera("x"), camera("y")))
+        until(lambda: there(service) == ["cam0", "x", "y"])
+        assert service._crew.there()["x"] is x
+    warnings = [record for record in caplog.records if getattr(record, "server", "") == bad.url]
+    assert len(warnings) == 1
+    assert said in warnings[0].why
+    assert warnings[0].remedy
+
+
+def test_a_camera_without_its_credentials_says_so_and_is_recorded_after_a_reload(tmp_path, servers):
+    with agent(tmp_path, servers[0].url) as service:
+        servers[0].say(document(7, camera("x", credentials="yard")))
+        until(lambda: there(service) == ["cam0", "x"])
+        life = service._crew.there()["x"].ingest.life
+        until(lambda: life.shown.status is CameraStatus.UNAUTHORIZED)
+        assert "credentials 'yard' are not in this agent's credentials.toml; add [[login]]" in life.shown.why
+        file = tmp_path / "data" / NAME
+        file.write_text('[[login]]\nname = "yard"\nuser = "viewer"\npassword = "open-sesame"\n')
+        file.chmod(0o644)
+        with pytest.raises(ConfigError, match="others may read it"):
+            service.reload()
+        file.chmod(0o600)
+        assert service.reload().changes == "x is asked anew"
+        assert service._crew.there()["x"].wanted.source.url == "rtsp://viewer:open-sesame@127.0.0.1:1/x"
+        until(lambda: life.shown.status is CameraStatus.CONNECTING and "refused" in life.shown.why)
+        assert "open-sesame" not in life.shown.why
+
+
+def test_a_question_that_is_held_holds_up_no_stop(tmp_path, servers):
+    with agent(tmp_path, servers[0].url):
+        until(lambda: servers[0].asked)
+        began = time.monotonic()
+    assert time.monotonic() - began < 8

@@ -36,6 +36,8 @@ def obus(data: bytes) -> Iterator[Obu]:
             end = body + size
         if end > len(data) or body > end:
             raise ValueError("an OBU is cut off")
+        if header >> 3 & 15 == TEMPORAL_DELIMITER and end > body:
+            raise ValueError("a delimiter holds something")  # it would be taken away
         yield Obu(header >> 3 & 15, at, end)
         at = end
 

@@ -2,7 +2,7 @@
 
 import pytest
 from coded import access_units
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from watchkeep.agent import av1, bitstream
@@ -35,10 +35,18 @@ def test_the_sequence_header_and_the_picture_are_found():
     assert [av1.shows_picture(unit) for unit in (SEQUENCE + FRAME, SEQUENCE, av1.DELIMITER)] == [True, False, False]
 
 
+@pytest.mark.parametrize("delimiter", [b"\x10", b"\x12\x00", b"\x14\x08", b"\x16\x08\x00"])
+def test_a_delimiter_is_taken_away_alone(delimiter):
+    """One without a size reaches to the end: what stands behind it there is not thrown away for its sake."""
+    assert av1.sample(delimiter) == b""
+    assert av1.sample(b"\x10" + FRAME) == b"\x10" + FRAME
+
+
+@example(b"\x10")
 @given(st.binary(max_size=60))
 def test_nothing_but_delimiters_is_ever_taken_away(data):
     kept = av1.sample(data)
-    assert len(data) - len(kept) <= data.count(b"\x12") * 10
+    assert len(data) - len(kept) <= sum(byte & ~6 == 0x10 for byte in data) * 10, "a header, its extension and a size of up to eight bytes"
     assert av1.sample(kept) == kept
 
 

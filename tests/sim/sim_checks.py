@@ -204,7 +204,8 @@ class Checks:
         ledger, now, place = agent.desk._ledger, agent.loop.now, (agent.life, name)
         durable, since, looked = self._progress.get(place, (-1, now, now))
         unseen = now > looked + LOOK_S  # the agent stood still, and what happened between the looks nobody saw
-        if unseen or ledger.durable_at(name) != durable or not ledger.open_epochs(name, Stage.RECEIVED):
+        absent = agent.desk._policy.health(name).state is not Health.HEALTHY  # silent, announced or not: durable.py counts answers alone
+        if unseen or absent or ledger.durable_at(name) != durable or not ledger.open_epochs(name, Stage.RECEIVED):
             since = now
         self._progress[place] = ledger.durable_at(name), since, now
         self.done["idle"] += agent.desk._durables[name].witness is not None

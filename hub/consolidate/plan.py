@@ -1,8 +1,9 @@
 """Which missing chunks to pull, in which order, and when.  No I/O, no clock.
 
 Rules: newest first; never what retention would delete at once, because that would be pulled again at every round; never
-what is so new that its agent is still bringing it; never what follows a difference in its epoch, which is another past
-(invariant 2); pieces of at most PULL_CHUNKS, so that a stop or a fault costs little.
+what is so new that its agent is still bringing it, unless its stamp lies in the future and so says nothing of that; never
+what follows a difference in its epoch, which is another past (invariant 2); pieces of at most PULL_CHUNKS, so that a stop or a fault costs
+little.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,10 +18,14 @@ PULL_CHUNKS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """UTC ns: runs that ended before horizon_ns would be deleted at once, runs that ended after settled_ns are under way."""
+    """UTC ns: runs that ended before horizon_ns would be deleted at once, runs that ended after settled_ns are under way.
+
+    What ends after ahead_ns is of a recorder whose clock is ahead: waiting for that time may be waiting for years (invariant 10).
+    """
 
     horizon_ns: int
     settled_ns: int
+    ahead_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def sort_missing(missing: Iterable[Run], bounds: Bounds, different: Iterable[Spa
             contested += run.chunks
         elif run.end_ns <= bounds.horizon_ns:
             expiring += run.chunks
-        elif run.end_ns > bounds.settled_ns:
+        elif bounds.settled_ns < run.end_ns <= bounds.ahead_ns:
             early += run.chunks
         else:
             wanted.append(run)

@@ -161,8 +161,8 @@ class Round:
             self._store.report(EventKind.TAMPER, text, "find out which recorder or archiver changed its past; nothing was replaced", camera)
 
     def _fill(self, camera: str, found: Compared) -> None:
-        now_ns = self._clock.wall_ns()
-        bounds = Bounds(self._store.horizon_ns(camera), now_ns - int(self._rules.settle_s * NS))
+        now_ns, settle_ns = self._clock.wall_ns(), int(self._rules.settle_s * NS)
+        bounds = Bounds(self._store.horizon_ns(camera), now_ns - settle_ns, now_ns + settle_ns)
         wanted = sort_missing(found.missing_here, bounds, found.different)
         self.early |= wanted.early > 0
         self._change(phase=ConsolidationPhase.PULLING, missing=self.state.missing + wanted.chunks,

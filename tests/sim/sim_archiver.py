@@ -1,4 +1,4 @@
-"""One simulated archiver: the hub's own store code on volumes in memory, and the time that its disks take.
+"""One simulated archiver: the hub's own store code (sim_store), and the time that its disks take.
 
     request ─▶ prove, accept (real) ─▶ writer's queue ─▶ (write delay) ─▶ VolumeWriter._do ─▶ answer, after 1.5 s at the latest
                                                        └▶ (sync delay) ─▶ VolumeWriter._tend
@@ -7,152 +7,34 @@ Rules: only threads, sockets and disks are replaced.  A process is one incarnati
 """
 
 import threading
-from collections.abc import Callable, Iterable
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from sim_content import Name, Names
 from sim_engine import Loop, Timer
-from sim_volume_disk import VolumeDisk, root_of
+from sim_store import SimCatalog, SimStore
+from sim_volume_disk import VolumeDisk
 
-import watchkeep.hub.store.catalog as catalog_file
 from watchkeep.agent.replicate.verdict import AppendError, Fault
 from watchkeep.hub.api.batch import Record, prove
 from watchkeep.hub.api.errors import api_error
 from watchkeep.hub.api.mentions import mentions, states
+from watchkeep.hub.consolidate.share import Share
 from watchkeep.hub.duty.maintenance import Maintenance
-from watchkeep.hub.protect.shelf import LockShelf
-from watchkeep.hub.store.catalog import Catalog
 from watchkeep.hub.store.clock import Clock
-from watchkeep.hub.store.events import Reporter
-from watchkeep.hub.store.identity import Identity
-from watchkeep.hub.store.intake import sort_records
-from watchkeep.hub.store.keeper import KEEP_S, Keeper
-from watchkeep.hub.store.model import Job, Part
-from watchkeep.hub.store.placement import Placement
-from watchkeep.hub.store.pulse import STALL_S
-from watchkeep.hub.store.reader import Reader
-from watchkeep.hub.store.register import Register
-from watchkeep.hub.store.retainer import policy
-from watchkeep.hub.store.store import WRITE_WAIT_S, Store
-from watchkeep.hub.store.volume import FULL_MARGIN_BYTES, Volume
-from watchkeep.hub.store.writer import Surroundings, VolumeWriter
+from watchkeep.hub.store.keeper import KEEP_S
+from watchkeep.hub.store.model import Job
+from watchkeep.hub.store.store import WRITE_WAIT_S
+from watchkeep.hub.store.volume import FULL_MARGIN_BYTES
 from watchkeep.wire.errors import VolumeError, WatchkeepError
 from watchkeep.wire.messages import AppendAnswer, ErrorAnswer
 
 Reply = Callable[[AppendAnswer | AppendError], None]
 
-MOST_LEDGERS = 2
-"""So few that epochs go to the catalog and come back all the time."""
 _NEVER = threading.Event()
 """The keeper's order to stop, which nobody gives here."""
 APPEND_REQUESTS = 64
 """Requests that a hung process is left with; more are refused by the kernel's backlog."""
-
-
-class SimVolume(Volume):
-    """A volume whose identity is given; `mounted` of its disk says whether it is still the one."""
-
-    def __init__(self, archiver: str, number: int, disk: VolumeDisk, clock: Clock) -> None:
-        super().__init__(root_of(archiver, number), archiver, None, disk, clock)  # type: ignore[arg-type]
-        self.identity = Identity(f"{archiver}-{number}", archiver)
-
-    def open(self) -> None:
-        self.reopen()
-
-    def check(self) -> None:
-        if not self.disk.is_mounted():
-            raise VolumeError(f"volume {self.root} is not mounted any more", remedy="mount the disk again")
-
-    def reopen(self) -> None:
-        self.check()
-        if self.disk.hanging and not self.disk.hang_calls:
-            raise VolumeError(f"volume {self.root} still hangs", remedy="wait")
-        self._probe()
-        self.online, self.why = True, ""
-
-
-class SimCatalog(Catalog):
-    """The catalog in memory: it outlives the process until a fault takes it."""
-
-    def __init__(self) -> None:
-        super().__init__(Path("/sim"))
-
-    def open(self) -> bool:
-        if self._db is not None:
-            return False
-        self._db = catalog_file.sqlite3.connect(":memory:", isolation_level=None)
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.executescript(catalog_file._SCHEMA)
-        return True
-
-
-class SimKeeper(Keeper):
-    """Notes what retention deletes."""
-
-    removed: Names
-
-    def _remove(self, volume: Volume, part: Part) -> None:
-        self.removed.add(part.camera, part.epoch, part.first_seq, part.last_seq)
-        super()._remove(volume, part)
-
-
-class SimStore(Store):
-    """The store without its threads."""
-
-    def __init__(self, archiver: str, disks: list[VolumeDisk], catalog: Catalog, clock: Clock, removed: Names, *, min_free_bytes: int,
-                 sync_s: float) -> None:  # fmt: skip
-        self._clock, self._state_dir, self._running = clock, Path("/sim"), False
-        self._reporter = Reporter(archiver, clock, lambda _: None)
-        self._register, self._catalog = Register(catalog.epoch, MOST_LEDGERS), catalog
-        self._volumes = [SimVolume(archiver, number, disk, clock) for number, disk in enumerate(disks)]
-        around = Surroundings(self._register, catalog, clock, self._reporter.report, sync_s)
-        self._writers = [VolumeWriter(volume, around, "wk-sim") for volume in self._volumes]
-        self.locks = LockShelf(self._state_dir)
-        self._keeper = SimKeeper(list(self._volumes), self._register, catalog, self.locks, clock, self._reporter.report,
-                                 policy(30, min_free_bytes, {}))  # fmt: skip
-        self._keeper.removed = removed
-        for writer, disk in zip(self._writers, disks, strict=True):
-            disk.on_hang = partial(self._hang, writer)
-        self._placement = Placement(self._writers, catalog)
-        self._reader = Reader(list(self._volumes), self._register, catalog, self._keeper.moves)
-
-    @staticmethod
-    def _hang(writer: VolumeWriter) -> None:
-        """The call under way takes STALL_S: the watch looks.  Nothing else moves meanwhile, so time need not pass."""
-        pulse = writer.volume.pulse
-        if pulse.since is not None:
-            pulse.since -= STALL_S
-            writer.look()
-
-    def boot(self) -> None:
-        """Open the volumes and recover; raises what Store.open raises."""
-        self._catalog.open()
-        for volume in self._volumes:
-            volume.open()
-            self._recover(volume)
-            self._load(volume)
-
-    def accept(self, records: list[Record]) -> list[Job]:
-        return self._accept(sort_records(records))[1]
-
-    def failure(self, jobs: Iterable[Job]) -> VolumeError | None:
-        """What Store._wait raises, once the waiting is over."""
-        failed = next((job.error for job in jobs if job.error is not None), None)
-        return failed if failed is not None and not any(volume.has_room(0) for volume in self._volumes) else None
-
-    @property
-    def writers(self) -> list[VolumeWriter]:
-        return self._writers
-
-    @property
-    def keeper(self) -> Keeper:
-        return self._keeper
-
-    @property
-    def register(self) -> Register:
-        return self._register
 
 
 class _Request:
@@ -168,6 +50,7 @@ class Incarnation:
         self.owner, self.store, self.boot, self.alive = owner, store, boot, True
         self.open_replies: dict[int, Reply] = {}
         self.maintenance = Maintenance()
+        self.share = Share(store, owner.name)
         self._loop = owner.loop
         self._waiting: list[_Request] = []
         self._busy = [False] * len(store.writers)
@@ -197,9 +80,13 @@ class Incarnation:
         request = _Request(jobs, lambda: answer(self._answer(records, jobs)))
         request.timer = self._loop.after(WRITE_WAIT_S, self._finish, request)
         self._waiting.append(request)
+        self.pump()
+        self._settle()
+
+    def pump(self) -> None:
+        """Something was queued."""
         for each in range(len(self._busy)):
             self._pump(each)
-        self._settle()
 
     def end(self) -> list[Reply]:
         """The process is gone; returns what it has not answered."""
@@ -295,6 +182,7 @@ class SimArchiver:
         self.slow_s = 0.0
         self._backlog: list[tuple[bytes, Reply]] = []
         self.check_answer: Callable[[SimArchiver, AppendAnswer], None] = lambda _archiver, _answer: None
+        self.on_start: Callable[[SimArchiver], None] = lambda _: None
 
     def _disk(self) -> VolumeDisk:
         return VolumeDisk(self._rng, self._known, self._utc_s, self._capacity)
@@ -317,6 +205,7 @@ class SimArchiver:
         self._boots += 1
         self.process = Incarnation(self, store, f"{self.name}#{self._boots}")
         self.loop.say(self.name, "started", self.process.boot)
+        self.on_start(self)
 
     def stop(self, *, power: bool) -> None:
         """SIGKILL, or a power cut with the loss of what was not synced."""

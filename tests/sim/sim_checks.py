@@ -17,10 +17,11 @@ Rules: checks keep books of their own and ask the product only for what it claim
 from collections.abc import Sequence
 
 from sim_agent import SimAgent
-from sim_archiver import MOST_LEDGERS, SimArchiver
+from sim_archiver import SimArchiver
 from sim_content import Names
 from sim_delays import Delays
 from sim_engine import Broken
+from sim_store import MOST_LEDGERS
 
 from watchkeep.agent.journal.entry import Entry
 from watchkeep.agent.journal.reclaim import Candidate
@@ -60,7 +61,7 @@ class Checks:
         self.misrouted = False
         """Whether another archiver answers at an address now and then: then an event says so (invariant 11)."""
         self.done = dict.fromkeys(("answers", "releases", "reclaims", "lost", "batches", "takeovers", "holes", "floors",
-                                   "bridged", "woken", "idle"), 0)  # fmt: skip
+                                   "bridged", "woken", "idle", "rounds", "torn", "pulled"), 0)  # fmt: skip
         self.cold: frozenset[str] = frozenset()
         """Standbys: used last, and off until then."""
         self._progress: dict[tuple[str, str], tuple[int, float, float]] = {}
@@ -306,8 +307,8 @@ class Checks:
             if missing := seqs.minus(durable.of(key)).minus(archiver.lost_with_disks.of(key)):
                 raise Broken(3, f"{archiver.name} has acknowledged {key}: {missing} and never had it")
 
-    def kept(self, agents: Sequence[SimAgent], *, disks_lost: int) -> None:
-        """No chunk that was released with `copies` copies is lost while fewer disks than that were."""
+    def kept(self, agents: Sequence[SimAgent]) -> None:
+        """A chunk that was released with `copies` copies is lost only when as many archivers have lost it with their disks."""
         now = {name: Names() for name in self._archivers}
         for name, archiver in self._archivers.items():
             for disk in archiver.disks:
@@ -316,10 +317,11 @@ class Checks:
         for agent in agents:
             for policy in agent.setup.cameras:
                 for (camera, epoch), seqs in agent.released.epochs.items():
-                    if camera == policy.camera and disks_lost < agent.fewest[camera]:
+                    if camera == policy.camera:
+                        gone = [archiver.lost_with_disks.of((camera, epoch)) for archiver in self._archivers.values()]
                         lost = seqs.minus(at_least(1, [names.of((camera, epoch)) for names in now.values()]))
-                        if lost:
-                            raise Broken(4, f"{camera} {epoch}.{lost} was released and is nowhere, {disks_lost} disks were lost")
+                        if silent := lost.minus(at_least(agent.fewest[camera], gone)):
+                            raise Broken(4, f"{camera} {epoch}.{silent} was released and is nowhere, and too few disks with it were lost")
 
     def _ever(self, archiver: SimArchiver, camera: str, epoch: int) -> RangeSet:
         """What was ever durable there of one epoch."""

@@ -8,6 +8,7 @@ from struct import pack
 from blake3 import blake3
 from sim_engine import Broken
 
+from watchkeep.hub.store.retainer import CLOCK_SET_NS
 from watchkeep.wire.causes import Cause, ClockQuality
 from watchkeep.wire.ranges import RangeSet
 from watchkeep.wire.record import Header, RecordKind
@@ -29,6 +30,8 @@ class Cuts:
     def __init__(self) -> None:
         self.hashes: dict[Name, bytes] = {}
         self.newest: dict[str, int] = {}
+        self.undated = Names()
+        """Chunks of a box that had booted without a clock."""
         self._epochs: set[EpochKey] = set()
         self._count = 0
 
@@ -61,6 +64,8 @@ class Cuts:
         if name in self.hashes:
             raise Broken(2, f"{name} is cut twice")
         self.hashes[name] = digest
+        if wall_ns < CLOCK_SET_NS:
+            self.undated.add(*name, seq)
         payload = seal + digest + rest
         return Header(RecordKind.CHUNK, *name, len(payload), digest), payload
 
@@ -72,6 +77,12 @@ def named(payload: bytes | memoryview) -> tuple[Name, bytes] | None:
         return None
     camera = data[_CAMERA_AT : _CAMERA_AT + 64].rstrip(b"\0").decode()
     return (camera, int.from_bytes(data[48:56], "little"), int.from_bytes(data[56:64], "little")), data[-HASH_BYTES:]
+
+
+def true_hash(payload: bytes | memoryview) -> bytes:
+    """The hash that a chunk's bytes have, whatever its seal says."""
+    data = bytes(payload)
+    return blake3(data[: _SEAL_BYTES - HASH_BYTES] + data[_SEAL_BYTES:]).digest()
 
 
 class Names:

@@ -33,6 +33,7 @@ class Faults:
         self._rng = world.loop.random("faults")
         self._plans = world.loop.random("maintenance")
         self._idlers = world.loop.random("idle")
+        self._losses = world.loop.random("losses")
         self.until = 0.0
         self._ends: list[tuple[float, Callable[[], None]]] = []
         self._losable = self._rng.random() < 0.3
@@ -48,6 +49,10 @@ class Faults:
             self._loop.at(self._loop.now + self._plans.uniform(1.0, max(until - self._loop.now - 4.0, 1.1)), self._maintenance)
         if self._idlers.random() < 0.25:
             self._loop.at(self._loop.now + self._idlers.uniform(0.5, 3.0), self._idle)
+        around = self._world.neighbours
+        around.deaths, around.damage, around.on_death = 0.1, 0.4, self._peer_dies
+        if not self._world.tight and self._losses.random() < 0.12:
+            self._loop.at(self._loop.now + self._losses.uniform(3.0, max(until - self._loop.now - 5.0, 3.1)), self._lose_one)
         if world_dead := self._world.dead:
             self._disturb(world_dead)
             self._loop.at(self._loop.now + rng.uniform(1.0, 10.0), lambda: self._world.archivers[world_dead].stop(power=rng.random() < 0.5))
@@ -59,6 +64,7 @@ class Faults:
             world.checks.delays.healed(self._loop.now)
             if world.dead:
                 self._disturb(world.dead)
+        world.neighbours.deaths = 0.0  # damage goes on up to the end of recording
         world.checks.misrouted = True  # an answer of before may still be on its way
         world.route.update({name: name for name in world.archivers})
         for name, archiver in world.archivers.items():
@@ -175,6 +181,22 @@ class Faults:
         if self._losable:
             archiver.lose_disks()
             self._for(0.5, 8.0, archiver.start)
+
+    def _lose_one(self) -> None:
+        """For consolidation: after a while in which journals could let chunks go."""
+        archiver = self._world.archivers[self._losses.choice(sorted(self._world.archivers))]
+        if archiver.name != self._world.dead:
+            self._loop.say(archiver.name, "loses its disks")
+            self._disturb(archiver.name)
+            archiver.lose_disks()
+            self._at(self._losses.uniform(0.3, 2.0), archiver.start)
+
+    def _peer_dies(self, archiver: SimArchiver) -> None:
+        """While another archiver pulls from it."""
+        if archiver.name != self._world.dead:
+            self._disturb(archiver.name)
+            archiver.stop(power=self._losses.random() < 0.5)
+            self._at(self._losses.uniform(0.3, 4.0), archiver.start)
 
     def _misroute(self, archiver: SimArchiver) -> None:
         self._world.checks.misrouted = True

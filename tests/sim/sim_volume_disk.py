@@ -42,6 +42,8 @@ class VolumeDisk(Disk):
         self.fail_syncs = 0
         self.hang_calls = 0
         self.hanging = self.ever_hung = False
+        self.guarded = False
+        """While code runs that may take nothing away: consolidation (invariant 5)."""
         self.on_hang: Callable[[], None] = lambda: None
         """In the middle of a call that hangs: what others do about it meanwhile."""
         self.used = 0
@@ -157,6 +159,7 @@ class VolumeDisk(Disk):
         self._cut(file, size)
 
     def _cut(self, file: _File, size: int) -> None:
+        self._spare("a cut file")
         self.used -= len(file.data) - size
         del file.data[size:]
         file.lost = file.lost and size > file.synced
@@ -169,12 +172,14 @@ class VolumeDisk(Disk):
 
     def rename(self, old: str, new: str) -> None:
         self._gate()
+        self._spare(old)
         replaced = self._live.get(new)
         self.used -= len(replaced.data) if replaced is not None else 0
         self._live[new] = self._live.pop(old)
 
     def unlink(self, path: str) -> None:
         self._gate()
+        self._spare(path)
         file = self._live.pop(path, None)
         self.used -= len(file.data) if file is not None else 0
 
@@ -265,6 +270,10 @@ class VolumeDisk(Disk):
         handle, self._next = self._next, self._next + 1
         self._handles[handle] = (path, file)
         return handle
+
+    def _spare(self, what: str) -> None:
+        if self.guarded:
+            raise Broken(5, f"consolidation takes {what} away")
 
     def _gate(self) -> None:
         if not self.mounted:

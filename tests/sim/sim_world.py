@@ -12,10 +12,12 @@ from sim_agent import Recorder, SimAgent
 from sim_archiver import SimArchiver
 from sim_camera import SimClock
 from sim_checks import Checks
+from sim_consolidate import Neighbours
 from sim_content import Cuts, Names
 from sim_engine import START_S, Broken, Loop, Result
 from sim_faults import Faults
 from sim_network import Link
+from sim_pulls import PullChecks
 
 from watchkeep.agent.journal.stage import AT_ONCE, Hold
 from watchkeep.agent.replicate.health import Health, HealthLimits
@@ -43,7 +45,7 @@ class World:
         self.tight = tight = rng.random() < 0.1
         self.archivers = {
             name: SimArchiver(self.loop, name, self.cuts.hashes, self.hub_clock.utc_s, volumes=rng.choice((1, 1, 2)),
-                              capacity=rng.randrange(30_000, 60_000) if tight else 4_000_000,
+                              capacity=rng.randrange(30_000, 60_000) if tight else 8 << 30,
                               min_free_bytes=(1 << 20) + 8_000 if tight else 0) for name in names}  # fmt: skip
         self.checks = Checks(self.archivers)
         if tight:
@@ -52,6 +54,8 @@ class World:
         self.classes = self._priorities.random() < 0.7
         """Whether cameras are of different importance."""
         self.route = {name: name for name in names}
+        self.neighbours = Neighbours(self.loop, self.archivers, self.route)
+        self.pulls = PullChecks(self.neighbours, self.cuts, self.checks.done)
         standbys = self.loop.random("standby")
         self.cold = frozenset(standbys.choice(names) if not tight and standbys.random() < 0.2 else ())
         """Powered off until somebody needs it."""
@@ -110,7 +114,7 @@ class World:
 
     def _run(self) -> None:
         for name, archiver in self.archivers.items():
-            archiver.check_answer = self.checks.answer
+            archiver.check_answer, archiver.on_start = self.checks.answer, self.neighbours.started
             if name not in self.cold:
                 archiver.start()
         for agent in self.agents:
@@ -124,6 +128,7 @@ class World:
         self.loop.run(self.loop.now + self.agents[0].setup.limits.failback_hold_s + SETTLE_S)
         for agent in self.agents:
             agent.end_filming()
+        self.neighbours.damage = 0.0
         self._drain()
         self._judge()
 
@@ -156,10 +161,17 @@ class World:
         alive = sorted(self._alive())
         while self.loop.now < deadline:
             self.loop.run(self.loop.now + 1.5)
-            if not any(agent.desk._ledger.pending(name) or agent.desk._policy.order(name).floor for agent in self.agents for name in alive):
+            owed = any(agent.desk._ledger.pending(name) or agent.desk._policy.order(name).floor for agent in self.agents for name in alive)
+            if not owed and not self._unfilled():
                 return
 
+    def _unfilled(self) -> str:
+        """Chunks that an archiver of those that consolidate could have pulled and has not; where room is scarce there may be some."""
+        return "" if self.tight else self.pulls.unfilled()
+
     def _judge(self) -> None:
+        if unfilled := self._unfilled():
+            raise Broken(7, unfilled)
         for agent in self.agents:
             self.checks.settled(agent, self._alive())
             self.checks.copies(agent, self._alive())
@@ -169,7 +181,7 @@ class World:
             archiver.stop(power=True)
             archiver.start()
             self.checks.archive(archiver)
-        self.checks.kept(self.agents, disks_lost=sum(archiver.disks_lost for archiver in self.archivers.values()))
+        self.checks.kept(self.agents)
 
     def _cut_by(self, agent: SimAgent) -> Names:
         found, mine = Names(), {policy.camera for policy in agent.setup.cameras}

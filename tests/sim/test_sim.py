@@ -17,7 +17,13 @@ from watchkeep.agent.replicate.durable import DurableWatch
 from watchkeep.agent.replicate.health import TABLE, ArchiverHealth, Health, Sign
 from watchkeep.agent.replicate.lanes import Batch, Lanes
 from watchkeep.agent.replicate.pace import Budget
+from watchkeep.hub.consolidate import pull
+from watchkeep.hub.consolidate.compare import Compared
+from watchkeep.hub.consolidate.round import Round
 from watchkeep.hub.store.ledger import EpochLedger
+from watchkeep.hub.store.model import Record
+from watchkeep.wire.record import RecordKind, iter_records
+from watchkeep.wire.seal import parse_seal
 
 SEEDS = 200
 TRIES = 40
@@ -84,12 +90,34 @@ def _one_for_all(self: Desk, archiver: str, budget: Budget) -> Batch:
 
 
 _plan = Desk.plan
+
+
+def _believed(body: bytes) -> list[Record]:
+    """A puller that hashes nothing of what a peer sends."""
+    return [(header, payload, parse_seal(payload) if header.kind is RecordKind.CHUNK else None) for header, payload in iter_records(body)]
+
+
+def _pulls_nothing(self: Round, camera: str, found: Compared) -> None:
+    """Consolidation that compares, and leaves holes as they are."""
+
+
+def _mirrors(self: Round, camera: str, found: Compared) -> None:
+    """Consolidation that deletes what the peer does not have."""
+    spans = [(run.epoch, run.first, run.last) for run in found.missing_there]
+    for part in self._parts_in(camera, spans):
+        if (closed := self._store.closed_part(part)) is not None:
+            self._store.set_aside(closed)
+
+
 BREAKS = [
     (Desk, "plan", _one_for_all, 7),
     (EpochBook, "releasable", _released_early, 4),
     (EpochLedger, "written", _durable_at_once, 3),
     (ArchiverHealth, "tick", _never_late, 7),
     (Lanes, "_live", _no_live_lane, 7),
+    (pull, "prove", _believed, 5),
+    (Round, "_fill", _pulls_nothing, 7),
+    (Round, "_fill", _mirrors, 5),
 ]
 
 
@@ -106,8 +134,8 @@ def test_an_agent_that_takes_over_from_an_announced_absence_is_seen(monkeypatch:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("owner", "name", "instead", "number"), BREAKS, ids=[each[1] for each in BREAKS])
-def test_a_broken_rule_is_seen(owner: type, name: str, instead: object, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("owner", "name", "instead", "number"), BREAKS, ids=[each[2].__name__.strip("_") for each in BREAKS])
+def test_a_broken_rule_is_seen(owner: object, name: str, instead: object, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owner, name, instead)
     assert _first_broken() == number
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from watchkeep.hub.consolidate.compare import Run
 from watchkeep.hub.consolidate.plan import PULL_CHUNKS, Bounds, pause_s, pulls, sort_missing
 
-EVERYTHING = Bounds(-1, 1 << 60)
+EVERYTHING = Bounds(-1, 1 << 60, 1 << 60)
 
 
 def run(first: int, last: int, end_ns: int, epoch: int = 7) -> Run:
@@ -27,14 +27,20 @@ def test_every_wanted_chunk_is_asked_for_once_in_bounded_pieces_newest_run_first
 
 
 def test_what_retention_would_delete_at_once_is_not_pulled() -> None:
-    wanted = sort_missing([run(0, 9, 100), run(10, 19, 101), run(20, 29, 300)], Bounds(horizon_ns=100, settled_ns=1000))
+    wanted = sort_missing([run(0, 9, 100), run(10, 19, 101), run(20, 29, 300)], Bounds(horizon_ns=100, settled_ns=1000, ahead_ns=1000))
     assert [one.first for one in wanted.runs] == [20, 10]
     assert wanted.expiring == 10
 
 
 def test_what_is_new_is_left_to_the_agents() -> None:
-    wanted = sort_missing([run(0, 9, 500), run(10, 19, 501)], Bounds(horizon_ns=0, settled_ns=500))
+    wanted = sort_missing([run(0, 9, 500), run(10, 19, 501)], Bounds(horizon_ns=0, settled_ns=500, ahead_ns=700))
     assert [one.first for one in wanted.runs] == [0]
+    assert wanted.early == 10
+
+
+def test_what_a_clock_that_is_ahead_has_stamped_is_not_left_to_the_agents_until_that_day() -> None:
+    wanted = sort_missing([run(0, 9, 700), run(10, 19, 701), run(20, 29, 86_400_000)], Bounds(horizon_ns=0, settled_ns=500, ahead_ns=700))
+    assert [one.first for one in wanted.runs] == [20, 10]
     assert wanted.early == 10
 
 

@@ -166,6 +166,7 @@ def longest_pause(site: FaultSite, advances: int) -> float:
 
 
 def finish(site: FaultSite) -> None:
-    """Wait until nothing is owed, then stop everybody."""
+    """Wait until nothing is owed, then stop everybody, the agents first: what they cut meanwhile belongs on every archiver."""
     site.settled(SETTLE_S)
-    site.stop_all(*(name for name in site.members if name != "source"), "source")
+    agents = [name for name in site.members if name.startswith("edge-")]
+    site.stop_all(*agents, *(name for name in site.members if name not in {*agents, "source"}), "source")

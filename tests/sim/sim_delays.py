@@ -48,6 +48,11 @@ class Delays:
                     if self._undisturbed(agent, name) and agent.desk._policy.health(name).state is Health.HEALTHY:
                         self._expected.setdefault(agent.name, deque()).append((now, name, entry.name))
 
+    def configured(self, agent: str, camera: str) -> None:
+        """A camera has another list: who was to have its chunks may have been let off, and be asked for them anew by a takeover."""
+        expected = self._expected.get(agent, deque())
+        self._expected[agent] = deque(each for each in expected if each[2][0] != camera)
+
     def look(self, agent: SimAgent) -> None:
         """Judge the offers that are LIVE_DELAY_S old."""
         expected = self._expected.get(agent.name)

@@ -281,6 +281,7 @@ class Faults:
             at = rng.randrange(len(agent.setup.cameras))
             policy = self._world.policy(agent.setup.cameras[at].camera, rng)
             agent.fewest[policy.camera] = min(agent.fewest[policy.camera], policy.copies)
+            self._world.checks.delays.configured(agent.name, policy.camera)
             agent.configure([*agent.setup.cameras[:at], policy, *agent.setup.cameras[at + 1 :]])
         else:
             self._remove(agent)

@@ -9,7 +9,7 @@ last one when a camera has left.  The state of a camera that is not recorded her
 import itertools
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..wire import topics
@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 _GRAVE = (EventKind.LOSS, EventKind.TAMPER, EventKind.DISK, EventKind.TAKEOVER)
 _GRAVE_WITH_REMEDY = (EventKind.ARCHIVER, EventKind.CAMERA, EventKind.HOLE, EventKind.CONFIGURATION)
 """Those tell of the end as well, and then there is nothing to do."""
+MARGIN_S = 1.0
+"""Stamps of a seal are slewed to UTC, and the last frame before a loss may be a moment old."""
+WAITED_S = 60.0
+"""What could not be built may have waited in ring and stage before."""
 POLL_S = 0.25
 """How soon a changed protection of a camera is seen and published."""
 
@@ -49,8 +53,10 @@ class Reporter:
     """Owns the MQTT client and no thread: `run` is the body of one."""
 
     def __init__(self, who: Identity, mqtt: MqttSection | None, crew: Crew, replicator: Replicator, journal: StagedJournal,
-                 clock: Clock) -> None:  # fmt: skip
+                 clock: Clock, declare: Callable[[str, float, float, int, str], None] = lambda *_: None) -> None:  # fmt: skip
+        """`declare(camera, start_s, end_s, count, what)` hears of every loss of frames; it must not wait."""
         self._who, self._crew, self._replicator, self._journal, self._clock = who, crew, replicator, journal, clock
+        self._declare, self._looked_s = declare, clock.utc_s()
         self._told: dict[Line, _Told] = {}
         """Of the lines that the crew has; the MQTT client's thread adds to it, `run` alone takes away."""
         self._started = clock.monotonic()
@@ -159,18 +165,21 @@ class Reporter:
 
     def _tell_drops(self) -> None:
         lines = [member.line for member in self._crew.everyone().values()]
+        since_s, self._looked_s = self._looked_s, self._clock.utc_s()
         for line in [*lines, *(line for line in list(self._told) if line not in lines)]:
             told = self._told_of(line)
-            self._tell_loss(line.camera, line.ring.dropped_frames - told.dropped, "frames did not fit into the ring and are lost",
+            self._tell_loss(line.camera, since_s - MARGIN_S, line.ring.dropped_frames - told.dropped,
+                            "frames did not fit into the ring and are lost",
                             "the journal's disk is too slow or stands still: see the agent's log")  # fmt: skip
-            self._tell_loss(line.camera, line.stats.unbuilt_chunks - told.unbuilt, "chunks could not be built and are lost",
-                            "please report this with the agent's log")  # fmt: skip
+            self._tell_loss(line.camera, since_s - WAITED_S, line.stats.unbuilt_chunks - told.unbuilt,
+                            "chunks could not be built and are lost", "please report this with the agent's log")  # fmt: skip
             told.dropped, told.unbuilt = line.ring.dropped_frames, line.stats.unbuilt_chunks
             if line not in lines:
                 del self._told[line]
 
-    def _tell_loss(self, camera: str, count: int, what: str, remedy: str) -> None:
+    def _tell_loss(self, camera: str, since_s: float, count: int, what: str, remedy: str) -> None:
         if count > 0:
+            self._declare(camera, since_s, self._clock.utc_s() + MARGIN_S, count, what)
             self.event(Event(kind=EventKind.LOSS, source=self._who.agent, at_s=self._clock.utc_s(), camera=camera,
                              text=f"{count} {what}", remedy=remedy))  # fmt: skip
 

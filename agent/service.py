@@ -48,6 +48,7 @@ from .journal.patience import PatientReader
 from .line import Line
 from .reload import taken_up
 from .replicate.health import HealthLimits
+from .replicate.losses import LossDesk
 from .replicate.replicator import Replicator
 from .reporter import Reporter
 from .roster import Changes, Wanted
@@ -99,13 +100,15 @@ class AgentService:
         self._epochs = EpochBook(open_slots(self._data / "epochs.slots"), self._clock, last, newest_s=newest_s)
         self._known = open_slots(self._data / "archivers.slots")
         self._book = ArchiverBook({one.id: one.url for one in config.archiver}, remembered(self._known.read()))
+        self._losses = LossDesk(open_slots(self._data / "losses.slots"))
         self._replicator = self._replication(profile.tick_ms)
-        self._spiller = Spiller(self._journal, self._epochs, sync_ms=profile.sync_ms, reclaim=self._reclaim,
+        self._spiller = Spiller(self._journal, self._epochs, self._losses, sync_ms=profile.sync_ms, reclaim=self._reclaim,
                                 faulted=self._journal_faulted, monotonic=self._clock.monotonic)  # fmt: skip
         self._writer = Writer((), self._journal, self._clock, tick_ms=profile.tick_ms, offer=self._replicator.offer,
                               stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
         self._crew = Crew(self._hire, self._writer, self._keep, self._clock.monotonic, limit=profile.max_cameras)
-        self._reporter = Reporter(self._who, config.mqtt, self._crew, self._replicator, self._journal, self._clock)
+        self._reporter = Reporter(self._who, config.mqtt, self._crew, self._replicator, self._journal, self._clock,
+                                  self._losses.frames)  # fmt: skip
         self._control = ControlServer(self._data, Control(self._replicator, self._reporter.status, self.reload).answer)
         self._browser = Browser(config.discovery.interfaces, config.agent.site, self._found, self._clash) if config.discovery.mdns else None
         self._writing = Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S)
@@ -306,7 +309,7 @@ class AgentService:
         self._sleepers = {one.id: wake.sleeper(one.mac, one.wake_broadcast) for one in self._plan.config.archiver if one.mac is not None}
         return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=(), limits=limits, tick_s=tick_ms / 1000,
                           catchup_share=settings.catchup_share, hurry=self._hurry, on_event=self._report,
-                          crowded=self._crowded, cold=self._sleepers.keys(), wake_up=self._wake_up)  # fmt: skip
+                          crowded=self._crowded, cold=self._sleepers.keys(), wake_up=self._wake_up, losses=self._losses)  # fmt: skip
 
     def _wake_up(self, archiver: str) -> None:
         try:
@@ -353,6 +356,7 @@ class AgentService:
         for camera, epoch, low, high in runs(dropped.copied + dropped.lost):
             self._replicator.dropped(camera, epoch, low, high)
         for camera, epoch, low, high in runs(dropped.lost):
+            self._losses.chunks(camera, epoch, low, high, "the journal was full and no archiver had them")
             self._tell(EventKind.LOSS, f"chunks {low} to {high} of epoch {epoch} are lost: the journal is full and no archiver has them",
                        "raise journal.max_bytes, or bring an archiver back", camera=camera)  # fmt: skip
         return not dropped.lost
@@ -361,6 +365,7 @@ class AgentService:
         """Chunks that the start found damaged in the journal: nobody knows any more who has them."""
         named = [(cut, cut.name) for cut in self._journal.cuts if cut.name is not None]
         for cut, (camera, epoch, seq) in named[:MAX_DAMAGE_TOLD]:
+            self._losses.chunks(camera, epoch, seq, seq, f"damaged in the journal: {cut.why}")
             self._tell(EventKind.LOSS, f"chunk {epoch}.{seq} is damaged in the journal (file {cut.file}, byte {cut.offset}): {cut.why}; "
                        "unless an archiver has it, it is lost", "check this agent's disk (dmesg, smartctl)", camera=camera)  # fmt: skip
 

@@ -1,6 +1,6 @@
 """What waits for the journal's disk: the threads wk-spill and wk-sync, and what operators are told of that disk.
 
-    wk-spill: RAM ─▶ one vectored write ─▶ the journal's files        wk-sync: fdatasync each sync_ms, then the list of epochs
+    wk-spill: RAM ─▶ one vectored write ─▶ the journal's files        wk-sync: fdatasync each sync_ms, then the lists of epochs and losses
                └─ full: give up the oldest file, declare what had no copy, write again
 
 Rules: nobody else waits for this disk: cutting and sending go on from RAM (journal/stage.py has the bound), then the rings fill.
@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 from ..wire.errors import FullError, WatchkeepError
 from .epochs import EpochBook
+from .replicate.losses import LossDesk
 
 log = logging.getLogger(__name__)
 FAULT_LOG_S: Final = 10.0
@@ -47,12 +48,12 @@ class SpillPort(Protocol):
 class Spiller:
     """Owns no thread: `run_spills` and `run_syncs` are the bodies of two supervised threads."""
 
-    def __init__(self, journal: SpillPort, epochs: EpochBook, *, sync_ms: int, reclaim: Callable[[], bool],
+    def __init__(self, journal: SpillPort, epochs: EpochBook, losses: LossDesk | None = None, *, sync_ms: int, reclaim: Callable[[], bool],
                  faulted: Callable[[str, str], None], monotonic: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
         """`reclaim` makes room and returns whether no chunk was lost by it; it raises FullError when it cannot.  `faulted(what, remedy)`
         is called by `look` when the disk begins to fail, and with an empty remedy when it works again."""
         self._journal, self._epochs, self._sync_ms, self._monotonic = journal, epochs, sync_ms, monotonic
-        self._reclaim, self._faulted = reclaim, faulted
+        self._reclaim, self._faulted, self._losses = reclaim, faulted, losses or LossDesk()
         self._noting = threading.Lock()
         self._faults: dict[str, tuple[str, str]] = {}
         """What is wrong now, by kind, with its remedy; three kinds."""
@@ -104,6 +105,10 @@ class Spiller:
             self._epochs.save()
         except (OSError, WatchkeepError) as error:  # the journal holds the epochs as well: no fault of the recording
             self._complain("the list of epochs cannot be kept", error, "check the disk of data_dir")
+        try:
+            self._losses.save()
+        except (OSError, WatchkeepError) as error:  # told from memory; forgotten when the agent ends before
+            self._complain("the list of declared losses cannot be kept", error, "check the disk of data_dir")
 
     def drain(self, *, everything: bool = False) -> None:
         """Write what is due, or everything, and sync it; ends at the first write that fails.  After the threads have ended."""

@@ -28,6 +28,10 @@ HOLE = "hole"
 """Timeline cause of chunks that exist by their numbers and that this archiver does not hold."""
 
 
+LOST = "loss"
+"""Timeline cause of what its agent has declared lost (wire/losses.py): nobody has it."""
+
+
 class ClockQuality(IntEnum):
     """How far the wall-clock start in a seal can be trusted."""
 

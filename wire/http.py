@@ -21,6 +21,7 @@ DIRECTORY_ENTRIES: Final = "/v1/directory/entries"
 DIRECTORY_HASH: Final = "/v1/directory/hash"
 DIRECTORY_PARCEL: Final = "/v1/directory/contingency"
 MAINTENANCE: Final = "/v1/maintenance"
+LOSSES: Final = "/v1/losses"
 
 RECORDS_TYPE: Final = "application/vnd.watchkeep.records"
 AGENT_HEADER: Final = "Watchkeep-Agent"

@@ -268,6 +268,8 @@ class Gap(Message):
     start_s: float
     end_s: float
     cause: str
+    text: str = ""
+    """Of a declared loss: why, in the agent's words."""
 
 
 class Timeline(Message):

@@ -1,6 +1,7 @@
 """Names of archive files, as pure functions both ways.
 
     <volume>/watchkeep-volume.json                                          identity, checked before every open
+    <volume>/watchkeep-losses.jsonl                                         declared losses, a line each
     <volume>/<camera>/<YYYY-MM-DD>/<HH>/<MM-SS.mmm>Z.<epoch>.<seq>.mp4      one segment, UTC of its first chunk
 
 Rules: relative, built only from checked ids and numbers, so no name can leave its volume.
@@ -15,6 +16,7 @@ from .errors import FormatError
 from .ids import check_id
 
 IDENTITY_FILE = "watchkeep-volume.json"
+LOSSES_FILE = "watchkeep-losses.jsonl"
 SEGMENT_SUFFIX = ".mp4"
 _NAME = re.compile(
     r"(?P<camera>[a-z0-9-]{1,63})/(?P<day>\d{4}-\d\d-\d\d)/(?P<hour>\d\d)/(?P<rest>\d\d-\d\d\.\d{3})Z\.(?P<epoch>\d{1,16})\.(?P<seq>\d{1,15})\.mp4",

@@ -1,4 +1,4 @@
-"""The adapter of http.client: `POST /v1/append` over one kept-alive HTTP/1.1 connection.
+"""The adapter of http.client: `POST /v1/append` and `/v1/losses` over one kept-alive HTTP/1.1 connection.
 
     append ─▶ connect if needed ─▶ send the buffers ─▶ read the answer ─▶ AppendAnswer, or AppendError with its Fault
 
@@ -12,15 +12,18 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from ...wire import WIRE_VERSION, http
 from ...wire.errors import UsageError
-from ...wire.messages import AppendAnswer, ErrorAnswer
+from ...wire.losses import Loss, LossAnswer, LossReport
+from ...wire.messages import AppendAnswer, ErrorAnswer, Message
 from .verdict import AppendError, Fault
+
+M = TypeVar("M", bound=Message)
 
 CONNECT_TIMEOUT_S: Final = 1.5
 MAX_ANSWER_BYTES: Final = 4 << 20
@@ -36,7 +39,7 @@ class AppendClient:
         scheme, host, port, path = _parts(url)
         kind = HTTPSConnection if scheme == "https" else HTTPConnection
         self._http = kind(host, port, timeout=min(CONNECT_TIMEOUT_S, read_timeout_s))
-        self._path = path.rstrip("/") + http.APPEND
+        self._path = path.rstrip("/")
         self._agent, self._timeout_s = agent, read_timeout_s
         self._used = self._lost = False
         self._aborted = False
@@ -79,8 +82,16 @@ class AppendClient:
 
     def append(self, buffers: Sequence[bytes]) -> AppendAnswer:
         """Send one batch and wait for its answer; raises AppendError.  connect() comes first."""
+        return self._ask(http.APPEND, http.RECORDS_TYPE, buffers, AppendAnswer)
+
+    def declare(self, losses: Sequence[Loss]) -> LossAnswer:
+        """Tell losses and wait for the answer, in the same way."""
+        body = LossReport(losses=list(losses)).model_dump_json(exclude_defaults=True).encode()
+        return self._ask(http.LOSSES, "application/json", (body,), LossAnswer)
+
+    def _ask(self, path: str, kind: str, buffers: Sequence[bytes], model: type[M]) -> M:
         try:
-            response = self._exchange(buffers)
+            response = self._exchange(path, kind, buffers)
             status, body = response.status, response.read(MAX_ANSWER_BYTES + 1)
         except TimeoutError as error:
             raise self._fault(Fault.SILENT, f"no answer within {self._timeout_s:g} s", error) from error
@@ -90,7 +101,7 @@ class AppendClient:
         self._used = True
         if response.will_close or len(body) > MAX_ANSWER_BYTES:
             self.close()
-        return self._answer(status, body)
+        return self._answer(status, body, model)
 
     def abort(self) -> None:
         """Make a call under way fail soon; the client is of no use afterwards.  Called by another thread."""
@@ -100,9 +111,9 @@ class AppendClient:
     def close(self) -> None:
         self._http.close()
 
-    def _exchange(self, buffers: Sequence[bytes]) -> HTTPResponse:
-        self._http.putrequest("POST", self._path, skip_accept_encoding=True)
-        self._http.putheader("Content-Type", http.RECORDS_TYPE)
+    def _exchange(self, path: str, kind: str, buffers: Sequence[bytes]) -> HTTPResponse:
+        self._http.putrequest("POST", self._path + path, skip_accept_encoding=True)
+        self._http.putheader("Content-Type", kind)
         self._http.putheader("Content-Length", str(sum(map(len, buffers))))
         self._http.putheader(http.AGENT_HEADER, self._agent)
         self._http.putheader(http.VERSION_HEADER, str(WIRE_VERSION))
@@ -119,10 +130,10 @@ class AppendClient:
                 raise TimeoutError
             yield buffer
 
-    def _answer(self, status: int, body: bytes) -> AppendAnswer:
+    def _answer(self, status: int, body: bytes, model: type[M]) -> M:
         if status == 200:
             try:
-                return AppendAnswer.model_validate_json(body)
+                return model.model_validate_json(body)
             except ValidationError as error:
                 raise self._fault(Fault.FOREIGN, "the answer is not a Watchkeep archiver's", error) from error
         try:

@@ -25,6 +25,7 @@ from ...wire.shell.threads import Supervised
 from .desk import Desk
 from .events import Release
 from .health import HealthLimits
+from .losses import LossDesk
 from .overview import Overview
 from .policy import CameraPolicy
 from .ports import ChunkRef, Spool
@@ -45,14 +46,17 @@ class Replicator:
                  tick_s: float = 0.1, catchup_share: float = 0.5, hurry: Callable[[Sequence[str]], None] = lambda _cameras: None,
                  on_event: Callable[[Event], None] | None = None, utc_s: Callable[[], float] = time.time,
                  random: Random | None = None, crowded: Callable[[], bool] = lambda: False,
-                 cold: Collection[str] = (), wake_up: Callable[[str], None] = lambda _archiver: None) -> None:  # fmt: skip
+                 cold: Collection[str] = (), wake_up: Callable[[str], None] = lambda _archiver: None,
+                 losses: LossDesk | None = None) -> None:  # fmt: skip
         """`on_event` is called on the pacer's thread, `hurry` (desk.py) on any; they must not wait for anything.  `crowded` says
         whether the journal is so full that it can bridge nothing more, `wake_up` wakes one of the `cold` archivers, as often as it
         takes; both are called on the pacer's thread."""
         self._spool, self._agent, self._tick_s, self._share = spool, agent, tick_s, catchup_share
         self._limits, self._random = limits or HealthLimits(), random or Random()
         self._on_event, self._utc_s, self._crowded = on_event or (lambda _event: None), utc_s, crowded
-        self._wake_up = wake_up
+        self._wake_up, self._losses = wake_up, losses or LossDesk()
+        self._losses.wake = self._wake
+        self._losses.configure(cameras)
         self._workers: dict[str, SendWorker] = {}
         """Replaced, never changed: the desk wakes workers without a lock of ours."""
         self._desk = Desk(agent, self._limits, monotonic=time.monotonic, utc_s=utc_s, wake=self._wake, hurry=hurry, cold=cold)
@@ -86,6 +90,7 @@ class Replicator:
 
     def set_cameras(self, cameras: Sequence[CameraPolicy]) -> None:
         """The cameras that are recorded from now on; what others have left is delivered as they were kept.  Waits for nothing."""
+        self._losses.configure(cameras)
         self._desk.configure(cameras)
 
     def set_archivers(self, urls: Mapping[str, str]) -> None:
@@ -100,6 +105,7 @@ class Replicator:
             new = {name: self._hire(check_id("archiver", name), url) for name, url in urls.items() if name not in stay}
             leave = [worker for name, worker in self._workers.items() if name not in stay]
             _end(leave)
+            self._losses.know(urls)
             self._desk.know(urls)
             self._workers = stay | new
             for worker in new.values():
@@ -142,7 +148,7 @@ class Replicator:
     def _hire(self, name: str, url: str) -> SendWorker:
         return SendWorker(name, url, self._desk, self._spool, agent=self._agent, tick_s=self._tick_s,
                           ack_timeout_s=self._limits.ack_timeout_s, catchup_share=self._share,
-                          random=Random(self._random.getrandbits(64)))  # fmt: skip
+                          random=Random(self._random.getrandbits(64)), losses=self._losses)  # fmt: skip
 
     def _wake(self) -> None:
         for worker in self._workers.values():
@@ -159,6 +165,8 @@ class Replicator:
         for archiver in self._desk.wakes():
             self._wake_up(archiver)
         releases, told, deadline = self._desk.tick()
+        for gone in [release for release in releases if release.lost]:
+            self._losses.chunks(gone.camera, gone.epoch, gone.low, gone.high, "damaged in the journal, nobody is known to have them")
         self._unreleased.extend(releases)
         for event in told:
             self._on_event(event)

@@ -7,12 +7,16 @@
     │                  └────▶ failed ───▶ wait for the back-off ─────────────┤
     └──────────── a connection that its peer closes ends any wait ───────────┘
 
+    Declared losses go on the same connection when the archiver answers; one that does not take them is told again after LOSS_PAUSE_S,
+    and is judged by its chunks alone.
+
 Rules: one batch under way, one connection, nothing shared with another archiver's thread but the desk (invariant 7).
 Catch-up gets `catchup_share` of the link's time, as measured: after a batch of t seconds that carried some, batches carry
 none for t / share - t seconds, and the live lane goes on meanwhile.
 Whatever plan() counted as sent is answered for, also when this thread fails.  What an error means: verdict.py.
 """
 
+import logging
 import threading
 import time
 from random import Random
@@ -24,12 +28,14 @@ from ...wire.messages import AppendAnswer
 from ...wire.shell.threads import Supervised
 from .client import AppendClient
 from .desk import Desk
+from .losses import LossDesk
 from .pace import TRIAL, Backoff, Pace
 from .parcel import Parcel, pack
 from .ports import ChunkRef, Spool
 from .verdict import AppendError, Fault, Verdict, judge
 from .waker import Heard, Waker
 
+log = logging.getLogger(__name__)
 IDLE_S: Final = 0.5
 """How late an ask or a probe may be: lanes.ASK_EVERY_S."""
 AT_ONCE: Final = -1.0
@@ -38,11 +44,15 @@ MAX_BLAMED_ALONE: Final = 3
 """Chunks in a row that may be blamed for being refused alone; then the archiver is to blame, which refuses everything."""
 
 
+LOSS_PAUSE_S: Final = 30.0
+"""An older archiver never takes a loss; one whose disk is busy, later."""
+
+
 class SendWorker:
     """Carries chunks to one archiver; start, wake as often as there is something new, stop, join."""
 
     def __init__(self, archiver: str, url: str, desk: Desk, spool: Spool, *, agent: str, tick_s: float, ack_timeout_s: float,
-                 catchup_share: float, random: Random) -> None:  # fmt: skip
+                 catchup_share: float, random: Random, losses: LossDesk | None = None) -> None:  # fmt: skip
         self.archiver, self.url = archiver, url
         self._desk, self._spool, self._tick_s = desk, spool, tick_s
         self._client = AppendClient(url, agent, read_timeout_s=ack_timeout_s)
@@ -51,6 +61,8 @@ class SendWorker:
         """When catch-up has its turn again, monotonic."""
         self._failing = self._catching_up = self._more = False
         self._blamed_alone = 0
+        self._losses, self._losses_at = losses or LossDesk(), 0.0
+        """When losses have their turn again, monotonic."""
         self._known: set[tuple[str, int]] = set()
         """(camera, epoch) whose init segment this connection has carried."""
         self._connection = 0
@@ -112,6 +124,7 @@ class SendWorker:
             self._client.reconnect()
         except AppendError as error:
             return self._failed((), error)
+        self._declare()
         budget = TRIAL if self._failing else self._pace.budget(catching_up=time.monotonic() >= self._catchup_at)
         batch = self._desk.plan(self.archiver, budget)
         self._catching_up, self._more = bool(batch.catchup), batch.more
@@ -129,6 +142,23 @@ class SendWorker:
         except BaseException:
             self._desk.unsent(self.archiver, refs)
             raise
+
+    def _declare(self) -> None:
+        """Tell what was declared lost, one report a round."""
+        due = self._losses.due(self.archiver) if not self._failing and time.monotonic() >= self._losses_at else []
+        if not due:
+            return
+        self._losses_at = time.monotonic() + LOSS_PAUSE_S
+        try:
+            self._connect()
+            if self._client.declare(due).archiver != self.archiver:
+                self._client.close()
+                return
+        except AppendError as error:
+            log.info("declared losses are told later", extra={"archiver": self.archiver, "why": error.message})
+            return
+        self._losses_at = 0.0
+        self._losses.taken(self.archiver, due)
 
     def _connect(self) -> None:
         self._client.connect()

@@ -31,6 +31,7 @@ from .errors import ApiError, api_error
 from .events import router as events_router
 from .library import Library, SeveralPartsError
 from .locks import LockDesk, LockRoutes
+from .losses import LossRoutes
 from .maintenance import router as maintenance_router
 from .metrics import Metrics
 from .operations import HubFacts, Operations
@@ -54,7 +55,7 @@ class Api:
                  directory: DirectoryServer | None = None) -> None:  # fmt: skip
         metrics = Metrics(facts.stats, None if consolidator is None else lambda: consolidator.totals)
         self.app = FastAPI(title="Watchkeep hub", version=VERSION, description=_TEXT, docs_url=None, redoc_url=None)
-        self._parts: list[Appender | Playback | LockRoutes | Peers | Operations | DirectoryRoutes | SiteRoutes] = []
+        self._parts: list[Appender | Playback | LockRoutes | LossRoutes | Peers | Operations | DirectoryRoutes | SiteRoutes] = []
         if store is not None:
             self._add_archiver(facts, store, metrics, maintenance or Maintenance())
             peers = Peers(store, share or Share(store, facts.id), consolidator, metrics)
@@ -81,9 +82,11 @@ class Api:
             """Store a batch of records, as a whole or not at all; answers what is received, durable and missing."""
             return await appender.handle(request)
 
-        self._parts += [appender, playback, locks]
+        losses = LossRoutes(store, facts.id)
+        self._parts += [appender, playback, locks, losses]
         self.app.include_router(playback.router())
         self.app.include_router(locks.router())
+        self.app.include_router(losses.router())
         self.app.include_router(maintenance_router(maintenance, facts.id, lambda text: store.report(EventKind.ARCHIVER, text)))
 
     def _add_directory(self, directory: DirectoryServer, me: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from ...wire import WIRE_VERSION, http
+from ...wire.losses import LossReport
 from ...wire.messages import ConsolidationOrder, ErrorAnswer, Message
 from ..directory.desk import Refusal
 from ..protect.model import LockRequest, LockState
@@ -74,6 +75,10 @@ ORDER: Final[Answers] = {**READING, 413: _error("oversize")}
 ORDER_BODY: Final[dict[str, Any]] = {
     "requestBody": {"required": True, "description": "at most 16 KiB",
                     "content": {"application/json": {"schema": ConsolidationOrder.model_json_schema()}}},
+}  # fmt: skip
+LOSS_BODY: Final[dict[str, Any]] = {
+    "requestBody": {"required": True, "description": "at most 16 KiB",
+                    "content": {"application/json": {"schema": LossReport.model_json_schema()}}},
 }  # fmt: skip
 WHOLE: Final[Answers] = {200: {"content": {JSON: {"schema": {"type": "object"}}}, "description": "the state"}, **BUSY}
 EDITING: Final[Answers] = {

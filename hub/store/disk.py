@@ -97,6 +97,18 @@ class Disk:
         """Take back what an unfinished write left behind."""
         os.ftruncate(handle, size)
 
+    def append(self, path: str, size: int, data: bytes) -> None:
+        """Write data at the end of the first `size` bytes of a file, made when it is missing, and sync file and name; what an unfinished
+        write left behind is cut before."""
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644, dir_fd=self.root_fd)
+        try:
+            os.ftruncate(handle, size)
+            write_all(handle, [data])
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        self.sync_dir(str(PurePosixPath(path).parent))
+
     def cut(self, path: str, size: int) -> None:
         """Shorten a closed file; durable after `sync_path`."""
         handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self.root_fd)

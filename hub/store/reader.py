@@ -18,6 +18,7 @@ from ...wire.seal import Seal, SealFlag
 from . import timeline as build
 from .catalog import Catalog
 from .keeper import Moves
+from .lossbook import LossBook
 from .model import Entry, Name, Part, StoredChunk
 from .register import Register
 from .scan import seal_at
@@ -31,8 +32,8 @@ FAR_FUTURE_NS: Final = 1 << 62
 class Reader:
     """Read access to the parts of some volumes."""
 
-    def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, moves: Moves) -> None:
-        self._volumes, self._register, self._catalog, self._moves = volumes, register, catalog, moves
+    def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, moves: Moves, losses: LossBook) -> None:
+        self._volumes, self._register, self._catalog, self._moves, self._losses = volumes, register, catalog, moves, losses
 
     # -- what there is -----------------------------------------------------------------------------------------
 
@@ -51,7 +52,7 @@ class Reader:
         being_written = {(part.volume, part.path): part for part in self._register.parts_of(camera)}
         seen = [*self._catalog.window(camera, low, high), *self._catalog.beside(camera, low, high)]
         known = {(part.volume, part.path): part for part in seen}
-        return build.timeline(camera, {**being_written, **known}.values(), low, high)
+        return build.timeline(camera, {**being_written, **known}.values(), low, high, partial(self._losses.why, camera))
 
     def _parts(self, camera: str, start_ns: int, end_ns: int) -> list[Part]:
         being_written = self._register.parts_of(camera)

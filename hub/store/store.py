@@ -21,6 +21,7 @@ from typing import Final
 from ...wire.causes import EventKind
 from ...wire.errors import VolumeError
 from ...wire.ids import check_id
+from ...wire.losses import Loss
 from ...wire.messages import CameraInfo, EpochState, Event, Timeline
 from ...wire.seal import Seal
 from ...wire.shell.threads import Supervised
@@ -32,6 +33,7 @@ from .events import Reporter
 from .identity import KnownVolumes
 from .intake import Batch, Known, Plan, Planner, sort_records
 from .keeper import GRACE_S, Keeper
+from .lossbook import LossBook
 from .model import Accepted, Conflict, Job, Part, Record, Stats, StoredChunk, StoreFull
 from .opening import Openings
 from .placement import Placement
@@ -73,8 +75,9 @@ class Store:
         self._keeper = Keeper(self._volumes, self._register, self._catalog, self.locks, self._clock, self._reporter.report,
                               policy(retention_days, min_free_bytes, camera_days or {}))  # fmt: skip
         self._placement = Placement(self._writers, self._catalog)
-        self._reader = Reader(self._volumes, self._register, self._catalog, self._keeper.moves)
-        self._openings = Openings(self._volumes, self._open_volume, self._recover, self._take)
+        self._losses = LossBook(self._volumes)
+        self._reader = Reader(self._volumes, self._register, self._catalog, self._keeper.moves, self._losses)
+        self._openings = Openings(self._volumes, self._open_volume, self._read, self._take)
         self._watch = Supervised("wk-store-watch", self._watch_disks)
         self._running = False
 
@@ -100,6 +103,7 @@ class Store:
         for volume in ready:
             self._take(volume)
         self._keeper.start()
+        self._losses.start()
         self._watch.start()
 
     def _open_catalog(self) -> None:
@@ -113,6 +117,15 @@ class Store:
             volume.open()
         if [other.identity.volume for other in self._volumes if other.identity is not None].count(volume.id) > 1:
             raise VolumeError("two volumes are the same disk", remedy="name every disk once")
+
+    def _read(self, volume: Volume) -> None:
+        """Everything that is on the volume, once it is open."""
+        self._recover(volume)
+        with volume.pulse:
+            damaged = self._losses.load(volume)
+        if damaged:
+            text = f"volume {volume.root}: {damaged} damaged line(s) in its list of declared losses"
+            self._reporter.report(EventKind.DISK, text, "check the disk; what they explained is shown as holes", "")
 
     def _recover(self, volume: Volume) -> None:
         recovery = Recovery(volume, self._catalog)
@@ -149,6 +162,7 @@ class Store:
             self._running = False
             held |= self._openings.close()
             self._keeper.stop()
+            self._losses.stop()
             for writer in self._writers:
                 writer.stop()
             deadline = self._clock.monotonic() + JOIN_S
@@ -156,6 +170,8 @@ class Store:
                 if not writer.join(GRACE_S if writer.volume.hung else max(deadline - self._clock.monotonic(), 0)):
                     held.add(writer.volume)
             held |= self._keeper.join(deadline)
+            if (late := self._losses.join(GRACE_S)) is not None:
+                held.add(late)
             self._watch.stop()
             self._watch.join(WATCH_S + 1)
         for volume in held:  # closing what its threads use would pull the files from under them
@@ -190,6 +206,10 @@ class Store:
             raise
         self._wait(jobs)
         return Accepted(len(plan.writes), plan.repeated, frozenset(plan.need_init))
+
+    def lose(self, losses: list[Loss]) -> int:
+        """Keep what an agent declares lost, so that gaps say so; returns how many were new.  Raises StoreBusy, VolumeError."""
+        return self._losses.take(losses)
 
     def _accept(self, batch: Batch) -> tuple[Plan, list[Job]]:
         with self._register.ledgers.hold(batch.epochs):

@@ -8,10 +8,11 @@ negative: where a clock step makes epochs overlap there are two spans and no gap
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
-from ...wire.causes import HOLE, Cause
+from ...wire.causes import HOLE, LOST, Cause
 from ...wire.messages import Gap, Span, Timeline
+from .declared import Place
 from .model import Part
 
 JOIN_NS: Final = 100_000_000
@@ -30,6 +31,16 @@ class Run:
     last_epoch: int
     last_seq: int
     cause: int
+
+
+class Why(Protocol):
+    """Declared.why of one camera."""
+
+    def __call__(self, gap: Place, /, *, unnumbered: bool) -> str | None: ...
+
+
+def _undeclared(_gap: Place, /, *, unnumbered: bool) -> str | None:
+    return None
 
 
 def ordered(parts: Iterable[Part]) -> list[Part]:
@@ -57,7 +68,7 @@ def _continues(run: Run, part: Part) -> bool:
     return part.cause == Cause.PARAMETER_CHANGE or abs(part.start_ns - run.end_ns) <= JOIN_NS
 
 
-def timeline(camera: str, parts: Iterable[Part], start_ns: int, end_ns: int) -> Timeline:
+def timeline(camera: str, parts: Iterable[Part], start_ns: int, end_ns: int, why: Why = _undeclared) -> Timeline:
     """Spans and gaps inside start_ns..end_ns (UTC ns); times are clipped to it, chunk numbers are not."""
     found = runs(parts)
     spans = [Span(start_s=max(run.start_ns, start_ns) / _S, end_s=min(run.end_ns, end_ns) / _S, epoch=run.epoch,
@@ -67,10 +78,15 @@ def timeline(camera: str, parts: Iterable[Part], start_ns: int, end_ns: int) -> 
     for before, after in pairwise(found):
         low, high = max(before.end_ns, start_ns), min(after.start_ns, end_ns)
         if low < high:
-            gaps.append(Gap(start_s=low / _S, end_s=high / _S, cause=_cause(after)))
+            cause, text = _cause(before, after, why)
+            gaps.append(Gap(start_s=low / _S, end_s=high / _S, cause=cause, text=text))
     return Timeline(camera=camera, spans=spans, gaps=gaps)
 
 
-def _cause(after: Run) -> str:
-    """A run that starts inside an epoch follows chunks that exist and are not here."""
-    return Cause(after.cause).label if after.first_seq == 0 else HOLE
+def _cause(before: Run, after: Run, why: Why) -> tuple[str, str]:
+    """Cause and text.  A run that starts inside an epoch follows chunks that exist and are not here, or that were declared lost."""
+    gap = Place((before.last_epoch, before.last_seq), (after.epoch, after.first_seq), before.end_ns / _S, after.start_ns / _S)
+    lost = why(gap, unnumbered=after.first_seq == 0 and after.cause == Cause.OVERFLOW)
+    if lost is not None:
+        return LOST, lost
+    return Cause(after.cause).label if after.first_seq == 0 else HOLE, ""

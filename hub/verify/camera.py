@@ -16,9 +16,10 @@ no gap.  The first epoch may begin at any seq: retention or a takeover put its b
 from dataclasses import dataclass, field
 from typing import Final
 
-from ...wire.causes import HOLE
+from ...wire.causes import HOLE, LOST, Cause
 from ...wire.ranges import RangeSet
 from ...wire.seal import ZERO_HASH, Seal, SealFlag
+from ..store.declared import Declared, Place
 from .counters import Sessions
 from .report import CameraReport, DamageFound, EpochFound, GapFound, SpanFound
 from .scan import Proven
@@ -66,8 +67,8 @@ class _Totals:
 class CameraCheck:
     """Feed `add` with chunks as `order` brings them, `damaged` with what could not be proven; then `report`."""
 
-    def __init__(self, camera: str) -> None:
-        self._camera = camera
+    def __init__(self, camera: str, declared: Declared | None = None) -> None:
+        self._camera, self._declared = camera, declared or Declared()
         self._last: Seal | None = None
         self._epochs: list[_Run] = []
         self._spans: list[_Run] = []
@@ -126,8 +127,11 @@ class CameraCheck:
         away_ns = seal.wall_start_ns - last.wall_end_ns
         hole = missing[1] >= missing[0]
         if hole or away_ns > MAX_JOIN_NS:
+            place = Place((last.epoch, last.seq), (seal.epoch, seal.seq), last.wall_end_ns / _NS, seal.wall_start_ns / _NS)
+            why = self._declared.why(self._camera, place, unnumbered=cause in (UNEXPLAINED, Cause.OVERFLOW.label))
+            found = LOST if why is not None else HOLE if hole else cause
             self._gaps.append(GapFound(
-                start_s=last.wall_end_ns / _NS, end_s=seal.wall_start_ns / _NS, cause=HOLE if hole else cause, epoch=seal.epoch,
+                start_s=place.start_s, end_s=place.end_s, cause=found, text=why or "", epoch=seal.epoch,
                 first_seq=missing[0] if hole else None, last_seq=missing[1] if hole else None))  # fmt: skip
         if hole or abs(away_ns) > MAX_JOIN_NS:
             self._spans.append(_Run(seal))
@@ -148,7 +152,7 @@ class CameraCheck:
         unproven = self._unproven.get(gap.epoch)
         if gap.first_seq is None or gap.last_seq is None or unproven is None or not unproven.clip(gap.first_seq, gap.last_seq):
             return gap
-        return gap.model_copy(update={"cause": DAMAGE})
+        return gap.model_copy(update={"cause": DAMAGE, "text": ""})
 
 
 def _chained(last: Seal, seal: Seal) -> str:

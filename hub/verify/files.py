@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from ...wire.errors import FormatError, UsageError
-from ...wire.paths import IDENTITY_FILE, SEGMENT_SUFFIX, SegmentName, parse_segment_path
+from ...wire.losses import Loss
+from ...wire.paths import IDENTITY_FILE, LOSSES_FILE, SEGMENT_SUFFIX, SegmentName, parse_segment_path
 from ...wire.segment import Read, chunk_at, init_length
+from ..store.declared import read_lines
 from .order import Key
 
+MAX_LOSSES_BYTES: Final = 32 << 20
+"""Twice what an archiver lets its list grow to."""
 _NAME_PARTS: Final = 4
 _FOREIGN: Final = {"lost+found"}
 STRAY: Final = ""
@@ -63,6 +67,12 @@ class Plan:
         """Sum of the files' sizes, for a progress bar: one more walk."""
         in_volumes = sum(size for root, cameras in self._volumes for camera in cameras for _, size in _segments(root / camera))
         return in_volumes + sum(entry.size for entries in self._loose.values() for entry in entries)
+
+    def losses(self) -> Iterator[Loss]:
+        """What the volumes' lists say was declared lost; a list that cannot be read explains nothing."""
+        for root, _ in self._volumes:
+            with suppress(OSError), (root / LOSSES_FILE).open("rb") as stream:
+                yield from read_lines(stream.read(MAX_LOSSES_BYTES)).losses
 
     def _take(self, path: Path) -> None:
         if not (path / IDENTITY_FILE).is_file():

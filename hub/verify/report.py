@@ -28,7 +28,7 @@ class DamageFound(Model):
 
 
 class GapFound(Model):
-    """Time without proven video: the cause that the next epoch declares, or `hole`, `damage`, `unexplained`.
+    """Time without proven video: the cause that the next epoch declares, or `hole`, `loss`, `damage`, `unexplained`.
 
     first_seq to last_seq are the chunks of `epoch` that are missing, when numbers tell.
     """
@@ -36,6 +36,8 @@ class GapFound(Model):
     start_s: float
     end_s: float
     cause: str
+    text: str = ""
+    """Of a declared loss: why, in the agent's words."""
     epoch: int
     first_seq: int | None = None
     last_seq: int | None = None

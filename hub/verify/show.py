@@ -62,7 +62,8 @@ def _faults(camera: CameraReport) -> Iterable[str]:
         yield f"[red]damage[/] {name}: {camera.damage_total - len(camera.damage)} more"
     for gap in camera.gaps:
         chunks = "" if gap.first_seq is None else f", chunks {gap.first_seq} to {gap.last_seq} of epoch {gap.epoch}"
-        yield f"[yellow]gap[/] {name}: {gap.end_s - gap.start_s:.3f} s from {_time(gap.start_s)}, {gap.cause}{chunks}"
+        why = f": {escape(gap.text)}" if gap.text else ""
+        yield f"[yellow]gap[/] {name}: {gap.end_s - gap.start_s:.3f} s from {_time(gap.start_s)}, {gap.cause}{chunks}{why}"
     for session in camera.sessions:
         where = f"{name} run {session.run:08x} session {session.session}"
         if session.missing:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ...wire.counter import FrameCounter
 from ...wire.segment import Damage
+from ..store.declared import Declared
 from .camera import CameraCheck
 from .files import Entry, Plan, reading
 from .order import Key, merge
@@ -38,7 +39,8 @@ def verify_paths(paths: Sequence[Path], progress: Progress | None = None) -> Rep
     """
     plan = Plan(paths)
     meter = _Meter(progress, plan.total_bytes() if progress else 0)
-    cameras = [_CameraRun(camera, meter).verify(plan.entries(camera)) for camera in plan.cameras()]
+    declared = Declared(plan.losses())
+    cameras = [_CameraRun(camera, meter, declared).verify(plan.entries(camera)) for camera in plan.cameras()]
     return Report(paths=tuple(str(path) for path in paths), good=all(camera.good for camera in cameras),
                   files=sum(camera.files for camera in cameras), bytes=meter.done, cameras=tuple(cameras))  # fmt: skip
 
@@ -72,9 +74,9 @@ class _Meter:
 class _CameraRun:
     """One camera's files on their way through scan, order and check."""
 
-    def __init__(self, camera: str, meter: _Meter) -> None:
+    def __init__(self, camera: str, meter: _Meter, declared: Declared | None = None) -> None:
         self._camera, self._meter = camera, meter
-        self._check = CameraCheck(camera)
+        self._check = CameraCheck(camera, declared)
         self._damage: list[DamageFound] = []
         self._damage_total = 0
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from watchkeep.agent.config import AgentConfig
-from watchkeep.wire.causes import HOLE, CameraStatus, Cause, EventKind, Protection
+from watchkeep.wire.causes import HOLE, LOST, CameraStatus, Cause, EventKind, Protection
 
 ROOT = Path(__file__).parents[2]
 AGENT = ROOT / "agent"
@@ -21,7 +21,7 @@ def test_every_state_event_and_cause_has_its_line() -> None:
     source = "".join(file.read_text() for file in AGENT.rglob("*.py"))
     said = [kind for kind in EventKind if f"EventKind.{kind.name}" in source]
     assert EventKind.LOSS in said
-    names = [*CameraStatus, *Protection, *said, *(cause.label for cause in Cause), HOLE]
+    names = [*CameraStatus, *Protection, *said, *(cause.label for cause in Cause), HOLE, LOST]
     assert [name for name in names if f"`{name}`" not in FIRST_CELLS] == []
 
 

@@ -41,5 +41,6 @@ def test_every_address() -> None:
     locks = (names.LOCKS, names.lock("{id}"), names.lock_export("{id}"))
     site = (names.SITE, names.SITE_EDIT, names.SITE_HISTORY, names.SITE_CONTINGENCY)
     servers = (names.DIRECTORY_STATE, names.DIRECTORY_ENTRIES, names.DIRECTORY_HASH, names.DIRECTORY_PARCEL)
-    for path in (names.APPEND, *reading, *locks, *site, *servers, names.EVENTS, names.MAINTENANCE, names.HEALTH, names.METRICS):
+    others = (names.LOSSES, names.EVENTS, names.MAINTENANCE, names.HEALTH, names.METRICS)
+    for path in (names.APPEND, *reading, *locks, *site, *servers, *others):
         assert f" {path}`" in PAGE

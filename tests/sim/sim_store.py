@@ -18,6 +18,7 @@ from watchkeep.hub.store.events import Reporter
 from watchkeep.hub.store.identity import Identity
 from watchkeep.hub.store.intake import sort_records
 from watchkeep.hub.store.keeper import Keeper
+from watchkeep.hub.store.lossbook import LossBook
 from watchkeep.hub.store.model import Accepted, Job, Part, Record
 from watchkeep.hub.store.placement import Placement
 from watchkeep.hub.store.pulse import STALL_S
@@ -101,7 +102,7 @@ class SimStore(Store):
         for writer, disk in zip(self._writers, disks, strict=True):
             disk.on_hang = partial(self._hang, writer)
         self._placement = Placement(self._writers, catalog)
-        self._reader = Reader(list(self._volumes), self._register, catalog, self._keeper.moves)
+        self._reader = Reader(list(self._volumes), self._register, catalog, self._keeper.moves, LossBook(list(self._volumes)))
 
     @staticmethod
     def _hang(writer: VolumeWriter) -> None:

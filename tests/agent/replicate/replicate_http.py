@@ -17,6 +17,7 @@ from replicate_fakes import Name, Store
 
 from watchkeep.agent.replicate.lanes import Ask
 from watchkeep.wire import http
+from watchkeep.wire.losses import Loss, LossReport
 from watchkeep.wire.record import RecordKind, asked_last, iter_records
 
 
@@ -42,6 +43,8 @@ class HttpArchiver:
         """How long each answer takes."""
         self.requests: list[list[tuple[RecordKind, Name]]] = []
         self.attempts = 0
+        self.losses: list[Loss] = []
+        self.loss_fault, self.loss_attempts = "", 0
         self._resume = threading.Event()
         self._connections: set[socket.socket] = set()
         self._server: ThreadingHTTPServer | None = None
@@ -150,6 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
         owner = self.owner
         owner.attempts += 1
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == http.LOSSES:
+            self._losses(body)
+            return
         if owner.fault == "hang":
             owner._resume.wait(30)
             self.close_connection = True
@@ -171,6 +177,20 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, answer)
         if owner.fault == "close":
             self.close_connection = True  # without having said so
+
+    def _losses(self, body: bytes) -> None:
+        owner = self.owner
+        with owner.lock:
+            owner.loss_attempts += 1
+            if owner.loss_fault == "500":
+                self._send(500, {"code": "internal", "reason": "a bug", "remedy": "look at the log"})
+            elif owner.loss_fault == "page":
+                self._send(404, "<html>what?</html>")
+            elif owner.loss_fault == "wrong id":
+                self._send(200, {"archiver": "impostor", "fresh": 1})
+            else:
+                owner.losses += [loss for loss in LossReport.model_validate_json(body).losses if loss not in owner.losses]
+                self._send(200, {"archiver": owner.store.archiver, "fresh": 1})
 
     def _send(self, status: int, answer: object) -> None:
         raw = (answer if isinstance(answer, str) else json.dumps(answer)).encode()

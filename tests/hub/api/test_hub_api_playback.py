@@ -66,7 +66,7 @@ def test_cameras(hub: Hub) -> None:
 def test_timeline_with_the_cause_of_its_gap(hub: Hub) -> None:
     found = hub.get(names.timeline("cam0")).json()
     assert [(span["start_s"], span["end_s"]) for span in found["spans"]] == [(START_S, START_S + 20), (LATER_S, LATER_S + 10)]
-    assert found["gaps"] == [{"start_s": START_S + 20, "end_s": LATER_S, "cause": "camera-lost"}]
+    assert found["gaps"] == [{"start_s": START_S + 20, "end_s": LATER_S, "cause": "camera-lost", "text": ""}]
 
 
 def test_timeline_of_a_window_in_any_notation(hub: Hub) -> None:

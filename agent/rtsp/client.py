@@ -19,7 +19,8 @@ from . import actions, faults, rtp_info, sdp
 from .actions import Action, Event, Failed, Track
 from .auth import Authorizer
 from .choice import Choice, Chosen, choose
-from .message import Interleaved, Parser, Request, Response, request, response
+from .framing import Interleaved
+from .message import Parser, Request, Response, request, response
 from .transport import Kind, Transport, granted
 from .url import Address, address, joined, redirected
 

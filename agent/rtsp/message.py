@@ -11,17 +11,17 @@ broken after it, because nobody can know where the next message would start.  An
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ...wire.errors import FormatError
+from .framing import Framer, Interleaved
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 """First line and headers; real ones are below 2 kB, those of a camera that never ends its headers grow no further."""
 MAX_BODY_BYTES: Final = 64 * 1024
 """Session descriptions are below 10 kB.  A parser buffers at most head and body, or one frame of 64 kB, and one read of its caller."""
 MAX_HEADERS: Final = 128
-_DOLLAR: Final = 0x24
 _END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(r"RTSP/\d\.\d +([1-9]\d\d)(?: .*)?")
 _REQUEST = re.compile(r"([A-Z_]{3,20}) +(\S{1,4096}) +RTSP/\d\.\d *")
@@ -56,31 +56,17 @@ class Request(_Message):
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class Interleaved:
-    """A binary frame: RTP or RTCP, by its channel."""
-
-    channel: int
-    data: bytes
-
-
 Event = Response | Request | Interleaved
 
 
-@dataclass(slots=True)
-class Parser:
-    """Feed bytes, then take events until None.  `next_event` raises FormatError, again and again once it has."""
+class Parser(Framer[Response | Request]):
+    """A camera's bytes to events; see framing.py."""
 
-    _buffer: bytearray = field(default_factory=bytearray)
-    _broken: FormatError | None = None
+    __slots__ = ()
 
     @property
     def buffered(self) -> int:
         return len(self._buffer)
-
-    def feed(self, data: bytes) -> None:
-        if self._broken is None:
-            self._buffer += data
 
     def rest(self) -> bytes:
         """Take what waits for more, when somebody else reads the connection from now on."""
@@ -88,30 +74,9 @@ class Parser:
         self._buffer.clear()
         return waiting
 
-    def next_event(self) -> Event | None:
-        if self._broken is not None:
-            raise self._broken
-        try:
-            return self._next()
-        except FormatError as error:
-            self._broken = error
-            self._buffer.clear()
-            raise
-
-    def _next(self) -> Event | None:
+    def _skip_blank(self) -> None:
         blank = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
-        del self._buffer[:blank]  # an empty line keeps a connection alive
-        if not self._buffer:
-            return None
-        return self._interleaved() if self._buffer[0] == _DOLLAR else self._message()
-
-    def _interleaved(self) -> Interleaved | None:
-        size = 4 + int.from_bytes(self._buffer[2:4], "big")
-        if len(self._buffer) < size:  # also when the header itself is not complete: size is 4 or more
-            return None
-        frame = Interleaved(self._buffer[1], bytes(self._buffer[4:size]))
-        del self._buffer[:size]
-        return frame
+        del self._buffer[:blank]
 
     def _message(self) -> Response | Request | None:
         if not 0x41 <= self._buffer[0] <= 0x5A:

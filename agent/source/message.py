@@ -5,10 +5,11 @@ the parser stays broken after it, because nobody can know where the next request
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from ...wire.errors import FormatError
+from ..rtsp.framing import Framer, Interleaved
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 """Request line and headers; real ones are below 1 kB."""
@@ -16,7 +17,6 @@ MAX_BODY_BYTES: Final = 64 * 1024
 """SET_PARAMETER bodies; with the head and one read of the shell a connection buffers at most 336 kB."""
 MAX_HEADERS: Final = 64
 _END = b"\r\n\r\n"
-_DOLLAR = 0x24
 
 REASONS: Final[Mapping[int, str]] = {
     200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 451: "Parameter Not Understood",
@@ -40,54 +40,19 @@ class Request:
         return self.headers.get(name, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Interleaved:
-    """A binary frame from the client: RTCP, as we receive no media."""
-
-    channel: int
-    data: bytes
-
-
 Event = Request | Interleaved
 
 
-@dataclass(slots=True)
-class Parser:
-    """Feed bytes, then take events until None.  `next_event` raises FormatError, again and again once it has."""
+class Parser(Framer[Request]):
+    """A client's bytes to events; see agent/rtsp/framing.py.  Of binary frames only RTCP comes, as we receive no media."""
 
-    _buffer: bytearray = field(default_factory=bytearray)
-    _broken: FormatError | None = None
+    __slots__ = ()
 
-    def feed(self, data: bytes) -> None:
-        if self._broken is None:
-            self._buffer += data
-
-    def next_event(self) -> Event | None:
-        if self._broken is not None:
-            raise self._broken
-        try:
-            return self._next()
-        except FormatError as error:
-            self._broken = error
-            self._buffer.clear()
-            raise
-
-    def _next(self) -> Event | None:
-        while self._buffer[:2] == b"\r\n":  # some clients send an empty line to keep a connection alive
+    def _skip_blank(self) -> None:
+        while self._buffer[:2] == b"\r\n":
             del self._buffer[:2]
-        if not self._buffer:
-            return None
-        return self._interleaved() if self._buffer[0] == _DOLLAR else self._request()
 
-    def _interleaved(self) -> Interleaved | None:
-        size = 4 + int.from_bytes(self._buffer[2:4], "big")
-        if len(self._buffer) < size:  # also when the header itself is not complete: size is 4 or more
-            return None
-        frame = Interleaved(self._buffer[1], bytes(self._buffer[4:size]))
-        del self._buffer[:size]
-        return frame
-
-    def _request(self) -> Request | None:
+    def _message(self) -> Request | None:
         end = self._buffer.find(_END, 0, MAX_HEAD_BYTES)
         if end < 0:
             if len(self._buffer) >= MAX_HEAD_BYTES:

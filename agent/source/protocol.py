@@ -19,10 +19,11 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from ...wire.errors import FormatError
+from ..rtsp.framing import Interleaved
 from . import sdp
 from .auth import Credentials, accepts, challenge
 from .media import Track
-from .message import Interleaved, Parser, Request, response
+from .message import Parser, Request, response
 from .transport import Transport, choose
 
 SESSION_TIMEOUT_S: Final = 60

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeep.agent.rtsp.message import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, Event, Interleaved, Parser, Request, Response, request
+from watchkeep.agent.rtsp.framing import Interleaved
+from watchkeep.agent.rtsp.message import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, Event, Parser, Request, Response, request
 from watchkeep.wire.errors import FormatError
 
 READ = 512

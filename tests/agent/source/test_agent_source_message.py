@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeep.agent.source.message import MAX_BODY_BYTES, MAX_HEAD_BYTES, Event, Interleaved, Parser, Request, response
+from watchkeep.agent.rtsp.framing import Interleaved
+from watchkeep.agent.source.message import MAX_BODY_BYTES, MAX_HEAD_BYTES, Event, Parser, Request, response
 from watchkeep.wire.errors import FormatError
 
 

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from agent_toml import written
 from typer.testing import CliRunner
 
 from watchkeep.agent import cli
@@ -60,28 +61,12 @@ def test_archivers_come_move_and_go_but_how_they_are_woken_stays():
     assert kept == ("archiver[1].cold", "archiver[1].mac", "archiver[2].cold", "archiver[2].mac")
 
 
-TEXT = """
-[agent]
-id = "edge-1"
-site = "demo"
-data_dir = "DATA"
-[discovery]
-mdns = false
-[[archiver]]
-id = "a"
-url = "http://127.0.0.1:1"
-[[camera]]
-id = "cam0"
-url = "rtsp://viewer:open-sesame@127.0.0.1:1/x"
-"""
 MORE = '[[camera]]\nid = "cam1"\nurl = "rtsp://127.0.0.1:1/y"\n'
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    made = tmp_path / "agent.toml"
-    made.write_text(TEXT.replace("DATA", str(tmp_path / "data")))
-    return made
+    return written(tmp_path)
 
 
 @pytest.fixture

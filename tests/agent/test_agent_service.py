@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from agent_toml import TEXT, written
 
 from watchkeep.agent.config import read
 from watchkeep.agent.epochs import STATE_BYTES
@@ -23,25 +24,9 @@ from watchkeep.wire import topics
 from watchkeep.wire.causes import CameraStatus, EventKind
 from watchkeep.wire.errors import ConfigError, VolumeError
 
-TEXT = """
-[agent]
-id = "edge-1"
-site = "demo"
-data_dir = "DATA"
-[discovery]
-mdns = false
-[[archiver]]
-id = "a"
-url = "http://127.0.0.1:1"
-[[camera]]
-id = "cam0"
-url = "rtsp://viewer:open-sesame@127.0.0.1:1/x"
-"""
-
 
 def planned(tmp_path, extra="", profile="generic"):
-    file = tmp_path / "agent.toml"
-    file.write_text(TEXT.replace("DATA", str(tmp_path / "data")).replace("[discovery]", f'profile = "{profile}"\n{extra}[discovery]'))
+    file = written(tmp_path, TEXT.replace("[discovery]", f'profile = "{profile}"\n{extra}[discovery]'))
     return plan(file, read(file))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from agent_toml import TEXT, B, written
 from typer.testing import CliRunner, Result
 
 from watchkeep.agent import cli
@@ -20,30 +21,10 @@ from watchkeep.agent.service import AgentService
 from watchkeep.agent.setup import plan
 from watchkeep.wire.errors import UsageError, WatchkeepError
 
-TEXT = """
-[agent]
-id = "edge-1"
-site = "demo"
-data_dir = "DATA"
-[discovery]
-mdns = false
-[[archiver]]
-id = "a"
-url = "http://127.0.0.1:1"
-[[archiver]]
-id = "b"
-url = "http://127.0.0.1:1"
-[[camera]]
-id = "cam0"
-url = "rtsp://viewer:open-sesame@127.0.0.1:1/x"
-"""
-
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    file = tmp_path / "agent.toml"
-    file.write_text(TEXT.replace("DATA", str(tmp_path / "data")))
-    return file
+    return written(tmp_path, TEXT + B)
 
 
 @pytest.fixture

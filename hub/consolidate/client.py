@@ -197,7 +197,7 @@ class PeerClient:
 
     def _read(self, response: HTTPResponse, limit: int) -> bytes:
         body = bytearray()
-        while part := response.read1(_BLOCK):
+        while part := response.read(_BLOCK):  # not read1: on Python 3.11 that leaves the connection of no use
             body += part
             if len(body) > limit:
                 raise self._failed(f"an answer of more than {limit} bytes")

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -87,6 +87,19 @@ def asked(url: str, **options: float) -> tuple[str, float]:
     finally:
         client.close()
     return error.value.message, time.monotonic() - started
+
+
+def test_questions_share_one_connection() -> None:
+    """A round asks hundreds; threads of the peer, one a connection, count them."""
+    asked = set()
+
+    def serve(_path: str) -> tuple[int, bytes]:
+        asked.add(threading.get_ident())
+        return 200, CAMERAS
+
+    with peer(serve) as url, closing(PeerClient(url)) as client:
+        assert [len(client.cameras()) for _ in range(4)] == [1] * 4
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:9701", "ftp://x", "http://", "http://a:b@c", "http://x:port", "http://x/?y"])

@@ -1,16 +1,16 @@
-"""Requests to one hub over HTTP, for the command line.  One of the importers of http.client.
+"""Requests to one hub over HTTP, for the command line.
 
-Rules: one request, one connection, ended within TIMEOUT_S a read; what an answer says is checked for its type and bounded.
+Rules: one request, one connection, ended within TIMEOUT_S; what an answer says is checked for its type and bounded.
 """
 
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from contextlib import closing
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..wire.errors import RemoteError, UsageError
+from ..wire.errors import RemoteError
 from ..wire.messages import ErrorAnswer
+from .request import Connection, checked
 
 TIMEOUT_S: Final = 15.0
 MAX_ANSWER_BYTES: Final = 8 << 20
@@ -23,32 +23,17 @@ class Remote:
     """The hub at a URL; raises UsageError when it is none."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        try:
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host = port = None
-        if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-            raise UsageError(f"{url!r} is no archiver's address", remedy="write it as http://host:9701")
-        self._url, self._base = url, parts.path.rstrip("/")
-        self._kind, self._host, self._port = HTTPSConnection if parts.scheme == "https" else HTTPConnection, host, port
+        self._url = checked(url, "archiver")
 
     def ask(self, kind: TypeAdapter[T], method: str, path: str, body: bytes | None = None) -> T:
         """One answer of a type; raises RemoteError when it refuses or fails."""
-        connection = self._kind(self._host, self._port, timeout=TIMEOUT_S)
+        with closing(Connection(self._url)) as connection:
+            reply = connection.request(method, path, body, limit_s=TIMEOUT_S, max_bytes=MAX_ANSWER_BYTES)
         try:
-            connection.request(method, self._base + path, body, {"Content-Type": "application/json"} if body else {})
-            response = connection.getresponse()
-            found = response.read(MAX_ANSWER_BYTES)
-        except (OSError, HTTPException) as error:
-            raise RemoteError(f"{self._url} cannot be reached ({error})", remedy="check its address, and that it runs") from error
-        finally:
-            connection.close()
-        try:
-            if 200 <= response.status < 300:
-                return kind.validate_json(found)
-            answer = ErrorAnswer.model_validate_json(found)
+            if 200 <= reply.status < 300:
+                return kind.validate_json(reply.body)
+            answer = ErrorAnswer.model_validate_json(reply.body)
         except ValidationError as error:
             remedy = "check that a Watchkeep archiver of this version answers there"
-            raise RemoteError(f"{self._url} answers {response.status} and no sense", remedy=remedy, status=response.status) from error
-        raise RemoteError(f"{self._url}: {answer.reason}", remedy=answer.remedy, status=response.status)
+            raise RemoteError(f"{self._url} answers {reply.status} and no sense", remedy=remedy, status=reply.status) from error
+        raise RemoteError(f"{self._url}: {answer.reason}", remedy=answer.remedy, status=reply.status)

@@ -1,17 +1,13 @@
-"""HTTP to one peer: its listings, hashes, records and orders.  With agent/replicate/client.py the only importer of http.client.
+"""HTTP to one peer: its listings, hashes, records and orders.
 
 Rules: one thread owns a client; only abort() may be called by another.  Every request ends within DEADLINE_S and MAX_* bytes,
-however the peer behaves: a hung, babbling or trickling one is a PeerError like one that refuses.  What an answer says is
+however the peer behaves (hub/request.py): a hung, babbling or trickling one is a PeerError like one that refuses.  What an answer says is
 checked for its type here; what its chunks are is proven by whoever stores them.
 """
 
-import socket
-import threading
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Final, TypeVar, cast
-from urllib.parse import urlencode, urlsplit
+from typing import Final, TypeVar
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -20,6 +16,7 @@ from ...wire.errors import RemoteError, UsageError
 from ...wire.ids import check_id
 from ...wire.messages import CameraInfo, ChunkHashes, ChunkListing, ConsolidationOrder, ConsolidationState, ErrorAnswer, Message
 from ...wire.record import MAX_PAYLOAD_BYTES
+from ..request import Connection, RequestError, checked
 from .compare import Place, Run, tidy
 from .share import MAX_ASKED, MAX_RUNS, RECORDS_BYTES
 
@@ -33,7 +30,6 @@ MAX_ANSWER_BYTES: Final = 16 << 20
 MAX_RECORDS_BYTES: Final = RECORDS_BYTES + MAX_PAYLOAD_BYTES + (4 << 20)
 MAX_PAGES: Final = 400
 """Listings of one camera: two million runs, nearly four years of minutes without a gap; 300 MB, so nobody sends more."""
-_BLOCK: Final = 256 << 10
 
 M = TypeVar("M", bound=BaseModel)
 _CAMERAS: Final = TypeAdapter(list[CameraInfo])
@@ -58,18 +54,8 @@ class PeerClient:
     """Requests to the archiver at a URL over one kept-alive connection; raises UsageError when the URL is none."""
 
     def __init__(self, url: str, *, read_s: float = READ_S, deadline_s: float = DEADLINE_S) -> None:
-        parts = urlsplit(url)
-        try:
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host = port = None
-        if parts.scheme not in ("http", "https") or not host or parts.username or parts.query or parts.fragment:
-            raise UsageError(f"{url!r} is no archiver's address", remedy="write it as http://host:9701")
-        self.url, self._base, self._read_s = url, parts.path.rstrip("/"), read_s
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._http = kind(host, port, timeout=min(CONNECT_S, read_s))
-        self._deadline_s = deadline_s
-        self._aborted = False
+        self.url, self._read_s, self._deadline_s = checked(url, "archiver"), read_s, deadline_s
+        self._connection = Connection(url, connect_s=min(CONNECT_S, read_s))
 
     def health(self) -> PeerHealth:
         return self._model(PeerHealth, self._get(http.HEALTH))
@@ -138,18 +124,11 @@ class PeerClient:
         return self._model(ConsolidationState, self._get(http.CONSOLIDATE, [("job", number)]))
 
     def close(self) -> None:
-        self._http.close()
+        self._connection.close()
 
     def abort(self) -> None:
         """Make a request under way fail at once; the client is of no use afterwards.  Called by another thread."""
-        self._aborted = True
-        self._cut()
-
-    def _cut(self) -> None:
-        sock = self._http.sock
-        if sock is not None:
-            with suppress(OSError):  # it may be closed already, which is what is wanted
-                sock.shutdown(socket.SHUT_RDWR)
+        self._connection.abort()
 
     # -- one request -------------------------------------------------------------------------------------------
 
@@ -158,52 +137,14 @@ class PeerClient:
         return self._request("GET", f"{path}?{asked}" if asked else path, limit=limit)
 
     def _request(self, method: str, path: str, body: bytes | None = None, *, limit: int = MAX_ANSWER_BYTES) -> bytes:
-        """The body of a successful answer; raises PeerError.  An idle connection that the peer has closed is opened again once."""
-        for attempt in (0, 1):
-            fresh = self._http.sock is None
-            try:
-                return self._once(method, path, body, limit)
-            except TimeoutError as error:
-                self._http.close()
-                raise self._failed(f"no answer to {path.partition('?')[0]} in time") from error
-            except (OSError, HTTPException) as error:
-                self._http.close()
-                if fresh or attempt or self._aborted:
-                    raise self._failed(str(error) or type(error).__name__) from error
-            except PeerError:
-                self._http.close()
-                raise
-        raise AssertionError("the second attempt returns or raises")
-
-    def _once(self, method: str, path: str, body: bytes | None, limit: int) -> bytes:
-        if self._aborted:
-            raise PeerError(f"the request to {self.url} was given up", remedy="start it again")
-        watch = threading.Timer(self._deadline_s, self._cut)  # a peer that trickles its headers keeps every single read in time
-        watch.name = "wk-hub-peer-deadline"
-        watch.start()
+        """The body of a successful answer; raises PeerError."""
         try:
-            if self._http.sock is None:
-                self._http.connect()
-                cast(socket.socket, self._http.sock).settimeout(self._read_s)
-            self._http.request(method, self._base + path, body, {"Content-Type": "application/json"} if body else {})
-            response = self._http.getresponse()
-            found = self._read(response, limit)
-        finally:
-            watch.cancel()
-            watch.join()
-        if not 200 <= response.status < 300:
-            raise self._refused(response.status, found)
-        return found
-
-    def _read(self, response: HTTPResponse, limit: int) -> bytes:
-        body = bytearray()
-        while part := response.read(_BLOCK):  # not read1: on Python 3.11 that leaves the connection of no use
-            body += part
-            if len(body) > limit:
-                raise self._failed(f"an answer of more than {limit} bytes")
-        if response.length:
-            raise self._failed("an answer that ends early")
-        return bytes(body)
+            reply = self._connection.request(method, path, body, limit_s=self._deadline_s, max_bytes=limit, silence_s=self._read_s)
+        except RequestError as error:
+            raise self._failed(error.why) from error
+        if not 200 <= reply.status < 300:
+            raise self._refused(reply.status, reply.body)
+        return reply.body
 
     def _model(self, kind: type[M], body: bytes) -> M:
         try:

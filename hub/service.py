@@ -179,7 +179,7 @@ class HubService:
     def _start_http(self, listener: socket.socket, store: Store | None, share: Share | None, consolidator: Consolidator | None) -> None:
         hub = self._config.hub
         api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store, share, consolidator,
-                  self._events, self._maintenance, None if self._directory is None else self._directory.server)  # fmt: skip
+                  self._events, self._maintenance, self._directory)  # fmt: skip
         self._running.callback(api.close)
         self._activity = Activity(api.app, time.monotonic)
         self._http = HttpServer(self._activity, listener)

@@ -1,7 +1,8 @@
 """The adapter of http.client for a directory server: one question, held by the server until there is news.
 
-Rules: one thread asks; `abort` ends its waiting from another.  An answer is bounded in bytes and time; whatever goes wrong is a
-WatchkeepError that says why.
+Rules: one thread asks; `abort` ends its waiting from another.  The connection stays open from one question to the next: the server sees
+it break when this process is killed, and need not wait for its silence.  An answer is bounded in bytes and time; whatever goes wrong is
+a WatchkeepError that says why.
 """
 
 import contextlib
@@ -17,40 +18,63 @@ from ...wire import http
 from ...wire.desired import AgentDesired
 from ...wire.errors import FormatError, WatchkeepError
 
-CONNECT_S: Final = 3.0
-HOLD_S: Final = 20
-"""How long the server may hold the question."""
-ANSWER_S: Final = HOLD_S + 10.0
+CONNECT_S: Final = 2.0
+HOLD_S: Final = 1.0
+"""How long the server may hold the question.  Each question is a sign of life, so it is no longer than a fourth of the silence after
+which an agent counts as dead."""
+ANSWER_S: Final = HOLD_S + 2.0
+"""A server that hangs is left in time: the next one has heard of this agent before it counts as dead."""
 MAX_ANSWER_BYTES: Final = 8 << 20
 """10 000 cameras of 400 bytes, twice."""
 REMEDY: Final = "look whether the directory server runs, and at its log"
 
 
 class DirectoryClient:
+    """close() it at the end, from the thread that asks."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
+        self._server = ""
+        self._connection: HTTPConnection | None = None
         self._aborted = False
 
     def ask(self, server: str, agent: str, at: tuple[int, int]) -> AgentDesired | None:
         """The document of an agent that knows (term, index), None when there is no later one.  Raises WatchkeepError."""
+        if server != self._server:
+            self.close()
+        path = f"{urlsplit(server).path.rstrip('/')}{http.desired(agent)}?term={at[0]}&index={at[1]}&hold_s={HOLD_S:g}"
+        while True:
+            fresh = self._connection is None
+            try:
+                return _document(*self._asked(server, path))
+            except TimeoutError as error:
+                self.close()
+                raise WatchkeepError("it does not answer in time", remedy=REMEDY) from error
+            except (OSError, HTTPException) as error:
+                self.close()
+                if fresh or self._aborted:  # else the server had closed it meanwhile, as it may
+                    detail = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+                    raise WatchkeepError(f"no answer ({detail})", remedy=REMEDY) from error
+
+    def _asked(self, server: str, path: str) -> tuple[int, bytes]:
+        connection = self._connection or self._connect(server)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read(MAX_ANSWER_BYTES + 1)
+        if len(body) > MAX_ANSWER_BYTES:
+            self.close()
+        return response.status, body
+
+    def _connect(self, server: str) -> HTTPConnection:
         parts = urlsplit(server)
         connection = HTTPConnection(parts.hostname or "", parts.port, timeout=CONNECT_S)
-        try:
-            connection.connect()
-            self._hold(connection.sock)
-            connection.request("GET", f"{parts.path.rstrip('/')}{http.desired(agent)}?term={at[0]}&index={at[1]}&hold_s={HOLD_S}")
-            response = connection.getresponse()
-            status, body = response.status, response.read(MAX_ANSWER_BYTES + 1)
-        except TimeoutError as error:
-            raise WatchkeepError("it does not answer in time", remedy=REMEDY) from error
-        except (OSError, HTTPException) as error:
-            detail = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            raise WatchkeepError(f"no answer ({detail})", remedy=REMEDY) from error
-        finally:
-            self._hold(None)
-            connection.close()
-        return _document(status, body)
+        connection.connect()
+        with self._lock:
+            self._server, self._connection = server, connection
+            connection.sock.settimeout(ANSWER_S)
+            if self._aborted:
+                self._cut()
+        return connection
 
     def abort(self) -> None:
         """End a question under way, and any later one; another thread."""
@@ -58,18 +82,17 @@ class DirectoryClient:
             self._aborted = True
             self._cut()
 
-    def _hold(self, sock: socket.socket | None) -> None:
+    def close(self) -> None:
         with self._lock:
-            self._socket = sock
-            if sock is not None:
-                sock.settimeout(ANSWER_S)
-                if self._aborted:
-                    self._cut()
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _cut(self) -> None:
-        if self._socket is not None:
+        sock = None if self._connection is None else self._connection.sock
+        if sock is not None:
             with contextlib.suppress(OSError):  # the server closed it in this very moment
-                self._socket.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(socket.SHUT_RDWR)
 
 
 def _document(status: int, body: bytes) -> AgentDesired | None:

@@ -20,9 +20,12 @@ from ...wire.desired import AgentDesired
 from ...wire.errors import FormatError
 
 FIRST_PAUSE_S: Final = 1.0
-MAX_PAUSE_S: Final = 30.0
+MAX_PAUSE_S: Final = 4.0
+"""Shorter than what a directory that has come back gives its agents before it takes them for dead."""
 QUIET_S: Final = 1.0
-"""Between two questions at least: a server that does not hold a question until there is news must not be asked without end."""
+"""From one question to the next at least: a server that does not hold a question until there is news must not be asked without end."""
+NEWS_S: Final = 0.1
+"""The same after news: more of them may be on their way."""
 
 
 class Verdict(Enum):
@@ -63,6 +66,11 @@ class Follower:
             return Verdict.QUIET
         self.taken = document
         return Verdict.NEWS
+
+    @staticmethod
+    def pause(verdict: Verdict, took_s: float) -> float:
+        """Before the next question, when the last one took so long to be answered."""
+        return max(0.0, (QUIET_S if verdict is Verdict.QUIET else NEWS_S) - took_s)
 
     def missed(self, jitter: float) -> float:
         """It was of no use: turns to the next one; returns the pause before it is asked.  jitter is a random number from 0 to 1."""

@@ -9,6 +9,7 @@ of no use is told once for each reason, not at each try.
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -20,12 +21,12 @@ from ...wire.errors import WatchkeepError
 from ...wire.shell.files import publish
 from ...wire.shell.threads import Supervised
 from .client import MAX_ANSWER_BYTES, DirectoryClient
-from .follow import QUIET_S, Follower, Verdict
+from .follow import Follower, Verdict
 
 log = logging.getLogger(__name__)
 CACHE: Final = "desired.json"
 STOP_S: Final = 4.0
-"""A connect under way ends within its time-out of 3 s."""
+"""A connect under way ends within its time-out of 2 s."""
 
 
 class DirectoryLink:
@@ -56,7 +57,7 @@ class DirectoryLink:
         follower = self._follower
         assert follower is not None, "started with servers"
         while not stop.is_set():
-            server = follower.server
+            server, began = follower.server, time.monotonic()
             try:
                 verdict = follower.answered(self._client.ask(server, self._agent, follower.at))
             except WatchkeepError as error:
@@ -67,7 +68,8 @@ class DirectoryLink:
             if verdict is Verdict.NEWS:
                 self._taken()
                 self._keep(follower)
-            stop.wait(QUIET_S)
+            stop.wait(follower.pause(verdict, time.monotonic() - began))
+        self._client.close()
 
     def _keep(self, follower: Follower) -> None:
         assert follower.taken is not None, "there was news"

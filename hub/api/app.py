@@ -6,7 +6,7 @@ text goes to the log, never to the client.
 
 import logging
 import time
-from typing import Final
+from typing import Final, Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,12 +20,13 @@ from ...wire.messages import AppendAnswer
 from ..consolidate.share import Share
 from ..consolidate.worker import Consolidator
 from ..directory.desk import SiteDesk
-from ..directory.server import DirectoryServer
+from ..directory.run import DirectoryPart
 from ..duty.maintenance import Maintenance
 from ..events.log import EventLog
 from ..store import Store
 from . import openapi
 from .append import Appender
+from .desired import DesiredRoutes
 from .directory import DirectoryRoutes
 from .errors import ApiError, api_error
 from .events import router as events_router
@@ -47,15 +48,19 @@ _TEXT: Final = (
 )
 
 
+class _Part(Protocol):
+    def close(self) -> None: ...
+
+
 class Api:
     """The application and the worker threads behind it, until close()."""
 
     def __init__(self, facts: HubFacts, store: Store | None, share: Share | None = None, consolidator: Consolidator | None = None,
                  events: EventLog | None = None, maintenance: Maintenance | None = None,
-                 directory: DirectoryServer | None = None) -> None:  # fmt: skip
+                 directory: DirectoryPart | None = None) -> None:  # fmt: skip
         metrics = Metrics(facts.stats, None if consolidator is None else lambda: consolidator.totals)
         self.app = FastAPI(title="Watchkeep hub", version=VERSION, description=_TEXT, docs_url=None, redoc_url=None)
-        self._parts: list[Appender | Playback | LockRoutes | LossRoutes | Peers | Operations | DirectoryRoutes | SiteRoutes] = []
+        self._parts: list[_Part] = []
         if store is not None:
             self._add_archiver(facts, store, metrics, maintenance or Maintenance())
             peers = Peers(store, share or Share(store, facts.id), consolidator, metrics)
@@ -89,11 +94,10 @@ class Api:
         self.app.include_router(losses.router())
         self.app.include_router(maintenance_router(maintenance, facts.id, lambda text: store.report(EventKind.ARCHIVER, text)))
 
-    def _add_directory(self, directory: DirectoryServer, me: str) -> None:
-        servers, site = DirectoryRoutes(directory), SiteRoutes(SiteDesk(directory, me))
-        self._parts += [servers, site]
-        self.app.include_router(servers.router())
-        self.app.include_router(site.router())
+    def _add_directory(self, directory: DirectoryPart, me: str) -> None:
+        for part in (DirectoryRoutes(directory.server), SiteRoutes(SiteDesk(directory.server, me)), DesiredRoutes(directory.agents)):
+            self._parts.append(part)
+            self.app.include_router(part.router())
 
     def close(self) -> None:
         """Finish what has begun; call after the server has stopped and before the store is closed."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from ...wire import WIRE_VERSION, http
+from ...wire.desired import AgentDesired
 from ...wire.losses import LossReport
 from ...wire.messages import ConsolidationOrder, ErrorAnswer, Message
 from ..directory.desk import Refusal
@@ -81,6 +82,8 @@ LOSS_BODY: Final[dict[str, Any]] = {
                     "content": {"application/json": {"schema": LossReport.model_json_schema()}}},
 }  # fmt: skip
 WHOLE: Final[Answers] = {200: {"content": {JSON: {"schema": {"type": "object"}}}, "description": "the state"}, **BUSY}
+DESIRED: Final[Answers] = {200: {"model": AgentDesired, "description": "what it is to record"},
+                           204: {"description": "nothing later than (term, index)"}, **READING}  # fmt: skip
 EDITING: Final[Answers] = {
     400: _error("truncated, malformed or bad-request"),
     412: {"model": Refusal, "description": "stale: every change is of a revision that is not there any more"},

@@ -4,23 +4,47 @@ Rules: a pure view of the state, so every server gives the same answer at the sa
 agent that has its lease, and in no other: who records it is decided in plan.py, not here.
 """
 
+from collections.abc import Iterable
+from typing import Final
+
 from ...wire.desired import MAX_ARCHIVERS, MAX_CAMERAS, AgentDesired, DesiredArchiver, DesiredCamera
 from .entities import Camera
 from .rules import copy_rule, priority
 from .site import Key, Recording, Site
 
+NOBODY: Final = ""
 
-def desired(site: Site, name: str, agent: str) -> AgentDesired | None:
-    """The document of an agent of the site called `name`; None for an agent that the site does not have."""
+
+def assigned(site: Site) -> dict[str, list[str]]:
+    """Cameras by the agent that has their lease, each list in order of their names."""
+    found: dict[str, list[str]] = {}
+    cameras = site.entities.get("camera", {})
+    for camera, recording in sorted(site.recorders.items()):
+        if recording.agent != NOBODY and camera in cameras:
+            found.setdefault(recording.agent, []).append(camera)
+    return found
+
+
+def desired(site: Site, name: str, agent: str, mine: Iterable[str] | None = None) -> AgentDesired | None:
+    """The document of an agent of the site called `name`; None for an agent that the site does not have.
+
+    mine: its cameras as `assigned` lists them, for who has that list already.
+    """
     if Key("agent", agent) not in site:
         return None
-    cameras = site.cameras
-    mine = [(camera, recording) for camera, recording in sorted(site.recorders.items()) if recording.agent == agent and camera in cameras]
-    mine.sort(key=lambda one: (-priority(site, cameras[one[0]]), one[0]))
+    names = assigned(site).get(agent, ()) if mine is None else mine
+    cameras = [(camera, _entity(site, camera)) for camera in names]
+    cameras.sort(key=lambda one: (-priority(site, one[1]), one[0]))
     listed = [DesiredArchiver(id=store, url=one.url) for store, one in site.stores.items() if one.url is not None]
     return AgentDesired(site=name, agent=agent, term=site.term, index=site.index,
-                        cameras=tuple(_camera(site, camera, cameras[camera], recording) for camera, recording in mine[:MAX_CAMERAS]),
+                        cameras=tuple(_camera(site, camera, one, site.recorders[camera]) for camera, one in cameras[:MAX_CAMERAS]),
                         archivers=tuple(listed[:MAX_ARCHIVERS]))  # fmt: skip
+
+
+def _entity(site: Site, camera: str) -> Camera:
+    found = site.entities["camera"][camera].entity
+    assert isinstance(found, Camera)
+    return found
 
 
 def _camera(site: Site, name: str, camera: Camera, recording: Recording) -> DesiredCamera:

@@ -12,6 +12,7 @@ from ...wire.causes import EventKind
 from ...wire.errors import ConfigError, WatchkeepError
 from ...wire.messages import Event
 from ..config import DirectorySection, HubConfig
+from .agents import AgentDesk
 from .beacon import Beacon
 from .cluster.status import Member, Status
 from .database import Database, sqlite_url
@@ -41,6 +42,7 @@ class DirectoryPart:
         known = members(config, url)
         me = next(one for one in known if one.id == config.hub.id)
         self.server = DirectoryServer(Settings(me, known, boot, VERSION), database(config), self._turned)
+        self.agents = AgentDesk(self.server, config.hub.site)
         self._beacon: Beacon | None = None
 
     def start(self) -> None:
@@ -53,6 +55,7 @@ class DirectoryPart:
         except WatchkeepError as error:
             self.server.stop()
             raise ConfigError(self._file, "directory.database", error.message, remedy=error.remedy) from error
+        self.agents.start()
         if self._config.mqtt.url is not None:
             self._beacon = Beacon(self._config.mqtt.url, self._config.hub.site, self._url, self.server)
             self._beacon.start()
@@ -60,6 +63,7 @@ class DirectoryPart:
     def stop(self) -> None:
         if self._beacon is not None:
             self._beacon.stop()
+        self.agents.stop()
         self.server.stop()
 
     def publish(self, event: Event) -> None:

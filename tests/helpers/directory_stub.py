@@ -54,8 +54,8 @@ class DirectoryStub:
         term, index = int(query["term"][0]), int(query["index"][0])
         with self._changed:
             self.asked.append((parts.path, term, index))
-            self._changed.wait_for(lambda: self._closed or self._news(term, index), 60)
-            status, body = self._answer if self._answer is not None and not self._closed else (204, b"")
+            held = self._changed.wait_for(lambda: self._closed or self._news(term, index), float(query["hold_s"][0]))
+            status, body = self._answer if self._answer is not None and held and not self._closed else (204, b"")
         request.send_response(status)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()

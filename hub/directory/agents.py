@@ -1,0 +1,87 @@
+"""What agents ask of this server: their documents, kept up with the state by a thread of its own, and that they have asked.
+
+    state ──▶ wk-dir-desired: documents.py ──▶ held questions (hub/api/desired.py) are looked at again
+
+Rules: a pass over all documents is followed by a pause three times as long, so that a thousand edits a second cost a quarter of a core
+at most.  A question is answered from memory.  A server that is not to be asked, because it stands by for a disaster or may not lead or
+follow, says so, and the agent goes to the next one.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from ...wire.shell.threads import Supervised
+from .cluster.status import Role
+from .desk import BusyError
+from .documents import Documents, Position, UnknownAgentError
+from .server import DirectoryServer
+
+PAUSE_S: Final = 0.02
+"""At least, between two passes: edits that come together are taken together."""
+REST: Final = 3.0
+STOP_S: Final = 5.0
+
+
+class AgentDesk:
+    """start() once, after the server; stop() once, before it.  Everything else from any thread."""
+
+    def __init__(self, server: DirectoryServer, site: str) -> None:
+        self._server = server
+        self._documents, self._lock = Documents(site), threading.Lock()
+        self._changed = threading.Event()
+        self._listeners: set[Callable[[], None]] = set()
+        self._end: Callable[[], None] = self._changed.set
+        self._worker = Supervised("wk-dir-desired", self._run)
+
+    def start(self) -> None:
+        self._end = self._server.listen(self._changed.set)
+        self._renew()
+        self._worker.start()
+
+    def stop(self) -> None:
+        self._end()
+        self._worker.stop()
+        self._changed.set()
+        self._worker.join(STOP_S)
+
+    def after(self, agent: str, at: Position) -> bytes | None:
+        """The document of an agent, None when it says nothing else than at `at`; raises UnknownAgentError or BusyError."""
+        status = self._server.status
+        if not status.able or (status.recovery and not status.leads):
+            raise BusyError("this server is not to be asked now", remedy="ask another one of the site")
+        try:
+            with self._lock:
+                return self._documents.after(agent, at)
+        except UnknownAgentError as error:
+            if status.role in (Role.LEADING, Role.FOLLOWING):
+                raise
+            raise BusyError("this server may not know all of the site yet", remedy="try again in a second") from error
+
+    def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed` after every pass, until the returned function is called."""
+        with self._lock:
+            self._listeners.add(changed)
+
+        def end() -> None:
+            with self._lock:
+                self._listeners.discard(changed)
+
+        return end
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self._changed.wait()
+            self._changed.clear()
+            began = time.monotonic()
+            self._renew()
+            stop.wait(PAUSE_S + REST * (time.monotonic() - began))
+
+    def _renew(self) -> None:
+        site = self._server.view()
+        with self._lock:
+            self._documents.renew(site)
+            listeners = list(self._listeners)
+        for changed in listeners:
+            changed()

@@ -1,0 +1,94 @@
+"""Documents: an agent is told what is new to it, and nothing that is not."""
+
+import json
+
+import pytest
+from site_kit import Book, camera, gone, put
+
+from watchkeep.hub.directory.documents import Documents, UnknownAgentError
+from watchkeep.wire.desired import AgentDesired
+
+
+def site(*more: object) -> tuple[Book, Documents]:
+    book = Book(put("agent/one"), put("agent/two"), put("group/doors"), camera(0, group="doors"), camera(1))
+    book.assign({"cam0": "one", "cam1": "two"}, {"cam0": ["a"]})
+    documents = Documents("demo")
+    documents.renew(book.site.copy())
+    return book, documents
+
+
+def at(body: bytes | None) -> tuple[int, int]:
+    assert body is not None
+    found = AgentDesired.model_validate_json(body)
+    return found.term, found.index
+
+
+def cameras(body: bytes | None) -> list[str]:
+    return [] if body is None else [one["id"] for one in json.loads(body)["cameras"]]
+
+
+def test_an_agent_gets_its_document_once() -> None:
+    book, documents = site()
+    body = documents.after("one", (0, 0))
+    assert (cameras(body), at(body)) == (["cam0"], (1, 2))
+    assert documents.after("one", (1, 2)) is None
+    assert documents.after("one", (1, 1)) == body
+    documents.renew(book.site.copy())
+    assert documents.after("one", (1, 2)) is None
+
+
+@pytest.mark.parametrize("change", [
+    camera(0, group="doors", copies=2), put("group/doors", copies=2), gone("camera/cam0"), put("archiver/b", url="http://h:1"),
+], ids=["its camera", "a group", "it is gone", "an archiver"])  # fmt: skip
+def test_what_concerns_it_is_told(change) -> None:
+    book, documents = site()
+    documents.after("one", (0, 0))
+    book.edit(change)
+    documents.renew(book.site.copy())
+    assert at(documents.after("one", (1, 2))) == (1, 3)
+
+
+def test_what_concerns_another_is_not() -> None:
+    book, documents = site()
+    for agent in ("one", "two"):
+        documents.after(agent, (0, 0))
+    book.edit(camera(1, copies=2), camera(7), put("location/hall"))
+    book.assign({"cam1": "two"}, {"cam1": ["b"]})
+    documents.renew(book.site.copy())
+    assert documents.after("one", (1, 2)) is None
+    assert at(documents.after("two", (1, 2))) == (1, 4)
+
+
+def test_a_move_is_told_to_both() -> None:
+    book, documents = site()
+    for agent in ("one", "two"):
+        documents.after(agent, (0, 0))
+    book.assign({"cam0": "two"})
+    documents.renew(book.site.copy())
+    assert cameras(documents.after("one", (1, 2))) == []
+    assert cameras(documents.after("two", (1, 2))) == ["cam0", "cam1"]
+
+
+def test_a_new_term_is_told_to_everybody_because_what_they_know_may_have_been_cut_off() -> None:
+    book, documents = site()
+    documents.after("one", (1, 2))
+    ahead = (1, 50)
+    book.write("lead", term=9, server="b")
+    documents.renew(book.site.copy())
+    assert at(documents.after("one", ahead)) == (9, 3)
+
+
+def test_a_server_that_lags_tells_nothing() -> None:
+    _, documents = site()
+    assert documents.after("one", (1, 99)) is None
+    assert documents.after("one", (9, 1)) is None
+
+
+def test_an_agent_that_is_not_there_or_not_any_more_is_unknown() -> None:
+    book, documents = site()
+    documents.after("one", (0, 0))
+    book.edit(gone("agent/one"))
+    documents.renew(book.site.copy())
+    for agent in ("one", "three"):
+        with pytest.raises(UnknownAgentError, match=agent):
+            documents.after(agent, (0, 0))

@@ -1,4 +1,5 @@
-"""`watchkeep hub run | check | init-volume`, and `maintenance` and `lock add | list | remove` for a hub that runs already.
+"""`watchkeep hub run | check | init-volume`, `maintenance` and `lock add | list | remove` for a hub that runs already, and `backup`,
+`backups` and `restore` of the directory.
 
 Rules: signals are handled here and nowhere else; errors leave as WatchkeepError and become one line and an exit code
 in wire/shell/cli.py: 0 done or stopped by a signal, 1 failed while running, 2 something has to be changed first.
@@ -18,6 +19,7 @@ import typer
 from ..wire.errors import ConfigError, UsageError, WatchkeepError
 from ..wire.shell import log as logs
 from .config import Address, HubConfig, http_address, load_hub
+from .directory.backup import commands as backups_of
 from .duty.client import MaintenanceClient
 from .duty.maintenance import seconds_of
 from .preflight import problems
@@ -32,7 +34,7 @@ DEFAULT_CONFIG: Final = Path("/etc/watchkeep/hub.toml")
 _LOOK_S: Final = 1.0
 """How often the command looks whether the API is still served; a signal is noticed at once."""
 
-app = typer.Typer(help="The hub: archiver and embedded broker.", no_args_is_help=True)
+app = typer.Typer(help="The hub: archiver, directory and embedded broker.", no_args_is_help=True)
 lock_app = typer.Typer(help="Evidence locks of a running archiver: video that retention has to leave alone.", no_args_is_help=True)
 app.add_typer(lock_app, name="lock")
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="hub.toml")]
@@ -161,6 +163,38 @@ def _own_url(config: HubConfig) -> str:
     """Where this machine reaches the hub of a configuration."""
     own = http_address(config)
     return f"http://{Address({'0.0.0.0': '127.0.0.1', '::': '::1'}.get(own.host, own.host), own.port)}"  # noqa: S104 (compared with)
+
+
+From = Annotated[list[Path] | None, typer.Option("--from", help="a folder of backups; default: those of the configuration")]
+
+
+@app.command()
+def backup(config: ConfigFile = DEFAULT_CONFIG, full: Annotated[bool, typer.Option("--full", help="not only what is new")] = False) -> None:
+    """Back the directory's journal up to every folder of the configuration, now, and prove each backup.  Exit code 1 when one failed.
+
+    Works beside a hub that runs, as the hub's user.
+    """
+    raise typer.Exit(backups_of.back_up(load_hub(config), full=full))
+
+
+@app.command()
+def backups(config: ConfigFile = DEFAULT_CONFIG, from_: From = None, as_json: AsJson = False) -> None:
+    """List the backups of the directory, prove each, and say what a restore would come to.  Exit code 1 when one is damaged."""
+    raise typer.Exit(backups_of.show(load_hub(config), from_ or [], as_json=as_json))
+
+
+@app.command()
+def restore(
+    config: ConfigFile = DEFAULT_CONFIG,
+    to: Annotated[str | None, typer.Option("--to", help="an entry's number, or a time: ISO 8601 with a zone, or Unix seconds")] = None,
+    from_: From = None,
+    actor: Annotated[str, typer.Option(help="who restores, for the history")] = "restore",
+) -> None:
+    """Bring the directory's journal back from its backups, as far as they go or to a point, and say what is lost.
+
+    Refuses a database that has entries, and a hub that runs.
+    """
+    raise typer.Exit(backups_of.bring_back(load_hub(config), str(config), to, from_ or [], actor))
 
 
 @lock_app.command("add")

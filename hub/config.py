@@ -15,6 +15,7 @@ from ..wire.broker import parse_url
 from ..wire.config import Config, load
 from ..wire.errors import ConfigError, IdError, UsageError
 from ..wire.ids import check_id
+from .directory.backup.chains import Schedule, check_cron
 from .directory.entities import MAX_SERVERS, Server
 
 Role = Literal["archiver", "directory", "broker"]
@@ -28,6 +29,8 @@ MAX_VOLUMES: Final = 64
 """More disks than one server holds; bounds the threads and the open files of the store."""
 MAX_PEERS: Final = 64
 """Archivers of one site that this one compares itself with (consolidate.schedule)."""
+MAX_FOLDERS: Final = 8
+"""Destinations of the directory's backups; each has a thread of its own."""
 
 
 class HubSection(Config):
@@ -85,10 +88,22 @@ class DirectoryServerSection(Config):
     recovery: bool = False
 
 
+class BackupSection(Config):
+    folders: tuple[File, ...] = Field(min_length=1, max_length=MAX_FOLDERS)
+    full: str = "0 3 * * *"
+    incremental: str = "*/15 * * * *"
+    keep_full: int = Field(default=7, ge=1, le=1000)
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.full or None, self.incremental or None)
+
+
 class DirectorySection(Config):
     servers: tuple[DirectoryServerSection, ...] = Field(default=(), max_length=MAX_SERVERS)
     database: str | None = None
     """None: a file in data_dir.  A path, or a PostgreSQL URL."""
+    backup: BackupSection | None = None
 
 
 class HubConfig(Config):
@@ -142,6 +157,7 @@ def problems(config: HubConfig) -> Iterator[Problem]:
     yield from check_paths(config)
     yield from check_peers(config)
     yield from check_directory(config)
+    yield from check_backup(config)
 
 
 def check_ids(config: HubConfig) -> Iterator[Problem]:
@@ -235,6 +251,27 @@ def check_directory(config: HubConfig) -> Iterator[Problem]:
     where = wanted.database
     if where is not None and not where.startswith(("/", "postgresql+psycopg://")):
         yield Problem("directory.database", "is neither an absolute path nor a PostgreSQL URL", "write it as postgresql+psycopg://host/name")
+
+
+def check_backup(config: HubConfig) -> Iterator[Problem]:
+    """Schedules that come, and every folder once, by itself."""
+    wanted = config.directory.backup if config.directory else None
+    if wanted is None:
+        return
+    for key, expression in (("full", wanted.full), ("incremental", wanted.incremental)):
+        try:
+            if expression:
+                check_cron(expression)
+        except UsageError as error:
+            yield Problem(f"directory.backup.{key}", error.message, error.remedy)
+    for number, path in enumerate(wanted.folders):
+        key = f"directory.backup.folders[{number}]"
+        if not path.is_absolute():
+            yield Problem(key, f"{str(path)!r} is not an absolute path", "start it with /")
+        if path in wanted.folders[:number]:
+            yield Problem(key, f"{str(path)!r} is named twice", "name every folder once: two copies on one disk are lost together")
+        if any(path == volume or volume in path.parents for volume in (config.archiver.volumes if config.archiver else ())):
+            yield Problem(key, f"{str(path)!r} lies in a volume of the archiver", "choose a folder of another disk: video fills that one")
 
 
 def parse_address(text: str) -> Address | None:

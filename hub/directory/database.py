@@ -97,6 +97,11 @@ class Database:
         return str(self._url.database) if self._is_file else f"{self._url.host or 'PostgreSQL'}/{self._url.database}"
 
     @property
+    def file(self) -> Path | None:
+        """The file of SQLite; None for a server's database."""
+        return Path(str(self._url.database)) if self._is_file else None
+
+    @property
     def _is_file(self) -> bool:
         return self._url.get_backend_name() == "sqlite"
 

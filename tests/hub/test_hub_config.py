@@ -140,6 +140,15 @@ ONE = '{ id = "a", url = "http://10.0.0.1:9701", rank = 0 }'
     ('servers = [{ id = "a", url = "http://10.0.0.1:9701", rank = 7 }]', "directory.servers[0].rank", "less than 7"),
     ('servers = [{ id = "A", url = "http://10.0.0.1:9701", rank = 0 }]', "directory.servers[0].id", "a-z"),
     ('database = "here.sqlite"', "directory.database", "absolute path"),
+    ("backup = {}", "directory.backup.folders", "missing"),
+    ("backup = { folders = [] }", "directory.backup.folders", "at least 1"),
+    ('backup = { folders = ["here"] }', "directory.backup.folders[0]", "absolute path"),
+    ('backup = { folders = ["/b", "/c", "/b"] }', "directory.backup.folders[2]", "named twice"),
+    ('backup = { folders = ["/srv/video/backup"] }', "directory.backup.folders[0]", "another disk"),
+    ('backup = { folders = ["/b"], full = "nightly" }', "directory.backup.full", "cron expression"),
+    ('backup = { folders = ["/b"], incremental = "0 0 31 2 *" }', "directory.backup.incremental", "Bad day-of-month"),
+    ('backup = { folders = ["/b"], keep_full = 0 }', "directory.backup.keep_full", "greater than or equal to 1"),
+    ('backup = { folders = ["/b"], keep = 3 }', "directory.backup.keep", "did you mean keep_full?"),
 ])  # fmt: skip
 def test_a_wrong_list_of_directory_servers_is_refused(tmp_path: Path, lines: str, key: str, says: str) -> None:
     text = GOOD.replace('roles = ["archiver"]', 'roles = ["archiver", "directory"]') + f"\n[directory]\n{lines}\n"

@@ -3,8 +3,9 @@
     full 0-1200 ── incremental 1200-1350 ── incremental 1350-1351 ┄ chain: what a restore reads, in this order
     full 0-1400 ── incremental 1400-1402                          ┄ the next one
 
-Rules: a restore takes the newest full backup that does not go past the wanted point, then incrementals that go on from it; where a place
-has several ways on, the one that leads furthest.  Retention keeps the newest `keep` full backups and all that goes on from the oldest of
+Rules: a restore takes the chain whose end has the greatest (term, index), which is how servers judge their journals: a branch that was
+given up, or that an operator went back from, may have more entries and is not the newer state.  To come to an earlier point it reads
+less of the same chain.  Retention keeps the newest `keep` full backups and all that goes on from the oldest of
 these: an incremental without its full one proves nothing.
 """
 
@@ -46,33 +47,27 @@ def check_cron(expression: str) -> str:
 def chain(backups: Iterable[Backup], until: int | None = None) -> list[Backup]:
     """What a restore reads to come as far as it can, or to entry `until` and a little more; empty without a full backup."""
     known = list(backups)
-    begin = [one for one in known if one.kind == "full" and (until is None or one.last <= until)]
-    early = [one for one in known if one.kind == "full"]
-    if not begin and early:
-        begin = [min(early, key=lambda one: (one.last, one.made_s))]  # it holds the wanted point inside
-    best: list[Backup] = []
-    for full in sorted(begin, key=lambda one: (one.last, one.made_s), reverse=True):
-        found = _onward(full, known, until)
-        if not best or _reach(found, until) > _reach(best, until):
-            best = found
-    return best
-
-
-def _reach(found: list[Backup], until: int | None) -> int:
-    return found[-1].last if until is None else min(found[-1].last, until)
-
-
-def _onward(full: Backup, known: list[Backup], until: int | None) -> list[Backup]:
     steps: dict[int, list[Backup]] = {}
     for one in known:
         if one.kind == "incremental" and one.last > one.after:
             steps.setdefault(one.after, []).append(one)
+    best: list[Backup] = []
+    for full in sorted((one for one in known if one.kind == "full"), key=_newer, reverse=True):
+        found = _onward(full, steps)
+        if not best or found[-1].position > best[-1].position:
+            best = found
+    needed = next((place for place, one in enumerate(best, 1) if until is not None and one.last >= until), len(best))
+    return best[:needed]
+
+
+def _newer(one: Backup) -> tuple[int, int, int]:
+    return *one.position, one.made_s
+
+
+def _onward(full: Backup, steps: dict[int, list[Backup]]) -> list[Backup]:
     found = [full]
-    while until is None or found[-1].last < until:
-        ways = [one for one in steps.get(found[-1].last, ()) if one.made_s >= full.made_s]
-        if not ways:
-            break
-        found.append(max(ways, key=lambda one: (one.last, one.made_s)))
+    while ways := [one for one in steps.get(found[-1].last, ()) if one.made_s >= full.made_s and one.term >= found[-1].term]:
+        found.append(max(ways, key=_newer))
     return found
 
 

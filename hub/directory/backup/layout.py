@@ -5,7 +5,8 @@ r"""A backup file: a run of journal entries as lines of text, proven by their ch
     ...
     {"entries": 1200, "last": 1200, "term": 3, "hash": "9c..", "digest": "BLAKE3 of every byte above"}                   foot
 
-Its name says what is in it, so that a folder is a catalog:  `<site>.<UTC>.<full|incremental>.<after>-<last>.wkbackup`.
+Its name says what is in it, so that a folder is a catalog:  `<site>.<UTC>.<full|incremental>.<after>-<last>.<term>.wkbackup`, with the term
+of its last entry: of two branches of a journal the later one is known without opening a file.
 
 Rules: `after` is the index of the entry that the file goes on from, 0 in a full one.  A file without its last line is torn and proves
 nothing.  Text, because whoever needs it may have nothing else left than a pager.
@@ -26,7 +27,8 @@ from ..entry import FIRST_HASH, Entry, parse
 VERSION: Final = 1
 Kind = Literal["full", "incremental"]
 _NAME: Final = re.compile(
-    r"(?P<site>[a-z0-9-]{1,63})\.(?P<made>\d{8}T\d{6}Z)\.(?P<kind>full|incremental)\.(?P<after>\d{1,12})-(?P<last>\d{1,12})\.wkbackup"
+    r"(?P<site>[a-z0-9-]{1,63})\.(?P<made>\d{8}T\d{6}Z)\.(?P<kind>full|incremental)\.(?P<after>\d{1,12})-(?P<last>\d{1,12})"
+    r"\.(?P<term>\d{1,16})\.wkbackup"
 )
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 
@@ -39,11 +41,17 @@ class Backup(NamedTuple):
     kind: Kind
     after: int
     last: int
+    term: int
 
     @property
     def name(self) -> str:
         made = datetime.fromtimestamp(self.made_s, UTC).strftime(_STAMP)
-        return f"{self.site}.{made}.{self.kind}.{self.after}-{self.last}.wkbackup"
+        return f"{self.site}.{made}.{self.kind}.{self.after}-{self.last}.{self.term}.wkbackup"
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Where it ends: the greater one is the newer state, as of servers (cluster/status.py)."""
+        return self.term, self.last
 
 
 def parse_name(name: str) -> Backup | None:
@@ -56,7 +64,7 @@ def parse_name(name: str) -> Backup | None:
     except ValueError:
         return None
     kind: Kind = "full" if found["kind"] == "full" else "incremental"
-    return Backup(found["site"], int(made.timestamp()), kind, int(found["after"]), int(found["last"]))
+    return Backup(found["site"], int(made.timestamp()), kind, int(found["after"]), int(found["last"]), int(found["term"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,17 @@ from hypothesis import strategies as st
 from site_kit import Book, camera
 
 from watchkeep.hub.directory.backup.chains import Schedule, chain, check_cron, expired
-from watchkeep.hub.directory.backup.job import Origin, make, prove, restore
+from watchkeep.hub.directory.backup.job import Origin, make, prove
 from watchkeep.hub.directory.backup.layout import Backup, Head, Reader, lines, parse_name
 from watchkeep.hub.directory.backup.place import Folder
+from watchkeep.hub.directory.backup.restore import Mark, Restored, restore
 from watchkeep.hub.directory.database import Database, sqlite_url
-from watchkeep.hub.directory.entry import FIRST_HASH
+from watchkeep.hub.directory.entry import FIRST_HASH, Entry
 from watchkeep.wire.errors import FormatError, UsageError, VersionError, VolumeError, WatchkeepError
 
 ORIGIN = Origin("demo", "d1")
 NOW = 1_790_000_000
+MARK = Mark("ops", 2, NOW + 9000.0)
 
 
 class Rig:
@@ -42,12 +44,21 @@ class Rig:
         return None if made is None else made.backup
 
     def restored(self, name: str = "new", **options: float) -> tuple[int, str]:
-        """(last index, digest) of what a restore from all places makes."""
+        """(last index, digest) of what a restore from all places makes, without its mark."""
         target = Database(sqlite_url(self.root / f"{name}.sqlite"))
         target.open()
         try:
-            site = restore(self.places, "demo", target, **options).site  # type: ignore[arg-type]
-            return site.index, site.digest()
+            last = restore(self.places, "demo", target, MARK, **options).last  # type: ignore[arg-type]
+            return last, target.state(until=last).digest()
+        finally:
+            target.close()
+
+    def restore(self, name: str = "new") -> tuple[Restored, list[Entry]]:
+        """The same, as it is said, and the entries."""
+        target = Database(sqlite_url(self.root / f"{name}.sqlite"))
+        target.open()
+        try:
+            return restore(self.places, "demo", target, MARK), list(target.all())
         finally:
             target.close()
 
@@ -68,11 +79,11 @@ def two(tmp_path: Path) -> Iterator[Rig]:
 
 def test_full_and_incremental_backups_bring_back_every_entry(rig: Rig) -> None:
     rig.edit(5)
-    assert rig.backup("full") == Backup("demo", NOW + 60, "full", 0, 5)
+    assert rig.backup("full") == Backup("demo", NOW + 60, "full", 0, 5, 1)
     rig.edit(3)
-    assert rig.backup() == Backup("demo", NOW + 120, "incremental", 5, 8)
+    assert rig.backup() == Backup("demo", NOW + 120, "incremental", 5, 8, 1)
     rig.edit()
-    assert rig.backup() == Backup("demo", NOW + 180, "incremental", 8, 9)
+    assert rig.backup() == Backup("demo", NOW + 180, "incremental", 8, 9, 1)
     assert rig.restored() == (9, rig.book.site.digest())
 
 
@@ -132,11 +143,8 @@ def test_a_damaged_backup_is_taken_from_another_destination_and_named(two: Rig) 
     two.backup()
     assert copy is not None
     damage(two.places[0], copy)
-    target = Database(sqlite_url(two.root / "new.sqlite"))
-    target.open()
-    found = restore(two.places, "demo", target)
-    target.close()
-    assert found.site.digest() == two.book.site.digest()
+    found, entries = two.restore()
+    assert entries[:-1] == two.book.entries
     assert [name.rpartition(": ")[2] for name in found.damaged] == [copy.name]
 
 
@@ -176,7 +184,7 @@ def test_a_restore_never_overwrites(rig: Rig) -> None:
     rig.edit(2)
     rig.backup("full")
     with pytest.raises(UsageError, match="has entries"):
-        restore(rig.places, "demo", rig.database)
+        restore(rig.places, "demo", rig.database, MARK)
 
 
 def test_a_restore_without_backups_says_so(rig: Rig) -> None:
@@ -253,13 +261,13 @@ def test_a_newer_layout_is_not_guessed_at() -> None:
         Reader([b'{"watchkeep-backup":2}\n'])
 
 
-@pytest.mark.parametrize("name", ["", "demo.full", "demo.20261399T000000Z.full.0-1.wkbackup", "../x.20260101T000000Z.full.0-1.wkbackup"])
+@pytest.mark.parametrize("name", ["", "demo.full", "demo.20261399T000000Z.full.0-1.8.wkbackup", "../x.20260101T000000Z.full.0-1.wkbackup"])
 def test_other_names_are_no_backups(name: str) -> None:
     assert parse_name(name) is None
 
 
 def test_a_name_comes_back() -> None:
-    one = Backup("demo", NOW, "incremental", 12, 40)
+    one = Backup("demo", NOW, "incremental", 12, 40, 8)
     assert parse_name(one.name) == one
 
 
@@ -273,23 +281,67 @@ def test_a_backup_under_another_name_is_not_believed(rig: Rig) -> None:
         prove(rig.places[0], lie)
 
 
-def test_the_chain_that_leads_furthest_is_taken() -> None:
-    full = Backup("demo", 10, "full", 0, 5)
-    later = Backup("demo", 40, "full", 0, 6)
-    steps = [Backup("demo", 20, "incremental", 5, 7), Backup("demo", 30, "incremental", 7, 9)]
+def test_the_chain_with_the_newest_end_is_taken() -> None:
+    full = Backup("demo", 10, "full", 0, 5, 8)
+    later = Backup("demo", 40, "full", 0, 6, 8)
+    steps = [Backup("demo", 20, "incremental", 5, 7, 8), Backup("demo", 30, "incremental", 7, 9, 8)]
     assert chain([full, later, *steps]) == [full, *steps]
     assert chain([full, later]) == [later]
     assert chain(steps) == []
-    assert chain([full, later, *steps], until=6) == [later]
-    assert chain([full, later, *steps], until=7) == [full, steps[0]]
+    assert chain([full, later, *steps], until=6) == [full, steps[0]]
+    assert chain([full, later, *steps], until=5) == [full]
     assert chain([later], until=2) == [later], "the wanted point lies inside it"
 
 
+def test_a_branch_of_an_older_term_is_not_the_newer_state_however_long_it_is() -> None:
+    old = [Backup("demo", 10, "full", 0, 50, 8), Backup("demo", 20, "incremental", 50, 60, 8)]
+    new = [Backup("demo", 30, "full", 0, 41, 16), Backup("demo", 40, "incremental", 41, 42, 16)]
+    assert chain([*old, *new]) == new
+    assert chain([*old, *new], until=40) == new[:1]
+    assert chain([old[0], Backup("demo", 35, "incremental", 50, 55, 8), old[1]])[-1] == old[1]
+
+
+def test_a_backup_of_another_branch_is_not_taken_for_the_next_one(rig: Rig) -> None:
+    """Its name fits: only the hash in it tells that it goes on from somewhere else."""
+    rig.edit(4)
+    rig.backup("full")
+    rig.edit(2)
+    rig.backup()
+    stranger = Book()
+    for number in range(6):
+        stranger.edit(camera(number, name="of another branch"))
+    head = Head("demo", "d2", NOW + 500.0, "incremental", 4, stranger.entries[3].hash)
+    rig.places[0].write(Backup("demo", NOW + 500, "incremental", 4, 6, 1), lines(head, stranger.entries[4:]))
+    found, entries = rig.restore()
+    assert entries[:-1] == rig.book.entries
+    assert "another branch" in next(iter(found.damaged.values()))
+
+
+def test_a_restore_marks_its_journal_with_a_term_above_all_that_was_seen(rig: Rig) -> None:
+    """Else an agent would refuse the restored state as earlier, and what the operator went back from would come again."""
+    rig.edit(4)
+    rig.backup("full")
+    found, entries = rig.restore()
+    mark = entries[-1]
+    assert (found.last, mark.index, mark.actor, mark.payload["changes"]) == (4, 5, "ops", [])
+    assert mark.term > 8000
+    assert mark.term % 8 == MARK.rank
+    assert found.newest.name in mark.payload["note"]
+    assert found.site.term == mark.term
+
+
+def test_a_restore_to_before_everything_is_refused(rig: Rig) -> None:
+    rig.edit(2)
+    rig.backup("full")
+    with pytest.raises(UsageError, match="younger"):
+        rig.restored(until_s=rig.book.entries[0].at_s - 1)
+
+
 def test_retention_never_removes_the_last_full_backup() -> None:
-    full = Backup("demo", 10, "full", 0, 5)
-    step = Backup("demo", 20, "incremental", 5, 7)
+    full = Backup("demo", 10, "full", 0, 5, 1)
+    step = Backup("demo", 20, "incremental", 5, 7, 1)
     assert expired([full, step], keep=0) == []
-    assert expired([full, step, Backup("demo", 30, "full", 0, 7)], keep=1) == [full, step]
+    assert expired([full, step, Backup("demo", 30, "full", 0, 7, 1)], keep=1) == [full, step]
 
 
 def test_schedules_are_cron_expressions_in_the_servers_zone() -> None:

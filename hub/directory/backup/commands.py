@@ -1,0 +1,223 @@
+"""What `watchkeep hub backup | backups | restore` do, beside a hub that runs or in its place.
+
+Rules: results go to standard output, progress to standard error and only when that is a terminal.  A restore into SQLite is made beside
+the database's place and moved there when it is whole; while the hub of the configuration runs, it is refused.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ....wire.errors import UsageError, WatchkeepError
+from ....wire.shell.files import sync_dir
+from ...config import DirectorySection, HubConfig, http_address
+from ...preflight import bind
+from ..database import Database, sqlite_url
+from ..run import database
+from .chains import Schedule, chain
+from .clock import local_zone
+from .job import Origin, Proof, make, prove
+from .job import Progress as Told
+from .layout import Backup, Kind
+from .place import Folder
+from .point import lost, parse_point, shown
+from .restore import Mark, restore
+
+PIPE_COLUMNS: Final = 160
+"""Width of the table where no terminal says one."""
+WITHOUT_RANK: Final = 7
+"""The place in a block of terms that no server has: a restore by a hub that is in no list."""
+
+
+def back_up(config: HubConfig, *, full: bool) -> int:
+    """One backup to every folder; 0, or 1 when one of them could not be written."""
+    folders, journal = _folders(config, ()), database(config)
+    if journal.file is not None and not journal.file.exists():
+        raise UsageError(f"there is no database {journal.file}", remedy="start the directory first, or restore it")
+    journal.open()
+    try:
+        good = [_backed_up(config, journal, folder, "full" if full else "incremental") for folder in folders]
+        return int(not all(good))
+    finally:
+        journal.close()
+
+
+def _backed_up(config: HubConfig, journal: Database, folder: Folder, kind: Kind) -> bool:
+    section = (config.directory or DirectorySection()).backup
+    assert section is not None, "it has folders"
+    try:
+        with _bar(f"writing to {folder}") as bar:
+            made = make(journal, folder, Origin(config.hub.site, config.hub.id), kind, time.time(), keep=section.keep_full, progress=bar)
+    except WatchkeepError as error:
+        print(f"{folder}: failed: {error.line()}")
+        return False
+    if made is None:
+        print(f"{folder}: nothing new since the newest backup there")
+        return True
+    why = f"; full, because {made.why}" if made.why else ""
+    gone = f"; {len(made.removed)} old one(s) removed" if made.removed else ""
+    print(f"{folder}: {made.backup.name}, {made.bytes} bytes, read back and proven{why}{gone}")
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One backup in one folder; restores_to_s: the time of its last entry, None when it is not whole; used: read by a restore now."""
+
+    folder: str
+    name: str
+    kind: str
+    made_s: int
+    after: int
+    last: int
+    bytes: int
+    why: str
+    restores_to_s: float | None
+    used: bool
+
+
+def show(config: HubConfig, from_: Sequence[Path], *, as_json: bool) -> int:
+    """Every backup of every folder, each read and proven; 0, or 1 when one is damaged or a folder cannot be read."""
+    found: list[tuple[Folder, Backup, int, Proof | str]] = []
+    unreadable: dict[str, str] = {}
+    for folder in _folders(config, from_):
+        try:
+            listed = [one for one in folder.list() if one.site == config.hub.site]
+        except WatchkeepError as error:
+            unreadable[str(folder)] = error.line()
+            continue
+        with _bar(f"proving {folder}") as bar:
+            for number, backup in enumerate(listed, 1):
+                found.append((folder, backup, *_looked(folder, backup)))
+                bar(number, len(listed))
+    way = chain({backup for _, backup, _, proof in found if isinstance(proof, Proof)})
+    lines = [Line(str(folder), backup.name, backup.kind, backup.made_s, backup.after, backup.last, size,
+                  proof if isinstance(proof, str) else "", proof.last_s if isinstance(proof, Proof) else None,
+                  isinstance(proof, Proof) and backup in way) for folder, backup, size, proof in found]  # fmt: skip
+    if as_json:
+        print(json.dumps({"backups": [asdict(one) for one in lines], "unreadable": unreadable}, indent=2))
+    else:
+        _table(lines, unreadable)
+    return int(bool(unreadable) or any(one.why for one in lines))
+
+
+def _looked(folder: Folder, backup: Backup) -> tuple[int, Proof | str]:
+    try:
+        return folder.size(backup), prove(folder, backup)
+    except WatchkeepError as error:
+        return 0, error.message
+
+
+def _table(lines: Sequence[Line], unreadable: dict[str, str]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("folder", "made", "kind", "entries", "bytes", "proven", "restores to", "used"):
+        table.add_column(column, justify="right" if column == "bytes" else "left")
+    for one in lines:
+        proven = f"[red]no: {escape(one.why)}[/]" if one.why else "yes"
+        to = "" if one.restores_to_s is None else shown(one.restores_to_s)
+        table.add_row(escape(one.folder), shown(one.made_s), one.kind, f"{one.after + 1} to {one.last}", str(one.bytes), proven, to,
+                      "now" if one.used else "")  # fmt: skip
+    console.print(table)
+    for folder, why in unreadable.items():
+        console.print(f"[red]{escape(folder)}: {escape(why)}[/]", highlight=False, soft_wrap=True)
+    reach = max((one for one in lines if one.used), key=lambda one: one.last, default=None)
+    text = "a restore finds nothing" if reach is None or reach.restores_to_s is None else (
+        f"a restore comes to entry {reach.last} of {shown(reach.restores_to_s)}, by the backups marked 'now'")
+    console.print(text, style="bold", highlight=False, soft_wrap=True)
+
+
+def bring_back(config: HubConfig, file: str, to: str | None, from_: Sequence[Path], actor: str) -> int:
+    """Restore into the configuration's database; raises UsageError when it has entries, or when the hub runs."""
+    point, folders, journal = parse_point(to), _folders(config, from_), database(config)
+    bind(file, "hub.listen", http_address(config)).close()
+    listed = (config.directory or DirectorySection()).servers
+    rank = next((one.rank for one in listed if one.id == config.hub.id), 0 if not listed else WITHOUT_RANK)
+    mark = Mark(actor, rank, time.time())
+    with _bar("restoring") as bar, _target(journal) as target:
+        found = restore(folders, config.hub.site, target, mark, until=point.index, until_s=point.at_s, progress=bar)
+    print(f"restored to entry {found.last} of {shown(found.last_s)} into {journal.where}; every entry is proven")
+    print(f"from {len(found.used)} backup(s): {', '.join(found.used)}")
+    for name, why in found.damaged.items():
+        print(f"passed over, damaged: {name}: {why}")
+    for line in lost(found, point, _schedule(config), local_zone()):
+        print(line)
+    return 0
+
+
+def _schedule(config: HubConfig) -> Schedule | None:
+    section = (config.directory or DirectorySection()).backup
+    return None if section is None else section.schedule
+
+
+@contextmanager
+def _target(journal: Database) -> Iterator[Database]:
+    """An open database to restore into; a file is in its place only when the block has ended well."""
+    path = journal.file
+    if path is None or path.exists():
+        _open(journal)
+        try:
+            if path is None or journal.last() is not None:
+                yield journal  # the restore itself refuses one with entries
+                return
+        finally:
+            journal.close()
+    assert path is not None
+    temp = path.with_name(f".{path.name}.restoring")
+    parts = [temp.with_name(temp.name + suffix) for suffix in ("", "-wal", "-shm")]
+    path.parent.mkdir(exist_ok=True)
+    for part in parts:
+        part.unlink(missing_ok=True)  # of a restore that was interrupted
+    other = Database(sqlite_url(temp))
+    try:
+        other.open()
+        try:
+            yield other
+        finally:
+            other.close()
+        temp.replace(path)
+        sync_dir(path.parent)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+
+def _open(journal: Database) -> None:
+    try:
+        journal.open()
+    except WatchkeepError as error:
+        remedy = f"move {journal.where}* away, and restore again" if journal.file else error.remedy
+        raise UsageError(error.message, remedy=remedy) from error
+
+
+def _folders(config: HubConfig, from_: Sequence[Path]) -> list[Folder]:
+    section = (config.directory or DirectorySection()).backup
+    paths = from_ or (section.folders if section is not None else ())
+    if not paths:
+        raise UsageError("no folder of backups is named", remedy="add [directory.backup] with its folders to hub.toml, or give --from")
+    if not config.holds("directory"):
+        raise UsageError("this hub holds no directory", remedy='add "directory" to hub.roles, or use another hub.toml')
+    return [Folder(path) for path in paths]
+
+
+@contextmanager
+def _bar(text: str) -> Iterator[Told]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _done, _total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(escape(text), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -73,6 +73,7 @@ class EventKind(StrEnum):
     RETENTION = "retention"
     LOCK = "lock"
     ROLE = "role"
+    BACKUP = "backup"
     STANDBY_WOKEN = "standby-woken"
     CONFIGURATION = "configuration"
 

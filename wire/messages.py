@@ -168,6 +168,18 @@ class ArchiverBeacon(Message):
     """What is left of a maintenance that an operator has announced; 0 outside of one."""
 
 
+class BackupState(Message):
+    """One folder that a directory server writes backups to."""
+
+    folder: str
+    health: str
+    """waiting, good, failing or hanging."""
+    since_s: float
+    why: str = ""
+    newest_s: float = 0.0
+    newest_index: int = 0
+
+
 class DirectoryBeacon(Message):
     """`directory/<id>/beacon`, retained; the will carries online=false."""
 
@@ -189,6 +201,7 @@ class DirectoryBeacon(Message):
     """The last entry that it has durable, and its term."""
     contingencies: int = 0
     """Edits that wait for an operator's decision."""
+    backups: list[BackupState] = []
 
 
 class Event(Message):

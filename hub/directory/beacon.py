@@ -13,6 +13,7 @@ from ...wire import VERSION, topics
 from ...wire.messages import DirectoryBeacon, Event
 from ...wire.shell.mqtt import MqttClient
 from ...wire.shell.threads import Supervised
+from .backup.runner import Runner
 from .server import DirectoryServer
 
 BEACON_S: Final = 5.0
@@ -22,8 +23,9 @@ WILL_BEAT: Final = -1
 class Beacon:
     """start() once, stop() once, then the server; turned() and publish() from any thread, never blocking."""
 
-    def __init__(self, broker: str, site: str, url: str, server: DirectoryServer, *, period_s: float = BEACON_S) -> None:
-        self._site, self._url, self._server, self._period_s = site, url, server, period_s
+    def __init__(self, broker: str, site: str, url: str, server: DirectoryServer, backups: Runner | None, *,
+                 period_s: float = BEACON_S) -> None:  # fmt: skip
+        self._site, self._url, self._server, self._backups, self._period_s = site, url, server, backups, period_s
         self._beats = itertools.count()
         self._started_s = time.monotonic()
         self._told = threading.Event()
@@ -58,7 +60,8 @@ class Beacon:
         return DirectoryBeacon(server=self._id, site=self._site, version=VERSION, online=True, boot=self._boot, beat=beat,
                                sent_s=time.time(), url=self._url, uptime_s=time.monotonic() - self._started_s, role=str(status.role),
                                leader="" if leader is None else leader.id, term=status.term, index=status.index,
-                               contingencies=len(self._server.view().contingencies))  # fmt: skip
+                               contingencies=len(self._server.view().contingencies),
+                               backups=[] if self._backups is None else self._backups.states())  # fmt: skip
 
     def _farewell(self) -> bytes:
         return DirectoryBeacon(server=self._id, site=self._site, version=VERSION, online=False, boot=self._boot, beat=WILL_BEAT,

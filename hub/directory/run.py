@@ -13,6 +13,11 @@ from ...wire.errors import ConfigError, WatchkeepError
 from ...wire.messages import Event
 from ..config import DirectorySection, HubConfig
 from .agents import AgentDesk
+from .backup.clock import local_zone
+from .backup.duty import Note
+from .backup.job import Origin
+from .backup.memory import Memory
+from .backup.runner import Plan, Runner
 from .beacon import Beacon
 from .cluster.status import Member, Status
 from .database import Database, sqlite_url
@@ -43,6 +48,7 @@ class DirectoryPart:
         me = next(one for one in known if one.id == config.hub.id)
         self.server = DirectoryServer(Settings(me, known, boot, VERSION), database(config), self._turned)
         self.agents = AgentDesk(self.server, config.hub.site)
+        self.backups = self._make_backups()
         self._beacon: Beacon | None = None
 
     def start(self) -> None:
@@ -56,15 +62,29 @@ class DirectoryPart:
             self.server.stop()
             raise ConfigError(self._file, "directory.database", error.message, remedy=error.remedy) from error
         self.agents.start()
+        if self.backups is not None:
+            self.backups.start()
         if self._config.mqtt.url is not None:
-            self._beacon = Beacon(self._config.mqtt.url, self._config.hub.site, self._url, self.server)
+            self._beacon = Beacon(self._config.mqtt.url, self._config.hub.site, self._url, self.server, self.backups)
             self._beacon.start()
 
     def stop(self) -> None:
         if self._beacon is not None:
             self._beacon.stop()
+        if self.backups is not None:
+            self.backups.stop()
         self.agents.stop()
         self.server.stop()
+
+    def _make_backups(self) -> Runner | None:
+        wanted, hub = (self._config.directory or DirectorySection()).backup, self._config.hub
+        if wanted is None:
+            return None
+        plan = Plan(wanted.folders, wanted.schedule, wanted.keep_full, local_zone())
+        return Runner(plan, Origin(hub.site, hub.id), self.server, Memory(hub.data_dir), self._noted)
+
+    def _noted(self, note: Note) -> None:
+        self._report(Event(kind=EventKind.BACKUP, source=self._config.hub.id, at_s=time.time(), text=note.text, remedy=note.remedy))
 
     def publish(self, event: Event) -> None:
         if self._beacon is not None:

@@ -16,13 +16,13 @@ CAMERA = {"url": "rtsp://10.0.0.1/a"}
 
 
 def directory_config(folder: Path, name: str, ports: dict[str, int], **sections: dict[str, Any]) -> HubConfig:
-    """hub.toml of one server of several on loopback; `sections` are added."""
+    """hub.toml of one server of several on loopback; `sections` are added, keys of `directory` beside its servers."""
     servers = [{"id": one, "url": f"http://127.0.0.1:{port}", "rank": rank} for rank, (one, port) in enumerate(ports.items())]
     data: dict[str, Any] = {
         "hub": {"id": name, "site": "demo", "roles": ["directory"], "listen": f"127.0.0.1:{ports[name]}", "data_dir": str(folder / name)},
-        "directory": {"servers": servers},
         "discovery": {"mdns": False},
         **sections,
+        "directory": {"servers": servers, **sections.get("directory", {})},
     }  # fmt: skip
     return validate("hub.toml", data, HubConfig)
 

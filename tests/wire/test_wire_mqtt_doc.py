@@ -23,7 +23,7 @@ DOC = Path(__file__).parents[2] / "docs" / "MQTT.md"
 BLOCK = re.compile(r"<!-- fields: (?P<model>\w+) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
 HEAD = "| field | type | default | meaning |\n|---|---|---|---|\n"
 ON_MQTT = (messages.AgentBeacon, messages.ArchiverLink, messages.CameraState, messages.ArchiverBeacon,
-           messages.DirectoryBeacon, messages.VolumeState,
+           messages.DirectoryBeacon, messages.BackupState, messages.VolumeState,
            messages.ConsolidationState, messages.SetAside, messages.Event)  # fmt: skip
 WORDS = {str: "string", int: "integer", float: "number", bool: "true or false", NoneType: "null"}
 

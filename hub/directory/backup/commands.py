@@ -29,6 +29,7 @@ from .clock import local_zone
 from .job import Origin, Proof, make, prove
 from .job import Progress as Told
 from .layout import Backup, Kind
+from .memory import Memory
 from .place import Folder
 from .point import lost, parse_point, shown
 from .restore import Mark, restore
@@ -57,6 +58,8 @@ def _backed_up(config: HubConfig, journal: Database, folder: Folder, kind: Kind)
     assert section is not None, "it has folders"
     try:
         with _bar(f"writing to {folder}") as bar:
+            if kind == "incremental":
+                Memory(config.hub.data_dir).check(folder.path, empty=not any(one.site == config.hub.site for one in folder.list()))
             made = make(journal, folder, Origin(config.hub.site, config.hub.id), kind, time.time(), keep=section.keep_full, progress=bar)
     except WatchkeepError as error:
         print(f"{folder}: failed: {error.line()}")

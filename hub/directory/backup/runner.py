@@ -1,0 +1,124 @@
+"""The backups of one server by their schedule: threads around duty.py.
+
+    wk-dir-backups     asks each Duty what is to be done, hands it out, tells what has changed
+    wk-dir-backup-<n>  one folder: lists it, writes to it, proves what it wrote
+
+Rules: a folder that hangs holds up its own thread only, which a stop does not wait for longer than STOP_S.  Entries are read from the
+database page by page, and no lock of it is held while a page is written.  Nothing here decides.
+
+Bounds: MAX_FOLDERS threads (hub/config.py), one job each.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from typing import Final
+
+from ....wire.errors import WatchkeepError
+from ....wire.messages import BackupState
+from ....wire.shell.threads import Supervised
+from ..courier import Courier, Job
+from ..server import DirectoryServer
+from .chains import Schedule
+from .duty import Duty, Health, Note, Work, writes
+from .job import Origin, make
+from .memory import Memory
+from .place import Folder
+
+log = logging.getLogger(__name__)
+
+TICK_S: Final = 2.0
+STOP_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the configuration says, and in which zone its schedules are."""
+
+    folders: tuple[Path, ...]
+    schedule: Schedule
+    keep_full: int
+    zone: tzinfo
+
+
+class Runner:
+    """start() once, stop() once; states() from any thread."""
+
+    def __init__(self, plan: Plan, origin: Origin, server: DirectoryServer, memory: Memory, tell: Callable[[Note], None]) -> None:
+        self._plan, self._origin, self._server, self._memory, self._tell = plan, origin, server, memory, tell
+        self._lock = threading.Lock()
+        self._duties = [Duty(str(path), plan.schedule, plan.zone) for path in plan.folders]
+        self._couriers = [Courier(f"wk-dir-backup-{number}") for number in range(len(plan.folders))]
+        self._keeper = Supervised("wk-dir-backups", self._keep)
+
+    def start(self) -> None:
+        for courier in self._couriers:
+            courier.start()
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """A backup under way is finished by the next start: what it has not renamed yet is no backup."""
+        self._keeper.stop()
+        self._keeper.join(TICK_S + STOP_S)
+        for courier in self._couriers:
+            courier.stop()
+        for courier in self._couriers:
+            courier.join(STOP_S)
+
+    def states(self) -> list[BackupState]:
+        """Of the folders that this server writes to; none while another one does."""
+        with self._lock:
+            return [BackupState(folder=duty.folder, health=str(duty.health), since_s=duty.since_s, why=duty.why,
+                                newest_s=duty.newest.made_s if duty.newest else 0.0, newest_index=duty.newest.last if duty.newest else 0)
+                    for duty in self._duties if duty.health is not Health.IDLE]  # fmt: skip
+
+    def _keep(self, stop: threading.Event) -> None:
+        while not stop.wait(TICK_S):
+            writing = writes(self._server.view(), self._origin.server, leads=self._server.leads)
+            for duty, courier, path in zip(self._duties, self._couriers, self._plan.folders, strict=True):
+                with self._lock:
+                    work = duty.work(time.time(), time.monotonic(), writing=writing)
+                    note = duty.note()
+                if note is not None:
+                    self._tell(note)
+                if work is not None:
+                    courier.give(self._job(duty, Folder(path), work))
+
+    def _job(self, duty: Duty, folder: Folder, work: Work) -> Job:
+        return Job(lambda: self._do(duty, folder, work), lambda: self._failed(duty, "an error of this program, see the log"))
+
+    def _do(self, duty: Duty, folder: Folder, work: Work) -> None:
+        try:
+            here = [one for one in folder.list() if one.site == self._origin.site]
+            self._memory.check(folder.path, empty=not here)
+            if work == "look":
+                with self._lock:
+                    duty.looked(here, time.time())
+            else:
+                self._write(duty, folder, work)
+        except WatchkeepError as error:
+            log.warning("no backup of the directory", extra={"folder": duty.folder, "why": error.line()})
+            self._failed(duty, error.message)
+        else:
+            if here or work != "look":
+                self._memory.keep(folder.path)
+
+    def _write(self, duty: Duty, folder: Folder, kind: Work) -> None:
+        assert kind != "look", "that writes nothing"
+        made = make(self._server.database, folder, self._origin, kind, time.time(), keep=self._plan.keep_full,
+                    progress=lambda _done, _total: duty.went_on(time.monotonic()))  # fmt: skip
+        if made is not None:
+            log.info("backup of the directory", extra={"folder": duty.folder, "backup": made.backup.name, "bytes": made.bytes,
+                                                       "full_because": made.why, "removed": len(made.removed)})  # fmt: skip
+        with self._lock:
+            duty.made(kind, made.backup if made else None, time.time())
+
+    def _failed(self, duty: Duty, why: str) -> None:
+        with self._lock:
+            duty.failed(why, time.time())
+
+

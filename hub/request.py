@@ -34,10 +34,13 @@ class Failure(Enum):
 
 
 class RequestError(RemoteError):
-    """No answer came, and why: in one word for the program (`failure`), in some for people (`why`)."""
+    """No answer came, and why: in one word for the program (`failure`), in some for people (`why`).
 
-    def __init__(self, url: str, failure: Failure, why: str) -> None:
-        self.failure, self.why = failure, why
+    sent: the other side may have got the request, and may have done what it asks for.
+    """
+
+    def __init__(self, url: str, failure: Failure, why: str, *, sent: bool = True) -> None:
+        self.failure, self.why, self.sent = failure, why, sent
         super().__init__(f"{url} cannot be reached ({why})", remedy="check its address, and that it runs")
 
 
@@ -66,7 +69,7 @@ class Connection:
         self.url, self._base, self._connect_s = url, parts.path.rstrip("/"), connect_s
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._http: HTTPConnection = kind(parts.hostname or "", parts.port)
-        self._aborted = False
+        self._aborted = self._sent = False
 
     def request(self, method: str, path: str, body: bytes | None = None, *, limit_s: float, max_bytes: int, silence_s: float | None = None,
                 headers: Mapping[str, str] | None = None) -> Reply:  # fmt: skip
@@ -79,7 +82,8 @@ class Connection:
                 return self._once(method, path, body, {**typed, **(headers or {})}, _Clock(until, silence_s or limit_s), max_bytes)
             except TimeoutError as error:
                 self.close()
-                raise RequestError(self.url, Failure.SILENT, f"no answer to {path.partition('?')[0]} in time") from error
+                why = f"no answer to {path.partition('?')[0]} in time"
+                raise RequestError(self.url, Failure.SILENT, why, sent=self._sent) from error
             except (OSError, HTTPException, UnicodeError) as error:  # UnicodeError: a host that is no name at all
                 self.close()
                 if self._aborted:
@@ -87,7 +91,7 @@ class Connection:
                 if fresh or attempt:
                     lost = isinstance(error, ConnectionError | HTTPException)
                     why = str(error) or type(error).__name__
-                    raise RequestError(self.url, Failure.REFUSED if lost else Failure.UNREACHABLE, why) from error
+                    raise RequestError(self.url, Failure.REFUSED if lost else Failure.UNREACHABLE, why, sent=self._sent) from error
             except BaseException:
                 self.close()
                 raise
@@ -96,7 +100,7 @@ class Connection:
     def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], clock: "_Clock", max_bytes: int) -> Reply:
         if self._aborted:
             raise OSError("given up")
-        connection = self._http
+        connection, self._sent = self._http, False
         if connection.sock is None:
             connection.timeout = min(self._connect_s or clock.silence_s, clock.left_s())
             connection.connect()
@@ -105,6 +109,7 @@ class Connection:
         sock: socket.socket = connection.sock
         connection.response_class = partial(_Response, clock)  # type: ignore[assignment]
         clock.arm(sock)
+        self._sent = True
         connection.request(method, self._base + path, body, headers)
         response = connection.getresponse()
         found = bytearray()

@@ -38,6 +38,7 @@ CONFLICT: Final = "conflict"  # 409: a second hash for a known name: reported as
 STORAGE_FULL: Final = "storage-full"  # 507
 STORAGE_FAILED: Final = "storage-failed"  # 503
 BUSY: Final = "busy"  # 503, with Retry-After
+UNSURE: Final = "unsure"  # 503: an edit may have been made, and nobody knows yet: look, then make it again
 MEDIA_TYPE: Final = "media-type"  # 415: the body is not RECORDS_TYPE
 BAD_REQUEST: Final = "bad-request"  # 400: a query or path value is wrong
 NOT_FOUND: Final = "not-found"  # 404: no such camera, file, or nothing recorded in the window

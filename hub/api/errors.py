@@ -9,7 +9,8 @@ from typing import Final
 from ...wire import http
 from ...wire.errors import DigestError, FormatError, IdError, OversizeError, TruncatedError, VersionError, VolumeError, WatchkeepError
 from ...wire.messages import ChunkName, ErrorAnswer
-from ..directory.desk import BusyError, NotFoundError, Refusal, RefusedError
+from ..directory.desk import BusyError, NotFoundError, RefusedError, UnsureError
+from ..directory.requests import Refusal
 from ..protect.shelf import TooManyLocks
 from ..store.model import Conflict, StoreBusy, StoreFull
 
@@ -18,7 +19,7 @@ STATUS: Final[dict[str, int]] = {
     http.NOT_FOUND: 404, http.CONFLICT: 409, http.SEVERAL_PARTS: 409, http.TOO_MANY: 409, http.STALE: 412,
     http.OVERSIZE: 413, http.MEDIA_TYPE: 415,
     http.RANGE: 416, http.HASH_MISMATCH: 422, http.REFUSED: 422, http.INTERNAL: 500,
-    http.STORAGE_FAILED: 503, http.BUSY: 503, http.STORAGE_FULL: 507,
+    http.STORAGE_FAILED: 503, http.BUSY: 503, http.UNSURE: 503, http.STORAGE_FULL: 507,
 }  # fmt: skip
 
 _CODE_OF: Final[tuple[tuple[type[WatchkeepError], str], ...]] = (
@@ -33,6 +34,7 @@ _CODE_OF: Final[tuple[tuple[type[WatchkeepError], str], ...]] = (
     (VolumeError, http.STORAGE_FAILED),
     (Conflict, http.CONFLICT),
     (TooManyLocks, http.TOO_MANY),
+    (UnsureError, http.UNSURE),
     (BusyError, http.BUSY),
     (NotFoundError, http.NOT_FOUND),
 )

@@ -11,7 +11,7 @@ from ...wire import WIRE_VERSION, http
 from ...wire.desired import AgentDesired
 from ...wire.losses import LossReport
 from ...wire.messages import ConsolidationOrder, ErrorAnswer, Message
-from ..directory.desk import Refusal
+from ..directory.requests import Refusal
 from ..protect.model import LockRequest, LockState
 
 Answers = dict[int | str, dict[str, Any]]
@@ -43,6 +43,7 @@ def _error(description: str) -> dict[str, Any]:
 
 
 BUSY: Final[Answers] = {503: _error("busy or storage-failed, with Retry-After")}
+UNSURE: Final[Answers] = {503: _error("busy, with Retry-After: nothing was changed; unsure: it may have been")}
 READING: Final[Answers] = {400: _error("bad-request or malformed"), 404: _error("not-found"), **BUSY}
 PLAYLIST: Final[Answers] = {200: {"content": {PLAYLIST_TYPE: {"schema": {"type": "string"}}}, "description": "an HLS playlist"}, **READING}
 VIDEO: Final[Answers] = {200: {"content": {MP4_TYPE: _BINARY}, "description": "bytes of an MP4"}, **READING}
@@ -89,7 +90,7 @@ EDITING: Final[Answers] = {
     412: {"model": Refusal, "description": "stale: every change is of a revision that is not there any more"},
     413: _error("oversize"),
     422: {"model": Refusal, "description": "refused: lists every problem; nothing was changed"},
-    **BUSY,
+    **UNSURE,
 }
 STALE: Final[Answers] = {**EDITING, 404: _error("not-found: no such kind of entity"),
                          412: {"model": Refusal, "description": "stale: `now` is what the entity is by now"}}  # fmt: skip

@@ -12,9 +12,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import RootModel
 
 from ...wire import http
-from ..directory.desk import ContingencyText, EditRequest, EntityText, HistoryPage, SettleRequest, SiteDesk
+from ..directory.desk import SiteDesk
 from ..directory.entities import KINDS
 from ..directory.exchange import Taken
+from ..directory.requests import ContingencyText, EditRequest, EntityText, HistoryPage, SettleRequest
 from ..directory.site import Change, Key
 from . import openapi
 from .body import asked
@@ -79,10 +80,12 @@ class SiteRoutes:
         @routes.get(http.SITE_HISTORY, responses=openapi.READING)
         async def history(entity: Annotated[str | None, Query(max_length=80, description="kind/id; all without it")] = None,
                           before: Annotated[int | None, Query(ge=1)] = None,
-                          limit: Annotated[int, Query(ge=1, le=500)] = 50) -> HistoryPage:  # fmt: skip
+                          limit: Annotated[int, Query(ge=1, le=500)] = 50,
+                          actor: Annotated[str | None, Query(max_length=100, description="who has edited")] = None,
+                          since_s: Annotated[float | None, Query(description="Unix seconds")] = None) -> HistoryPage:  # fmt: skip
             """Who changed what, the newest first; ask again with `before` of the answer for older ones."""
             with self._gate.admit():
-                return await self._workers.run(desk.history, entity, before, limit)
+                return await self._workers.run(desk.history, entity, before, limit, actor, since_s)
 
     def _declare_contingencies(self, routes: APIRouter) -> None:
         desk = self._desk

@@ -2,21 +2,22 @@
 
 Rules: blocking, so on worker threads only.  An edit that this server cannot take itself is sent on at most to each server once (`via`), as
 JSON that is the same whoever sent it.  A refusal is a RefusedError with every problem; that no leader takes it now is a
-BusyError, and says whether it may have been made all the same.
+BusyError, and an UnsureError when it may have been made all the same.
 """
 
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ...wire import http
-from ...wire.errors import FormatError, WatchkeepError
-from ...wire.messages import ErrorAnswer
+from ...wire.errors import WatchkeepError
 from .cluster import steps
+from .entry import Entry
 from .errands import Errands, contingency
 from .exchange import Taken
 from .link import LinkError, Reply
-from .rules import MAX_CHANGES, Problem
+from .requests import ContingencyText, EditRequest, EntityText, HistoryEntry, HistoryPage, ProblemText, Refusal, SettleRequest
+from .rules import Problem
 from .server import Answer, DirectoryServer
 from .site import Change, Key, Record
 
@@ -26,92 +27,9 @@ FORWARD_S: Final = ANSWER_S + 1.0
 SCANNED: Final = 5000
 """Entries that one page of history looks at, at most: about a second."""
 PAGE: Final = 500
+CLOCK_S: Final = 3600.0
+"""By how much the clocks of two leaders may differ."""
 AGAIN: Final = "look at the site, and try again"
-
-
-class _Asked(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    actor: str = Field(default="", max_length=100)
-
-    def by(self, actor: str) -> Self:
-        """The same; a header's actor counts when the body names none."""
-        return self if self.actor or not actor else self.model_copy(update={"actor": actor})
-
-
-class ChangeText(BaseModel):
-    """One entity put (value) or removed (null)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    entity: str = Field(max_length=40)
-    id: str = Field(max_length=80)
-    value: dict[str, Any] | None
-    was: int | None = Field(default=None, ge=0)
-    """The revision it must have now: 0 for none, null for any."""
-
-
-class EditRequest(_Asked):
-    """Body of POST /v1/site/edit."""
-
-    changes: list[ChangeText] = Field(min_length=1, max_length=MAX_CHANGES)
-    note: str = Field(default="", max_length=200)
-
-    @classmethod
-    def of(cls, change: Change) -> "EditRequest":
-        """Raises FormatError for an id that is none at all."""
-        try:
-            return cls(changes=[ChangeText(**change.to_json())])
-        except ValidationError as error:
-            raise FormatError("this is no id", remedy="use 1 to 63 of a-z, 0-9 and -") from error
-
-
-class SettleRequest(_Asked):
-    """Body of POST /v1/site/contingency/{origin}."""
-
-    verdict: str = Field(pattern="^(apply|dismiss)$")
-
-
-class EntityText(BaseModel):
-    value: dict[str, Any]
-    revision: int
-
-
-class ContingencyText(BaseModel):
-    """An edit of another branch: its changes, what is there `now`, and why it was not made."""
-
-    origin: str
-    index: int
-    why: str
-    entries: list[dict[str, Any]]
-
-
-class HistoryEntry(BaseModel):
-    index: int
-    term: int
-    actor: str
-    at_s: float
-    kind: str
-    payload: dict[str, Any]
-
-
-class HistoryPage(BaseModel):
-    """before: where to go on; null when there is nothing older."""
-
-    entries: list[HistoryEntry]
-    before: int | None
-
-
-class ProblemText(BaseModel):
-    code: str
-    path: str
-    text: str
-    remedy: str
-
-
-class Refusal(ErrorAnswer):
-    """Answer 412 or 422 to an edit: every problem; `now`, what the stale entity is by now."""
-
-    problems: list[ProblemText] = Field(default_factory=list)
-    now: EntityText | None = None
 
 
 class RefusedError(WatchkeepError):
@@ -128,7 +46,11 @@ class RefusedError(WatchkeepError):
 
 
 class BusyError(WatchkeepError):
-    """No leader takes the edit now."""
+    """No leader takes the edit now; it was not made."""
+
+
+class UnsureError(BusyError):
+    """Nobody knows whether the edit was made."""
 
 
 class SiteDesk:
@@ -161,8 +83,13 @@ class SiteDesk:
         kept = self._server.view().contingencies.values()
         return [ContingencyText(origin=one.origin, index=one.index, why=one.why, entries=list(one.entries)) for one in kept]
 
-    def history(self, entity: str | None, before: int | None, limit: int) -> HistoryPage:
-        """The newest first; at most SCANNED entries are looked at, so a page can be short and have a `before` all the same."""
+    def history(self, entity: str | None, before: int | None, limit: int, actor: str | None = None,
+                since_s: float | None = None) -> HistoryPage:  # fmt: skip
+        """The newest first; at most SCANNED entries are looked at, so a page can be short and have a `before` all the same.
+
+        Entries are in the order of their numbers, and a leader's clock may have been stepped: what is older than since_s is passed
+        over, and ends the search only CLOCK_S before it.
+        """
         end = self._server.view().index + 1
         top = end if before is None else min(before, end)
         found: list[HistoryEntry] = []
@@ -170,7 +97,9 @@ class SiteDesk:
         while top > floor:
             after = max(floor, top - PAGE) - 1
             for entry in reversed(self._server.database.entries(after, top - 1 - after)):
-                if entity is None or entity in _touches(entry.payload):
+                if since_s is not None and entry.at_s < since_s - CLOCK_S:
+                    return HistoryPage(entries=found, before=None)
+                if _wanted(entry, entity, actor, since_s):
                     found.append(HistoryEntry(index=entry.index, term=entry.term, actor=entry.actor, at_s=entry.at_s, kind=entry.kind,
                                               payload=entry.payload))  # fmt: skip
                     if len(found) == limit:
@@ -198,15 +127,16 @@ class SiteDesk:
         try:
             answer: Answer = self._server.submit(make).result(ANSWER_S)
         except TimeoutError as error:
-            raise BusyError("the database takes longer than it may: the edit may have been made", remedy=AGAIN) from error
+            raise UnsureError("the database takes longer than it may: the edit may have been made", remedy=AGAIN) from error
         match answer:
             case steps.Done(_, index, copies):
                 return Taken(index=index, copies=copies)
             case steps.Refused(_, problems):
                 raise RefusedError([_problem(one) for one in problems], self._now(changes))
             case steps.Unable(_, why, written):
-                maybe = ": the edit may have been made" if written else ""
-                raise BusyError(f"{why}{maybe}", remedy=AGAIN if written else "try again in a second")
+                if written:
+                    raise UnsureError(f"{why}: the edit may have been made", remedy=AGAIN)
+                raise BusyError(why, remedy="try again in a second")
 
     def _now(self, changes: tuple[Change, ...]) -> EntityText | None:
         record = self._server.view().get(changes[0].key) if len(changes) == 1 else None
@@ -221,7 +151,9 @@ class SiteDesk:
         try:
             reply = errands.send(to.url, method, path, wanted.model_dump_json().encode(), limit_s=FORWARD_S, via=",".join(sorted(asked)))
         except LinkError as error:
-            raise BusyError(f"{error.message}: the edit may have been made", remedy=AGAIN) from error
+            if not error.sent:
+                raise BusyError(error.message, remedy="try again in a second") from error
+            raise UnsureError(f"{error.message}: the edit may have been made", remedy=AGAIN) from error
         finally:
             errands.close()
         return _answered(reply)
@@ -238,10 +170,10 @@ def _answered(reply: Reply) -> Taken:
             return Taken.model_validate_json(reply.body)
         said = Refusal.model_validate_json(reply.body)
     except ValidationError as error:
-        raise BusyError(f"the leader answers {reply.status} and no sense", remedy="update the older of the two servers") from error
+        raise UnsureError(f"the leader answers {reply.status} and no sense", remedy="update the older of the two servers") from error
     if said.problems:
         raise RefusedError(said.problems, said.now)
-    raise BusyError(said.reason, remedy=said.remedy)
+    raise (UnsureError if said.code == http.UNSURE else BusyError)(said.reason, remedy=said.remedy)
 
 
 def _text(record: Record) -> EntityText:
@@ -250,6 +182,11 @@ def _text(record: Record) -> EntityText:
 
 def _problem(problem: Problem) -> ProblemText:
     return ProblemText(code=problem.code, path=problem.path, text=problem.text, remedy=problem.remedy)
+
+
+def _wanted(entry: Entry, entity: str | None, actor: str | None, since_s: float | None) -> bool:
+    return ((actor is None or entry.actor == actor) and (since_s is None or entry.at_s >= since_s)
+            and (entity is None or entity in _touches(entry.payload)))  # fmt: skip
 
 
 def _touches(payload: dict[str, Any]) -> set[str]:

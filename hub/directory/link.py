@@ -15,10 +15,10 @@ MAX_ANSWER_BYTES: Final = 600 << 20
 
 
 class LinkError(RemoteError):
-    """No answer came.  refused: the machine said at once that nobody is there, or cut the connection."""
+    """No answer came.  refused: the machine said at once that nobody is there, or cut the connection; sent: it may have got the request."""
 
-    def __init__(self, message: str, *, refused: bool) -> None:
-        self.refused = refused
+    def __init__(self, message: str, *, refused: bool, sent: bool) -> None:
+        self.refused, self.sent = refused, sent
         super().__init__(message, remedy="check its address, and that it runs")
 
 
@@ -34,7 +34,8 @@ class Link:
         try:
             return self._connection.request(method, path, body, limit_s=limit_s, max_bytes=MAX_ANSWER_BYTES, headers=headers)
         except RequestError as error:
-            raise LinkError(error.message, refused=error.failure in (Failure.REFUSED, Failure.ABORTED)) from error
+            refused = error.failure in (Failure.REFUSED, Failure.ABORTED)
+            raise LinkError(error.message, refused=refused, sent=error.sent) from error
 
     def close(self) -> None:
         self._connection.close()

@@ -32,10 +32,13 @@ class Difference:
     key: Key
     fields: tuple[tuple[str, Any, Any], ...] = ()
 
+    def steps(self) -> list[tuple[str, str, str]]:
+        """(field, from, to) for people."""
+        return [(name, shown(old), shown(new)) for name, old, new in self.fields]
+
     def line(self) -> str:
         """One line for a terminal."""
-        steps = (f"{_shown(old)} → {_shown(new)}" if self.sign == "~" else _shown(new) for _, old, new in self.fields)
-        told = ", ".join(f"{name} {step}" for (name, *_), step in zip(self.fields, steps, strict=True))
+        told = ", ".join(f"{name} {old} → {new}" if self.sign == "~" else f"{name} {new}" for name, old, new in self.steps())
         return f"{self.sign} {self.key}" + (f": {told}" if told else "")
 
 
@@ -93,14 +96,20 @@ def difference(site: Site, found: tuple[Change, ...]) -> list[Difference]:
 
 def _difference(site: Site, change: Change) -> Difference:
     record = site.get(change.key)
-    if change.value is None:
-        return Difference("-", change.key)
-    before = record.value if record else {}
-    names = [name for name in {**before, **change.value} if before.get(name) != change.value.get(name)]
-    return Difference("~" if record else "+", change.key, tuple((name, before.get(name), change.value.get(name)) for name in names))
+    return compared(change.key, record.value if record else None, change.value)
 
 
-def _shown(value: Any) -> str:
+def compared(key: Key, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Difference:
+    """What becomes of one entity; None where there is none."""
+    if after is None:
+        return Difference("-", key)
+    old = before or {}
+    names = [name for name in {**old, **after} if old.get(name) != after.get(name)]
+    return Difference("+" if before is None else "~", key, tuple((name, old.get(name), after.get(name)) for name in names))
+
+
+def shown(value: Any) -> str:
+    """A field's value for a person."""
     return "(default)" if value is None else ", ".join(map(str, value)) or "nobody" if isinstance(value, list) else str(value)
 
 

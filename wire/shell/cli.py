@@ -15,7 +15,7 @@ from .. import VERSION
 from ..errors import WatchkeepError
 
 GROUP = "watchkeep.commands"
-_EXTRA_OF = {"hub": "hub", "demo": "hub", "archive": "hub"}
+_EXTRA_OF = {"hub": "hub", "demo": "hub", "archive": "hub", "site": "hub"}
 
 
 def _missing(part: EntryPoint, why: ImportError) -> Callable[[], None]:

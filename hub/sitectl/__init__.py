@@ -1,0 +1,1 @@
+"""`watchkeep site`: the operator's side of the directory, over HTTP."""

@@ -1,0 +1,31 @@
+"""`watchkeep site`: describe a site, look at it, and steer it, by way of any of its directory servers.
+
+Rules: exit 0 done; 1 refused, not reachable, or declined; 2 usage.  Errors leave as WatchkeepError and become lines in wire/shell/cli.py.
+"""
+
+import time
+from typing import Annotated
+
+import typer
+
+from . import kinds
+from .options import AsJson, Servers, connect, console
+from .tree import By, tree
+
+app = typer.Typer(help="The site: what it consists of, who records what, who leads.", no_args_is_help=True)
+for _kind in kinds.ABOUT:
+    app.add_typer(kinds.group(_kind), name=_kind)
+
+
+@app.command()
+def show(
+    by: Annotated[By, typer.Option(help="what cameras are listed under")] = By.RECORDER,
+    as_json: AsJson = False,
+    server: Servers = None,
+) -> None:
+    """The whole site as a tree: directory servers, archivers, groups, roles, locations, agents with their cameras."""
+    seen = connect(server).whole()
+    if as_json:
+        typer.echo(seen.text.decode())
+    else:
+        console().print(tree(seen, by, time.time()))

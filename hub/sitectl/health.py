@@ -1,0 +1,68 @@
+"""How each part of a site is, as far as the directory knows: a level and why.  No I/O, no clock.
+
+    good      it does what it is to do
+    warn      it was announced to be away, or it does less than it could
+    bad       it is gone, or a camera is without recorder or copies
+    unknown   nobody here can tell
+
+Rules: only what a directory server has said counts; where nothing is known nothing is claimed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ..directory.entities import Camera
+from ..directory.rules import copy_rule
+from ..directory.site import Key, Site
+
+
+class Level(StrEnum):
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    level: Level
+    why: str = ""
+
+
+def absences(site: Site, now_s: float) -> dict[Key, float]:
+    """Who is in a maintenance window now, and until when."""
+    found: dict[Key, float] = {}
+    for window in site.windows.values():
+        if window.start_s <= now_s < window.end_s:
+            key = Key(window.kind, window.target)
+            found[key] = max(found.get(key, 0.0), window.end_s)
+    return found
+
+
+def server(name: str, servers: Mapping[str, Mapping[str, Any]]) -> Health:
+    """servers: those that live, with what they say of themselves."""
+    said = servers.get(name)
+    if said is None:
+        return Health(Level.BAD, "does not answer")
+    if not said.get("able", True):
+        return Health(Level.BAD, f"{said.get('role', '')}, its database takes no entries")
+    return Health(Level.GOOD if said.get("role") in ("leading", "following") else Level.WARN, str(said.get("role", "")))
+
+
+def member(key: Key, away: Mapping[Key, float]) -> Health:
+    """An agent or an archiver."""
+    return Health(Level.WARN, "in maintenance") if key in away else Health(Level.UNKNOWN)
+
+
+def camera(site: Site, name: str, one: Camera) -> Health:
+    """By what is assigned."""
+    recording = site.recorders.get(name)
+    if recording is None or not recording.agent:
+        return Health(Level.BAD, "nobody records it") if site.agents else Health(Level.UNKNOWN)
+    copies, listed = copy_rule(site, one)
+    planned = site.archivers.get(name) if listed is None else listed
+    if planned is not None and len(planned) < copies:
+        return Health(Level.WARN, f"{len(planned)} of {copies} archivers")
+    return Health(Level.GOOD)

@@ -9,7 +9,7 @@ one taken; nothing is called under it that waits.
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...wire.causes import EventKind, Protection
 from ...wire.messages import AppendAnswer, ArchiverLink, Event
@@ -137,10 +137,9 @@ class Desk:
             self._decide(policy.Tick())
             if archiver not in self._lanes or self._policy.health(archiver).state is Health.COLD:
                 return Batch()
-            if budget.probe_s > TARGET_PROBE_S and self._policy.in_use(archiver):
-                budget = replace(budget, probe_s=TARGET_PROBE_S)
+            often = budget.probe_s > TARGET_PROBE_S and self._policy.in_use(archiver)
             batch = self._lanes[archiver].plan(self._ledger, budget, self._monotonic(), self._policy.order(archiver),
-                                               self._durables[archiver].witness)  # fmt: skip
+                                               self._durables[archiver].witness, TARGET_PROBE_S if often else budget.probe_s)  # fmt: skip
             if batch:
                 self._account(events.Sent(archiver, batch.refs))
                 self._decide(policy.Waiting(archiver))

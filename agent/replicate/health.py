@@ -163,6 +163,12 @@ class ArchiverHealth:
         self._hold_until = now + self._limits.failback_hold_s if held else None
         return True
 
+    def is_due(self, now: float) -> bool:
+        """Whether a deadline has passed, so that a tick would take effect; asked of every archiver at every batch."""
+        late = self._ack_deadline()
+        return ((late is not None and now >= late) or (self.silent and now >= self.paused_until)
+                or (self._hold_until is not None and now >= self._hold_until))  # fmt: skip
+
     def tick(self, now: float) -> bool:
         """Let deadlines that have passed take effect; True when the state is another one now."""
         late = self._ack_deadline()

@@ -89,9 +89,10 @@ class Lanes:
         self._archiver, self._turn = archiver, 0
         self._asked_at = self._spoke_at = float("-inf")
 
-    def plan(self, ledger: CopyLedger, budget: Budget, now: float, order: Order = EVEN, witness: Ask | None = None) -> Batch:
-        """The next batch, empty when there is nothing to say; `witness` is asked for with whatever is said.  The caller tells the
-        ledger what was Sent."""
+    def plan(self, ledger: CopyLedger, budget: Budget, now: float, order: Order = EVEN, witness: Ask | None = None,
+             probe_s: float | None = None) -> Batch:  # fmt: skip
+        """The next batch, empty when there is nothing to say; `witness` is asked for with whatever is said, probe_s stands for the
+        budget's.  The caller tells the ledger what was Sent."""
         self._turn += 1
         live: list[ChunkRef] = []
         catchup: list[ChunkRef] = []
@@ -102,7 +103,7 @@ class Lanes:
             if all_live and budget.catchup_bytes:
                 catchup, _ = load.take(self._catchup(ledger, cameras, now, order), budget.catchup_bytes)
         batch = Batch(_grouped(live), self._asks(ledger, now), tuple(catchup), more=not all_live)
-        if not batch and now >= self._spoke_at + budget.probe_s:
+        if not batch and now >= self._spoke_at + (budget.probe_s if probe_s is None else probe_s):
             batch = Batch(asks=self._probe(ledger))
         if batch:
             self._spoke_at = now

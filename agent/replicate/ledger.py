@@ -61,7 +61,7 @@ class CopyLedger:
                 self._drop(camera, epoch, low, high)
             case Gone(archiver):
                 self._gone(archiver)
-        return list(self._releases())
+        return list(self._releases()) if self._dirty else []
 
     # What the lanes, the screens and the drain ask.
 
@@ -232,8 +232,6 @@ class CopyLedger:
         self._durable.pop(archiver, None)
 
     def _releases(self) -> Iterator[Release]:
-        if not self._dirty:
-            return
         dirty, self._dirty = self._dirty, {}
         for name, epoch in dirty:
             book = self._book(name, epoch)

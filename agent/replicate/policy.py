@@ -191,6 +191,8 @@ class CopyPolicy:
     def handle(self, event: Event, now: float) -> list[Action]:
         """Advance; the caller performs the actions in order.  Events about unknown archivers are too late and ignored."""
         actions = self._handle(event, now)
+        if not actions:
+            return actions
         if any(isinstance(action, Retarget) for action in actions):
             actions += self._wake(now)
         for action in actions:
@@ -204,6 +206,14 @@ class CopyPolicy:
 
     def _handle(self, event: Event, now: float) -> list[Action]:
         match event:
+            case Tick():
+                actions: list[Action] = []
+                for name, health in self._archivers.items():
+                    if health.is_due(now):
+                        actions += self._after(name, now, None, "")
+                    if self._rooms[name].is_due(now):
+                        actions += self._room_over(name, now)
+                return actions
             case Known(archivers):
                 return self._know(archivers, now)
             case Configured(cameras, forgotten):
@@ -212,13 +222,6 @@ class CopyPolicy:
                 return self._crowd(crowded=crowded)
             case Placed(cameras, archiver):
                 return self._place(cameras, archiver, now)
-            case Tick():
-                actions: list[Action] = []
-                for name in self._archivers:
-                    actions += self._after(name, now, None, "")
-                    if self._rooms[name].is_due(now):
-                        actions += self._room_over(name, now)
-                return actions
         return self._of_archiver(event, now) if event.archiver in self._archivers else []
 
     def next_deadline(self) -> float | None:

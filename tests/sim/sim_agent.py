@@ -246,7 +246,7 @@ class SimAgent:
     def _pace(self, life: int) -> None:
         if not self.running or life != self._life:
             return
-        usage = self.journal.usage()
+        usage = self.log.usage()
         self.desk.crowded(usage.bytes > CROWDED_SHARE * usage.max_bytes)
         for archiver in self.desk.wakes():
             self.on_wake(archiver)

@@ -190,7 +190,7 @@ class Checks:
             self._durable(agent, name)
             if since is not None and now > max(since + limits.ack_timeout_s, worker.promised) + MARGIN_S and state is not Health.UNHEALTHY:
                 raise Broken(7, f"{agent.name} takes {name} for {state} after {now - since:.2f} s without an acknowledgement")
-        usage = agent.journal.usage()
+        usage = agent.log.usage()
         if usage.bytes > agent.setup.max_bytes or len(agent.desk._events) > MAX_EVENTS:
             raise Broken(8, f"journal of {agent.name} has {usage.bytes} bytes, its quota is {agent.setup.max_bytes}")
         if agent.journal._stage.bytes > agent.setup.stage_bytes:

@@ -3,9 +3,11 @@
 Rules: whoever owns it lets the writers, the keeper and the hangs of its disks happen; no decision is made here.
 """
 
+import atexit
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from sqlite3 import Connection
 
 from sim_content import Names
 from sim_volume_disk import VolumeDisk, root_of
@@ -56,6 +58,11 @@ class SimVolume(Volume):
         self.online, self.why = True, ""
 
 
+_EMPTY: list[Connection] = []
+"""Databases that others have closed, emptied: making one and preparing its statements anew costs more than what is asked of it."""
+MAX_EMPTY = 8
+
+
 class SimCatalog(Catalog):
     """The catalog in memory: it outlives the process until a fault takes it."""
 
@@ -65,10 +72,26 @@ class SimCatalog(Catalog):
     def open(self) -> bool:
         if self._db is not None:
             return False
-        self._db = catalog_file.sqlite3.connect(":memory:", isolation_level=None)
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.executescript(catalog_file._SCHEMA)
+        self._db = _EMPTY.pop() if _EMPTY else _database()
         return True
+
+    def close(self) -> None:
+        if self._db is None:
+            return
+        if len(_EMPTY) >= MAX_EMPTY or self._db.in_transaction:
+            super().close()
+            return
+        self._db.execute("DELETE FROM part")  # and with each its index; the next one's rows are numbered from 1 again
+        _EMPTY.append(self._db)
+        self._db = None
+
+
+def _database() -> Connection:
+    made = catalog_file.sqlite3.connect(":memory:", isolation_level=None)
+    made.execute("PRAGMA foreign_keys = ON")
+    made.executescript(catalog_file._SCHEMA)
+    atexit.register(made.close)
+    return made
 
 
 class SimKeeper(Keeper):

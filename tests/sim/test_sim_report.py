@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,14 +50,15 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypat
     ran: list[int] = []
     interrupts = [2]
 
-    def one(seed: int, world: str) -> Result:
-        if seed in interrupts:
-            interrupts.remove(seed)
-            raise KeyboardInterrupt
-        ran.append(seed)
-        return _result(seed, Broken(4, "lost") if seed == 1 else None)
+    def sweep(first: int, count: int, jobs: int, world: str) -> Iterator[Result]:
+        for seed in range(first, first + count):
+            if seed in interrupts:
+                interrupts.remove(seed)
+                raise KeyboardInterrupt
+            ran.append(seed)
+            yield _result(seed, Broken(4, "lost") if seed == 1 else None)
 
-    monkeypatch.setattr(sim, "one", one)
+    monkeypatch.setattr(sim, "sweep", sweep)
     monkeypatch.setattr(sim.os, "nice", lambda by: by)
     command = ["--seeds", "4", "--report", str(tmp_path / "report.json")]
     with pytest.raises(KeyboardInterrupt):

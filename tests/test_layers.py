@@ -31,7 +31,7 @@ ADAPTERS = {
     "uvicorn": ["hub/api/server.py"],
     "fastapi": ["hub/api/*"],
     "starlette": ["hub/api/*"],
-    "typer": ["*/cli.py", "hub/sitectl/options.py", "hub/sitectl/kinds.py"],
+    "typer": ["*/cli.py", "hub/sitectl/options.py", "hub/sitectl/kinds.py", "hub/sitectl/paper.py", "hub/sitectl/record.py"],
     "rich": ["hub/demo/*", "hub/verify/*", "hub/sitectl/*", "hub/consolidate/cli.py", "hub/directory/backup/commands.py",
              "agent/source/cli.py"],
     "blake3": ["*"],

@@ -5,7 +5,8 @@
     host = "10.0.0.7"
 
 Rules: the kinds that a file mentions are made equal to it, kinds that it does not mention stay as they are, so a file of cameras alone
-removes no archiver.  Fields are those of entities.py; one wrong field refuses the whole file.  What `text` writes, `read` reads back.
+removes no archiver.  Fields are those of entities.py; one wrong field refuses the whole file, with its line.  What `text` writes, `read`
+reads back.
 """
 
 import json
@@ -14,10 +15,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ...wire.errors import ConfigError
+from pydantic import ValidationError
+
+from ...wire.errors import ConfigError, FormatError
 from .entities import KINDS
 from .rules import problems
-from .site import Change, Key, Site
+from .site import Change, Key, Site, typed
+from .siteplaces import Places
 
 ORDER: Final = ("location", "archiver", "agent", "group", "camera", "server", "role", "window")
 """How a person reads a site: where, who stores, who records, by which rules, what."""
@@ -43,7 +47,7 @@ class Difference:
 
 
 def read(file: str, data: bytes) -> tuple[frozenset[str], Wanted]:
-    """(kinds that the file mentions, its entities); raises ConfigError naming file, dotted key and remedy."""
+    """(kinds that the file mentions, its entities); raises ConfigError naming file with line, dotted key and remedy."""
     try:
         tables = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -51,17 +55,26 @@ def read(file: str, data: bytes) -> tuple[frozenset[str], Wanted]:
     wanted: Wanted = {}
     for kind, listed in tables.items():
         if kind not in KINDS:
-            raise ConfigError(file, kind, "is no kind of entity", remedy=f"known kinds: {', '.join(ORDER)}")
+            raise _wrong(file, data, kind, "is no kind of entity", f"known kinds: {', '.join(ORDER)}")
         if not isinstance(listed, list):
-            raise ConfigError(file, kind, "is one table", remedy=f"write it as [[{kind}]]")
+            raise _wrong(file, data, kind, "is one table", f"write it as [[{kind}]]")
         for number, table in enumerate(listed):
             name = table.pop("id", None) if isinstance(table, dict) else None
             if not isinstance(name, str):
-                raise ConfigError(file, f"{kind}[{number}].id", "is missing", remedy="add it")
+                raise _wrong(file, data, f"{kind}[{number}].id", "is missing", "add it")
             if Key(kind, name) in wanted:
-                raise ConfigError(file, f"{kind}[{number}].id", f"{name!r} is used twice", remedy=f"give each {kind} its own id")
+                raise _wrong(file, data, f"{kind}[{number}].id", f"{name!r} is used twice", f"give each {kind} its own id")
             wanted[Key(kind, name)] = table
     return frozenset(tables), wanted
+
+
+def _wrong(file: str, data: bytes, key: str, problem: str, remedy: str) -> ConfigError:
+    return ConfigError(_at(file, Places(data), key), key, problem, remedy=remedy)
+
+
+def _at(file: str, places: Places, key: str) -> str:
+    line = places.line(key)
+    return file if line is None else f"{file}:{line}"
 
 
 def changes(site: Site, kinds: frozenset[str], wanted: Wanted, *, remove: bool = True) -> tuple[Change, ...]:
@@ -69,7 +82,7 @@ def changes(site: Site, kinds: frozenset[str], wanted: Wanted, *, remove: bool =
     found = []
     for key, value in wanted.items():
         record = site.get(key)
-        if record is None or record.value != value:
+        if record is None or not _same(key.kind, record.value, value):
             found.append(Change(key, value, record.revision if record else 0))
     if remove:
         for kind in sorted(kinds):
@@ -79,12 +92,21 @@ def changes(site: Site, kinds: frozenset[str], wanted: Wanted, *, remove: bool =
     return tuple(found)
 
 
-def check(file: str, site: Site, found: tuple[Change, ...]) -> None:
-    """Raise ConfigError with all that speaks against these changes, the first at its key."""
+def _same(kind: str, there: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether both mean the same: a default that one of them writes out is no difference."""
+    try:
+        return there == wanted or typed(kind, there) == typed(kind, wanted)
+    except (FormatError, ValidationError):
+        return False  # check() says what is wrong with it
+
+
+def check(file: str, data: bytes, site: Site, found: tuple[Change, ...]) -> None:
+    """Raise ConfigError with all that speaks against these changes, each at its line and key."""
     wrong = problems(site, found)
     if wrong:
-        rest = "".join(f"\n  {problem.line()}" for problem in wrong[1:])
-        raise ConfigError(file, wrong[0].path, wrong[0].text, remedy=wrong[0].remedy + rest)
+        places = Places(data)
+        rest = "".join(f"\n{_at(file, places, problem.path)}: {problem.line()}" for problem in wrong[1:])
+        raise ConfigError(_at(file, places, wrong[0].path), wrong[0].path, wrong[0].text, remedy=wrong[0].remedy + rest)
 
 
 def difference(site: Site, found: tuple[Change, ...]) -> list[Difference]:

@@ -8,13 +8,17 @@ from typing import Annotated
 
 import typer
 
-from . import kinds
+from . import kinds, paper, record
 from .options import AsJson, Servers, connect, console
 from .tree import By, tree
 
 app = typer.Typer(help="The site: what it consists of, who records what, who leads.", no_args_is_help=True)
 for _kind in kinds.ABOUT:
     app.add_typer(kinds.group(_kind), name=_kind)
+app.command()(paper.apply)
+app.command()(paper.export)
+app.command()(record.history)
+app.add_typer(record.contingency_app, name="contingency")
 
 
 @app.command()

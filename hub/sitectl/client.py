@@ -48,6 +48,10 @@ class Seen:
     site: Site
     leader: str
     servers: dict[str, dict[str, Any]]
+    lives: dict[str, str]
+    """Agents, and whether they live; empty from a server that does not tell."""
+    without: dict[str, str]
+    """Of the leader: cameras without a recorder or copies, with why."""
     text: bytes
 
 
@@ -86,7 +90,8 @@ class SiteClient:
         url, reply = self._ask("GET", http.SITE)
         try:
             data = json.loads(reply.body)
-            return Seen(url, Site.from_json({**data, "taken": []}), data["leader"], dict(data["servers"]), reply.body)
+            return Seen(url, Site.from_json({**data, "taken": []}), data["leader"], dict(data["servers"]), dict(data.get("lives", {})),
+                        dict(data.get("without", {})), reply.body)  # fmt: skip
         except (ValueError, KeyError, TypeError, FormatError) as error:
             raise _nonsense(url, reply) from error
 

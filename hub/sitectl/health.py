@@ -51,18 +51,27 @@ def server(name: str, servers: Mapping[str, Mapping[str, Any]]) -> Health:
     return Health(Level.GOOD if said.get("role") in ("leading", "following") else Level.WARN, str(said.get("role", "")))
 
 
-def member(key: Key, away: Mapping[Key, float]) -> Health:
-    """An agent or an archiver."""
-    return Health(Level.WARN, "in maintenance") if key in away else Health(Level.UNKNOWN)
+def member(key: Key, lives: Mapping[str, str], away: Mapping[Key, float]) -> Health:
+    """An agent or an archiver.  lives: what the directory says of each (hub/directory/liveness.py)."""
+    life = lives.get(key.id, "")
+    if key in away:
+        return Health(Level.WARN, "in maintenance" + (", gone" if life == "gone" else ""))
+    return {"lives": Health(Level.GOOD), "suspect": Health(Level.WARN, "its connection was closed"),
+            "gone": Health(Level.BAD, "gone")}.get(life, Health(Level.UNKNOWN))  # fmt: skip
 
 
-def camera(site: Site, name: str, one: Camera) -> Health:
-    """By what is assigned."""
+def camera(site: Site, name: str, one: Camera, lives: Mapping[str, str], without: Mapping[str, str]) -> Health:
+    """By what is assigned, and whether the recorder lives.  without: cameras that the leader found no place for, with why."""
     recording = site.recorders.get(name)
     if recording is None or not recording.agent:
-        return Health(Level.BAD, "nobody records it") if site.agents else Health(Level.UNKNOWN)
+        why = f": {without[name]}" if name in without else ""
+        return Health(Level.BAD, f"nobody records it{why}") if site.agents else Health(Level.UNKNOWN)
+    if lives.get(recording.agent) == "gone":
+        return Health(Level.BAD, f"its recorder {recording.agent} is gone")
+    if name in without:
+        return Health(Level.WARN, without[name])
     copies, listed = copy_rule(site, one)
     planned = site.archivers.get(name) if listed is None else listed
     if planned is not None and len(planned) < copies:
         return Health(Level.WARN, f"{len(planned)} of {copies} archivers")
-    return Health(Level.GOOD)
+    return Health(Level.GOOD if lives.get(recording.agent) == "lives" else Level.UNKNOWN)

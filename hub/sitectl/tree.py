@@ -74,7 +74,7 @@ class _Drawing:
 
     def _archiver(self, name: str, one: Archiver) -> Text:
         facts = [one.url or "found by mDNS", one.location or "", f"{one.retention_days:g} days", self._until("archiver", name)]
-        return _line(health.member(Key("archiver", name), self._away), name, one, facts)
+        return _line(health.member(Key("archiver", name), {}, self._away), name, one, facts)
 
     @staticmethod
     def _group(name: str, one: Group, members: int) -> Text:
@@ -141,7 +141,7 @@ class _Drawing:
         facts = [agent.location or "", f"{len(names)} of {agent.max_cameras} cameras", f"{rate:g} of {agent.max_mbit_s:g} Mbit/s",
                  "stands by" if agent.standby else "", f"then {', '.join(agent.standbys)}" if agent.standbys else "",
                  self._until("agent", name)]  # fmt: skip
-        return _line(health.member(Key("agent", name), self._away), name, agent, facts)
+        return _line(health.member(Key("agent", name), self._seen.lives, self._away), name, agent, facts)
 
     def _camera(self, name: str, one: Camera) -> Text:
         by, recorder = self._by, self._recorder(name)
@@ -151,7 +151,7 @@ class _Drawing:
                  f"by {recorder}" if by is not By.RECORDER and recorder else "",
                  f"{_copies(copies)} on {', '.join(planned)}" if planned else f"{_copies(copies)}, archivers not planned yet",
                  f"priority {priority(self._site, one)}"]  # fmt: skip
-        return _line(health.camera(self._site, name, one), name, one, facts)
+        return _line(health.camera(self._site, name, one, self._seen.lives, self._seen.without), name, one, facts)
 
     def _waiting(self) -> None:
         count = len(self._site.contingencies)

@@ -6,6 +6,7 @@ from site_kit import Book, camera, put
 from watchkeep.hub.directory.rules import problems
 from watchkeep.hub.directory.site import Change, Key, Site
 from watchkeep.hub.directory.sitefile import ORDER, changes, check, difference, read, text
+from watchkeep.hub.directory.siteplaces import Places
 from watchkeep.wire.errors import ConfigError
 
 FILE = b"""
@@ -84,14 +85,31 @@ def test_what_is_no_site_is_refused_with_its_key(data: bytes, key: str, reason: 
 def test_one_wrong_line_refuses_the_whole_file_and_all_of_them_are_told() -> None:
     data = FILE.replace(b'archivers = ["a"]', b'archivers = ["z"]').replace(b'profile = "axis"', b"copys = 2")
     with pytest.raises(ConfigError) as caught:
-        check("site.toml", Site(), applied(Site(), data))
+        check("site.toml", data, Site(), applied(Site(), data))
     assert caught.value.key == "camera/cam1.copys"
     assert "known fields" in caught.value.line()
+    assert caught.value.file == "site.toml:15"
     data = FILE.replace(b'archivers = ["a"]', b'archivers = ["z"]').replace(b'profile = "axis"', b'group = "none"')
     with pytest.raises(ConfigError) as caught:
-        check("site.toml", Site(), applied(Site(), data))
+        check("site.toml", data, Site(), applied(Site(), data))
     assert "archiver 'z'" in caught.value.line()
-    assert "group 'none'" in caught.value.line()
+    assert caught.value.file == "site.toml:6", "the line of the entity, where it is a reference that is wrong"
+    assert "\nsite.toml:12: camera/cam1: names group 'none'" in caught.value.line()
+
+
+def test_a_line_is_told_where_it_is_known_and_none_where_it_is_not() -> None:
+    places = Places(FILE + b"[[window]]\nid = 'w'\n  end_s=1 # x\n")
+    assert [places.line(path) for path in ("camera", "camera[1].host", "camera/cam1.profile", "camera/cam0", "window/w.end_s")] == [
+        6, 14, 15, 6, 18]  # fmt: skip
+    assert [places.line(path) for path in ("camera/none", "camera[7].id", "tree", "", "group/g")] == [None] * 5
+    inline = Places(b"camera = [{id = 'x', host = 'h'}, {id = 'y', host = 'h'}]\n")
+    assert inline.line("camera/y.host") is None
+    assert Places(b"[[camera]\n").line("camera") is None
+
+
+def test_a_default_that_is_written_out_is_no_difference() -> None:
+    book = Book(put("group/g", copies=1, priority=5), put("camera/cam0", url="rtsp://h/s", copies=None, mbit_s=4.0))
+    assert applied(book.site, b"[[group]]\nid='g'\n[[camera]]\nid='cam0'\nurl='rtsp://h/s'\nmbit_s=4\n") == ()
 
 
 def test_a_site_comes_back_from_its_text() -> None:

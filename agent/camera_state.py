@@ -48,6 +48,10 @@ class CameraLife:
             return self._show(CameraStatus.RECORDING, utc_s, "")
         return False
 
+    def recorded_s(self, now: float) -> float:
+        """For how long the session has been recording; 0 when it has not."""
+        return 0.0 if self._recording_since is None else now - self._recording_since
+
     def waits(self, why: str, utc_s: float) -> bool:
         """The session is open and gives nothing that can be recorded yet; True when the shown state changed."""
         return self._recording_since is None and self._show(CameraStatus.CONNECTING, utc_s, why)

@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 from ..wire.broker import parse_url
 from ..wire.config import Config, load
 from ..wire.errors import ConfigError, UsageError
+from .engine_choice import DEFAULT_INGEST, Ingest
 from .replicate.room import DEFAULT_PRIORITY
 from .wake import DEFAULT_BROADCAST, sleeper
 
@@ -97,6 +98,7 @@ class CameraSection(Config):
     archivers: tuple[Id, ...] | None = None
     priority: Priority | None = None
     transport: Literal["tcp", "udp"] | None = None
+    ingest: Ingest = DEFAULT_INGEST
     profile: str = "generic"
 
 

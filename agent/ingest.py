@@ -18,10 +18,13 @@ from ..wire.causes import CameraStatus, Cause
 from ..wire.errors import FormatError, redact
 from .camera_state import CameraLife
 from .clock import Clock
+from .engine_choice import EngineChoice
 from .line import Line, Run
 from .pyav.ingest import CameraError, RtspSession, no_picture
 from .reader import Habits, Reader, Session
 from .roster import Source
+from .rtsp.opening import UnfitError
+from .rtsp.session import NativeSession
 from .stall import StallWatch
 from .timing import FORWARD_LIMIT_S, UNRELIABLE_LIMIT_S
 
@@ -41,16 +44,23 @@ _WHY = {
 Tell = Callable[[str, str], None]
 """Log and publish a line and its remedy about this camera."""
 OpenSession = Callable[[str, str], Session]
-"""Open a session for (url, transport); raises CameraError."""
+"""Open a session of PyAV for (url, transport); raises CameraError."""
+OpenNative = Callable[[str, str, bool], Session]
+"""The same of agent/rtsp; when the third is true, raises UnfitError rather than leave out what PyAV could record."""
+
+
+def _open_native(url: str, transport: str, whole: bool) -> Session:
+    return NativeSession(url, transport, whole=whole)
 
 
 class Ingest:
     """Records one camera into `line`; `changed` is called after each change of the shown state, `tell` for what else is worth an event."""
 
     def __init__(self, camera: Source, line: Line, clock: Clock, *, first_cause: Cause, changed: Callable[[str], None], tell: Tell,
-                 open_session: OpenSession = RtspSession) -> None:  # fmt: skip
+                 open_session: OpenSession = RtspSession, open_native: OpenNative = _open_native) -> None:  # fmt: skip
         self._camera, self._line, self._clock = camera, line, clock
         self._cause, self._changed, self._open, self._tell = first_cause, changed, open_session, tell
+        self._open_native, self._choice = open_native, EngineChoice(camera.ingest)
         self.life = CameraLife(clock.utc_s(), camera.first_pause_s)
         self._clock_step, self._turned = threading.Event(), threading.Event()
         self._next = camera
@@ -84,6 +94,8 @@ class Ingest:
                 return
             if self._turned.is_set():
                 continue
+            if self._choice.ended(self.life.recorded_s(self._clock.monotonic()), why):
+                self._tell_engine()
             if self.life.failed(status, why, self._clock.utc_s(), self._clock.monotonic()):
                 log.warning("camera is not recording", extra={"camera": self._line.camera, "status": status.value, "why": why})
                 self._changed(self._line.camera)
@@ -94,6 +106,7 @@ class Ingest:
             return
         self._turned.clear()  # before the source is read: one that comes in between is taken at the next turn as well
         self._camera = self._next
+        self._choice.turned(self._camera.ingest)
         if self._cause is not Cause.FIRST_START:
             self._cause = Cause.CONFIGURATION
         if self.life.turned(self._clock.utc_s(), self._camera.first_pause_s):
@@ -123,7 +136,7 @@ class Ingest:
         if self._camera.fault is not None:
             status, why, remedy = self._camera.fault
             raise CameraError(status, why, remedy=remedy)
-        session = self._open(self._camera.url, self._camera.transport)
+        session = self._opened()
         try:
             limit = FORWARD_LIMIT_S if self._camera.timestamps_reliable else UNRELIABLE_LIMIT_S
             reader = Reader(session, self._line, self._clock, Habits(self._cause, limit), self._clock_step)
@@ -140,6 +153,27 @@ class Ingest:
                 raise no_picture()
         finally:
             session.close()
+
+    def _opened(self) -> Session:
+        """A session of the engine that this camera is read by; one that native is unfit for is PyAV's at once."""
+        source, choice = self._camera, self._choice
+        try:
+            if choice.engine == "native":
+                self._show_engine()
+                return self._open_native(source.url, source.transport, choice.whole)
+        except UnfitError as error:
+            if not choice.unfit(error.message):
+                raise
+            self._tell_engine()
+        self._show_engine()
+        return self._open(source.url, source.transport)
+
+    def _show_engine(self) -> None:
+        self._line.stats.ingest, self._line.stats.ingest_why = self._choice.engine, self._choice.why
+
+    def _tell_engine(self) -> None:
+        self._tell(f"camera {self._line.camera} is read by PyAV from now on: {self._choice.why}",
+                   'nothing is lost by it; ingest = "pyav" for this camera asks no more')  # fmt: skip
 
     def _read(self, session: Session, reader: Reader, stop: threading.Event) -> None:
         if stop.is_set() or self._turned.is_set():

@@ -71,6 +71,9 @@ class LineStats:
     audio: str = ""
     left_out: str = ""
     """Tracks of the camera that are not recorded, and why."""
+    ingest: str = ""
+    ingest_why: str = ""
+    """What reads the camera, and why it is not what was asked for first."""
 
 
 class Line:

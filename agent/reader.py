@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ..wire.causes import CameraStatus, Cause
 from . import bitstream
-from .access_unit import Assembler
+from .access_unit import MAX_BEHIND, Assembler
 from .clock import Clock
 from .g711 import to_linear
 from .line import Line, Run
@@ -81,6 +81,8 @@ class Reader:
         self._params = session.parameter_sets
         self._opened = self._pictured = self._keyed = self._sliced = clock.monotonic()
         self._untold: Run | None = None
+        self._early: list[tuple[Sample, int]] = []
+        """Sound from behind a key frame that waits for a stamp: what came before that frame has no picture to go with."""
         line.stats.codec = session.codec
 
     def begun(self) -> Run | None:
@@ -117,6 +119,7 @@ class Reader:
         arrival = self._clock.utc_ns()
         for frame in self._video_clock.flush():
             self._video(frame, arrival)
+        self._hear_early()
 
     def _one(self, sample: Sample, arrival: int) -> bool:
         if not sample.video:
@@ -124,7 +127,15 @@ class Reader:
             return False
         # a frame held back for want of a stamp outlives its packet's turn: keep the packet itself, not a view
         stamped = self._video_clock.stamp(sample, sample.pts, sample.dts, sample.duration, key=sample.key)
-        return True in [self._video(timed, arrival) for timed in stamped]
+        kept = True in [self._video(timed, arrival) for timed in stamped]
+        if self._early and not self._video_clock.holds:
+            self._hear_early()
+        return kept
+
+    def _hear_early(self) -> None:
+        early, self._early = self._early, []
+        for sample, arrival in early:
+            self._audio(sample, arrival)
 
     def _video(self, timed: Timed, arrival: int) -> bool:
         sample: Sample = timed.frame
@@ -204,6 +215,8 @@ class Reader:
         return False
 
     def _audio(self, sample: Sample, arrival: int) -> None:
+        if self._run is None and self._video_clock.holds and len(self._early) < MAX_BEHIND:
+            self._early.append((sample, arrival))
         if self._run is None or self._session.audio is None:
             return
         for timed in self._audio_clock.stamp(sample, sample.pts, sample.dts, sample.duration):

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from ..wire.causes import CameraStatus
 from ..wire.errors import redact
 from .camera_state import FIRST_PAUSE_S
+from .engine_choice import DEFAULT_INGEST, Ingest
 from .replicate.policy import CameraPolicy
 
 
@@ -40,6 +41,7 @@ class Source:
     first_pause_s: float = FIRST_PAUSE_S
     timestamps_reliable: bool = True
     fault: Fault | None = None
+    ingest: Ingest = DEFAULT_INGEST
 
     def __repr__(self) -> str:
         return f"Source({redact(self.url)!r}, {self.transport!r})"

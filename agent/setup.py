@@ -71,7 +71,8 @@ class Plan:
 
     def _source(self, camera: CameraSection) -> Source:
         quirks = self.cameras[camera.id].quirks
-        return Source(self.url(camera), self.transport(camera), quirks.reconnect_pause_s, quirks.timestamps_reliable)
+        return Source(self.url(camera), self.transport(camera), quirks.reconnect_pause_s, quirks.timestamps_reliable,
+                      ingest=camera.ingest)  # fmt: skip
 
     @property
     def chunk_ms(self) -> int:

@@ -5,7 +5,10 @@ not repaired: it ends the epoch.  Stamps are kept as they came in the seal (`zer
 
     (pts, dts) of a frame              is
     ────────────────────────────────   ────────────────────────────────────────────────────────────────────────
-    no dts yet in this session         held until a dts shows the frame interval, or until pts span half a second
+    no dts yet in this session         held until a dts, or two where no duration is told, show the frame interval, or until pts
+                                       span half a second
+    no pts of the session's first      one interval before the earliest of those that are held: a key frame is shown before what
+                                       follows it
     no dts in the whole session        pts, as far as it rises: libav gives no dts when it saw few frames (1 fps)
     no dts once in a while             last dts + its duration, never above its pts
     dts one turn of 2^32 or 2^33 off   unwrapped
@@ -84,7 +87,7 @@ class TrackClock:
     def stamp(self, frame: Any, pts: int | None, dts: int | None, duration: int, *, key: bool = True) -> Iterator[Timed]:
         """Yield the frames that are now timed, in order; the frame may be held back.  Exhaust it before the next call."""
         item = self._read(frame, pts, dts, duration, key)
-        if self._last is None and item.dts is None and len(self._held) < MAX_HELD:
+        if self._last is None and self._waits(item) and len(self._held) < MAX_HELD:
             self._held.append(item)
             if self._held_long():
                 yield from self.flush()
@@ -96,6 +99,17 @@ class TrackClock:
     def flush(self) -> Iterator[Timed]:
         """Yield what is still held, at the end of a session."""
         yield from self._release(None)
+
+    @property
+    def holds(self) -> bool:
+        """Whether frames wait here for a stamp."""
+        return bool(self._held)
+
+    def _waits(self, item: _Stamped) -> bool:
+        """Whether nobody can say yet when the frames before this one are decoded, or this one itself."""
+        if item.dts is None:
+            return True
+        return bool(self._held) and self._held[-1].dts is None and not (item.duration or self._held[-1].duration)
 
     def _read(self, frame: Any, pts: int | None, dts: int | None, duration: int, key: bool) -> _Stamped:
         self._count_turns(pts if dts is None else dts)
@@ -123,14 +137,32 @@ class TrackClock:
 
     def _release(self, following: _Stamped | None) -> Iterator[Timed]:
         held, self._held = self._held, []
-        if following is None and all(item.pts is not None for item in held):
+        row = held if following is None else [*held, following]
+        stamped = [(number, item.dts) for number, item in enumerate(row) if item.dts is not None]
+        if not stamped and all(item.pts is not None for item in held):
             yield from map(self._timed, held)
             return
-        interval = (held[-1].duration if held else 0) or (following.duration if following else 0) or self._default_step()
-        end = following.dts if following is not None and following.dts is not None else interval * len(held)
+        interval = row[-1].duration or (held[-1].duration if held else 0) or self._shown_by(stamped) or self._default_step()
+        first, end = stamped[0] if stamped else (len(held), interval * len(held))
         for number, item in enumerate(held):
-            item.dts, item.duration = end - interval * (len(held) - number), interval
+            if item.dts is None:
+                item.dts, item.duration = end - interval * (first - number), interval
+        self._show_first(row, interval)
+        for item in held:
             yield self._timed(item)
+
+    def _shown_by(self, stamped: list[tuple[int, int]]) -> int:
+        """The interval between the first two frames that have a dts; 0 when they do not tell."""
+        if len(stamped) < 2:
+            return 0
+        (first, begun), (second, ended) = stamped[:2]
+        return max(ended - begun, 0) // (second - first)
+
+    @staticmethod
+    def _show_first(row: list[_Stamped], interval: int) -> None:
+        shown = [item.pts for item in row if item.pts is not None]
+        if row and row[0].pts is None and row[0].dts is not None and shown:
+            row[0].pts = max(row[0].dts, min(shown) - interval)
 
     def _timed(self, item: _Stamped) -> Timed:
         self._has_dts |= item.dts is not None

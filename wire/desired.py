@@ -29,6 +29,8 @@ class DesiredCamera(Message):
     stream: Literal["main", "sub"] = "main"
     profile: Id = "generic"
     transport: Literal["tcp", "udp"] | None = None
+    ingest: Literal["auto", "native", "pyav"] | None = None
+    """None: the agent's default."""
     credentials: Id | None = None
     """Name of an entry in the agent's credentials.toml."""
     copies: Annotated[int, Field(ge=1, le=8)] = 1

@@ -88,6 +88,10 @@ class CameraState(Message):
     """Tracks that the camera offers and that are not recorded, with why."""
     epoch_cause: str = ""
     """Why the epoch being recorded began: a label of Cause."""
+    ingest: str = ""
+    """What reads the camera: `native` or `pyav`; empty before it is first asked."""
+    ingest_why: str = ""
+    """Why a camera with `ingest = "auto"` is read by PyAV; empty when it is not."""
 
 
 class VolumeState(Message):

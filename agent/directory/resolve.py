@@ -17,6 +17,7 @@ from ...profiles import CameraProfile
 from ...wire.causes import CameraStatus
 from ...wire.desired import AgentDesired, DesiredCamera
 from ...wire.errors import WatchkeepError
+from ..engine_choice import DEFAULT_INGEST
 from ..replicate.policy import CameraPolicy
 from ..roster import Fault, Source, Wanted
 
@@ -64,7 +65,8 @@ def _source(camera: DesiredCamera, logins: Mapping[str, Login], profile: Callabl
                           f"add [[login]] with name = {camera.credentials!r} there, reload the agent")  # fmt: skip
         else:
             url = plain.replace("rtsp://", f"rtsp://{quote(login.user, safe='')}:{quote(login.password, safe='')}@", 1)
-    return Source(url, transport, quirks.reconnect_pause_s, quirks.timestamps_reliable, fault)
+    return Source(url, transport, quirks.reconnect_pause_s, quirks.timestamps_reliable, fault,
+                  camera.ingest or DEFAULT_INGEST)  # fmt: skip
 
 
 def _address(camera: DesiredCamera, make: CameraProfile) -> str:

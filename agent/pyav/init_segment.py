@@ -13,6 +13,7 @@ from av.error import FFmpegError
 
 from ...wire.errors import FormatError
 from ...wire.isobmff import boxes
+from .described import described
 
 VIDEO_TIMESCALE = 90_000
 _OPTIONS = {"movflags": "empty_moov+default_base_moof+frag_custom", "video_track_timescale": str(VIDEO_TIMESCALE)}
@@ -22,12 +23,14 @@ LPCM = "pcm_s16le"
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """The audio track of an init segment: copied from a stream, or LPCM of `rate` Hz when template is None."""
+    """The audio track of an init segment: copied from a stream, or described, or LPCM of `rate` Hz without either."""
 
     codec: str
     rate: int
     layout: str
     template: Any = None
+    lines: tuple[str, ...] = ()
+    """What pyav/described.py makes a stream of."""
 
     @property
     def name(self) -> str:
@@ -73,6 +76,10 @@ def _box(kind: bytes, body: memoryview) -> bytes:
 def _add_audio(out: Any, audio: AudioFormat) -> None:
     if audio.template is not None and audio.template.codec_context.extradata:
         out.add_stream_from_template(audio.template)
+        return
+    if audio.lines:
+        with described(audio.lines) as stream:
+            out.add_stream_from_template(stream)
         return
     # RTSP carries no OpusHead (RFC 7587); the encoder that is opened here writes the one of RFC 7845, 5.1
     out.add_stream(audio.codec, rate=audio.rate, layout=audio.layout)

@@ -103,6 +103,8 @@ class Failed:
     status: CameraStatus
     why: str
     remedy: str
+    unfit: bool = False
+    """It is not the camera's fault but what this client cannot do: another engine may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,18 @@
 """Which tracks of a session description are recorded, and why the others are not.  No I/O.
 
 Rules: the first video and the first sound that can be kept, as agent/pyav chooses them; a channel to the camera's loudspeaker is no
-sound of it; what is left out is named.
+sound of it; what is left out is named, and whether libav could record it, which knows more codecs.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from . import codecs
 from .codecs import AacFormat
 from .sdp import Description, Format, Media
+
+_LIBAV_TOO: Final = frozenset({"av1", "mp2t"})
+"""Video that agent/pyav records and this cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,14 @@ class Choice:
     left_out: tuple[str, ...]
     has_video: bool
     """There is a video track, kept or not."""
+    beyond: str = ""
+    """The first track that is left out here and that libav could record, with why; empty when there is none."""
 
 
 def choose(description: Description) -> Choice:
     """Decide over all tracks; those of other kinds (metadata, for one) are nobody's loss and are not named."""
     kept: dict[str, Chosen] = {}
-    left_out = []
+    left_out, beyond = [], ""
     for media in description.medias:
         if media.kind not in ("video", "audio") or (media.kind == "audio" and media.backward):
             continue
@@ -50,8 +56,10 @@ def choose(description: Description) -> Choice:
             kept[media.kind] = found
         else:
             left_out.append(why if found is None else f"{media.kind} {found.codec}: one track of each kind is recorded")
+            if found is None and media.kind not in kept and _libav_could(media):
+                beyond = beyond or why
     video = any(media.kind == "video" for media in description.medias)
-    return Choice(kept.get("video"), kept.get("audio"), tuple(left_out), video)
+    return Choice(kept.get("video"), kept.get("audio"), tuple(left_out), video, beyond)
 
 
 def _first(media: Media) -> tuple[Chosen | None, str]:
@@ -68,6 +76,11 @@ def _first(media: Media) -> tuple[Chosen | None, str]:
         else:
             why = f"audio aac: {laid}"
     return None, why
+
+
+def _libav_could(media: Media) -> bool:
+    """Whether a format of a track that is not kept here is one of those that agent/pyav keeps."""
+    return any(form.encoding in (codecs.AUDIO if media.kind == "audio" else _LIBAV_TOO) for form in media.formats)
 
 
 def _shown(encoding: str) -> str:

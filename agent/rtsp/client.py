@@ -69,8 +69,9 @@ class Client:
     cnonce: fresh random text at each call.
     """
 
-    def __init__(self, url: str, transport: Kind, cnonce: Callable[[], str]) -> None:
-        self._address, self._kind, self._cnonce = address(url), transport, cnonce
+    def __init__(self, url: str, transport: Kind, cnonce: Callable[[], str], *, whole: bool = False) -> None:
+        """whole: fail, as unfit, when a track would be left out that libav could record."""
+        self._address, self._kind, self._cnonce, self._whole = address(url), transport, cnonce, whole
         self._state = State.OVER
         self._redirects = self._cseq = 0
         self._tried: set[Kind] = {transport}
@@ -220,6 +221,8 @@ class Client:
         choice: Choice = choose(description)
         if choice.video is None:
             return self._fail(faults.without_video(choice.left_out, has_video=choice.has_video))
+        if self._whole and choice.beyond:
+            return self._fail(faults.beyond(choice.beyond))
         self._left_out = list(choice.left_out)
         self._waiting = [choice.video, *([choice.audio] if choice.audio is not None else [])]
         return self._next_track(now)

@@ -13,6 +13,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Final
 
+from .bits import Bits
 from .sdp import Format
 
 VIDEO: Final = {"h264": "h264", "h265": "hevc", "hevc": "hevc"}
@@ -21,6 +22,8 @@ _CODE: Final = b"\0\0\0\1"
 _RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _CHANNELS: Final = (0, 1, 2, 3, 4, 5, 6, 8)
 _MORE_HEADERS: Final = ("ctsdeltalength", "dtsdeltalength", "randomaccessindication", "streamstateindication", "auxiliarydatasizelength")
+_EXTENSION: Final = 0x2B7
+_SBR: Final = 5
 MAX_CONFIG: Final = 64
 """Bytes of an AudioSpecificConfig; real ones have 2 to 7."""
 
@@ -66,13 +69,23 @@ def aac(form: Format) -> AacFormat | str:
         return "it does not say its config"
     if form.encoding == "mp4a-latm":
         return _latm(form, config)
+    return _mpeg4(form, config)
+
+
+def _mpeg4(form: Format, config: bytes) -> AacFormat | str:
+    """RFC 3640."""
     size, index, delta = (_small(form, name) for name in ("sizelength", "indexlength", "indexdeltalength"))
     if size < 6 or "constantduration" in form.parameters:
         return "its mode is neither AAC-hbr nor AAC-lbr"
     if any(_small(form, name) for name in _MORE_HEADERS):
         return "its packets carry headers that are not known"
-    heard = _heard(_Bits(config))
-    return "its config cannot be read" if heard is None else AacFormat(config, *heard, False, size, index, delta)
+    bits = Bits(config)
+    heard = _heard(bits)
+    if heard is None:
+        return "its config is not that of AAC-LC"
+    if _doubled(bits) or 2 * heard[0] == form.clock:
+        return "it is HE-AAC"
+    return AacFormat(config, *heard, False, size, index, delta)
 
 
 def _small(form: Format, name: str) -> int:
@@ -83,7 +96,7 @@ def _small(form: Format, name: str) -> int:
 
 def _latm(form: Format, config: bytes) -> AacFormat | str:
     """StreamMuxConfig (ISO/IEC 14496-3, 1.7.3) of one program, layer and sub-frame, out of band: what cameras send."""
-    bits = _Bits(config)
+    bits = Bits(config)
     version, _, frames, programs, layers = (bits.take(count) for count in (1, 1, 6, 4, 3))
     if form.parameters.get("cpresent", "1") != "0":
         return "its config comes in band"
@@ -92,42 +105,29 @@ def _latm(form: Format, config: bytes) -> AacFormat | str:
     start = bits.at
     heard = _heard(bits)
     if heard is None:
-        return "its config cannot be read"
+        return "its config is not that of AAC-LC"
+    if 2 * heard[0] == form.clock:
+        return "it is HE-AAC"
     return AacFormat(bits.between(start, bits.at), *heard, True)
 
 
-def _heard(bits: "_Bits") -> tuple[int, int] | None:
-    """(rate, channels) of an AudioSpecificConfig (1.6.2.1) of AAC-LC, or HE-AAC around it; None when it is another, or too short."""
-    kind, rate, channels = bits.take(5), bits.rate(), bits.take(4)
-    if kind in (5, 29):
-        rate = bits.rate()
-        kind = bits.take(5)
+def _heard(bits: Bits) -> tuple[int, int] | None:
+    """(rate, channels) of an AudioSpecificConfig (1.6.2.1) of AAC-LC; None when it is another, HE-AAC too, or too short.
+
+    HE-AAC's packets stand for twice as many samples, and its config tells two rates.
+    """
+    kind, rate, channels = bits.take(5), _rate(bits), bits.take(4)
     frame_length, core, extension = bits.take(1), bits.take(1), bits.take(1)
     if bits.short or kind != 2 or frame_length or core or extension or not rate or not 1 <= channels < len(_CHANNELS):
         return None
     return rate, _CHANNELS[channels]
 
 
-class _Bits:
-    """Bits of a config, most significant first; `short` once more were taken than there are."""
+def _doubled(bits: Bits) -> bool:
+    """Whether the config goes on with the extension that makes HE-AAC of it (1.6.6.1), and says that it is there."""
+    return bits.take(11) == _EXTENSION and bits.take(5) == _SBR and bool(bits.take(1))
 
-    def __init__(self, data: bytes) -> None:
-        self._value, self._size, self.at = int.from_bytes(data, "big"), len(data) * 8, 0
 
-    @property
-    def short(self) -> bool:
-        return self.at > self._size
-
-    def take(self, count: int) -> int:
-        self.at += count
-        return 0 if self.short else self._value >> (self._size - self.at) & ((1 << count) - 1)
-
-    def rate(self) -> int:
-        index = self.take(4)
-        return self.take(24) if index == 15 else _RATES[index] if index < len(_RATES) else 0
-
-    def between(self, start: int, end: int) -> bytes:
-        """Those bits as bytes, filled up with zeros."""
-        count = end - start
-        value = self._value >> (self._size - end) & ((1 << count) - 1)
-        return (value << -count % 8).to_bytes((count + 7) // 8, "big")
+def _rate(bits: Bits) -> int:
+    index = bits.take(4)
+    return bits.take(24) if index == 15 else _RATES[index] if index < len(_RATES) else 0

@@ -44,13 +44,19 @@ def without_video(left_out: tuple[str, ...], *, has_video: bool) -> Failed:
         return Failed(CameraStatus.UNSUPPORTED, "the stream has no video", "choose a video profile in the camera's URL")
     named = next((why for why in left_out if why.startswith("video")), "")
     return Failed(CameraStatus.UNSUPPORTED, f"no video of the stream is supported ({named})",
-                  "choose H.264 or H.265 in the camera's settings")  # fmt: skip
+                  "choose H.264 or H.265 in the camera's settings, or ingest = \"pyav\" for it", unfit=True)  # fmt: skip
+
+
+def beyond(what: str) -> Failed:
+    """A track that another engine could record."""
+    return Failed(CameraStatus.UNSUPPORTED, f"the native engine does not record {what}",
+                  "set ingest = \"auto\" or \"pyav\" for this camera", unfit=True)  # fmt: skip
 
 
 def no_transport() -> Failed:
     return Failed(CameraStatus.UNSUPPORTED, "the camera sends neither over TCP nor over UDP",
-                  "switch RTP over RTSP on in the camera's settings")  # fmt: skip
+                  "switch RTP over RTSP on in the camera's settings", unfit=True)  # fmt: skip
 
 
 def malformed(error: FormatError) -> Failed:
-    return Failed(CameraStatus.CONNECTING, error.message, error.remedy)
+    return Failed(CameraStatus.CONNECTING, error.message, error.remedy, unfit=True)

@@ -19,18 +19,22 @@ from .transport import Kind
 MAX_EARLY_BYTES: Final = 128 << 10
 
 
+class UnfitError(CameraError):
+    """The camera plays, and this client cannot record all of it: another engine may."""
+
+
 class Opened:
     """A session that plays: `playing` has its tracks, `early` what belongs in front of what the connection brings next."""
 
-    def __init__(self, url: str, transport: Kind) -> None:
-        """Raises CameraError; then everything is closed."""
+    def __init__(self, url: str, transport: Kind, *, whole: bool = False) -> None:
+        """Raises CameraError, UnfitError for what another engine may do, see Client; then everything is closed."""
         self.link = Link()
         self.early = b""
         self.playing: Playing | None = None
         self.over: Failed | None = None
         self.ended = False
         try:
-            self.client = Client(url, transport, lambda: secrets.token_hex(8))
+            self.client = Client(url, transport, lambda: secrets.token_hex(8), whole=whole)
             self.perform(self.client.start(time.monotonic()))
             while not self._plays():
                 self._wait()
@@ -110,4 +114,5 @@ def _why(error: OSError) -> str:
 
 
 def _error(failure: Failed) -> CameraError:
-    return CameraError(failure.status, failure.why, remedy=failure.remedy)
+    kind = UnfitError if failure.unfit else CameraError
+    return kind(failure.status, failure.why, remedy=failure.remedy)

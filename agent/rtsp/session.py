@@ -3,7 +3,7 @@
     Opened ─▶ Stream: sockets ─every TICK_S─▶ units ─▶ samples ─▶ whoever reads
 
 Rules: opened, read and closed by one thread; reads are paced, so that each takes all that a tick has brought; silence, and a picture
-that does not come, end the session from inside.  Stamps are the camera's, decode time is not known to RTP and left to agent/timing.py.
+that does not come, end the session from inside.  Stamps are the camera's; RTP knows no decode time, which decode_time.py finds.
 """
 
 import secrets
@@ -15,12 +15,16 @@ from typing import Final
 from ...native.stream import Stream, receive
 from ...native.unit import Unit
 from ...wire.causes import CameraStatus
+from .. import bitstream
+from ..pyav import described
 from ..pyav.ingest import CameraError, Sample, no_picture
 from ..pyav.init_segment import LPCM, AudioFormat, init_from_parameters
 from ..stall import PICTURE_WAIT_S
 from . import actions, rtcp
 from .actions import Track
+from .decode_time import DecodeTimes
 from .opening import Opened
+from .timeline import Timeline
 from .transport import Kind
 
 TICK_S: Final = 0.05
@@ -44,9 +48,10 @@ class Data(bytes):
 class NativeSession:
     """An open RTSP session.  `ticks` and `audio_ticks` are the time bases as ticks a second."""
 
-    def __init__(self, url: str, transport: str) -> None:
+    def __init__(self, url: str, transport: str, *, whole: bool = False) -> None:
+        """Raises CameraError; whole: UnfitError rather than leave out a track that libav could record."""
         kind: Kind = "udp" if transport == "udp" else "tcp"
-        self._opened = Opened(url, kind)
+        self._opened = Opened(url, kind, whole=whole)
         try:
             self._set_up()
         except BaseException:
@@ -64,6 +69,9 @@ class NativeSession:
         self.audio, self.audio_law = (None, "") if audio is None else _heard(audio)
         self.audio_ticks = audio.chosen.form.clock if audio is not None else 1
         self._sets, self._key, self._received = video.chosen.parameter_sets, b"", -1
+        self._decoded = DecodeTimes()
+        self._decoded.parameters(self.codec, self._sets)
+        self._line = Timeline(self.ticks, video.timestamp, self.audio_ticks, audio.timestamp if audio is not None else None)
         self._stream = Stream()
         self._reporters = [rtcp.Reporter(secrets.randbits(32), secrets.token_hex(8)) for _ in self._tracks]
         self._sources = [track.transport.ssrc or 0 for track in self._tracks]
@@ -152,6 +160,7 @@ class NativeSession:
                 self._sources[number] = report.ssrc
                 if isinstance(report, rtcp.SenderReport):
                     self._reporters[number].heard(report, now)
+                    self._line.report(video=number == 0, stamp=report.timestamp, ntp=report.ntp)
         return bye
 
     def _report(self, now: float) -> None:
@@ -166,9 +175,14 @@ class NativeSession:
                 self._opened.perform([actions.Send(head + report)])
 
     def _sample(self, number: int, unit: Unit) -> Sample:
-        if number == 0 and unit.key:
+        if number:
+            at = self._line.sound(unit.stamp)
+            return Sample(False, Data(unit.data), at, at, unit.duration, unit.key, unit.damaged)
+        self._line.picture(unit.stamp)
+        if unit.key:
             self._key = unit.data
-        return Sample(number == 0, Data(unit.data), unit.stamp, None, unit.duration, unit.key, unit.damaged)
+            self._decoded.parameters(self.codec, bitstream.parameters(self.codec, unit.data))
+        return Sample(True, Data(unit.data), unit.stamp, self._decoded.stamp(unit.stamp), unit.duration, unit.key, unit.damaged)
 
     def close(self) -> None:
         """End the session; only from the thread that opened it."""
@@ -179,9 +193,11 @@ def _heard(track: Track) -> tuple[AudioFormat, str]:
     """What is written of a sound track, and the law that it is decoded by."""
     form, aac = track.chosen.form, track.chosen.aac
     if aac is not None:
-        return AudioFormat("aac", aac.rate, _LAYOUTS.get(aac.channels, "stereo")), ""
+        lines = described.aac(aac.config, aac.rate, aac.channels)
+        return AudioFormat("aac", aac.rate, _LAYOUTS.get(aac.channels, "stereo"), lines=lines), ""
     if track.chosen.codec == "opus":
-        return AudioFormat("libopus", form.clock, "stereo" if form.channels == 2 else "mono"), ""
+        layout = "stereo" if form.channels == 2 else "mono"
+        return AudioFormat("libopus", form.clock, layout, lines=described.OPUS), ""
     return AudioFormat(LPCM, form.clock, _LAYOUTS.get(form.channels, "mono")), _LAWS[track.chosen.codec]
 
 

@@ -51,5 +51,5 @@ def _camera(site: Site, name: str, camera: Camera, recording: Recording) -> Desi
     copies, listed = copy_rule(site, camera)
     return DesiredCamera(
         id=name, url=camera.url, host=camera.host, channel=camera.channel, stream=camera.stream, profile=camera.profile,
-        transport=camera.transport, credentials=camera.credentials, copies=copies,
+        transport=camera.transport, ingest=camera.ingest, credentials=camera.credentials, copies=copies,
         archivers=site.archivers.get(name) if listed is None else listed, priority=priority(site, camera), term=recording.term)  # fmt: skip

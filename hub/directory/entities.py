@@ -60,6 +60,8 @@ class Camera(Entity):
     stream: Literal["main", "sub"] = "main"
     profile: Id = "generic"
     transport: Literal["tcp", "udp"] | None = None
+    ingest: Literal["auto", "native", "pyav"] | None = None
+    """What reads it; None: the agent's default."""
     credentials: Id | None = None
     """Name of an entry in the recorder's own credentials file."""
     location: Id | None = None

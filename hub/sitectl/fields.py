@@ -20,6 +20,7 @@ HELP: Final = {
     "stream": "which of the camera's streams",
     "profile": "make of the camera, as in firmware-profiles/cameras",
     "transport": "of RTP",
+    "ingest": "what reads it; default: the recorder's own default",
     "credentials": "name of an entry in the recorder's own credentials file",
     "location": "where it is",
     "group": "whose rules it follows where it has none of its own",

@@ -101,14 +101,14 @@ class SetClock(Clock):
 class Bench:
     """One camera's ingest with sessions of a script; `records` is what the writer would journal."""
 
-    def __init__(self, sessions, *, ring_bytes=4 << 20, source=None):
+    def __init__(self, sessions, *, ring_bytes=4 << 20, source=None, **more):
         self.clock, self.sessions, self.records, self.states, self.told = SetClock(), list(sessions), [], [], []
         numbers = itertools.count(500)
         self.line = Line("cam0", Ring(ring_bytes, 4000, chunk_ticks=90_000, segment_ticks=4 * 90_000), lambda _: next(numbers), chunk_s=1.0)
         self.stop = threading.Event()
         self.ingest = Ingest(source or Source("rtsp://u:secret@h/x", "tcp", 0.0), self.line, self.clock, first_cause=Cause.FIRST_START,
                              changed=lambda _: self.states.append(self.ingest.life.shown),
-                             tell=lambda *said: self.told.append(said), open_session=self._open)  # fmt: skip
+                             tell=lambda *said: self.told.append(said), open_session=self._open, **more)  # fmt: skip
 
     def _open(self, url, transport):
         if not self.sessions:

@@ -5,6 +5,7 @@ Rules: written from the RFCs and not from agent/source, so that a mistake there 
 
 import os
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 
@@ -21,19 +22,33 @@ def access_units(codec: str, frames: int, *, width: int = 128, height: int = 96,
 
     Only H.264 can have several slices here.
     """
+    options = dict(_OPTIONS[codec])
+    if slices > 1:
+        options["x264-params"] += f":slices={slices}"
+    return [bytes(packet) for packet in _packets(codec, frames, width, height, gop, 0, options)]
+
+
+def reordered(codec: str, frames: int, bframes: int, *, gop: int = 25) -> tuple[list[bytes], list[int]]:
+    """The same with B-frames, in order of decoding; and the place in which each is shown."""
+    options = {key: value for key, value in _OPTIONS[codec].items() if key != "tune"}
+    options["x264-params" if codec == "h264" else "x265-params"] += f":bframes={bframes}:b-adapt=0:open-gop=0"
+    packets = _packets(codec, frames, 128, 96, gop, bframes, options)
+    return [bytes(packet) for packet in packets], [int(packet.pts) for packet in packets]
+
+
+def _packets(codec, frames, width, height, gop, bframes, options):  # type: ignore[no-untyped-def]
     encoder = av.CodecContext.create(ENCODERS[codec], "w")
     encoder.width, encoder.height, encoder.pix_fmt, encoder.framerate = width, height, "yuv420p", 25
-    encoder.gop_size, encoder.max_b_frames, encoder.thread_count, encoder.options = gop, 0, 1, dict(_OPTIONS[codec])
-    if slices > 1:
-        encoder.options["x264-params"] += f":slices={slices}"
+    encoder.time_base = Fraction(1, 25)
+    encoder.gop_size, encoder.max_b_frames, encoder.thread_count, encoder.options = gop, bframes, 1, options
     found = []
     for number in range(frames):
         picture = av.VideoFrame(width, height, "yuv420p")
         for plane in picture.planes:
             plane.update(bytes((number * 3 + at * 7) % 256 for at in range(64)) * (plane.buffer_size // 64) + bytes(plane.buffer_size % 64))
         picture.pts = number
-        found += [bytes(packet) for packet in encoder.encode(picture)]
-    found += [bytes(packet) for packet in encoder.encode(None)]
+        found += encoder.encode(picture)
+    found += encoder.encode(None)
     assert len(found) == frames
     return found
 

@@ -31,6 +31,8 @@ class Rtp:
     media: int
     at_s: float
     payloads: tuple[bytes, ...]
+    stamp_s: float | None = None
+    """When it is shown; None: at_s."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class Stub:
             media = self.medias[unit.media]
             for index, payload in enumerate(unit.payloads):
                 marker = 0x80 if index == len(unit.payloads) - 1 else 0
-                stamp = int(unit.at_s * media.clock) & 0xFFFFFFFF
+                stamp = round((unit.at_s if unit.stamp_s is None else unit.stamp_s) * media.clock) & 0xFFFFFFFF
                 head = struct.pack(">BBHII", 0x80, marker | media.payload_type, sequence[unit.media], stamp, 7 + unit.media)
                 sequence[unit.media] = (sequence[unit.media] + 1) & 0xFFFF
                 client.sendall(struct.pack(">BBH", 0x24, 2 * unit.media, len(head) + len(payload)) + head + payload)

@@ -94,12 +94,16 @@ HBR = {"sizelength": "13", "indexlength": "3", "indexdeltalength": "3"}
         ("mpeg4-generic", HBR, "it does not say its config"),
         ("mpeg4-generic", {"config": "1210"}, "its mode is neither AAC-hbr nor AAC-lbr"),
         ("mpeg4-generic", {**HBR, "config": "1210", "ctsdeltalength": "8"}, "its packets carry headers that are not known"),
-        ("mpeg4-generic", {**HBR, "config": "0000"}, "its config cannot be read"),
-        ("mpeg4-generic", {**HBR, "config": "f8f8"}, "its config cannot be read"),
+        ("mpeg4-generic", {**HBR, "config": "0000"}, "its config is not that of AAC-LC"),
+        ("mpeg4-generic", {**HBR, "config": "f8f8"}, "its config is not that of AAC-LC"),
+        ("mpeg4-generic", {**HBR, "config": "2b920800"}, "its config is not that of AAC-LC"),
+        ("mpeg4-generic", {**HBR, "config": "118856e500"}, AacFormat(bytes.fromhex("118856e500"), 48_000, 1)),
+        ("mpeg4-generic", {**HBR, "config": "118856e580"}, "it is HE-AAC"),
+        ("mpeg4-generic", {**HBR, "config": "1390"}, "it is HE-AAC"),
     ],
 )
 def test_aac_is_described_or_says_why_not(encoding: str, parameters: dict[str, str], read: AacFormat | str) -> None:
-    assert codecs.aac(Format(97, encoding, 48_000, 2, parameters)) == read
+    assert codecs.aac(Format(97, encoding, 44_100, 2, parameters)) == read
 
 
 def test_what_is_not_recorded_is_named_and_costs_no_picture() -> None:

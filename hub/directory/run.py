@@ -14,10 +14,11 @@ from ...wire.messages import Event
 from ..config import DirectorySection, HubConfig
 from .agents import AgentDesk
 from .backup.clock import local_zone
-from .backup.duty import Note
+from .backup.copy import Copy
 from .backup.job import Origin
 from .backup.memory import Memory
 from .backup.runner import Plan, Runner
+from .backup.spare import Note
 from .beacon import Beacon
 from .cluster.status import Member, Status
 from .database import Database, sqlite_url
@@ -81,7 +82,10 @@ class DirectoryPart:
         if wanted is None:
             return None
         plan = Plan(wanted.folders, wanted.schedule, wanted.keep_full, local_zone())
-        return Runner(plan, Origin(hub.site, hub.id), self.server, Memory(hub.data_dir), self._noted)
+        copy = Copy(hub.data_dir) if self.server.database.file is not None else None  # others share their database, and its standby
+        runner = Runner(plan, Origin(hub.site, hub.id), self.server, Memory(hub.data_dir), copy, self._noted)
+        self.server.spare = runner.beyond
+        return runner
 
     def _noted(self, note: Note) -> None:
         self._report(Event(kind=EventKind.BACKUP, source=self._config.hub.id, at_s=time.time(), text=note.text, remedy=note.remedy))

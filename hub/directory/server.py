@@ -3,6 +3,7 @@
     wk-dir           takes events one by one, asks Cluster, hands its actions out; the only one that calls handle()
     wk-dir-database  one transaction at a time
     wk-dir-follow    pulls, searches and delivers, one at a time
+    wk-dir-spare     asks what backups have, before this server may lead
     wk-dir-ask-<id>  one question at a time to that server, so that a hung one delays nobody's answer
 
 Rules: a thin shell: it decides nothing.  Readers get a copy of the durable state (`view`), made once for each state.  Who waits for an
@@ -56,6 +57,9 @@ class Settings:
 class DirectoryServer:
     """start() once, stop() once, from one thread; everything else from any thread."""
 
+    spare: Callable[[int, str], steps.Spared] | None = None
+    """What backups have behind (index, hash); set before start()."""
+
     def __init__(self, settings: Settings, database: Database, turned: Callable[[Status, str], None]) -> None:
         self._settings, self._database, self._turned = settings, database, turned
         self._events: queue.Queue[steps.Event | None] = queue.Queue(EVENTS)
@@ -67,15 +71,16 @@ class DirectoryServer:
         self._snapshot_at = 0
         self._listeners: set[Callable[[], None]] = set()
         self._decider = Supervised("wk-dir", self._decide)
-        self._couriers = {name: Courier(f"wk-dir-{name}") for name in ("database", "follow")}
-        self._errands = {name: Errands(settings.me.id) for name in self._couriers}
+        self._couriers = {name: Courier(f"wk-dir-{name}") for name in ("database", "follow", "spare")}
+        self._errands = {"follow": Errands(settings.me.id)}
 
     def start(self) -> None:
         """Open the database and take part; raises DatabaseError, or FormatError for a damaged journal."""
         site = self._database.open()
         aside = {entry.hash: entry.kind for entry in self._database.aside()}
         one = self._settings
-        self._cluster = Cluster(Start(one.me, one.members, site, aside, one.boot, one.version), time.time, time.monotonic())
+        start = Start(one.me, one.members, site, aside, one.boot, one.version, self.spare is not None)
+        self._cluster = Cluster(start, time.time, time.monotonic())
         for courier in self._couriers.values():
             courier.start()
         self._decider.start()
@@ -220,6 +225,8 @@ class DirectoryServer:
             case steps.Pull(server) | steps.Search(server) | steps.Deliver(server):
                 member = cluster.members.get(server)
                 self._give("follow", lambda: self._followed(action, member), steps.Failed(server))
+            case steps.Spare(index, end):
+                self._give("spare", lambda: self._spared(index, end), steps.Spared((), ready=False))
             case steps.Done() | steps.Refused() | steps.Unable():
                 self._resolve(action)
             case steps.Changed():
@@ -282,6 +289,14 @@ class DirectoryServer:
             site = self.view()
             self._database.keep_snapshot(site)
             self._snapshot_at = site.index
+
+    def _spared(self, index: int, end: str) -> steps.Event:
+        assert self.spare is not None, "only then it is asked for"
+        try:
+            return self.spare(index, end)
+        except WatchkeepError as error:
+            log.warning("the restored backups cannot be read", extra={"why": error.line()})
+            return steps.Spared((), ready=True)
 
     # -- the following thread ------------------------------------------------------------------------------------------
 

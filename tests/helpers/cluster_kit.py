@@ -23,7 +23,8 @@ def said(server: str, role: Role = Role.LOOKING, term: int = 0, index: int = 0, 
 class One:
     """One server; `now` is its clock, `did` all actions but what the database did at once."""
 
-    def __init__(self, name: str = "a", count: int = 3, *, recovery: str = "", site: Site | None = None, holds: bool = False) -> None:
+    def __init__(self, name: str = "a", count: int = 3, *, recovery: str = "", site: Site | None = None, holds: bool = False,
+                 spare: bool = False) -> None:  # fmt: skip
         everybody = members(count, recovery)
         self.now = 1000.0
         self.holds = holds
@@ -32,7 +33,7 @@ class One:
         self.did: list[steps.Action] = []
         self.asked: set[str] = set()
         me = next(one for one in everybody if one.id == name)
-        self.cluster = Cluster(Start(me, everybody, site or Site(), {}, f"boot-{name}", "0"), lambda: UTC_S, self.now)
+        self.cluster = Cluster(Start(me, everybody, site or Site(), {}, f"boot-{name}", "0", spare), lambda: UTC_S, self.now)
 
     def feed(self, *events: steps.Event) -> list[steps.Action]:
         """The actions that came of these events."""

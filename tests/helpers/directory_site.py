@@ -41,8 +41,8 @@ class DirectorySite(Site):
         self.space: Namespace | None = None
         self._away = ""
 
-    def servers(self, names: str, *, away: str = "") -> None:
-        """Start them and wait until they agree; `away` runs in a namespace, behind a link that can be cut."""
+    def servers(self, names: str, *, away: str = "", more: str = "") -> None:
+        """Start them and wait until they agree; `away` runs in a namespace, behind a link that can be cut; more: lines of hub.toml."""
         self.space, self._away = (Namespace() if away else None), away
         near = self.space.near if self.space else "127.0.0.1"
         hosts = {name: self.space.host if self.space and name == away else near for name in names}
@@ -54,7 +54,7 @@ class DirectorySite(Site):
             config.write_text(f'[hub]\nid = "{name}"\nsite = "{self.site}"\nroles = ["directory"]\n'
                               f'listen = "{hosts[name]}:{self.port(name)}"\ndata_dir = "{self.folder / name}"\n'
                               f"{broker}[discovery]\nmdns = false\n"
-                              f"[directory]\nservers = [\n{listed},\n]\n")  # fmt: skip
+                              f"[directory]\nservers = [\n{listed},\n]\n{more}")  # fmt: skip
             self.add(name, ["hub", "run", "-c", str(config)], start=False)
             self.clients[name] = Client(f"http://{hosts[name]}:{self.port(name)}", [])
             self.clients[name].name = name

@@ -11,7 +11,6 @@ it begins and when it has ended, not every minute.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Final, Literal
@@ -20,13 +19,16 @@ from ..site import Site
 from .chains import Schedule
 from .layout import Backup, Kind
 from .point import shown
+from .spare import LOOK_S, Note, Seen
 
 ROLE: Final = "backup"
 """The role whose holder writes backups, in a site that has it; in any other the leader does."""
+NEVER: Final = float("-inf")
 RETRY_S: Final = 60.0
 HUNG_S: Final = 60.0
 """Without one more page of entries: a share over a slow line brings one in seconds."""
-Work = Literal["look", "full", "incremental"]
+Work = Literal["watch", "look", "full", "incremental"]
+"""watch: by a server that does not write, for its own copy of what is there."""
 
 
 class Health(StrEnum):
@@ -37,14 +39,6 @@ class Health(StrEnum):
     GOOD = "good"
     FAILING = "failing"
     HANGING = "hanging"
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What operators are told."""
-
-    text: str
-    remedy: str = ""
 
 
 def writes(site: Site, me: str, *, leads: bool) -> bool:
@@ -71,19 +65,24 @@ class Duty:
         self._last: dict[Kind, float] = {}
         self._due: dict[Kind, float | None] = {}
         self._told = Health.GOOD
+        self._watch_at = NEVER
+        self.seen = Seen.NOT_YET
 
     # -- what to do ----------------------------------------------------------------------------------------------------
 
     def work(self, now_s: float, now: float, *, writing: bool) -> Work | None:
         """What to begin now; it is under way until looked(), made() or failed()."""
         if self._working is not None:
-            if now - self._moved_at >= HUNG_S:
+            if now - self._moved_at >= HUNG_S and self._working != "watch":
                 self._turn(Health.HANGING, f"it has not answered for {HUNG_S:.0f} s", now_s)
             return None
         if not writing:
             self._looked = False
             self._turn(Health.IDLE, "", now_s)
-            return None
+            if now < self._watch_at:
+                return None
+            self._working, self._moved_at, self._watch_at = "watch", now, now + LOOK_S
+            return "watch"
         if self.health is Health.IDLE:
             self._turn(Health.WAITING, "", now_s)
             self._retry_s = 0.0
@@ -122,13 +121,17 @@ class Duty:
 
     def looked(self, here: Sequence[Backup], now_s: float) -> None:
         """What the folder has, oldest first."""
-        self._working, self._looked = None, True
+        self._working, self._looked, self.seen = None, True, Seen.READ
         full = [one for one in here if one.kind == "full"]
         self.newest = here[-1] if here else None
         self._appoint("full", float(full[-1].made_s) if full else 0.0)
         self._appoint("incremental", float(here[-1].made_s) if here else 0.0)
         if self.health is not Health.WAITING:
             self._turn(Health.GOOD, "", now_s)
+
+    def watched(self) -> None:
+        """What the folder has beyond this server's journal is in its copy."""
+        self._working, self.seen = None, Seen.READ
 
     def made(self, kind: Kind, backup: Backup | None, now_s: float) -> None:
         """None: there was nothing new."""
@@ -140,8 +143,12 @@ class Duty:
         self._turn(Health.GOOD, "", now_s)
 
     def failed(self, why: str, now_s: float) -> None:
-        self._working, self._retry_s = None, now_s + RETRY_S
-        self._turn(Health.FAILING, why, now_s)
+        if self.seen is Seen.NOT_YET:
+            self.seen = Seen.FAILED
+        watching, self._working = self._working == "watch", None
+        if not watching:
+            self._retry_s = now_s + RETRY_S
+            self._turn(Health.FAILING, why, now_s)
 
     def _turn(self, health: Health, why: str, now_s: float) -> None:
         if health is not self.health:

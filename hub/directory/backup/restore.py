@@ -11,19 +11,15 @@ operator went back from does not come again from a backup.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
 
 from ....wire.errors import FormatError, UsageError, VolumeError
-from ..cluster.terms import BLOCK, next_number
+from ..cluster.terms import MARGIN, next_number
 from ..database import Database
 from ..entry import Entry, next_entry
 from ..site import Site
 from .chains import chain
 from .job import PAGE, Place, Progress, prove
 from .layout import Backup, Foot, Reader
-
-MARGIN: Final = 1000 * BLOCK
-"""A thousand changes of leader between the newest backup and the loss: nobody's term is given again."""
 
 
 @dataclass(frozen=True, slots=True)

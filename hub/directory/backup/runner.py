@@ -1,7 +1,7 @@
 """The backups of one server by their schedule: threads around duty.py.
 
     wk-dir-backups     asks each Duty what is to be done, hands it out, tells what has changed
-    wk-dir-backup-<n>  one folder: lists it, writes to it, proves what it wrote
+    wk-dir-backup-<n>  one folder: lists it, writes to it, proves what it wrote; while another server writes, reads what that has
 
 Rules: a folder that hangs holds up its own thread only, which a stop does not wait for longer than STOP_S.  Entries are read from the
 database page by page, and no lock of it is held while a page is written.  Nothing here decides.
@@ -21,17 +21,23 @@ from typing import Final
 from ....wire.errors import WatchkeepError
 from ....wire.messages import BackupState
 from ....wire.shell.threads import Supervised
+from ..cluster.steps import Spared
 from ..courier import Courier, Job
 from ..server import DirectoryServer
 from .chains import Schedule
-from .duty import Duty, Health, Note, Work, writes
+from .copy import Copy
+from .duty import Duty, Health, Work, writes
 from .job import Origin, make
+from .layout import Backup, Kind
 from .memory import Memory
 from .place import Folder
+from .spare import Note, Seen, ready, refusal
 
 log = logging.getLogger(__name__)
 
 TICK_S: Final = 2.0
+ANSWER_S: Final = 0.5
+"""How long a question waits for folders that have not been read yet; it is asked again."""
 STOP_S: Final = 2.0
 
 
@@ -48,9 +54,13 @@ class Plan:
 class Runner:
     """start() once, stop() once; states() from any thread."""
 
-    def __init__(self, plan: Plan, origin: Origin, server: DirectoryServer, memory: Memory, tell: Callable[[Note], None]) -> None:
-        self._plan, self._origin, self._server, self._memory, self._tell = plan, origin, server, memory, tell
+    def __init__(self, plan: Plan, origin: Origin, server: DirectoryServer, memory: Memory, copy: Copy | None,
+                 tell: Callable[[Note], None]) -> None:  # fmt: skip
+        self._plan, self._origin, self._server, self._memory, self._copy, self._tell = plan, origin, server, memory, copy, tell
         self._lock = threading.Lock()
+        self._read = threading.Condition(self._lock)
+        self._progress_at = time.monotonic()
+        self._refused = False
         self._duties = [Duty(str(path), plan.schedule, plan.zone) for path in plan.folders]
         self._couriers = [Courier(f"wk-dir-backup-{number}") for number in range(len(plan.folders))]
         self._keeper = Supervised("wk-dir-backups", self._keep)
@@ -68,6 +78,22 @@ class Runner:
             courier.stop()
         for courier in self._couriers:
             courier.join(STOP_S)
+        if self._copy is not None:
+            self._copy.close()
+
+    def beyond(self, index: int, end: str) -> Spared:
+        """What the backups have behind an entry of this hash, for a server that is about to lead; waits ANSWER_S for it at most."""
+        if self._copy is None:
+            return Spared((), ready=True)
+        with self._read:
+            good = self._read.wait_for(lambda: ready(index, self._seen(), time.monotonic() - self._progress_at), ANSWER_S)
+            refused, self._refused = self._refused, not good and Seen.NOT_YET not in self._seen()
+        if self._refused and not refused:
+            self._tell(refusal([duty.folder for duty in self._duties]))
+        return Spared(self._copy.beyond(index, end), good)
+
+    def _seen(self) -> list[Seen]:
+        return [duty.seen for duty in self._duties]
 
     def states(self) -> list[BackupState]:
         """Of the folders that this server writes to; none while another one does."""
@@ -77,7 +103,7 @@ class Runner:
                     for duty in self._duties if duty.health is not Health.IDLE]  # fmt: skip
 
     def _keep(self, stop: threading.Event) -> None:
-        while not stop.wait(TICK_S):
+        while not stop.is_set():
             writing = writes(self._server.view(), self._origin.server, leads=self._server.leads)
             for duty, courier, path in zip(self._duties, self._couriers, self._plan.folders, strict=True):
                 with self._lock:
@@ -87,6 +113,7 @@ class Runner:
                     self._tell(note)
                 if work is not None:
                     courier.give(self._job(duty, Folder(path), work))
+            stop.wait(TICK_S)
 
     def _job(self, duty: Duty, folder: Folder, work: Work) -> Job:
         return Job(lambda: self._do(duty, folder, work), lambda: self._failed(duty, "an error of this program, see the log"))
@@ -95,7 +122,9 @@ class Runner:
         try:
             here = [one for one in folder.list() if one.site == self._origin.site]
             self._memory.check(folder.path, empty=not here)
-            if work == "look":
+            if work == "watch":
+                self._watch(duty, folder, here)
+            elif work == "look":
                 with self._lock:
                     duty.looked(here, time.time())
             else:
@@ -104,11 +133,22 @@ class Runner:
             log.warning("no backup of the directory", extra={"folder": duty.folder, "why": error.line()})
             self._failed(duty, error.message)
         else:
-            if here or work != "look":
+            if here or work in ("full", "incremental"):
                 self._memory.keep(folder.path)
 
-    def _write(self, duty: Duty, folder: Folder, kind: Work) -> None:
-        assert kind != "look", "that writes nothing"
+    def _watch(self, duty: Duty, folder: Folder, here: list[Backup]) -> None:
+        def went_on() -> None:
+            self._progress_at = time.monotonic()
+
+        status = self._server.status
+        if self._copy is not None and self._copy.feed(folder, here, status.position, went_on):
+            log.info("backups have more than this server, and are restored beside it", extra={"folder": duty.folder})
+        with self._read:
+            duty.watched()
+            self._progress_at = time.monotonic()
+            self._read.notify_all()
+
+    def _write(self, duty: Duty, folder: Folder, kind: Kind) -> None:
         made = make(self._server.database, folder, self._origin, kind, time.time(), keep=self._plan.keep_full,
                     progress=lambda _done, _total: duty.went_on(time.monotonic()))  # fmt: skip
         if made is not None:
@@ -118,7 +158,8 @@ class Runner:
             duty.made(kind, made.backup if made else None, time.time())
 
     def _failed(self, duty: Duty, why: str) -> None:
-        with self._lock:
+        with self._read:
             duty.failed(why, time.time())
+            self._read.notify_all()
 
 

@@ -16,20 +16,23 @@ Rules:
   - A leader lives as long as its beat rises, and everybody passes on the highest beat that it has heard.  So a server that is cut off
     from the leader alone does not claim the lead, and pulls the journal from a neighbour.
   - A term is never used twice: it is above every term seen and carries the rank (terms.py).  Nobody leads before its `lead` is durable.
-  - Whoever comes up looks around for SILENT_S first.  A recovery server leads when nobody else has lived for RECOVERY_S, and hands
-    over to the first one that has caught up.
+  - Who may claim the lead: candidacy.py.  A recovery server hands over to the first one that has caught up.  With backups, those are
+    asked before (reserve.py).
   - A follower cuts its journal only for a better one, and forgets what it had set aside only when its own journal has it again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Final
 
 from ..entry import Entry
 from .aside import Aside
-from .following import Following, Upstream
-from .leading import ACK_S, Leading
+from .candidacy import Candidacy
+from .contact import Contact
+from .following import Following, Upstream, continuing
+from .leading import Leading
 from .members import Members
 from .pulse import Pulse
+from .reserve import Reserve
 from .sight import NEVER, POLL_S, SILENT_S, Sight
 from .status import Lead, Member, Role, Start, Status
 from .steps import (
@@ -51,6 +54,7 @@ from .steps import (
     Offer,
     Parted,
     Settle,
+    Spared,
     Tick,
     Turned,
     Unable,
@@ -60,9 +64,8 @@ from .steps import (
     WriteFailed,
     Wrote,
 )
-from .terms import next_number
+from .terms import MARGIN, next_number
 
-RECOVERY_S: Final = 10.0
 STALL_S: Final = 1.0
 """Twice as long as it ever waits by itself: this process was not running."""
 BROKEN_S: Final = 5.0
@@ -87,9 +90,10 @@ class Cluster:
         self._writing: tuple[Entry, ...] = ()
         self._busy = False
         self._following = Following(start.me.id, now)
-        self._fetched_at: dict[str, float] = {}
-        self._started_at = self._last_at = self._woke_at = self._led_at = self._company_at = now
-        self._best_since: float | None = None
+        self._contact = Contact()
+        self._started_at = self._last_at = self._woke_at = self._led_at = now
+        self._candidacy = Candidacy(now)
+        self._reserve = Reserve(there=start.spare)
         self._beat_at = now
         self._broken_until = NEVER
         self._members = Members(start.me, start.members)
@@ -136,8 +140,8 @@ class Cluster:
         wanted = [self._last_at + POLL_S, self._sight.next_deadline(), self._leading.next_deadline() if self._leading else None]
         if self.role is Role.FOLLOWING and not self._busy:
             wanted.append(self._following.next_deadline())
-        if self._best_since is not None:
-            wanted.append(self._best_since + POLL_S)
+        if self._candidacy.best_since is not None:
+            wanted.append(self._candidacy.best_since + POLL_S)
         decided = (self._started_at + SILENT_S, self._pulse.until(refused=self._sight.refuses(self.lead.server, self._last_at)))
         wanted += [moment for moment in decided if moment > self._last_at]
         return max(min(one for one in wanted if one is not None), self._last_at + 0.01)
@@ -155,7 +159,8 @@ class Cluster:
         if gap_s > STALL_S:
             self._sight.woke(gap_s)
             self._pulse.woke(gap_s)
-            self._woke_at, self._best_since = now, None
+            self._woke_at = now
+            self._candidacy.drop()
 
     def _take(self, event: Event, now: float) -> list[Action]:
         match event:
@@ -166,7 +171,7 @@ class Cluster:
             case Edit() | Settle() | Assign() | Offer():
                 return self._request(event)
             case Fetched(server, index):
-                self._fetched_at[server] = now
+                self._contact.fetched(server, now)
                 if self._leading is not None and server in self._members.known:
                     self._leading.fetched(server, index)
             case Wrote():
@@ -183,9 +188,18 @@ class Cluster:
                 self._busy = False
             case Got() | Parted() | Found() | Failed() | Delivered():
                 return self._write(self._following.answered(event, self._upstream(now), now))
+            case Spared():
+                return self._spared(self._reserve.answered(event), now)
             case Tick():
                 pass
         return []
+
+    def _spared(self, entries: tuple[Entry, ...], now: float) -> list[Action]:
+        """Entries of a backup, while no leader is known: taken on as if they had been pulled from one."""
+        if self.role is not Role.LOOKING or self._busy or not entries:
+            return []
+        self._pulse.seen = max(self._pulse.seen, entries[-1].term + MARGIN)
+        return self._write(continuing(self._upstream(now), entries))
 
     def _hear(self, status: Status, now: float, *, answer: bool) -> None:
         if status.server == self._me.id:
@@ -286,7 +300,7 @@ class Cluster:
         found = self._leading.end()
         self._leading = None
         self.role = Role.LOOKING
-        self._best_since = None
+        self._candidacy.drop()
         self._pulse.ended()
         self._sight.hurry(self._last_at)
         return [*found, Turned(why)]
@@ -294,30 +308,15 @@ class Cluster:
     def _claim(self, now: float) -> list[Action]:
         """Write a `lead` when this server has been the best one for a whole round."""
         living = self._sight.living(now)
-        if any(one.able and not one.recovery for one in living.values()):
-            self._company_at = now
-        if self._leading is not None or self._follows(now) or not self._is_best(living.values(), now):
-            self._best_since = None
-            return []
-        if self._best_since is None:
-            self._best_since = now
+        free = self._leading is None and not self._follows(now) and not self._reserve.pending
+        if self._candidacy.consider(self.status, living, now, free=free):
             self._sight.hurry(now)
-        heard = all(self._sight.heard_since(name, self._best_since) for name in living)
-        if self._busy or now - self._best_since < POLL_S or not heard:
+        if self._busy or not self._candidacy.ripe(self._sight, living, now):
             return []
         seen = max(self._pulse.seen, self.site.term)
         self._leading = Leading(self._me, next_number(seen, self._me.rank), self.site, self._utc_s)
         self.role = Role.CLAIMING
         return []
-
-    def _is_best(self, living: Iterable[Status], now: float) -> bool:
-        if not self._able or now - self._started_at < SILENT_S:
-            return False
-        if self._me.recovery and now - self._company_at < RECOVERY_S:
-            return False
-        mine = self.status
-        rivals = [one for one in living if one.able and one.recovery <= mine.recovery]
-        return all(mine.merit > one.merit for one in rivals)
 
     def _settle_role(self, now: float) -> list[Action]:
         if self.role is Role.CLAIMING and self._leading is not None and self._leading.durable >= self._leading.tip.index:
@@ -351,15 +350,8 @@ class Cluster:
     def _answer(self, now: float) -> list[Action]:
         if self._leading is None:
             return []
-        return self._leading.answers(frozenset(self._touching(now)), now)
-
-    def _touching(self, now: float) -> Iterable[str]:
-        """Followers that a request waits for: they pull, or have had no time to begin to."""
-        for name, one in self._sight.living(now).items():
-            begun = max(self._led_at, self._woke_at, self._sight.came_at(name))
-            pulls = now - self._fetched_at.get(name, NEVER) < SILENT_S
-            if not one.recovery and one.able and (pulls or now - begun < ACK_S):
-                yield name
+        begun = max(self._led_at, self._woke_at)
+        return self._leading.answers(frozenset(self._contact.touching(self._sight, begun, now)), now)
 
     # -- the database, one thing at a time; the journal of others ------------------------------------------------------
 
@@ -393,4 +385,7 @@ class Cluster:
         return Upstream(self.lead, self.site.term, self.site.index, self.site.hash, self._sight.living(now), leads=leads, follows=follows)
 
     def _fetch(self, now: float) -> list[Action]:
-        return [] if self._busy else self._following.ask(self._upstream(now), now, aside=self._aside)
+        if self._busy:
+            return []
+        asked = self._reserve.turn(self.site.index, self.site.hash, looking=self.role is Role.LOOKING)
+        return asked + self._following.ask(self._upstream(now), now, aside=self._aside)

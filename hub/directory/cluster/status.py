@@ -90,3 +90,5 @@ class Start:
     aside: Mapping[str, str]
     boot: str
     version: str
+    spare: bool = False
+    """Whether there are backups to ask before it leads."""

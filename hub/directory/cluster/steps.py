@@ -145,8 +145,16 @@ class Forgot:
     """A Forget is done."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """Answer to a Spare: entries that may continue the journal; ready: every backup that can be read was looked at."""
+
+    entries: tuple[Entry, ...]
+    ready: bool
+
+
 Event = (Tick | Heard | Unheard | Edit | Settle | Assign | Offer | Fetched | Wrote | WriteFailed | Got | Parted | Failed | Found | WasCut
-         | Delivered | Forgot)  # fmt: skip
+         | Delivered | Forgot | Spared)  # fmt: skip
 
 
 # -- actions -----------------------------------------------------------------------------------------------------------
@@ -207,6 +215,14 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class Spare:
+    """What do the backups have behind (index, hash)?  Answered with Spared, within a second or so."""
+
+    index: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The request's entry is durable on so many servers; index 0: there was nothing to write."""
 
@@ -244,4 +260,4 @@ class Turned:
     why: str
 
 
-Action = Ask | Write | Pull | Search | Cut | Deliver | Forget | Done | Refused | Unable | Changed | Turned
+Action = Ask | Write | Pull | Search | Cut | Deliver | Forget | Spare | Done | Refused | Unable | Changed | Turned

@@ -14,6 +14,9 @@ from ....wire.ids import MAX_TERM
 
 BLOCK: Final = 8
 """One place for each rank, MAX_SERVERS of them, rounded up to what is easy to read in a log."""
+MARGIN: Final = 1000 * BLOCK
+"""Above all that a backup knows: a thousand changes of leader between the newest backup and the loss of everything, so that none of their
+terms is given again."""
 
 
 def next_number(last: int, rank: int) -> int:

@@ -9,6 +9,7 @@ from site_kit import Book, put
 from watchkeep.hub.directory.backup.chains import Schedule
 from watchkeep.hub.directory.backup.duty import HUNG_S, RETRY_S, Duty, Health, writes
 from watchkeep.hub.directory.backup.layout import Backup
+from watchkeep.hub.directory.backup.spare import LOOK_S, WAIT_S, Seen, ready
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC).timestamp()
 
@@ -56,11 +57,11 @@ def test_an_empty_folder_gets_a_full_backup_at_once_and_then_by_schedule() -> No
 
 def test_a_new_leader_makes_at_once_what_the_old_one_did_not_come_to_and_nothing_twice() -> None:
     rig = Rig()
-    assert rig.work(writing=False) is None
     rig.look(old("full", 3600), old("incremental", 16 * 60))
     assert rig.work() == "incremental"
     rig.made("incremental")
-    assert rig.work(writing=False) is None
+    assert rig.work(writing=False) == "watch"
+    rig.duty.watched()
     rig.look(old("full", 3600), old("incremental", -60))
     assert rig.work(60) is None
     late = Rig()
@@ -144,6 +145,32 @@ def test_the_leader_writes_or_the_holder_of_the_role() -> None:
     book.write("lease", role="backup", holder="b", number=8)
     assert writes(book.site, "b", leads=False)
     assert not writes(book.site, "a", leads=True)
+
+
+def test_a_server_that_does_not_write_reads_what_is_there_and_tells_nothing() -> None:
+    rig = Rig()
+    assert rig.duty.seen is Seen.NOT_YET
+    assert rig.work(writing=False) == "watch"
+    assert rig.work(10 * HUNG_S, writing=False) is None, "one at a time, however long"
+    rig.duty.failed("away", rig.now_s)
+    assert (rig.duty.seen, rig.duty.health, rig.notes()) == (Seen.FAILED, Health.IDLE, [])
+    assert rig.work(writing=False) == "watch"
+    rig.duty.watched()
+    assert rig.duty.seen is Seen.READ
+    assert rig.work(LOOK_S - 1, writing=False) is None
+    assert rig.work(1, writing=False) == "watch"
+    rig.duty.failed("away", rig.now_s)
+    assert rig.duty.seen is Seen.READ, "once it was read it counts as read"
+
+
+@pytest.mark.parametrize(("index", "seen", "waited_s", "good"), [
+    (0, "n", 0, False), (9, "n", 0, False), (0, "n", WAIT_S, False), (9, "n", WAIT_S, True), (0, "f", 0, False), (9, "f", 0, True),
+    (0, "r", 0, True), (0, "rn", 0, False), (0, "rn", WAIT_S, True), (0, "rf", 0, True), (9, "fn", 0, False), (9, "fn", WAIT_S, True),
+    (0, "fn", WAIT_S, False),
+])  # fmt: skip
+def test_when_a_server_may_lead(index: int, seen: str, waited_s: float, good: bool) -> None:
+    folders = [{"n": Seen.NOT_YET, "r": Seen.READ, "f": Seen.FAILED}[one] for one in seen]
+    assert ready(index, folders, waited_s) is good
 
 
 @pytest.mark.parametrize("health", [Health.IDLE, Health.WAITING])

@@ -5,7 +5,7 @@ from cluster_kit import One, said
 from site_kit import Book, camera, put
 
 from watchkeep.hub.directory.cluster import steps
-from watchkeep.hub.directory.cluster.cluster import RECOVERY_S
+from watchkeep.hub.directory.cluster.candidacy import RECOVERY_S
 from watchkeep.hub.directory.cluster.leading import ACK_S, MAX_WAITING
 from watchkeep.hub.directory.cluster.sight import SILENT_S
 from watchkeep.hub.directory.cluster.status import Lead, Role

@@ -20,6 +20,7 @@ from ...wire.messages import AppendAnswer
 from ..consolidate.share import Share
 from ..consolidate.worker import Consolidator
 from ..directory.desk import SiteDesk
+from ..directory.orderdesk import OrderDesk
 from ..directory.run import DirectoryPart
 from ..duty.maintenance import Maintenance
 from ..events.log import EventLog
@@ -36,6 +37,7 @@ from .losses import LossRoutes
 from .maintenance import router as maintenance_router
 from .metrics import Metrics
 from .operations import HubFacts, Operations
+from .orders import OrderRoutes
 from .peers import Peers
 from .playback import Playback, several_parts
 from .site import SiteRoutes
@@ -95,7 +97,9 @@ class Api:
         self.app.include_router(maintenance_router(maintenance, facts.id, lambda text: store.report(EventKind.ARCHIVER, text)))
 
     def _add_directory(self, directory: DirectoryPart, me: str) -> None:
-        for part in (DirectoryRoutes(directory.server), SiteRoutes(SiteDesk(directory.server, me)), DesiredRoutes(directory.agents)):
+        desk = SiteDesk(directory.server, me)
+        orders = OrderDesk(desk, directory.server, me, dict, time.time)
+        for part in (DirectoryRoutes(directory.server), OrderRoutes(orders), SiteRoutes(desk), DesiredRoutes(directory.agents)):
             self._parts.append(part)
             self.app.include_router(part.router())
 

@@ -5,7 +5,7 @@ JSON that is the same whoever sent it.  A refusal is a RefusedError with every p
 BusyError, and an UnsureError when it may have been made all the same.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -20,6 +20,8 @@ from .requests import ContingencyText, EditRequest, EntityText, HistoryEntry, Hi
 from .rules import Problem
 from .server import Answer, DirectoryServer
 from .site import Change, Key, Record
+
+M = TypeVar("M", bound=BaseModel)
 
 ANSWER_S: Final = 8.0
 """An edit is answered within ACK_S and a write; a disk that hangs longer is not waited for."""
@@ -113,17 +115,18 @@ class SiteDesk:
         """Raises RefusedError or BusyError."""
         changes = tuple(Change(Key(one.entity, one.id), one.value, one.was) for one in wanted.changes)
         if self._server.leads:
-            return self._own(lambda ticket: steps.Edit(ticket, changes, wanted.actor or "anonymous", wanted.note), changes)
-        return self._passed_on("POST", http.SITE_EDIT, wanted, via)
+            return self.own(lambda ticket: steps.Edit(ticket, changes, wanted.actor or "anonymous", wanted.note), changes)
+        return self.passed_on("POST", http.SITE_EDIT, wanted, via, Taken)
 
     def settle(self, origin: str, wanted: SettleRequest, via: str) -> Taken:
         """Raises RefusedError or BusyError."""
         if self._server.leads:
             apply, actor = wanted.verdict == "apply", wanted.actor or "anonymous"
-            return self._own(lambda ticket: steps.Settle(ticket, origin, apply, actor), ())
-        return self._passed_on("POST", contingency(origin), wanted, via)
+            return self.own(lambda ticket: steps.Settle(ticket, origin, apply, actor), ())
+        return self.passed_on("POST", contingency(origin), wanted, via, Taken)
 
-    def _own(self, make: Any, changes: tuple[Change, ...]) -> Taken:
+    def own(self, make: Any, changes: tuple[Change, ...] = ()) -> Taken:
+        """What this leader answers to a request of its own making (DirectoryServer.submit); raises RefusedError or BusyError."""
         try:
             answer: Answer = self._server.submit(make).result(ANSWER_S)
         except TimeoutError as error:
@@ -132,7 +135,7 @@ class SiteDesk:
             case steps.Done(_, index, copies):
                 return Taken(index=index, copies=copies)
             case steps.Refused(_, problems):
-                raise RefusedError([_problem(one) for one in problems], self._now(changes))
+                raise RefusedError([problem_text(one) for one in problems], self._now(changes))
             case steps.Unable(_, why, written):
                 if written:
                     raise UnsureError(f"{why}: the edit may have been made", remedy=AGAIN)
@@ -142,7 +145,8 @@ class SiteDesk:
         record = self._server.view().get(changes[0].key) if len(changes) == 1 else None
         return None if record is None else _text(record)
 
-    def _passed_on(self, method: str, path: str, wanted: BaseModel, via: str) -> Taken:
+    def passed_on(self, method: str, path: str, wanted: BaseModel, via: str, answer: type[M]) -> M:
+        """What the leader answers, asked by way of a neighbour if need be; raises RefusedError or BusyError."""
         asked = frozenset(filter(None, via.split(","))) | {self._me}
         to = self._server.route(asked)
         if to is None or to.id in asked:
@@ -156,18 +160,18 @@ class SiteDesk:
             raise UnsureError(f"{error.message}: the edit may have been made", remedy=AGAIN) from error
         finally:
             errands.close()
-        return _answered(reply)
+        return _answered(reply, answer)
 
 
 class NotFoundError(WatchkeepError):
     """There is no such entity."""
 
 
-def _answered(reply: Reply) -> Taken:
+def _answered(reply: Reply, answer: type[M]) -> M:
     """What the leader said, said again."""
     try:
         if reply.status == 200:
-            return Taken.model_validate_json(reply.body)
+            return answer.model_validate_json(reply.body)
         said = Refusal.model_validate_json(reply.body)
     except ValidationError as error:
         raise UnsureError(f"the leader answers {reply.status} and no sense", remedy="update the older of the two servers") from error
@@ -180,7 +184,7 @@ def _text(record: Record) -> EntityText:
     return EntityText(value=record.value, revision=record.revision)
 
 
-def _problem(problem: Problem) -> ProblemText:
+def problem_text(problem: Problem) -> ProblemText:
     return ProblemText(code=problem.code, path=problem.path, text=problem.text, remedy=problem.remedy)
 
 

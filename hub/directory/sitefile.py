@@ -13,6 +13,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -25,6 +26,7 @@ from .siteplaces import Places
 
 ORDER: Final = ("location", "archiver", "agent", "group", "camera", "server", "role", "window")
 """How a person reads a site: where, who stores, who records, by which rules, what."""
+TIMES: Final = ("start_s", "end_s")
 Wanted = dict[Key, dict[str, Any]]
 
 
@@ -38,7 +40,7 @@ class Difference:
 
     def steps(self) -> list[tuple[str, str, str]]:
         """(field, from, to) for people."""
-        return [(name, shown(old), shown(new)) for name, old, new in self.fields]
+        return [(name, _told(name, old), _told(name, new)) for name, old, new in self.fields]
 
     def line(self) -> str:
         """One line for a terminal."""
@@ -128,6 +130,13 @@ def compared(key: Key, before: Mapping[str, Any] | None, after: Mapping[str, Any
     old = before or {}
     names = [name for name in {**old, **after} if old.get(name) != after.get(name)]
     return Difference("+" if before is None else "~", key, tuple((name, old.get(name), after.get(name)) for name in names))
+
+
+def _told(name: str, value: Any) -> str:
+    """Times as such."""
+    if name in TIMES and isinstance(value, int | float):
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S}Z"
+    return shown(value)
 
 
 def shown(value: Any) -> str:

@@ -8,13 +8,19 @@ from typing import Annotated
 
 import typer
 
-from . import kinds, paper, record
+from . import kinds, paper, record, steer
 from .options import AsJson, Servers, connect, console
 from .tree import By, tree
 
 app = typer.Typer(help="The site: what it consists of, who records what, who leads.", no_args_is_help=True)
 for _kind in kinds.ABOUT:
-    app.add_typer(kinds.group(_kind), name=_kind)
+    _group = kinds.group(_kind)
+    if _kind == "camera":
+        _group.command("move")(steer.move)
+    app.add_typer(_group, name=_kind)
+app.command()(steer.roles)
+app.command()(steer.failover)
+app.command()(steer.maintenance)
 app.command()(paper.apply)
 app.command()(paper.export)
 app.command()(record.history)

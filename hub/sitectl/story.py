@@ -37,6 +37,15 @@ def since(text: str, now_s: float) -> float:
     return at.timestamp()
 
 
+def span(text: str, most_s: float) -> float:
+    """`90s`, `15m`, `2h`, `3d` or `1w` in seconds; raises UsageError."""
+    found = _SPAN.fullmatch(text.strip())
+    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not 1 <= seconds <= most_s:
+        raise UsageError(f"{text!r} is no time from 1 s to {most_s / 86_400:g} days", remedy="write it as 15m, 2h or 3d")
+    return seconds
+
+
 def when(at_s: float) -> str:
     """Empty for a time that is none."""
     try:
@@ -51,7 +60,7 @@ def what(entry: HistoryEntry, older: Mapping[str, dict[str, Any] | None]) -> lis
     found: list[Difference | str]
     match entry.kind:
         case "edit":
-            found = _changes(payload.get("changes", ()), older) or ["nothing was left to change"]
+            found = _changes(payload.get("changes", ()), older) or ([] if payload.get("note") else ["nothing was left to change"])
         case "assign":
             found = _assigned(payload)
         case "lead":

@@ -136,6 +136,9 @@ class World:
         elif chance < 0.2 and server.cluster and server.cluster.site.contingencies:
             origin, apply = rng.choice(sorted(server.cluster.site.contingencies)), rng.random() < 0.5
             server.receive("edit", (lambda ticket: steps.Settle(ticket, origin, apply, "ops"), frozenset()), self._answered)
+        elif 0.2 <= chance < 0.23:
+            named = rng.choice(("", "backup"))
+            server.receive("edit", (lambda ticket: steps.HandOver(ticket, named, "ops"), frozenset()), self._answered)
         else:
             changes = self.change(rng)
             server.receive("edit", (lambda ticket: steps.Edit(ticket, changes, "ops"), frozenset()), self._answered)

@@ -12,7 +12,7 @@ import sim
 
 from watchkeep.hub.directory.cluster import cluster, leading, merge
 from watchkeep.hub.directory.cluster.aside import Aside
-from watchkeep.hub.directory.cluster.cluster import Cluster
+from watchkeep.hub.directory.cluster.handover import Handover
 from watchkeep.hub.directory.cluster.leading import Leading
 from watchkeep.hub.directory.cluster.pulse import Pulse
 from watchkeep.hub.directory.cluster.steps import Action
@@ -84,7 +84,7 @@ def _as_if_new(site: object, sent: object, entry: object, rank: int, *, base_kno
         site.taken.update(before)
 
 
-def _never(self: Cluster, *_: object) -> None:
+def _never(self: Handover, *_: object, **__: object) -> None:
     """A recovery server that keeps the lead."""
 
 
@@ -96,7 +96,7 @@ BREAKS = [
     (Aside, "forget", _forgets_at_once, {8}),
     (Pulse, "beats", _for_ever, {4, 5}),
     (leading, "judge", _as_if_new, {9}),
-    (Cluster, "_hand_over", _never, {4}),
+    (Handover, "why", _never, {4}),
 ]
 
 

@@ -1,7 +1,7 @@
 """Whether one server has been the best of all that live for long enough to claim the lead.  No I/O, no clock.
 
 Rules: whoever comes up looks around for SILENT_S first.  The best one has to stay so for a whole round, in which it hears everybody who
-lives.  A recovery server is one only when no other has lived for RECOVERY_S.
+lives.  A recovery server is one only when no other has lived for RECOVERY_S.  One that rests (handover.py) is none, and nobody's rival.
 """
 
 from collections.abc import Mapping
@@ -37,11 +37,11 @@ class Candidacy:
         return True
 
     def _is_best(self, mine: Status, living: Mapping[str, Status], now: float) -> bool:
-        if not mine.able or now - self._started_at < SILENT_S:
+        if not mine.able or mine.rests or now - self._started_at < SILENT_S:
             return False
         if mine.recovery and now - self._company_at < RECOVERY_S:
             return False
-        rivals = [one for one in living.values() if one.able and one.recovery <= mine.recovery]
+        rivals = [one for one in living.values() if one.able and not one.rests and one.recovery <= mine.recovery]
         return all(mine.merit > one.merit for one in rivals)
 
     def ripe(self, sight: Sight, living: Mapping[str, Status], now: float) -> bool:

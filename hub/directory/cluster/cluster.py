@@ -8,7 +8,7 @@
       │       ▼
       │    CLAIMING ──its `lead` entry is durable──▶ LEADING ──┐
       │       │ it cannot be written                           │ a later leader, or a better journal, lives; the disk fails;
-      └───────┴────────────────────────────────────────────────┘ a recovery server has handed over
+      └───────┴────────────────────────────────────────────────┘ it has handed over (handover.py)
 
 Rules:
   - Availability first: no majority is asked for, so the last one of seven leads.  Two leaders in two partitions are allowed; when they see
@@ -25,10 +25,12 @@ from collections.abc import Callable, Mapping, Set
 from typing import Final
 
 from ..entry import Entry
+from ..rules import Problem
 from .aside import Aside
 from .candidacy import Candidacy
 from .contact import Contact
 from .following import Following, Upstream, continuing
+from .handover import Handover, heirs
 from .leading import Leading
 from .members import Members
 from .pulse import Pulse
@@ -50,9 +52,11 @@ from .steps import (
     Forgot,
     Found,
     Got,
+    HandOver,
     Heard,
     Offer,
     Parted,
+    Refused,
     Settle,
     Spared,
     Tick,
@@ -70,8 +74,6 @@ STALL_S: Final = 1.0
 """Twice as long as it ever waits by itself: this process was not running."""
 BROKEN_S: Final = 5.0
 """A server whose database failed leaves the lead to others so long."""
-HANDOVER_ENTRIES: Final = 100
-"""A recovery server takes no more edits once another lacks no more than these: it has them within a second."""
 
 
 class Cluster:
@@ -96,6 +98,7 @@ class Cluster:
         self._reserve = Reserve(there=start.spare)
         self._beat_at = now
         self._broken_until = NEVER
+        self._handover = Handover()
         self._members = Members(start.me, start.members)
         self._members.refresh(start.site)
         self._sight.members(self._members.others)
@@ -112,7 +115,7 @@ class Cluster:
         me = self._me
         return Status(server=me.id, boot=self._start.boot, rank=me.rank, recovery=me.recovery, able=self._able, role=self.role,
                       term=self.site.term, index=self.site.index, hash=self.site.hash, lead=self.lead, url=me.url,
-                      version=self._start.version)  # fmt: skip
+                      version=self._start.version, rests=self._handover.rests(self._last_at))  # fmt: skip
 
     def leader(self, now: float) -> str | None:
         """Who takes edits, as far as is known here."""
@@ -168,8 +171,8 @@ class Cluster:
                 self._hear(status, now, answer=answer)
             case Unheard(server, refused):
                 self._sight.failed(server, now, refused=refused)
-            case Edit() | Settle() | Assign() | Offer():
-                return self._request(event)
+            case Edit() | Settle() | Assign() | Offer() | HandOver():
+                return self._request(event, now)
             case Fetched(server, index):
                 self._contact.fetched(server, now)
                 if self._leading is not None and server in self._members.known:
@@ -211,22 +214,24 @@ class Cluster:
         if self._pulse.hear(status, now, leading=leading):
             self._following.anew(now)
 
-    def _request(self, event: Edit | Settle | Assign | Offer) -> list[Action]:
+    def _request(self, event: Edit | Settle | Assign | Offer | HandOver, now: float) -> list[Action]:
         leading = self._leading
         if leading is None or self.role is not Role.LEADING:
             return [Unable(event.ticket, "this server does not lead")]
-        numbers = isinstance(event, Assign) or (isinstance(event, Offer) and event.parcel.server != self._me.id)
+        numbers = isinstance(event, Assign | HandOver) or (isinstance(event, Offer) and event.parcel.server != self._me.id)
         if numbers and self._aside.owes_numbers(leading.tip):
             return [Unable(event.ticket, "this server first takes in the numbers that it gave when it led before")]
-        match event:
-            case Edit(ticket, changes, actor, note):
-                return leading.edit(ticket, changes, actor, note)
-            case Settle(ticket, origin, apply, actor):
-                return leading.settle(ticket, origin, actor, apply=apply)
-            case Assign(ticket, recorders, archivers):
-                return leading.assign(ticket, recorders, archivers)
-            case Offer(ticket, parcel, base_known):
-                return leading.offer(ticket, parcel, base_known=base_known)
+        if not isinstance(event, HandOver):
+            return leading.request(event)
+        living = self._sight.living(now)
+        if event.role:
+            able = {self._me.id, *(name for name, one in living.items() if one.able)}
+            return leading.pass_on(event.ticket, event.role, able, event.actor)
+        if not heirs(living):
+            text = "no other server that could lead is there"
+            return [Refused(event.ticket, (Problem("nobody", "directory", text, "start one"),))]
+        self._handover.order(now)
+        return leading.hand_over(event.ticket, event.actor)
 
     def _wrote(self, now: float) -> list[Action]:
         for entry in self._writing:
@@ -282,18 +287,11 @@ class Cluster:
         better = next((one.server for one in living.values() if one.position > self.site_position), None)
         if better is not None:
             return f"{better} has a later journal"
-        return self._hand_over(leading, living) if self._me.recovery else None
+        return self._handover.why(leading, living, recovery=self._me.recovery, now=now)
 
     @property
     def site_position(self) -> tuple[int, int]:
         return self.site.term, self.site.index
-
-    def _hand_over(self, leading: Leading, living: Mapping[str, Status]) -> str | None:
-        heirs = [one for one in living.values() if one.able and not one.recovery]
-        near = [one for one in heirs if one.term == leading.term and leading.behind(one.server) <= HANDOVER_ENTRIES]
-        leading.closing = bool(near)
-        ready = next((one.server for one in near if one.position == self.site_position), None)
-        return f"{ready} has the whole journal" if ready is not None and leading.idle else None
 
     def _step_down(self, why: str) -> list[Action]:
         assert self._leading is not None

@@ -21,7 +21,7 @@ from ..rules import Problem, problems
 from ..site import Change, Key, Lease, Recording, Site
 from .merge import MAX_KEPT, NUMBERED, Parcel, judge
 from .status import Member
-from .steps import Action, Done, Refused, Unable
+from .steps import Action, Assign, Done, Edit, Offer, Refused, Settle, Unable
 from .terms import next_number, recorder_term
 
 ACK_S: Final = 2.0
@@ -63,6 +63,17 @@ class Leading:
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
+    def request(self, event: Edit | Settle | Assign | Offer) -> list[Action]:
+        match event:
+            case Edit(ticket, changes, actor, note):
+                return self.edit(ticket, changes, actor, note)
+            case Settle(ticket, origin, apply, actor):
+                return self.settle(ticket, origin, actor, apply=apply)
+            case Assign(ticket, recorders, archivers, actor):
+                return self.assign(ticket, recorders, archivers, actor)
+            case Offer(ticket, parcel, base_known):
+                return self.offer(ticket, parcel, base_known=base_known)
+
     def edit(self, ticket: int, changes: tuple[Change, ...], actor: str, note: str) -> list[Action]:
         if full := self._full(ticket):
             return full
@@ -87,7 +98,8 @@ class Leading:
         payload = {"origin": origin, "verdict": "apply" if apply else "dismiss", "changes": [change.to_json() for change in changes]}
         return self._wait(ticket, self._append("settle", {**payload, "note": ""}, actor))
 
-    def assign(self, ticket: int, recorders: dict[str, str], archivers: dict[str, tuple[str, ...] | None]) -> list[Action]:
+    def assign(self, ticket: int, recorders: dict[str, str], archivers: dict[str, tuple[str, ...] | None],
+               actor: str = DIRECTORY) -> list[Action]:  # fmt: skip
         """Whoever records a camera from now on does so under a term that nobody had before."""
         if full := self._full(ticket):
             return full
@@ -95,7 +107,30 @@ class Leading:
         terms = {name: recorder_term(self.tip.recorders.get(name, none).term, self._me.rank) for name in recorders}
         payload = {"recorders": {name: [agent, terms[name]] for name, agent in recorders.items()},
                    "archivers": {name: None if listed is None else list(listed) for name, listed in archivers.items()}}  # fmt: skip
-        return self._wait(ticket, self._append("assign", payload))
+        return self._wait(ticket, self._append("assign", payload, actor))
+
+    def hand_over(self, ticket: int, actor: str) -> list[Action]:
+        """The lead is to go to another server: this only writes down who wanted it, handover.py does it."""
+        payload = {"changes": [], "note": f"{self._me.id} hands the lead over"}
+        return self._full(ticket) or self._wait(ticket, self._append("edit", payload, actor))
+
+    def pass_on(self, ticket: int, name: str, living: Set[str], actor: str) -> list[Action]:
+        """A role goes to the next server of its list that lives; living: this one too."""
+        if full := self._full(ticket):
+            return full
+        role, lease = self.tip.roles.get(name), self.tip.leases.get(name, Lease("", 0))
+        heir = None if role is None else _next(role, lease.holder, living)
+        if role is not None and role.holder == "sticky" and heir is not None:
+            return self._wait(ticket, self._lease(name, heir, lease.number, actor))
+        path = f"role/{name[:80]}"
+        if role is None:
+            problem = Problem("unknown", path, "does not exist", "look at the list of roles")
+        elif heir is None:
+            problem = Problem("nobody", path, "no other server of its list is there", "start one")
+        else:
+            text = "always goes to the first server of its list that lives"
+            problem = Problem("fixed", f"{path}.holder", text, "change its list, or make it sticky")
+        return [Refused(ticket, (problem,))]
 
     def offer(self, ticket: int, parcel: Parcel, *, base_known: bool) -> list[Action]:
         if full := self._full(ticket):
@@ -126,7 +161,10 @@ class Leading:
             lease = self.tip.leases.get(role, Lease("", 0))
             holder = self._holder(wanted, lease.holder, living, now)
             if holder != lease.holder:
-                self._append("lease", {"role": role, "holder": holder, "number": next_number(lease.number, self._me.rank)})
+                self._lease(role, holder, lease.number)
+
+    def _lease(self, role: str, holder: str, last: int, actor: str = DIRECTORY) -> int:
+        return self._append("lease", {"role": role, "holder": holder, "number": next_number(last, self._me.rank)}, actor)
 
     def _holder(self, role: Role, holder: str, living: Set[str], now: float) -> str:
         able = [name for name in role.servers if name in living]
@@ -176,8 +214,8 @@ class Leading:
 
     @property
     def idle(self) -> bool:
-        """Nothing is accepted that is not durable."""
-        return not self._queue and self.durable == self.tip.index
+        """Nothing is accepted that is not durable, and nobody waits for an answer."""
+        return not self._queue and self.durable == self.tip.index and not self._waiting
 
     def wrote(self, index: int, now: float) -> None:
         self.durable = index
@@ -215,3 +253,9 @@ class Leading:
         self._waiting.clear()
         self._queue.clear()
         return found
+
+
+def _next(role: Role, holder: str, living: Set[str]) -> str | None:
+    """Who is behind the holder in a role's list and lives, from its end on to its beginning."""
+    at = role.servers.index(holder) + 1 if holder in role.servers else 0
+    return next((name for name in (*role.servers[at:], *role.servers[:at]) if name != holder and name in living), None)

@@ -49,6 +49,8 @@ class Status(_Said):
     recovery: bool = False
     able: bool = True
     """Whether it may lead: it is a server of the site, and its database takes entries."""
+    rests: bool = False
+    """It has handed the lead over just now and leaves it to others."""
     role: Role = Role.LOOKING
     term: int = Field(default=0, ge=0)
     index: int = Field(default=0, ge=0)

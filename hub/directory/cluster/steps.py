@@ -64,6 +64,16 @@ class Assign:
     ticket: int
     recorders: dict[str, str]
     archivers: dict[str, tuple[str, ...] | None]
+    actor: str = "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """An operator wants another server to hold a role; "": to lead."""
+
+    ticket: int
+    role: str
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +163,8 @@ class Spared:
     ready: bool
 
 
-Event = (Tick | Heard | Unheard | Edit | Settle | Assign | Offer | Fetched | Wrote | WriteFailed | Got | Parted | Failed | Found | WasCut
-         | Delivered | Forgot | Spared)  # fmt: skip
+Event = (Tick | Heard | Unheard | Edit | Settle | Assign | HandOver | Offer | Fetched | Wrote | WriteFailed | Got | Parted | Failed | Found
+         | WasCut | Delivered | Forgot | Spared)  # fmt: skip
 
 
 # -- actions -----------------------------------------------------------------------------------------------------------

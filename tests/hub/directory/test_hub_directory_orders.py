@@ -1,0 +1,104 @@
+"""What orders mean for a site: who takes over, which cameras go where, which windows open; and what is refused."""
+
+import pytest
+from site_kit import Book, camera, put
+
+from watchkeep.hub.directory.orders import Lead, Pass, Recorders, Windows, failover, maintenance, move
+from watchkeep.hub.directory.rules import Problem, problems
+
+NOW = 1_790_000_000.0
+
+
+@pytest.fixture(name="book")
+def book_() -> Book:
+    book = Book(put("location/hq"), put("location/floor", parent="hq"), put("location/annex"),
+                put("agent/e1", reaches=["hq"], max_cameras=3), put("agent/e2", max_cameras=2), put("agent/same"), put("archiver/same"),
+                put("server/d1", url="http://d1:1", rank=0), put("server/d2", url="http://d2:1", rank=1),
+                put("role/backup", servers=["d1"]),
+                camera(0, location="floor"), camera(1, location="floor"), camera(2, location="floor", recorders=["e1"]),
+                camera(3, location="annex"))  # fmt: skip
+    book.assign({"cam0": "e1", "cam1": "e1", "cam2": "e1"})
+    return book
+
+
+def over(book: Book, name: str, alive: str = "e1 e2 same") -> object:
+    return failover(book.site, name, "d1", frozenset(alive.split()), NOW)
+
+
+def codes(found: object) -> list[tuple[str, str]]:
+    assert isinstance(found, list), found
+    assert all(isinstance(one, Problem) and one.remedy for one in found)
+    return [(one.code, one.path) for one in found]
+
+
+def test_a_failover_is_of_the_lead_of_a_role_or_of_an_agent(book: Book) -> None:
+    assert over(book, "directory") == over(book, "d1") == over(book, "server/d1") == Lead()
+    assert over(book, "backup") == over(book, "role/backup") == Pass("backup")
+    assert codes(over(book, "d2")) == [("refused", "server/d2")]
+    assert codes(over(book, "nobody")) == [("unknown", "nobody")]
+    assert codes(over(book, "camera/cam0")) == [("unknown", "camera/cam0")]
+
+
+def test_an_agents_cameras_go_to_whom_the_plan_chooses_and_the_rest_stays_by_name(book: Book) -> None:
+    found = over(book, "e1", "e1 e2")
+    assert isinstance(found, Recorders)
+    assert found.recorders == {"cam0": "e2", "cam1": "e2"}
+    assert "e2 records cam0, cam1" in found.text
+    assert "cam2 stay with e1" in found.text
+    assert codes(over(book, "e1", "e1")) == [("refused", "agent/e1")], "nobody else lives"
+    assert codes(over(book, "e2")) == [("refused", "agent/e2")], "it records nothing"
+
+
+def test_cameras_move_together_or_not_at_all(book: Book) -> None:
+    found = move(book.site, ["cam0", "camera/cam1", "cam0"], "agent/e2", frozenset())
+    assert isinstance(found, Recorders)
+    assert found.recorders == {"cam0": "e2", "cam1": "e2"}
+    assert codes(move(book.site, ["cam0", "none"], "nobody", frozenset())) == [("unknown", "camera/none"), ("unknown", "agent/nobody")]
+    assert codes(move(book.site, ["cam0", "cam2"], "e2", frozenset())) == [("refused", "camera/cam2.recorders")]
+    assert codes(move(book.site, ["cam3"], "e1", frozenset())) == [("refused", "agent/e1.reaches"), ("refused", "agent/e1.max_cameras")]
+    assert codes(move(book.site, ["cam0", "cam1", "cam3"], "e2", frozenset())) == [("refused", "agent/e2.max_cameras")]
+    assert codes(move(book.site, ["cam0"], "e2", frozenset({"e2"}))) == [("refused", "agent/e2")]
+
+
+def window(book: Book, name: str, *, on: bool = True, lasting_s: float = 600.0, now_s: float = NOW) -> object:
+    return maintenance(book.site, name, on=on, lasting_s=lasting_s, now_s=now_s)
+
+
+def test_a_maintenance_opens_one_window_lengthens_it_and_ends_it(book: Book) -> None:
+    opened = window(book, "e1")
+    assert isinstance(opened, Windows)
+    book.edit(*opened.changes)
+    (name,) = book.site.windows
+    assert (book.site.windows[name].target, book.site.windows[name].end_s) == ("e1", NOW + 600)
+    longer = window(book, "agent/e1", lasting_s=900.0, now_s=NOW + 10)
+    assert isinstance(longer, Windows)
+    book.edit(*longer.changes)
+    assert [(one.start_s, one.end_s) for one in book.site.windows.values()] == [(NOW, NOW + 910)]
+    over_ = window(book, "e1", on=False, now_s=NOW + 20)
+    assert isinstance(over_, Windows)
+    assert problems(book.site, over_.changes) == []
+    book.edit(*over_.changes)
+    assert book.site.windows[name].end_s == NOW + 20, "the time until then stays planned"
+    assert codes(window(book, "e1", on=False, now_s=NOW + 30)) == [("refused", "agent/e1")]
+
+
+def test_a_window_that_ends_when_it_began_never_was(book: Book) -> None:
+    opened = window(book, "e1")
+    assert isinstance(opened, Windows)
+    book.edit(*opened.changes)
+    over_ = window(book, "e1", on=False)
+    assert isinstance(over_, Windows)
+    assert problems(book.site, over_.changes) == []
+    book.edit(*over_.changes)
+    assert book.site.windows == {}
+
+
+def test_a_name_that_several_kinds_have_is_not_guessed(book: Book) -> None:
+    assert codes(window(book, "same")) == [("several", "same")]
+    assert isinstance(window(book, "archiver/same"), Windows)
+    assert codes(window(book, "none")) == [("unknown", "none")]
+    assert isinstance(window(book, "a" * 63), list)
+    book.edit(put(f"agent/{'a' * 63}"))
+    longest = window(book, "a" * 63)
+    assert isinstance(longest, Windows)
+    assert problems(book.site, longest.changes) == []

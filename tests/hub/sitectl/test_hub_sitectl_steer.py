@@ -1,0 +1,90 @@
+"""`watchkeep site roles | failover | maintenance` and `camera move`: the real command against real directory servers."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from directory_kit import CAMERA, Client, directory
+from hub_kit import wait_for
+from sitectl_kit import site, typed
+
+
+def describe(client: Client) -> None:
+    for path, value in (("agent/edge-1", {}), ("agent/edge-2", {"max_cameras": 1}), ("archiver/s1", {}), ("camera/door", CAMERA),
+                        ("camera/gate", CAMERA)):  # fmt: skip
+        assert client.put(path, value).status == 200
+
+
+def recorders(client: Client) -> dict[str, str]:
+    return {name: agent for name, (agent, _) in client.site()["recorders"].items()}
+
+
+def test_lead_and_role_go_to_another_server_and_stay_there(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    with directory(tmp_path, free_port, "ab") as servers:
+        leader = servers.led()
+        assert leader.put("role/backup", {"servers": ["b", "a"]}).status == 200
+        servers.level()
+        wait_for(lambda: leader.site()["leases"].get("backup", [""])[0] == "b", "the role's holder")
+        follower = servers.clients["b"].url
+        assert json.loads(site("roles", "--json", server=follower).out)[0] == {
+            "role": "directory", "holder": "a", "number": leader.site()["term"], "servers": "a, b", "mode": "sticky"}  # fmt: skip
+        assert site("failover", "directory", server=follower).code == 2, "nobody is there to ask"
+        code, shown = typed("y", "failover", "directory", server=follower)
+        assert (code, "let another server lead instead of a?" in shown, "b leads in term" in shown) == (0, True, True), shown
+        assert servers.led().name == "b"
+        assert servers.led().put("location/hq", {}).status == 200
+        passed = site("failover", "backup", "--yes", server=leader.url)
+        assert "role backup is held by a" in passed.out, passed
+        assert "backup     a" in site("roles", server=follower).out
+        entry = servers.clients["b"].get("/v1/site/history?limit=1").json()["entries"][0]
+        assert (entry["actor"], entry["kind"]) == ("ops", "lease")
+        servers.stop("a")
+        wait_for(lambda: "start one" in site("failover", "directory", "--yes", server=follower).err, "a's being missed")
+
+
+def test_cameras_move_and_an_agents_cameras_are_taken_over(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    with directory(tmp_path, free_port, "ab") as servers:
+        describe(servers.led())
+        servers.level()
+        url = servers.clients["b"].url
+        moved = site("camera", "move", "door", "gate", "--to", "edge-1", server=url)
+        assert (moved.code, "edge-1 records door, gate" in moved.out) == (0, True), moved
+        wait_for(lambda: recorders(servers.clients["b"]) == {"door": "edge-1", "gate": "edge-1"}, "the move")
+        full = site("camera", "move", "door", "gate", "--to", "edge-2", server=url)
+        assert (full.code, "agent/edge-2.max_cameras: 2 would be more than 1" in full.err) == (1, True)
+        assert site("camera", "move", "Door", "--to", "edge 2", server=url).code == 2
+        over = site("failover", "edge-1", "--yes", server=url)
+        assert "stay with edge-1, nobody else has room" in over.out
+        wait_for(lambda: sorted(recorders(servers.clients["b"]).values()) == ["edge-1", "edge-2"], "the failover")
+
+
+def test_a_maintenance_is_announced_shown_and_ended(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    with directory(tmp_path, free_port, "a") as servers:
+        describe(servers.led())
+        url = servers.clients["a"].url
+        on = site("maintenance", "on", "s1", "--for", "2h", server=url)
+        assert (on.code, "archiver/s1 is in maintenance until" in on.out, "watchkeep hub maintenance on" in on.err) == (0, True, True)
+        assert "archiver/s1" in site("maintenance", "show", server=url).out
+        assert "in maintenance" in site("show", server=url).out
+        assert json.loads(site("maintenance", "show", "edge-1", "--json", server=url).out) == {}
+        assert "is back from" in site("maintenance", "off", "archiver/s1", server=url).out
+        assert site("maintenance", "off", "s1", server=url).code == 1
+        assert "nobody" in site("maintenance", "show", server=url).out
+        for words, code in (("on none", 1), ("on s1 --for soon", 2), ("on", 2), ("on s1 --for 400d", 2), ("perhaps s1", 2)):
+            assert site("maintenance", *words.split(), server=url).code == code, words
+
+
+def test_orders_over_http_are_strict(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    with directory(tmp_path, free_port, "a") as servers:
+        client = servers.led()
+        describe(client)
+        for path, body, status in (
+            ("failover", {"name": "directory", "to": "b"}, 400), ("failover", {}, 400), ("failover", {"name": 7}, 400),
+            ("failover", {"name": "directory"}, 422), ("failover", {"name": "none"}, 422),
+            ("move", {"cameras": [], "agent": "edge-1"}, 400), ("move", {"cameras": ["none"], "agent": "edge-1"}, 422),
+            ("maintenance", {"name": "s1", "on": "yes"}, 400), ("maintenance", {"name": "s1", "on": True, "lasting_s": -1}, 400),
+            ("maintenance", {"name": "s1", "on": True, "lasting_s": 60}, 200),
+        ):  # fmt: skip
+            answer = client.post(path, body)
+            assert answer.status == status, (path, body, answer.body)
+            assert status == 200 or answer.json()["remedy"]

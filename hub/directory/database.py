@@ -11,6 +11,7 @@ remedy; its URL is never in it.  May be called from any thread; one transaction 
 """
 
 import json
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-from ...wire.errors import FormatError, UsageError, WatchkeepError
+from ...wire.errors import FormatError, UsageError, WatchkeepError, redact
 from .entry import Entry, parse
 from .site import Site, fold
 
@@ -52,6 +53,13 @@ BUSY_S: Final = 10.0
 """How long a transaction waits for another one of the same file before it fails."""
 PAGE: Final = 1000
 """Entries read at once."""
+SERVER_OPTIONS: Final = {"target_session_attrs": "read-write", "connect_timeout": 3, "tcp_user_timeout": 5000, "keepalives_idle": 2,
+                         "keepalives_interval": 1, "keepalives_count": 3, "options": "-c lock_timeout=5000"}  # fmt: skip
+"""Of PostgreSQL, as far as the URL does not say otherwise: of several hosts the one that takes writes; a silent one is given up in seconds.
+No statement_timeout: it would end the wait for a synchronous standby, and PostgreSQL then calls the commit good without it."""
+MAKING: Final = 0x77617463
+"""Key of the lock under which one of several servers makes the tables."""
+_USER: Final = re.compile(r"\b(user|role) \"[^\"]*\"")
 
 _META: Final = MetaData()
 _ENTRY: Final = Table(
@@ -94,7 +102,10 @@ class Database:
     @property
     def where(self) -> str:
         """What it is called in messages: no user, no password."""
-        return str(self._url.database) if self._is_file else f"{self._url.host or 'PostgreSQL'}/{self._url.database}"
+        if self._is_file:
+            return str(self._url.database)
+        hosts = [self._url.host] if self._url.host else list(_listed(self._url.query.get("host", "PostgreSQL")))
+        return f"{','.join(hosts)}/{self._url.database}"
 
     @property
     def file(self) -> Path | None:
@@ -107,12 +118,17 @@ class Database:
 
     def open(self) -> Site:
         """The state that the journal makes; raises DatabaseError, and FormatError or DigestError for damage."""
-        options: dict[str, Any] = {"connect_args": {"timeout": BUSY_S}} if self._is_file else {"pool_pre_ping": True}
-        self._engine = create_engine(self._url, **options)
+        if self._is_file:
+            self._engine = create_engine(self._url, connect_args={"timeout": BUSY_S}, hide_parameters=True)
+        else:
+            wanted = {key: value for key, value in SERVER_OPTIONS.items() if key not in self._url.query}
+            self._engine = create_engine(self._url, pool_pre_ping=True, connect_args=wanted, hide_parameters=True)
         if self._is_file:
             event.listen(self._engine, "connect", _sqlite_settings)
             event.listen(self._engine, "begin", _sqlite_begin)
         with self._transaction() as connection:
+            if not self._is_file:
+                connection.execute(select(func.pg_advisory_xact_lock(MAKING)))
             if not inspect(connection).has_table("about"):
                 _META.create_all(connection)
                 connection.execute(insert(_ABOUT).values(key="layout", value=LAYOUT))
@@ -139,8 +155,16 @@ class Database:
             except IntegrityError as error:
                 raise ConflictError("another server has written this entry", remedy="read the journal's end and try again") from error
             except SQLAlchemyError as error:
-                text = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-                raise DatabaseError(f"{self.where}: {text}", remedy="check disk and database server, or restore a backup") from error
+                text = self._hidden(str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0])
+                remedy = "check disk and database server, or restore a backup"
+                raise DatabaseError(f"{self.where}: {text}", remedy=remedy) from None  # the cause's own words may hold a user's name
+
+    def _hidden(self, text: str) -> str:
+        """An error's words without user and password, however the database server quotes them."""
+        named = [self._url.password, *_listed(self._url.query.get("password", ()))]
+        for secret in filter(None, map(str, named)):
+            text = text.replace(secret, "***")
+        return redact(_USER.sub(r"\1 ***", text))
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Make entries durable, all or none; raises ConflictError when the first is not the next one."""
@@ -245,6 +269,10 @@ class Database:
     def count(self) -> int:
         with self._transaction() as connection:
             return int(connection.execute(select(func.count()).select_from(_ENTRY)).scalar() or 0)
+
+
+def _listed(value: str | Sequence[str]) -> Sequence[str]:
+    return (value,) if isinstance(value, str) else value
 
 
 def _bytes(value: Any) -> bytes:

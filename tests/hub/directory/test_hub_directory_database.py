@@ -1,25 +1,58 @@
-"""The journal in SQLite: durable, chained, cut and set aside, snapshots that are only a cache, damage that is named."""
+"""The journal in SQLite and in PostgreSQL: durable, chained, cut and set aside, snapshots that are only a cache, damage that is named."""
 
+import socket
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
+from postgres import PASSWORD, USER, Server, server
 from site_kit import Book, camera
+from sqlalchemy import URL
 
 from watchkeep.hub.directory import database
 from watchkeep.hub.directory.database import ConflictError, Database, DatabaseError, sqlite_url
 from watchkeep.hub.directory.site import Site
 from watchkeep.wire.errors import DigestError, FormatError, UsageError
 
+NUMBERS = count()
+"""Of databases on one server."""
 
-def books(count: int) -> Book:
+
+def books(edits: int) -> Book:
     book = Book()
-    for number in range(count):
+    for number in range(edits):
         book.edit(camera(number % 7, name=f"edit {number}"))
     return book
+
+
+class Store:
+    """Where a journal is: `url` for the product, `raw` for what a disk, a power cut or a person may do to it."""
+
+    def __init__(self, url: URL | str, raw: Callable[[str], list[tuple[object, ...]]], kind: str) -> None:
+        self.url, self.raw, self.kind = url, raw, kind
+
+    def open(self) -> tuple[Database, Site]:
+        found = Database(self.url)
+        return found, found.open()
+
+    def digest(self) -> str:
+        found, site = self.open()
+        found.close()
+        return site.digest()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with server(port) as made:
+        yield made
 
 
 @pytest.fixture
@@ -27,23 +60,33 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "directory.sqlite"
 
 
+def in_file(path: Path, sql: str) -> list[tuple[object, ...]]:
+    """In the file itself, beside the journal: committed and closed, which sqlite3's own context manager does not do."""
+    with closing(sqlite3.connect(path)) as raw, raw:
+        return raw.execute(sql).fetchall()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, path: Path) -> Store:
+    if request.param == "sqlite":
+        return Store(sqlite_url(path), partial(in_file, path), "sqlite")
+    made: Server = request.getfixturevalue("postgres")
+    name = f"t{next(NUMBERS)}"
+    made.run(f"CREATE DATABASE {name} TEMPLATE template0")
+    return Store(made.url(name), lambda sql: made.run(sql, name), "postgres")
+
+
 @pytest.fixture
-def journal(path: Path) -> Iterator[Database]:
-    found = Database(sqlite_url(path))
-    found.open()
+def journal(store: Store) -> Iterator[Database]:
+    found, _ = store.open()
     yield found
     found.close()
 
 
-def reopened(path: Path) -> tuple[Database, Site]:
-    found = Database(sqlite_url(path))
-    return found, found.open()
-
-
-def test_what_was_appended_is_there_after_a_kill(path: Path, journal: Database) -> None:
+def test_what_was_appended_is_there_after_a_kill(store: Store, journal: Database) -> None:
     book = books(5)
     journal.append(book.entries)
-    other, site = reopened(path)  # without closing the first one: as after SIGKILL
+    other, site = store.open()  # without closing the first one: as after SIGKILL
     assert site.digest() == book.site.digest()
     assert other.entries() == book.entries
     assert other.last() == book.entries[-1]
@@ -61,10 +104,10 @@ def test_only_the_next_entries_are_taken_and_all_of_them_or_none(journal: Databa
     assert journal.count() == 6
 
 
-def test_of_two_servers_on_one_database_one_appends(path: Path, journal: Database) -> None:
+def test_of_two_servers_on_one_database_one_appends(store: Store, journal: Database) -> None:
     book = books(1)
     journal.append(book.entries)
-    other, _ = reopened(path)
+    other, _ = store.open()
     rivals = [books(1), books(1)]
     for number, rival in enumerate(rivals):
         rival.edit(camera(9, name=f"of {number}"))
@@ -86,12 +129,12 @@ def test_of_two_servers_on_one_database_one_appends(path: Path, journal: Databas
     other.close()
 
 
-def test_entries_that_are_cut_off_are_set_aside_until_they_are_delivered(path: Path, journal: Database) -> None:
+def test_entries_that_are_cut_off_are_set_aside_until_they_are_delivered(store: Store, journal: Database) -> None:
     book = books(6)
     journal.append(book.entries)
     assert journal.cut(4) == book.entries[4:]
     assert journal.count() == 4
-    again, site = reopened(path)
+    again, site = store.open()
     assert site.index == 4
     assert again.aside() == book.entries[4:]
     again.delivered(book.entries[4:5])
@@ -101,7 +144,7 @@ def test_entries_that_are_cut_off_are_set_aside_until_they_are_delivered(path: P
     again.close()
 
 
-def test_a_start_reads_a_snapshot_and_says_the_same_without(path: Path, journal: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_reads_a_snapshot_and_says_the_same_without(store: Store, journal: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "SNAPSHOT_EVERY", 10)
     book = Book()
     kept = 0
@@ -109,31 +152,16 @@ def test_a_start_reads_a_snapshot_and_says_the_same_without(path: Path, journal:
         journal.append([book.edit(camera(number % 3, name=str(number)))])
         kept += journal.keep_snapshot(book.site)
     assert kept == 4
-    with opened(path) as raw:
-        assert [row[0] for row in raw.execute("SELECT number FROM snapshot ORDER BY 1")] == [30, 40]
-    assert reopened_digest(path) == book.site.digest()
+    assert store.raw("SELECT number FROM snapshot ORDER BY 1") == [(30,), (40,)]
+    assert store.digest() == book.site.digest()
     assert journal.state(until=35).index == 35
     assert journal.check().digest() == book.site.digest()
     for damage in ("UPDATE snapshot SET body = 'x' WHERE number = 40", "UPDATE snapshot SET body = '{}'", "DELETE FROM snapshot"):
-        with opened(path) as raw:
-            raw.execute(damage)
-        assert reopened_digest(path) == book.site.digest()
+        store.raw(damage)
+        assert store.digest() == book.site.digest()
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """The file itself, beside the journal: committed and closed, which sqlite3's own context manager does not do."""
-    with closing(sqlite3.connect(path)) as raw, raw:
-        yield raw
-
-
-def reopened_digest(path: Path) -> str:
-    found, site = reopened(path)
-    found.close()
-    return site.digest()
-
-
-def test_a_snapshot_of_what_was_cut_off_is_not_believed(path: Path, journal: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_of_what_was_cut_off_is_not_believed(store: Store, journal: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "SNAPSHOT_EVERY", 1)
     book = books(5)
     journal.append(book.entries)
@@ -143,7 +171,7 @@ def test_a_snapshot_of_what_was_cut_off_is_not_believed(path: Path, journal: Dat
     other.edit(camera(1, name="the new leader's"))
     other.edit(camera(2, name="the new leader's"))
     journal.append(other.entries[3:])
-    assert reopened_digest(path) == other.site.digest()
+    assert store.digest() == other.site.digest()
 
 
 def test_a_state_at_any_point_of_time_can_be_made_again(journal: Database) -> None:
@@ -152,19 +180,20 @@ def test_a_state_at_any_point_of_time_can_be_made_again(journal: Database) -> No
     assert journal.state(until=5).digest() == books(5).site.digest()
 
 
-@pytest.mark.parametrize("sql", [
-    "UPDATE entry SET body = CAST(replace(body, 'edit 3', 'edit X') AS BLOB) WHERE number = 4",
+@pytest.mark.parametrize("damage", [
+    {"sqlite": "UPDATE entry SET body = CAST(replace(body, 'edit 3', 'edit X') AS BLOB) WHERE number = 4",
+     "postgres": "UPDATE entry SET body = convert_to(replace(convert_from(body, 'UTF8'), 'edit 3', 'edit X'), 'UTF8') WHERE number = 4"},
     "UPDATE entry SET hash = 'f' || substr(hash, 2) WHERE number = 4",
     "UPDATE entry SET body = 'text' WHERE number = 4",
     "DELETE FROM entry WHERE number = 4",
 ])  # fmt: skip
-def test_a_damaged_journal_is_named_and_not_believed(path: Path, journal: Database, sql: str) -> None:
-    journal.append(books(8).entries)
-    with opened(path) as raw:
-        assert raw.execute(sql).rowcount == 1
-    with pytest.raises((DigestError, FormatError), match=r"does not follow|not the one|holds text"):
+def test_a_damaged_journal_is_named_and_not_believed(store: Store, journal: Database, damage: str | dict[str, str]) -> None:
+    book = books(8)
+    journal.append(book.entries)
+    store.raw(damage if isinstance(damage, str) else damage[store.kind])
+    with pytest.raises((DigestError, FormatError), match=r"does not follow|not the one|holds text|cannot be read"):
         journal.check()
-    broken = Database(sqlite_url(path))
+    broken = Database(store.url)
     with pytest.raises((DigestError, FormatError)):
         broken.open()
     broken.close()
@@ -179,27 +208,57 @@ def test_a_file_that_is_no_database_is_refused_with_a_remedy(path: Path) -> None
     broken.close()
 
 
-def test_a_database_of_another_layout_is_left_alone(path: Path, journal: Database) -> None:
+def test_a_database_of_another_layout_is_left_alone(store: Store, journal: Database) -> None:
     journal.append(books(1).entries)
     journal.close()
-    with opened(path) as raw:
-        raw.execute("UPDATE about SET value = '99'")
-    other = Database(sqlite_url(path))
+    store.raw("UPDATE about SET value = '99'")
+    other = Database(store.url)
     with pytest.raises(DatabaseError, match="layout 99"):
         other.open()
     other.close()
 
 
-def test_errors_do_not_show_credentials() -> None:
-    secret = "hunter2"
-    broken = Database(f"postgresql+psycopg://keeper:{secret}@127.0.0.1:1/none")
+def test_servers_that_start_at_once_on_an_empty_database_all_come_up(store: Store) -> None:
+    """Each finds no tables: one makes them, the others wait for it."""
+    if store.kind == "sqlite":
+        Database(store.url).open()
+    results: list[object] = []
+
+    def start() -> None:
+        found = Database(store.url)
+        try:
+            results.append(found.open().index)
+        except DatabaseError as error:
+            results.append(error.line())
+        finally:
+            found.close()
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert results == [0] * 4
+
+
+@pytest.mark.parametrize("wrong", ["refused", "password", "database"])
+def test_errors_do_not_show_credentials(postgres: Server, wrong: str) -> None:
+    url = {"refused": f"postgresql+psycopg://{USER}:{PASSWORD}@127.0.0.1:1/none",
+           "password": postgres.url("postgres").replace(PASSWORD, "other-secret"), "database": postgres.url("none")}[wrong]  # fmt: skip
+    broken = Database(url)
     with pytest.raises(DatabaseError) as caught:
         broken.open()
-    assert secret not in caught.value.line()
-    assert broken.where == "127.0.0.1/none"
     broken.close()
-    with pytest.raises(UsageError, match="no database URL"):
-        Database("nonsense")
+    said = f"{caught.value.line()} {broken.where} {broken!r}"
+    assert all(secret not in said for secret in (PASSWORD, "other-secret", USER)), said
+    assert "127.0.0.1" in broken.where
+    assert broken.where.endswith(("/none", "/postgres"))
+
+
+def test_what_is_no_database_url_is_refused_without_showing_it() -> None:
+    with pytest.raises(UsageError, match="no database URL") as caught:
+        Database("postgres//keeper:hunter2@h")
+    assert "hunter2" not in caught.value.line()
 
 
 def test_nothing_goes_through_a_closed_database(journal: Database) -> None:

@@ -104,6 +104,8 @@ class DirectorySection(Config):
     database: str | None = None
     """None: a file in data_dir.  A path, or a PostgreSQL URL."""
     backup: BackupSection | None = None
+    mqtt_commands: tuple[Literal["failover", "move", "maintenance"], ...] = ("failover", "move", "maintenance")
+    """What may be ordered over MQTT: whoever may publish at the broker can."""
 
 
 class HubConfig(Config):

@@ -79,6 +79,10 @@ Command = FailoverCommand | MoveCommand | MaintenanceCommand
 
 COMMANDS: Final[dict[str, type[Command]]] = {"failover": FailoverCommand, "move": MoveCommand, "maintenance": MaintenanceCommand}
 """By the word in the topic."""
+ORDERS: Final[dict[str, type[FailoverOrder] | type[MoveOrder] | type[MaintenanceOrder]]] = {
+    "failover": FailoverOrder, "move": MoveOrder, "maintenance": MaintenanceOrder,
+}  # fmt: skip
+"""What a command orders, without its time."""
 
 
 class OrderAnswer(Message):

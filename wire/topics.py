@@ -1,7 +1,7 @@
 """MQTT topics, `watchkeep/v1/<site>/...` (docs/MQTT.md).
 
 Rules: JSON payloads; beacons and camera states are retained and have a symmetric will; nothing here is
-evidence, and no acknowledgement ever travels on MQTT.
+evidence, and no acknowledgement of video ever travels on MQTT.
 """
 
 from .ids import check_id
@@ -32,6 +32,25 @@ def event(site: str, kind: str) -> str:
 def events(site: str) -> str:
     """A subscription filter for the events of the whole site."""
     return f"{_site(site)}/event/+"
+
+
+def command(site: str, kind: str, ident: str) -> str:
+    """An order to the directory (wire/commands.py); the id is the sender's choice, a new one for each."""
+    return f"{_site(site)}/cmd/{check_id('command', kind)}/{check_id('command', ident)}"
+
+
+def command_reply(site: str, kind: str, ident: str) -> str:
+    return f"{command(site, kind, ident)}/reply"
+
+
+def commands(site: str) -> str:
+    """A subscription filter for the commands of the whole site, without their replies."""
+    return f"{_site(site)}/cmd/+/+"
+
+
+def command_replies(site: str) -> str:
+    """A subscription filter for the replies alone."""
+    return f"{_site(site)}/cmd/+/+/reply"
 
 
 def everything(site: str) -> str:

@@ -19,8 +19,6 @@ from ...wire.errors import WatchkeepError, redact
 from ...wire.messages import AppendAnswer
 from ..consolidate.share import Share
 from ..consolidate.worker import Consolidator
-from ..directory.desk import SiteDesk
-from ..directory.orderdesk import OrderDesk
 from ..directory.run import DirectoryPart
 from ..duty.maintenance import Maintenance
 from ..events.log import EventLog
@@ -69,7 +67,7 @@ class Api:
             self._parts.append(peers)
             self.app.include_router(peers.router())
         if directory is not None:
-            self._add_directory(directory, facts.id)
+            self._add_directory(directory)
         if events is not None:
             self.app.include_router(events_router(events))
         operations = Operations(facts, metrics)
@@ -96,10 +94,9 @@ class Api:
         self.app.include_router(losses.router())
         self.app.include_router(maintenance_router(maintenance, facts.id, lambda text: store.report(EventKind.ARCHIVER, text)))
 
-    def _add_directory(self, directory: DirectoryPart, me: str) -> None:
-        desk = SiteDesk(directory.server, me)
-        orders = OrderDesk(desk, directory.server, me, dict, time.time)
-        for part in (DirectoryRoutes(directory.server), OrderRoutes(orders), SiteRoutes(desk), DesiredRoutes(directory.agents)):
+    def _add_directory(self, directory: DirectoryPart) -> None:
+        for part in (DirectoryRoutes(directory.server), OrderRoutes(directory.orders), SiteRoutes(directory.desk),
+                     DesiredRoutes(directory.agents)):  # fmt: skip
             self._parts.append(part)
             self.app.include_router(part.router())
 

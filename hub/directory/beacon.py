@@ -7,6 +7,7 @@ stand on one topic; `boot` and `beat` let a reader drop the late will of an olde
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from ...wire import VERSION, topics
@@ -46,6 +47,14 @@ class Beacon:
         self._told.set()
         self._worker.join(self._period_s)
         self._client.stop(self._farewell())
+
+    def listen(self, topic_filter: str, heard: Callable[[str, bytes], None]) -> None:
+        """Call `heard(topic, payload)` on the MQTT thread: it may only enqueue."""
+        self._client.subscribe(topic_filter, heard)
+
+    def say(self, topic: str, payload: bytes) -> None:
+        """Anything else that this server tells; not retained."""
+        self._client.publish(topic, payload)
 
     def turned(self) -> None:
         """The role has changed: say so now."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ...wire import VERSION
+from ...wire import VERSION, topics
 from ...wire.causes import EventKind
 from ...wire.errors import ConfigError, WatchkeepError
 from ...wire.messages import Event
@@ -21,7 +21,10 @@ from .backup.runner import Plan, Runner
 from .backup.spare import Note
 from .beacon import Beacon
 from .cluster.status import Member, Status
+from .commander import Commander
 from .database import Database, sqlite_url
+from .desk import SiteDesk
+from .orderdesk import OrderDesk
 from .server import DirectoryServer, Settings
 
 FILE = "directory.sqlite"
@@ -48,9 +51,12 @@ class DirectoryPart:
         known = members(config, url)
         me = next(one for one in known if one.id == config.hub.id)
         self.server = DirectoryServer(Settings(me, known, boot, VERSION), database(config), self._turned)
+        self.desk = SiteDesk(self.server, me.id)
+        self.orders = OrderDesk(self.desk, self.server, me.id, dict, time.time)
         self.agents = AgentDesk(self.server, config.hub.site)
         self.backups = self._make_backups()
         self._beacon: Beacon | None = None
+        self._commander: Commander | None = None
 
     def start(self) -> None:
         """Raises ConfigError when the database cannot be used; nothing is left running then."""
@@ -67,9 +73,18 @@ class DirectoryPart:
             self.backups.start()
         if self._config.mqtt.url is not None:
             self._beacon = Beacon(self._config.mqtt.url, self._config.hub.site, self._url, self.server, self.backups)
+            self._take_commands(self._beacon)
             self._beacon.start()
 
+    def _take_commands(self, beacon: Beacon) -> None:
+        hub, wanted = self._config.hub, self._config.directory or DirectorySection()
+        self._commander = Commander(hub.site, hub.id, self.orders, wanted.mqtt_commands, beacon.say)
+        self._commander.start()
+        beacon.listen(topics.commands(hub.site), self._commander.heard)
+
     def stop(self) -> None:
+        if self._commander is not None:
+            self._commander.stop()
         if self._beacon is not None:
             self._beacon.stop()
         if self.backups is not None:

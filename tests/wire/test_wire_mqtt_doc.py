@@ -1,4 +1,4 @@
-"""docs/MQTT.md says what wire/messages.py and wire/topics.py say.
+"""docs/MQTT.md says what wire/messages.py, wire/commands.py and wire/topics.py say.
 
 Rules: between `<!-- fields: Model -->` and `<!-- end -->` stands one row per field: name, type and default are those of
 the model, the meaning is written by hand and must be there.  `WATCHKEEP_REWRITE_DOCS=1` rewrites the tables and
@@ -11,12 +11,13 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from watchkeep.wire import messages, topics
+from watchkeep.wire import commands, messages, topics
 from watchkeep.wire.causes import CameraStatus, ConsolidationPhase, EventKind, Protection
 
 DOC = Path(__file__).parents[2] / "docs" / "MQTT.md"
@@ -24,7 +25,7 @@ BLOCK = re.compile(r"<!-- fields: (?P<model>\w+) -->\n(?P<table>.*?)<!-- end -->
 HEAD = "| field | type | default | meaning |\n|---|---|---|---|\n"
 ON_MQTT = (messages.AgentBeacon, messages.ArchiverLink, messages.CameraState, messages.ArchiverBeacon,
            messages.DirectoryBeacon, messages.BackupState, messages.VolumeState,
-           messages.ConsolidationState, messages.SetAside, messages.Event)  # fmt: skip
+           messages.ConsolidationState, messages.SetAside, messages.Event, *commands.COMMANDS.values(), commands.CommandReply)  # fmt: skip
 WORDS = {str: "string", int: "integer", float: "number", bool: "true or false", NoneType: "null"}
 
 
@@ -32,6 +33,8 @@ def kind(annotation: Any) -> str:
     """A field's type in the words of JSON."""
     if annotation in WORDS:
         return WORDS[annotation]
+    if get_origin(annotation) is Annotated:
+        return kind(get_args(annotation)[0])
     if get_origin(annotation) is UnionType:
         return " or ".join(kind(part) for part in get_args(annotation))
     if get_origin(annotation) is dict:
@@ -50,7 +53,7 @@ def default(field: FieldInfo) -> str:
     return {(): "`[]`", "": '`""`', None: "`null`"}.get(value, f"`{value}`") if not isinstance(value, list) else "`[]`"
 
 
-def table(model: type[messages.Message], meanings: dict[str, str]) -> str:
+def table(model: type[BaseModel], meanings: dict[str, str]) -> str:
     """The rows as they have to be, with the given meanings."""
     cells = [(f"`{name}`", kind(field.annotation), default(field), meanings.get(name, "")) for name, field in model.model_fields.items()]
     return HEAD + "".join(f"| {' | '.join(row)} |\n" for row in cells)
@@ -63,7 +66,7 @@ def meanings_in(old: str) -> dict[str, str]:
 
 def rewritten(text: str) -> str:
     def again(match: re.Match[str]) -> str:
-        model = getattr(messages, match["model"])
+        model = next(model for model in ON_MQTT if model.__name__ == match["model"])
         return f"<!-- fields: {match['model']} -->\n{table(model, meanings_in(match['table']))}<!-- end -->"
 
     return BLOCK.sub(again, text)
@@ -90,7 +93,7 @@ def test_every_message_on_mqtt_has_its_table_and_every_field_its_meaning() -> No
     assert [f"{model}.{field}" for model, fields in blocks.items() for field, meaning in fields.items() if not meaning] == []
 
 
-@pytest.mark.parametrize("states", [CameraStatus, Protection, EventKind, ConsolidationPhase])
+@pytest.mark.parametrize("states", [CameraStatus, Protection, EventKind, ConsolidationPhase, commands.Outcome])
 def test_every_named_state_is_explained(states: type[StrEnum]) -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| .+ \|$", section(states.__name__), re.MULTILINE)
     assert sorted(rows) == sorted(states)

@@ -1,0 +1,113 @@
+"""Commands over a real Mosquitto to real directory servers: the leader alone acts and answers."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from directory_kit import CAMERA, directory
+from hub_kit import wait_for
+from mosquitto import Mosquitto
+
+from watchkeep.wire import topics
+from watchkeep.wire.commands import CommandReply
+from watchkeep.wire.shell.mqtt import MqttClient
+
+
+class Operator:
+    """A script or a home automation at the broker."""
+
+    def __init__(self, url: str) -> None:
+        self.heard: list[CommandReply] = []
+        self.servers: set[str] = set()
+        """Those whose beacon came: they hear commands too."""
+        self._changed = threading.Condition()
+        self._client = MqttClient(url, client_id="operator", will=None, birth=list)
+        self._client.subscribe(topics.everything("demo"), self._take)
+        self._client.start()
+        wait_for(lambda: self._client.connected, "the broker")
+        self._made = 0
+
+    def _take(self, topic: str, payload: bytes) -> None:
+        if topic.endswith("/beacon"):
+            self.servers.add(topic.split("/")[-2])
+        if not topic.endswith("/reply"):
+            return
+        reply = CommandReply.model_validate_json(payload)
+        assert topic == topics.command_reply("demo", reply.command, reply.id)
+        with self._changed:
+            self.heard.append(reply)
+            self._changed.notify_all()
+
+    def send(self, kind: str, ident: str, **fields: object) -> CommandReply:
+        """Give a command and wait for its reply."""
+        known = len(self.heard)
+        self._client.publish(topics.command("demo", kind, ident), json.dumps({"at_s": time.time(), **fields}).encode())
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.heard) > known, 20), f"no reply to {kind}"
+            return self.heard[known]
+
+    def order(self, kind: str, **fields: object) -> CommandReply:
+        self._made += 1
+        return self.send(kind, f"n{self._made}", **fields)
+
+    def close(self) -> None:
+        self._client.stop()
+
+
+@pytest.fixture(name="broker")
+def broker_(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
+    found = Mosquitto(tmp_path, free_port())
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture(name="operator")
+def operator_(broker: Mosquitto) -> Iterator[Operator]:
+    found = Operator(broker.url)
+    yield found
+    found.close()
+
+
+def test_the_leader_alone_carries_out_and_answers(tmp_path: Path, free_port: Callable[[], int], broker: Mosquitto,
+                                                  operator: Operator) -> None:  # fmt: skip
+    with directory(tmp_path, free_port, "ab", mqtt={"url": broker.url}) as servers:
+        leader = servers.led()
+        for path, value in (("agent/edge-1", {}), ("archiver/s1", {}), ("camera/door", CAMERA)):
+            assert leader.put(path, value).status == 200
+        wait_for(lambda: operator.servers == set(servers.clients), "the servers' beacons")
+        moved = operator.send("move", "move-1", cameras=["door"], agent="edge-1", actor="anna")
+        assert (moved.outcome, moved.server, moved.text) == ("done", "a", "edge-1 records door")
+        assert moved.index > 0
+        assert moved.copies == 2
+        assert leader.site()["recorders"]["door"][0] == "edge-1"
+        assert leader.get("/v1/site/history?limit=1").json()["entries"][0]["actor"] == "anna"
+        assert operator.order("maintenance", name="s1", on=True, lasting_s=60).outcome == "done"
+        assert leader.get("/v1/site/history?limit=1").json()["entries"][0]["actor"].startswith("mqtt/n")
+        known = leader.site()["index"]
+        for kind, fields, outcome in (
+            ("move", {"cameras": ["none"], "agent": "edge-1"}, "refused"), ("move", {"cameras": 7}, "malformed"),
+            ("failover", {"name": "directory", "at_s": time.time() - 600}, "stale"), ("dance", {}, "unknown"),
+        ):  # fmt: skip
+            reply = operator.order(kind, **fields)
+            assert (reply.outcome, bool(reply.remedy)) == (outcome, True)
+        assert operator.send("move", "move-1", cameras=["door"], agent="edge-1").outcome == "repeated"
+        assert leader.site()["index"] == known, "nothing of this was written"
+        assert len({(reply.id, reply.at_s) for reply in operator.heard}) == len(operator.heard), "one reply to each"
+        over = operator.send("failover", "over-1", name="directory")
+        assert (over.outcome, over.text) == ("done", "a hands the lead over")
+        wait_for(lambda: servers.clients["b"].leader() == "b", "the other leader")
+        again = operator.send("failover", "over-1", name="directory")
+        assert (again.outcome, again.server) == ("repeated", "b"), "the new leader knows what the old one carried out"
+
+
+def test_what_the_configuration_does_not_allow_is_refused(tmp_path: Path, free_port: Callable[[], int], broker: Mosquitto,
+                                                           operator: Operator) -> None:  # fmt: skip
+    wanted = {"servers": [], "mqtt_commands": ["maintenance"]}
+    with directory(tmp_path, free_port, "a", mqtt={"url": broker.url}, directory=wanted) as servers:
+        servers.led()
+        wait_for(lambda: operator.servers == set(servers.clients), "the servers' beacons")
+        assert operator.order("failover", name="directory").outcome == "not-allowed"

@@ -122,7 +122,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 def test_the_commands_that_documents_name_exist() -> None:
     """Every `watchkeep <command> [<subcommand>]` in a page answers --help."""
-    registered = {point.name for point in entry_points(group=GROUP)} | {"version"}
+    registered = {point.name for point in entry_points(group=GROUP)} | {"version", "asyncapi"}
     named = {command for page in pages(ROOT) for command in commands(page.read_text())}
     assert {command for command, *_ in named} <= registered
     program = Path(sys.executable).with_name("watchkeep")

@@ -47,6 +47,13 @@ def build(wanted: str | None = None) -> typer.Typer:
         """Print the version."""
         typer.echo(VERSION)
 
+    @app.command("asyncapi")
+    def print_asyncapi() -> None:
+        """Print what a site says and takes on MQTT, as an AsyncAPI document; it is docs/asyncapi.json of this version."""
+        from .. import asyncapi  # not for those who want another command: it takes all messages
+
+        typer.echo(asyncapi.text(), nl=False)
+
     for part in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         if wanted not in (None, part.name):
             continue

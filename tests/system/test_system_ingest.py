@@ -42,7 +42,7 @@ CAST = {
 """Options of the source, transport, causes of the epochs that come of it, and how many times fewer frames it sends."""
 
 
-def sources(site: Site) -> str:
+def sources(site: Site, ingest: str) -> str:
     """Start one source for each of the cast; returns their camera sections."""
     sections = ""
     for camera, (options, transport, _, fewer) in CAST.items():
@@ -50,7 +50,7 @@ def sources(site: Site) -> str:
         pace = [] if "--fps" in options else ["--fps", str(FPS)]
         site.add(f"source-{camera}", ["source", "--port", str(port), "--size", "320x180", "--frames", str(FRAMES // fewer),
                                       "--report", str(site.folder / f"sent-{camera}.json"), *pace, *options.split()])  # fmt: skip
-        sections += f'[[camera]]\nid = "{camera}"\nurl = "rtsp://127.0.0.1:{port}/cam0"\ntransport = "{transport}"\narchivers = ["a"]\n'
+        sections += f'[[camera]]\nid = "{camera}"\nurl = "rtsp://127.0.0.1:{port}/cam0"\ntransport = "{transport}"\ningest = "{ingest}"\narchivers = ["a"]\n'
     for camera in CAST:
         wait_until(lambda camera=camera: listening(site.port(f"source-{camera}")), 60, f"the start of the source of {camera}")
     filled = time.monotonic() + BURST_S  # a source stores as it runs: what it has not run for it cannot send at once
@@ -74,9 +74,10 @@ def decoded(path: Path) -> tuple[float, float | None]:
     return int(streams["video"]["nb_read_frames"]) / FPS, len(pcm.stdout) / 2 / rate
 
 
-def test_every_kind_of_camera_is_recorded_frame_for_frame_and_its_sound_has_its_length(site):
+@pytest.mark.parametrize("ingest", ["pyav", "native"])
+def test_every_kind_of_camera_is_recorded_frame_for_frame_and_its_sound_has_its_length(site, ingest):
     site.archiver("a")
-    site.agent({}, archivers=["a"], copies=1, extra=f"[recording]\nsegment_s = 3.0\n{sources(site)}")
+    site.agent({}, archivers=["a"], copies=1, extra=f"[recording]\nsegment_s = 3.0\n{sources(site, ingest)}")
     wait_until(lambda: all(site.frames(camera) >= FRAMES // fewer for camera, (_, _, _, fewer) in CAST.items()), 60, "all frames' arrival")
     site.settled()
     site.stop_all("edge-1", "a")

@@ -22,6 +22,14 @@ def _ulaw(code: int) -> int:
 _TABLES = {law: [pack("<h", decode(code)) for code in range(256)] for law, decode in (("alaw", _alaw), ("ulaw", _ulaw))}
 
 
+LAWS = frozenset(_TABLES)
+
+
+def table(law: str) -> bytes:
+    """All 256 code words, two bytes each."""
+    return b"".join(_TABLES[law])
+
+
 def to_linear(data: bytes, law: str) -> bytes:
     """Decode code words of law `alaw` or `ulaw`; two bytes out for one in."""
     return b"".join(map(_TABLES[law].__getitem__, data))

@@ -20,6 +20,7 @@ from .camera_state import CameraLife
 from .clock import Clock
 from .engine_choice import EngineChoice
 from .line import Line, Run
+from .pump import Pump
 from .pyav.ingest import CameraError, RtspSession, no_picture
 from .reader import Habits, Reader, Session
 from .roster import Source
@@ -57,10 +58,11 @@ class Ingest:
     """Records one camera into `line`; `changed` is called after each change of the shown state, `tell` for what else is worth an event."""
 
     def __init__(self, camera: Source, line: Line, clock: Clock, *, first_cause: Cause, changed: Callable[[str], None], tell: Tell,
-                 open_session: OpenSession = RtspSession, open_native: OpenNative = _open_native) -> None:  # fmt: skip
+                 open_session: OpenSession = RtspSession, open_native: OpenNative = _open_native,
+                 pump: Pump | None = None) -> None:  # fmt: skip
         self._camera, self._line, self._clock = camera, line, clock
         self._cause, self._changed, self._open, self._tell = first_cause, changed, open_session, tell
-        self._open_native, self._choice = open_native, EngineChoice(camera.ingest)
+        self._open_native, self._choice, self._pump = open_native, EngineChoice(camera.ingest), pump
         self.life = CameraLife(clock.utc_s(), camera.first_pause_s)
         self._clock_step, self._turned = threading.Event(), threading.Event()
         self._next = camera
@@ -140,6 +142,7 @@ class Ingest:
         try:
             limit = FORWARD_LIMIT_S if self._camera.timestamps_reliable else UNRELIABLE_LIMIT_S
             reader = Reader(session, self._line, self._clock, Habits(self._cause, limit), self._clock_step)
+            self._let_pump(session, reader, stop)
             self.watch.begin(reader.pictured)
             try:
                 self._read(session, reader, stop)
@@ -153,6 +156,15 @@ class Ingest:
                 raise no_picture()
         finally:
             session.close()
+
+    def _let_pump(self, session: Session, reader: Reader, stop: threading.Event) -> None:
+        """A session of the native engine is read by the pump whenever nothing about it is unusual."""
+        pump = self._pump
+        if pump is not None and isinstance(session, NativeSession):
+            def wanted_back() -> bool:
+                return stop.is_set() or self._turned.is_set()
+
+            session.ride_on(lambda ride: pump.drive(ride, session, reader, wanted_back, self._clock_step.is_set), wanted_back)
 
     def _opened(self) -> Session:
         """A session of the engine that this camera is read by; one that native is unfit for is PyAV's at once."""

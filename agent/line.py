@@ -128,6 +128,11 @@ class Line:
         self.stats.bytes += len(data) if isinstance(data, bytes) else data.size
         return bool(kept)
 
+    def arrived(self, run: Run, dts: int, arrival_ns: int, now: float) -> None:
+        """Video up to this dts, in ticks since the run's zero, went into the ring past `push`."""
+        run.anchor.arrived((run.base + dts) * NS // VIDEO_TICKS, arrival_ns)
+        self._last_push, self._ended = now, False
+
     def end(self) -> None:
         """The session is over: what waits in the ring is cut at the next take."""
         self._ended = True

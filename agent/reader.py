@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..native.lane import Lane
 from ..wire.causes import CameraStatus, Cause
-from . import bitstream
+from . import bitstream, g711
 from .access_unit import MAX_BEHIND, Assembler
 from .clock import Clock
-from .g711 import to_linear
 from .line import Line, Run
 from .pyav.ingest import CameraError, Sample
 from .pyav.init_segment import AudioFormat
+from .rtsp.decode_time import DecodeTimes
+from .rtsp.timeline import Timeline
 from .soundtrack import Soundtrack
 from .stall import PICTURE_WAIT_S
 from .timing import FORWARD_LIMIT_S, VIDEO_TICKS, Timed, TrackClock
@@ -39,6 +41,7 @@ class Session(Protocol):
     audio: AudioFormat | None
     audio_ticks: int
     audio_law: str
+    whole_pictures: bool
 
     @property
     def left_out(self) -> str: ...
@@ -53,6 +56,25 @@ class Session(Protocol):
     def samples(self) -> Iterator[Sample]: ...
 
     def close(self) -> None: ...
+
+
+class Lender(Protocol):
+    """A session of agent/rtsp, which knows what the lane takes over beside the reader's."""
+
+    decoded: DecodeTimes
+    timeline: Timeline
+
+
+@dataclass(slots=True)
+class Loan:
+    """A lane, its run, and what of its counts was noted."""
+
+    lane: Lane
+    run: Run
+    pictures: int = 0
+    keys: int = 0
+    frames: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +95,14 @@ class Reader:
         self._sound = Soundtrack(session.audio.rate if session.audio is not None else 1)
         self._video_clock = TrackClock(session.ticks, VIDEO_TICKS, forward_limit_s=habits.forward_limit_s)
         self._audio_clock = TrackClock(session.audio_ticks, self._sound.rate)
-        self._units = Assembler() if session.codec == "h264" else None
+        self._units = Assembler() if session.codec == "h264" and not session.whole_pictures else None
         self._run: Run | None = None
         self._skipped = False
         self._video_now = self._arrived = 0
         self._init = b""
         self._params = session.parameter_sets
+        self._found = b""
+        """The parameter sets that the stream brought last."""
         self._opened = self._pictured = self._keyed = self._sliced = clock.monotonic()
         self._untold: Run | None = None
         self._early: list[tuple[Sample, int]] = []
@@ -111,6 +135,59 @@ class Reader:
         arrival = self._clock.utc_ns()
         whole = [(sample, arrival)] if self._units is None else self._units.take(sample, arrival)
         return True in [self._one(one, at) for one, at in whole]
+
+    def lend(self, session: "Lender") -> "Loan | None":
+        """What native/lane.pyx needs to go on in this one's place; None while a frame may be unusual.
+
+        `session` is the one that is read, and everything that it gave has been taken.
+        """
+        video, run = self._video_clock.steady(), self._run
+        if video is None or run is None or run.born is None or not self._usual():
+            return None
+        waiting, decoded, grows = session.decoded.lent()
+        rate = self._sound.rate if self._session.audio is not None else 0
+        table = g711.table(self._session.audio_law) if self._session.audio_law else b""
+        lane = Lane(self._line.ring, hevc=self._session.codec == "hevc", limit=self._video_clock.limit, sets=self._found,
+                    waiting=waiting, depth=session.decoded.depth, rate=rate, table=table)  # fmt: skip
+        lane.run, lane.zero, lane.decoded, lane.grows = run.number, run.zero, decoded, grows
+        lane.last, lane.raw, lane.step = video
+        lane.place_shift, lane.place_last, lane.place_end = self._sound.state
+        lane.sound_zero, lane.sound_shift = run.zero * self._sound.rate // VIDEO_TICKS, session.timeline.shift
+        if (sound := self._audio_clock.steady()) is not None:
+            lane.heard = True
+            lane.sound_last, _, lane.sound_step = sound
+        return Loan(lane, run)
+
+    def _usual(self) -> bool:
+        """Whether nothing is held, lost or due: neither an epoch nor a look at the codec."""
+        looked = max(self._keyed + FOREIGN_S, self._sliced)
+        plain = self._units is None and not self._early and self._video_clock.same_ticks
+        heard = self._session.audio is None or self._audio_clock.same_ticks
+        return plain and heard and not (self._line.ring.dropping or self._clock_step.is_set() or self._clock.monotonic() - looked > 1)
+
+    def noted(self, loan: "Loan", now: float) -> None:
+        """Frames went by: what beacons, watchers and the anchor of UTC have to know of them."""
+        lane, stats = loan.lane, self._line.stats
+        if lane.pictures != loan.pictures:
+            self._pictured = now
+            if lane.keys != loan.keys:
+                self._keyed = self._sliced = now
+            self._video_now, self._arrived = lane.last - loan.run.zero, lane.arrival_ns
+            self._line.arrived(loan.run, self._video_now, lane.arrival_ns, now)
+            stats.frames += lane.frames - loan.frames
+        stats.bytes += lane.bytes - loan.bytes
+        loan.pictures, loan.keys, loan.frames, loan.bytes = lane.pictures, lane.keys, lane.frames, lane.bytes
+
+    def returned(self, loan: "Loan", session: "Lender") -> None:
+        """Go on in the lane's place: everything that it did is as if it had been done here."""
+        lane = loan.lane
+        if lane.pictures:
+            self._video_clock.went_on(lane.last, lane.raw, lane.step)
+            session.decoded.went_on(lane.waiting, lane.decoded)
+        if lane.sounds:
+            self._audio_clock.went_on(lane.sound_last, lane.sound_seen + lane.sound_shift, lane.sound_step)
+            self._sound.went_on(lane.place_last, lane.place_end)
+        session.timeline.went_on(lane.raw, lane.sound_seen if lane.sounds else None)
 
     def finish(self) -> None:
         """Push what was still held back at the session's end."""
@@ -206,6 +283,7 @@ class Reader:
         """
         if not (sample.damaged and self._init):
             found = bitstream.parameters(self._session.codec, sample.data)
+            self._found = found or self._found
             if found and not bitstream.same(self._session.codec, found, self._params):
                 self._init = self._session.init_for(found, bytes(sample.data))
                 self._params = found
@@ -227,6 +305,6 @@ class Reader:
         at = self._sound.place(timed.dts - run.zero * rate // VIDEO_TICKS, timed.duration, self._video_now * rate // VIDEO_TICKS)
         if at is None:
             return
-        data = to_linear(bytes(sample.data), law) if law else sample.data
+        data = g711.to_linear(bytes(sample.data), law) if law else sample.data
         self._line.push(run, data, video=False, pts=at, dts=at, duration=timed.duration, key=True, damaged=sample.damaged,
                         arrival_ns=arrival, annexb=False, now=self._clock.monotonic())  # fmt: skip

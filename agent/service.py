@@ -14,7 +14,6 @@ connected is not waited for, since it has nothing to drain, and ends beside the 
         ├ connecting cameras: up to 8 s of time-outs ──────────────────────┤
 """
 
-import json
 import logging
 import secrets
 import threading
@@ -26,9 +25,7 @@ from ..native import Ring
 from ..profiles import camera_profile
 from ..wire.causes import Cause, EventKind
 from ..wire.errors import ConfigError, WatchkeepError
-from ..wire.mdns import Found
 from ..wire.messages import Event
-from ..wire.shell.mdns import Browser
 from ..wire.shell.threads import Supervised
 from . import wake
 from .archivers import ArchiverBook, remembered
@@ -42,10 +39,12 @@ from .crew import Crew, Member
 from .datadir import open_journal, open_slots, prepare
 from .directory.link import DirectoryLink
 from .directory.resolve import Login, resolve
+from .discovery import Discovery
 from .epochs import EpochBook
 from .ingest import Ingest
 from .journal.patience import PatientReader
 from .line import Line
+from .pump import Pump
 from .reload import taken_up
 from .replicate.health import HealthLimits
 from .replicate.losses import LossDesk
@@ -67,6 +66,7 @@ DRAIN_S = 1.5
 THREAD_STOP_S = 3.0
 MAX_DAMAGE_TOLD = 100
 """Of one start; the log has all."""
+PUMP_TICK_S = 0.05
 HUNG_DISK_S = 60.0
 """Beyond the 10 s: longer than disks stall and than systemd's TimeoutStopSec, which ends it earlier."""
 CROWDED_SHARE = 0.75
@@ -98,19 +98,21 @@ class AgentService:
             last[entry.camera] = max(entry.epoch, last.get(entry.camera, 0))
         newest_s = max((entry.wall_start_ns for entry in self._journal.recovered), default=0) // 1_000_000_000
         self._epochs = EpochBook(open_slots(self._data / "epochs.slots"), self._clock, last, newest_s=newest_s)
-        self._known = open_slots(self._data / "archivers.slots")
-        self._book = ArchiverBook({one.id: one.url for one in config.archiver}, remembered(self._known.read()))
+        known = open_slots(self._data / "archivers.slots")
+        self._book = ArchiverBook({one.id: one.url for one in config.archiver}, remembered(known.read()))
         self._losses = LossDesk(open_slots(self._data / "losses.slots"))
         self._replicator = self._replication(profile.tick_ms)
         self._spiller = Spiller(self._journal, self._epochs, self._losses, sync_ms=profile.sync_ms, reclaim=self._reclaim,
                                 faulted=self._journal_faulted, monotonic=self._clock.monotonic)  # fmt: skip
         self._writer = Writer((), self._journal, self._clock, tick_ms=profile.tick_ms, offer=self._replicator.offer,
                               stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
+        self._pump = Pump(self._clock, tick_s=PUMP_TICK_S)
         self._crew = Crew(self._hire, self._writer, self._keep, self._clock.monotonic, limit=profile.max_cameras)
         self._reporter = Reporter(self._who, config.mqtt, self._crew, self._replicator, self._journal, self._clock,
                                   self._losses.frames)  # fmt: skip
         self._control = ControlServer(self._data, Control(self._replicator, self._reporter.status, self.reload).answer)
-        self._browser = Browser(config.discovery.interfaces, config.agent.site, self._found, self._clash) if config.discovery.mdns else None
+        self._discovery = Discovery(config.discovery, config.agent.site, self._book, known, self._replicator.set_archivers,
+                                    partial(self._tell, EventKind.TAMPER))  # fmt: skip
         self._writing = Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S)
         self._spilling = [Supervised("wk-spill", self._spiller.run_spills, max_pause_s=WRITER_PAUSE_S),
                           Supervised("wk-sync", self._spiller.run_syncs, max_pause_s=WRITER_PAUSE_S)]  # fmt: skip
@@ -131,7 +133,7 @@ class AgentService:
         line = Line(camera, ring, self._epochs.next, chunk_s=plan.chunk_ms / 1000)
         ingest = Ingest(wanted.source, line, self._clock, first_cause=(cause or Cause.AGENT_DOWN) if known else Cause.FIRST_START,
                         changed=lambda _: self._reporter.changed(),
-                        tell=lambda text, remedy: self._tell(EventKind.CAMERA, text, remedy, camera=camera))  # fmt: skip
+                        tell=lambda text, remedy: self._tell(EventKind.CAMERA, text, remedy, camera=camera), pump=self._pump)  # fmt: skip
         return Member(line, ingest, Supervised(f"wk-cam-{camera}", ingest.run), wanted)
 
     def _keep(self, cameras: Sequence[Wanted]) -> None:
@@ -166,7 +168,8 @@ class AgentService:
         self._tell_damage()
         for thread in (*self._spilling, self._writing, self._status, self._watch):
             thread.start()
-        self._browse()
+        self._discovery.start()
+        self._pump.start()
         self._crew.start()
         self._control.start()
         self._link.start()
@@ -257,6 +260,7 @@ class AgentService:
         for step in steps:
             _guarded(step)
         self._crew.wait(began + LAST_CALL_S)
+        _guarded(self._pump.stop)
         self._watch.stop()  # only now: it goes on looking for mute cameras
         _guarded(lambda: _join(self._watch, THREAD_STOP_S))
         self._reading.stop()
@@ -272,8 +276,7 @@ class AgentService:
 
     def _stop_followers(self) -> None:
         _guarded(self._link.stop)
-        if self._browser is not None:
-            self._browser.stop()
+        self._discovery.stop()
 
     def _stop_writing(self) -> None:
         """Cut what the rings hold, and bring it to the disk, as far as that answers; else it is in RAM for the archivers."""
@@ -327,28 +330,6 @@ class AgentService:
 
     def _report(self, event: Event) -> None:
         self._reporter.event(event)
-
-    def _browse(self) -> None:
-        if self._browser is None:
-            return
-        try:
-            self._browser.start()
-        except WatchkeepError as error:
-            log.warning("mDNS is off, static and last known archivers are used", extra={"why": error.line()})
-            self._browser = None
-
-    def _found(self, hubs: dict[str, Found]) -> None:
-        if not self._book.found({hub.id: hub.url for hub in hubs.values() if "archiver" in hub.roles}):
-            return
-        self._replicator.set_archivers(self._book.urls())
-        try:
-            self._known.write(json.dumps(self._book.last_known()).encode())
-        except (OSError, WatchkeepError) as error:
-            log.warning("the list of known archivers cannot be kept", extra={"why": str(error)})
-
-    def _clash(self, hub: str, urls: tuple[str, ...]) -> None:
-        self._tell(EventKind.TAMPER, f"two hubs announce the id {hub}: {' and '.join(urls)}; the first is used",
-                   "give one of the two another hub.id")  # fmt: skip
 
     def _reclaim(self) -> bool:
         """Make room in the journal; whether it cost nothing but copies of what archivers have."""

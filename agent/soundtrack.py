@@ -21,6 +21,15 @@ class Soundtrack:
         """The video began a new run: the stamps of both are believed anew."""
         self._shift, self._last, self._end = 0, None, 0
 
+    @property
+    def state(self) -> tuple[int, int, int]:
+        """(shift, last place, end of the last packet); the last place is -1 before the first."""
+        return self._shift, -1 if self._last is None else self._last, self._end
+
+    def went_on(self, last: int, end: int) -> None:
+        """Others have placed packets meanwhile, by the rules of `place` and with the same shift."""
+        self._last, self._end = None if last < 0 else last, end
+
     def place(self, since_zero: int, duration: int, video: int) -> int | None:
         """Ticks since the run's zero for a packet stamped since_zero; video is where the video is now.
 

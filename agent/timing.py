@@ -100,6 +100,26 @@ class TrackClock:
         """Yield what is still held, at the end of a session."""
         yield from self._release(None)
 
+    def steady(self) -> tuple[int, int, int] | None:
+        """(last dts, last as it came, interval) when stamps simply go on; None while anything waits, is shifted or is not known."""
+        if self._held or self._owed or self._shift or self._turned or self._last is None or self._last_raw is None:
+            return None
+        return self._last, self._last_raw, self._step
+
+    def went_on(self, last: int, raw: int, step: int) -> None:
+        """Others have stamped frames meanwhile, by the rules of this file, since `steady` gave what they began with."""
+        self._last, self._last_raw, self._step = last, raw, step
+
+    @property
+    def same_ticks(self) -> bool:
+        """Stamps come in the ticks that are wanted."""
+        return self._source == self._ticks
+
+    @property
+    def limit(self) -> int:
+        """How far a stamp may leap ahead, in ticks."""
+        return self._limit
+
     @property
     def holds(self) -> bool:
         """Whether frames wait here for a stamp."""

@@ -9,7 +9,7 @@ Twin: nal_py.py.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint32_t
-from libc.string cimport memchr
+from libc.string cimport memchr, memcmp
 
 from .store cimport put_be32, put_bytes
 
@@ -23,6 +23,7 @@ cdef enum:
     H265_LAST_IRAP = 21
     H265_VPS = 32
     H265_PPS = 34
+    CODE = 4
     MAX_DATA = 1 << 30      # a prefix has 32 bits; one access unit of a gigabyte is a mistake or an attack
 
 
@@ -91,6 +92,20 @@ cdef bint is_vcl(int kind, bint hevc) noexcept nogil:
 
 cdef bint _is_parameter_set(int kind, bint hevc) noexcept nogil:
     return H265_VPS <= kind <= H265_PPS if hevc else kind == H264_SPS or kind == H264_PPS
+
+
+cdef bint has_known_sets(const unsigned char* data, size_t size, bint hevc, const unsigned char* sets, size_t length) noexcept nogil:
+    """Whether the parameter sets before the first VCL unit are, one behind another, those of `sets`, which parameter_sets gave; or none."""
+    cdef Nal nal
+    cdef const unsigned char* source = next_nal(data, data + size, &nal)
+    cdef size_t at = 0
+    while source != NULL and not is_vcl(_kind(&nal, hevc), hevc):
+        if _is_parameter_set(_kind(&nal, hevc), hevc):
+            if length - at < CODE + nal.size or memcmp(sets + at + CODE, nal.start, nal.size):
+                return False
+            at += CODE + nal.size
+        source = next_nal(source, data + size, &nal)
+    return at == 0 or at == length
 
 
 cdef int first_vcl(const unsigned char* data, size_t size, bint hevc) noexcept nogil:

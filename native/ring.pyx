@@ -47,25 +47,6 @@ cdef _within(str name, int64_t value, int64_t low, int64_t high):
 
 
 cdef class Ring:
-    cdef Arena _arena
-    cdef Cutter _cutter
-    cdef Frame* _table
-    cdef size_t _slots
-    cdef size_t _max_frame_bytes
-    cdef size_t _oldest_slot
-    cdef uint64_t _oldest           # numbers of frames, counted over the ring's life
-    cdef uint64_t _next
-    cdef int64_t _run               # of the newest frame; -1 before the first
-    cdef bint _pushing, _building
-    cdef readonly bint closed
-    cdef readonly bint dropping
-    cdef readonly size_t bytes_used
-    cdef readonly size_t high_water
-    cdef readonly uint64_t dropped_frames
-    cdef readonly uint64_t dropped_gops
-    cdef readonly uint64_t dropped_audio
-    cdef readonly uint64_t empty_frames
-
     def __cinit__(self, int64_t capacity_bytes, int64_t max_frames, *, int64_t chunk_ticks, int64_t segment_ticks,
                   int64_t max_chunk_frames=MAX_CHUNK_FRAMES, int64_t max_chunk_bytes=24 << 20):
         _within("capacity_bytes", capacity_bytes, 1, MAX_CAPACITY)

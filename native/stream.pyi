@@ -1,5 +1,6 @@
 from collections.abc import Iterable
 
+from .lane import Lane
 from .unit import Unit
 
 class Stream:
@@ -29,6 +30,8 @@ class Stream:
         """Frames of this channel are messages: RTCP."""
     def connect(self, connection: int, *, datagrams: Iterable[tuple[int, int]] = ()) -> None:
         """File descriptors to read from: the RTSP connection or -1, and (socket, channel) for UDP.  The caller closes them, afterwards."""
+    lane: Lane | None
+    """What takes units into a ring by itself, for as long as it can; None: process gives them all."""
     def feed(self, data: bytes) -> bool:
         """Bytes of the connection that somebody else has read; False when they do not fit."""
     def feed_datagram(self, channel: int, data: bytes) -> bool:

@@ -6,7 +6,7 @@
 Rules: 1. `receive` empties the sockets of many streams with the GIL released once; `process` then takes one stream's buffer apart
 under it, tens of microseconds.  2. One thread calls everything.  3. Frames of channels that nobody asked for, and payload types that the
 description does not have, are counted and left out.  4. A process gives at most what CAPACITY bytes hold: 256 kB of units, or 4096
-messages.  Twin: stream_py.py, without the sockets.
+messages.  5. What a lane takes is not given.  Twin: stream_py.py, without the sockets.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -15,6 +15,7 @@ from libc.stdlib cimport free, malloc
 
 from .depay cimport AGAIN, NONE, Depacketizer, Ready, Video
 from .intake cimport MAX_SOCKETS, Intake, close_intake, drain, open_intake, put_bytes_in, put_datagram, used
+from .lane cimport Lane
 from .reorder cimport HOLD, SKIP, Reorder
 from .rtp cimport FRAME, GAP, LATE, MORE, TEXT, Piece, Rtp, Sequence, advance, next_piece, parse_rtp
 from .sound cimport LATM, Layout, Sound
@@ -42,6 +43,7 @@ cdef class _Track:
 cdef class Stream:
     cdef Intake _intake
     cdef list _tracks
+    cdef Lane _lane                 # None: every unit is given to who calls process
     cdef signed char[256] _roles    # of each channel: a track, STRANGE, or CONTROL
     cdef readonly uint64_t junk
     cdef readonly uint64_t strange
@@ -94,6 +96,14 @@ cdef class Stream:
         for socket, channel in datagrams:
             self._intake.datagrams[self._intake.sockets], self._intake.channels[self._intake.sockets] = socket, channel
             self._intake.sockets += 1
+
+    @property
+    def lane(self):
+        return self._lane
+
+    @lane.setter
+    def lane(self, Lane lane):
+        self._lane = lane
 
     def feed(self, bytes data):
         return bool(put_bytes_in(&self._intake, <const unsigned char*> PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)))
@@ -174,7 +184,7 @@ cdef class Stream:
         cdef int verdict = NONE if place == LATE else AGAIN
         while verdict == AGAIN:
             verdict = track.depay.take(packet, place == GAP)
-            if verdict != NONE:
+            if verdict != NONE and (self._lane is None or not self._lane.take(role, &track.depay.ready)):
                 units.append((role, _unit(&track.depay.ready)))
 
     def finish(self):

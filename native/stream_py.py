@@ -7,6 +7,7 @@ from typing import Final
 
 from . import rtp_py
 from .depay_py import Base, Rtp, VideoDepacketizer
+from .lane_py import Lane
 from .reorder_py import Sorter
 from .rtp_py import FRAME, GAP, LATE, TEXT, Counter
 from .sound_py import SoundDepacketizer
@@ -29,6 +30,7 @@ class Stream:
         self._tracks: list[_Track] = []
         self._roles: dict[int, int] = {}
         self.junk = self.strange = self.received = 0
+        self.lane: Lane | None = None
 
     def add_video(self, channel: int, payload_type: int, hevc: bool, *, donl: bool = False, datagrams: bool = False) -> int:
         return self._add(channel, payload_type, VideoDepacketizer(hevc, donl=donl), datagrams)
@@ -102,7 +104,7 @@ class Stream:
             place = track.counter.place(sequence, ssrc)
             if place != LATE:
                 units += track.depay.take_rtp(Rtp(marker, timestamp, packet[at : at + size]), place == GAP)
-        return [(role, unit) for unit in units]
+        return [(role, unit) for unit in units if self.lane is None or not self.lane.take(role, unit)]
 
     def finish(self) -> list[tuple[int, Unit]]:
         return [(role, unit) for role, track in enumerate(self._tracks) for unit in track.depay.finish()]

@@ -55,6 +55,9 @@ class Sample(NamedTuple):
 class RtspSession:
     """An open RTSP session.  `ticks` and `audio_ticks` are the time bases as ticks a second."""
 
+    whole_pictures = False
+    """A picture may come as several packets."""
+
     def __init__(self, url: str, transport: str) -> None:
         options = {"rtsp_transport": transport, "timeout": str(READ_TIMEOUT_US),
                    "probesize": str(PROBE_BYTES), "analyzeduration": str(PROBE_US)}  # fmt: skip

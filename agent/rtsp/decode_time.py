@@ -30,6 +30,14 @@ class DecodeTimes:
         self._last: int | None = None
         self._sets = b""
 
+    def lent(self) -> tuple[list[int], int, bool]:
+        """(window, last time, whether the depth is a guess): what native/lane.pyx goes on with."""
+        return list(self._waiting), self._last or 0, self._grows
+
+    def went_on(self, waiting: list[int], last: int) -> None:
+        """Frames have been stamped meanwhile, by the rules of this file."""
+        self._waiting, self._last = waiting, last
+
     def parameters(self, codec: str, sets: bytes) -> None:
         """The parameter sets (Annex B) of the key frame that comes next; those that are known already cost a comparison."""
         if not sets or sets == self._sets:

@@ -9,7 +9,7 @@ that does not come, end the session from inside.  Stamps are the camera's; RTP k
 import secrets
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from ...native.stream import Stream, receive
@@ -24,6 +24,7 @@ from . import actions, rtcp
 from .actions import Track
 from .decode_time import DecodeTimes
 from .opening import Opened
+from .ride import Left, Ride
 from .timeline import Timeline
 from .transport import Kind
 
@@ -48,10 +49,15 @@ class Data(bytes):
 class NativeSession:
     """An open RTSP session.  `ticks` and `audio_ticks` are the time bases as ticks a second."""
 
+    whole_pictures = True
+
     def __init__(self, url: str, transport: str, *, whole: bool = False) -> None:
         """Raises CameraError; whole: UnfitError rather than leave out a track that libav could record."""
         kind: Kind = "udp" if transport == "udp" else "tcp"
         self._opened = Opened(url, kind, whole=whole)
+        self._drive: Callable[[Ride], Left | None] | None = None
+        self._wanted_back: Callable[[], bool] = bool
+        self._left: tuple[list[tuple[int, Unit]], list[tuple[int, bytes]]] | None = None
         try:
             self._set_up()
         except BaseException:
@@ -69,24 +75,24 @@ class NativeSession:
         self.audio, self.audio_law = (None, "") if audio is None else _heard(audio)
         self.audio_ticks = audio.chosen.form.clock if audio is not None else 1
         self._sets, self._key, self._received = video.chosen.parameter_sets, b"", -1
-        self._decoded = DecodeTimes()
-        self._decoded.parameters(self.codec, self._sets)
-        self._line = Timeline(self.ticks, video.timestamp, self.audio_ticks, audio.timestamp if audio is not None else None)
-        self._stream = Stream()
+        self.decoded = DecodeTimes()
+        self.decoded.parameters(self.codec, self._sets)
+        self.timeline = Timeline(self.ticks, video.timestamp, self.audio_ticks, audio.timestamp if audio is not None else None)
+        self.stream = Stream()
         self._reporters = [rtcp.Reporter(secrets.randbits(32), secrets.token_hex(8)) for _ in self._tracks]
         self._sources = [track.transport.ssrc or 0 for track in self._tracks]
         channels = [_channels(track, number) for number, track in enumerate(self._tracks)]
         try:
             for track, (media, control) in zip(self._tracks, channels, strict=True):
-                _add(self._stream, track, media)
-                self._stream.add_control(control)
+                _add(self.stream, track, media)
+                self.stream.add_control(control)
         except ValueError as error:
             raise CameraError(CameraStatus.CONNECTING, "the camera gives two tracks one channel",
                               remedy="switch its sound off, or set transport udp for it") from error  # fmt: skip
         self._controls = {control: number for number, (_, control) in enumerate(channels)}
         sockets = [one.fileno() for pair in link.pairs for one in pair]
-        self._stream.connect(link.connection.fileno(), datagrams=list(zip(sockets, (c for pair in channels for c in pair), strict=False)))
-        self._stream.feed(self._opened.early)
+        self.stream.connect(link.connection.fileno(), datagrams=list(zip(sockets, (c for pair in channels for c in pair), strict=False)))
+        self.stream.feed(self._opened.early)
         self._poll = select.poll()
         for number in (link.connection.fileno(), *sockets):
             self._poll.register(number, select.POLLIN)
@@ -113,38 +119,58 @@ class NativeSession:
         """Yield frames until the camera ends the session; raises CameraError when it fails."""
         self._heard = self._pictured = reported = time.monotonic()
         while True:
-            units, messages = self._stream.process(time.monotonic_ns())
+            units, messages = self._left or self.stream.process(time.monotonic_ns())
+            self._left = None
             now = time.monotonic()
-            gone = self._read(messages, now) or self._stream.state != 0
+            gone = self._read(messages, now) or self.stream.state != 0
             fault = self._opened.failure() or self._stalled(now, pictures=any(number == 0 for number, _ in units))
             if gone or fault is not None:
-                units += self._stream.finish()
+                units += self.stream.finish()
             for number, unit in units:
                 yield self._sample(number, unit)
             if fault is not None:
                 raise fault
-            if gone:
+            if gone or self._wanted_back():
                 return
             if now - reported >= rtcp.REPORT_S:
                 self._report(now)
                 reported = now
-            self._pause(now)
+            if not self._ride(now, reported):
+                self._pause(now)
 
     def _stalled(self, now: float, *, pictures: bool) -> CameraError | None:
         """Whether the session lives without bringing what it is there for."""
         self._pictured = now if pictures else self._pictured
-        if self._stream.received != self._received:
-            self._heard, self._received = now, self._stream.received
+        if self.stream.received != self._received:
+            self._heard, self._received = now, self.stream.received
         if now - self._heard > SILENCE_S:
             return CameraError(CameraStatus.STALLED, "the camera sends nothing", remedy="check the camera's power and network")
         return no_picture() if now - self._pictured > PICTURE_WAIT_S else None
 
+    def ride_on(self, drive: Callable[[Ride], Left | None], wanted_back: Callable[[], bool]) -> None:
+        """Let another thread read this camera whenever nothing is unusual: `drive` blocks until that is over, or gives None when it is
+        not to be, and then frames are read here.  When `wanted_back` says so, `samples` ends."""
+        self._drive, self._wanted_back = drive, wanted_back
+
+    def _ride(self, now: float, reported: float) -> bool:
+        """Whether the camera has been read by another thread, up to something that it left."""
+        deadline = min(self._opened.client.next_deadline() or now, reported + rtcp.REPORT_S)
+        if self._drive is None or self.stream.more:
+            return False
+        left = self._drive(Ride(self.stream, deadline, self._pictured))
+        if left is None:
+            return False
+        self._left = left.units, left.messages
+        self._pictured = max(self._pictured, left.pictured)
+        self._opened.handle(actions.Tick())
+        return True
+
     def _pause(self, now: float) -> None:
         """To the next tick, then until something comes, or a second has gone."""
-        if not self._stream.more:
+        if not self.stream.more:
             time.sleep(TICK_S)
             self._poll.poll(1000 * min(max((self._opened.client.next_deadline() or now) - now, TICK_S), 1.0))
-        receive([self._stream])
+        receive([self.stream])
         self._opened.handle(actions.Tick())
 
     def _read(self, messages: list[tuple[int, bytes]], now: float) -> bool:
@@ -160,13 +186,13 @@ class NativeSession:
                 self._sources[number] = report.ssrc
                 if isinstance(report, rtcp.SenderReport):
                     self._reporters[number].heard(report, now)
-                    self._line.report(video=number == 0, stamp=report.timestamp, ntp=report.ntp)
+                    self.timeline.report(video=number == 0, stamp=report.timestamp, ntp=report.ntp)
         return bye
 
     def _report(self, now: float) -> None:
         """Receiver reports: over UDP some cameras take them for the sign of life that they wait for."""
         for number, track in enumerate(self._tracks):
-            reception = rtcp.Reception(*self._stream.counts(number)[:5])
+            reception = rtcp.Reception(*self.stream.counts(number)[:5])
             report = self._reporters[number].report(self._sources[number], reception, now)
             if track.transport.kind == "udp":
                 self._opened.link.send_report(number, report, track.transport.server[1])
@@ -176,13 +202,13 @@ class NativeSession:
 
     def _sample(self, number: int, unit: Unit) -> Sample:
         if number:
-            at = self._line.sound(unit.stamp)
+            at = self.timeline.sound(unit.stamp)
             return Sample(False, Data(unit.data), at, at, unit.duration, unit.key, unit.damaged)
-        self._line.picture(unit.stamp)
+        self.timeline.picture(unit.stamp)
         if unit.key:
             self._key = unit.data
-            self._decoded.parameters(self.codec, bitstream.parameters(self.codec, unit.data))
-        return Sample(True, Data(unit.data), unit.stamp, self._decoded.stamp(unit.stamp), unit.duration, unit.key, unit.damaged)
+            self.decoded.parameters(self.codec, bitstream.parameters(self.codec, unit.data))
+        return Sample(True, Data(unit.data), unit.stamp, self.decoded.stamp(unit.stamp), unit.duration, unit.key, unit.damaged)
 
     def close(self) -> None:
         """End the session; only from the thread that opened it."""

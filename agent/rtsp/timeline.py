@@ -54,6 +54,17 @@ class Timeline:
             self._align()
         return stamp + self._shift
 
+    @property
+    def shift(self) -> int:
+        """What is added to a stamp of sound now; 0 before there was any."""
+        return self._shift or 0
+
+    def went_on(self, picture: int, sound: int | None) -> None:
+        """Frames up to these stamps have come meanwhile."""
+        self._video.last = picture
+        if sound is not None:
+            self._audio.last = sound
+
     def report(self, *, video: bool, stamp: int, ntp: int) -> None:
         """A sender report: its RTP stamp (32 bits) and its NTP time (32.32 bits)."""
         track = self._video if video else self._audio

@@ -53,7 +53,7 @@ class FakeAudio:
 class FakeSession:
     """Gives its script's samples, then ends."""
 
-    ticks, left_out = 90_000, ""
+    ticks, left_out, whole_pictures = 90_000, "", False
 
     def __init__(self, script, *, codec="h264", params=CODE + SPS + CODE + PPS, law="", rate=0, audio_ticks=0):
         self.script, self.codec, self.parameter_sets = script, codec, params

@@ -1,17 +1,24 @@
-"""Both ingest engines pass this: the same stream through each gives the same chunks, epochs and init segments.
+"""Every ingest engine passes this: the same stream through each gives the same chunks, epochs and init segments.
+
+    native   agent/rtsp, frames read by the camera's own thread        pumped   the same, with agent/pump.py and native/lane.pyx
+    pyav     agent/pyav
 
 A camera of the network sends what the test made of a codec; each engine records it through the same ingest, and what the writer would
 journal is compared: every frame's bytes, stamps and place, every chunk's and epoch's borders, every init segment's bytes.
 """
 
 import itertools
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import pytest
 from coded import access_units, nal_payloads, reordered
 from ingest_kit import FakeSession, bench
 from rtsp_stub import Media, Rtp, stub
 
+from watchkeep.agent.clock import Clock
+from watchkeep.agent.pump import Pump
 from watchkeep.agent.pyav.encode import encode_audio
 from watchkeep.agent.pyav.ingest import RtspSession
 from watchkeep.agent.roster import Source
@@ -20,7 +27,7 @@ from watchkeep.wire.record import RecordKind
 from watchkeep.wire.seal import SealFlag
 
 pytestmark = pytest.mark.timeout(60)
-ENGINES = {"native": NativeSession, "pyav": RtspSession}
+ENGINES = {"native": NativeSession, "pumped": NativeSession, "pyav": RtspSession}
 FPS, BEGIN_S, SPEED = 25, 1000.0, 5
 """What coded.py's parameter sets say; where a camera's counters stand: libav takes a first stamp of 0 for none; and how much faster than
 its stamps say the camera sends."""
@@ -40,9 +47,25 @@ class Shape:
     """moof and mdat: stamps, durations and bytes of every frame."""
 
 
+@contextmanager
+def pumping(engine):
+    """The thread that reads native cameras, for the engine that is named after it."""
+    if engine != "pumped":
+        yield None
+        return
+    pump = Pump(Clock(), tick_s=0.02)
+    pump.start()
+    try:
+        yield pump
+    finally:
+        assert pump.stop()
+    assert pump.pictures > 25, "most frames go through the lane"
+
+
 def recorded(engine, medias, script, *, sessions=1):
     """Chunks of each epoch, and init segments, that an engine makes of a camera."""
-    with stub(tuple(medias), script) as camera, bench(source=Source(camera.url, "tcp", 0.0)) as made:
+    source = Source("rtsp://to.be.replaced/", "tcp", 0.0)
+    with stub(tuple(medias), script) as camera, pumping(engine) as pump, bench(source=replace(source, url=camera.url), pump=pump) as made:
         left = iter(range(sessions))
 
         def open_session(url, transport):
@@ -68,12 +91,14 @@ def _epochs(made):
 
 def same(medias, script, *, sessions=1):
     """Record with both, compare, and return what the native engine made."""
-    native, pyav = (recorded(engine, medias, script, sessions=sessions) for engine in ENGINES)
-    assert [[(one.cause, len(one.frames)) for one in epoch] for epoch in native[0]] == \
-           [[(one.cause, len(one.frames)) for one in epoch] for epoch in pyav[0]]
-    for ours, theirs in zip(itertools.chain(*native[0]), itertools.chain(*pyav[0]), strict=True):
-        assert ours == theirs
-    assert native[1:] == pyav[1:]
+    with ThreadPoolExecutor(len(ENGINES)) as pool:
+        native, pumped, pyav = pool.map(lambda engine: recorded(engine, medias, script, sessions=sessions), ENGINES)
+    for made in (native, pumped):
+        assert [[(one.cause, len(one.frames)) for one in epoch] for epoch in made[0]] == \
+               [[(one.cause, len(one.frames)) for one in epoch] for epoch in pyav[0]]
+        for ours, theirs in zip(itertools.chain(*made[0]), itertools.chain(*pyav[0]), strict=True):
+            assert ours == theirs
+        assert made[1:] == pyav[1:]
     return native
 
 

@@ -11,16 +11,18 @@ from watchkeep.agent.rtsp.choice import choose
 from watchkeep.agent.rtsp.client import Client
 from watchkeep.agent.rtsp.message import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from watchkeep.agent.rtsp.url import joined
-from watchkeep.native import stream, stream_py
+from watchkeep.native import Ring, lane, lane_py, stream, stream_py
+from watchkeep.native.ring_py import Ring as PlainRing
 from watchkeep.wire.errors import FormatError
 
 _EVENTS = (actions.Connected(), actions.Ports(5000, 5001), actions.Tick(), actions.Stop())
 
 
 def fuzz_stream(data):
-    """First byte: codec and transport; then pieces of a connection, or datagrams of (kind, steps of number and stamp, payload)."""
+    """First byte: codec, transport, lanes; then pieces of a connection, or datagrams of (kind, steps of number and stamp, payload)."""
     options, rest = (data[0], data[1:]) if data else (0, b"")
     one, two = stream.Stream(), stream_py.Stream()
+    lanes = _lanes(one, two, bool(options & 1)) if options & 64 else ()
     for each in (one, two):
         each.add_video(0, 96, bool(options & 1), donl=bool(options & 2), datagrams=bool(options & 4))
         each.add_sound(2, 97, options >> 3 & 1 if options & 16 else 2, datagrams=bool(options & 4))
@@ -42,8 +44,24 @@ def fuzz_stream(data):
         now += 30_000_000
         assert one.process(now) == two.process(now)
     assert one.finish() == two.finish()
+    for name in _LANE if lanes else ():
+        assert getattr(lanes[0], name) == getattr(lanes[1], name), name
     assert [one.counts(index) for index in (0, 1)] == [two.counts(index) for index in (0, 1)]
     assert (one.junk, one.strange, one.received, one.buffered) == (two.junk, two.strange, two.received, two.buffered)
+
+
+_LANE = ("open", "last", "raw", "decoded", "waiting", "sound_last", "place_last", "place_end", "frames", "pictures", "sounds", "bytes")
+
+
+def _lanes(one, two, hevc):
+    """A lane on each, with rings of a few frames."""
+    found = []
+    for each, made, ring in ((one, lane.Lane, Ring), (two, lane_py.Lane, PlainRing)):
+        each.lane = made(ring(4096, 16, chunk_ticks=90_000, segment_ticks=90_000), hevc=hevc, limit=900_000, sets=b"", waiting=[0], depth=0,
+                         rate=8000, table=bytes(512))  # fmt: skip
+        each.lane.heard = True
+        found.append(each.lane)
+    return found
 
 
 def fuzz_rtsp(data):

@@ -50,7 +50,8 @@ def sources(site: Site, ingest: str) -> str:
         pace = [] if "--fps" in options else ["--fps", str(FPS)]
         site.add(f"source-{camera}", ["source", "--port", str(port), "--size", "320x180", "--frames", str(FRAMES // fewer),
                                       "--report", str(site.folder / f"sent-{camera}.json"), *pace, *options.split()])  # fmt: skip
-        sections += f'[[camera]]\nid = "{camera}"\nurl = "rtsp://127.0.0.1:{port}/cam0"\ntransport = "{transport}"\ningest = "{ingest}"\narchivers = ["a"]\n'
+        sections += f'[[camera]]\nid = "{camera}"\nurl = "rtsp://127.0.0.1:{port}/cam0"\ntransport = "{transport}"\narchivers = ["a"]\n'
+        sections += f'ingest = "{ingest}"\n'
     for camera in CAST:
         wait_until(lambda camera=camera: listening(site.port(f"source-{camera}")), 60, f"the start of the source of {camera}")
     filled = time.monotonic() + BURST_S  # a source stores as it runs: what it has not run for it cannot send at once

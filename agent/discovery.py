@@ -1,0 +1,54 @@
+"""Archivers that mDNS finds: into the book, to replication, and onto the disk for the next start.
+
+Rules: discovery alone never takes an address away (archivers.py), and may fail at any time without any effect on recording
+(invariant 9); what it finds is kept in slots that survive a full disk.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+
+from ..wire.errors import WatchkeepError
+from ..wire.mdns import Found
+from ..wire.shell.mdns import Browser
+from .archivers import ArchiverBook
+from .config import DiscoverySection
+from .epochs import Slots
+
+log = logging.getLogger(__name__)
+
+
+class Discovery:
+    """`start` and `stop` once each, also when it is switched off; `known` hears of all addresses whenever one is new, on its thread."""
+
+    def __init__(self, settings: DiscoverySection, site: str, book: ArchiverBook, kept: Slots, known: Callable[[Mapping[str, str]], None],
+                 clash: Callable[[str, str], None]) -> None:  # fmt: skip
+        """clash: told, with a remedy, of two hubs with one id."""
+        self._book, self._kept, self._known, self._tell = book, kept, known, clash
+        self._browser = Browser(settings.interfaces, site, self._found, self._clash) if settings.mdns else None
+
+    def start(self) -> None:
+        if self._browser is None:
+            return
+        try:
+            self._browser.start()
+        except WatchkeepError as error:
+            log.warning("mDNS is off, static and last known archivers are used", extra={"why": error.line()})
+            self._browser = None
+
+    def stop(self) -> None:
+        """May take 3 s."""
+        if self._browser is not None:
+            self._browser.stop()
+
+    def _found(self, hubs: dict[str, Found]) -> None:
+        if not self._book.found({hub.id: hub.url for hub in hubs.values() if "archiver" in hub.roles}):
+            return
+        self._known(self._book.urls())
+        try:
+            self._kept.write(json.dumps(self._book.last_known()).encode())
+        except (OSError, WatchkeepError) as error:
+            log.warning("the list of known archivers cannot be kept", extra={"why": str(error)})
+
+    def _clash(self, hub: str, urls: tuple[str, ...]) -> None:
+        self._tell(f"two hubs announce the id {hub}: {' and '.join(urls)}; the first is used", "give one of the two another hub.id")

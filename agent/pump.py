@@ -1,0 +1,134 @@
+"""One thread that reads every camera of agent/rtsp while nothing about it is unusual: sockets drained on a tick, frames straight to rings.
+
+    camera's thread: open ─▶ first frames ─▶ drive ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▶ what was left: RTCP, a new epoch, a fault ─▶ drive
+                                               └─▶ tick: receive all, each one's lane ─┘
+
+Rules: never waits for a camera: it opens, sends, answers and closes nothing, decodes no parameter sets and makes no init segment; all
+that may take time is left to the camera's own thread, and until that is back the camera's packets wait in its sockets (invariant 7).
+Bounded: a camera gives 256 kB a tick (native/intake.pxd), and one that has more is asked again HURRY_S later, with all others.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from ..native.stream import receive
+from ..wire.shell.threads import Supervised
+from .clock import Clock
+from .reader import Lender, Loan, Reader
+from .rtsp.ride import Left, Ride
+from .stall import PICTURE_WAIT_S
+
+HURRY_S: Final = 0.01
+IDLE_S: Final = 1.0
+"""With no camera to read."""
+JOIN_S: Final = 3.0
+
+
+class _Seat:
+    """One camera that is being read: how it is going, and who waits for it."""
+
+    def __init__(self, ride: Ride, loan: Loan, reader: Reader, wanted_back: Callable[[], bool], cuts: Callable[[], bool]) -> None:
+        self.ride, self.loan, self.reader, self.wanted_back, self.cuts = ride, loan, reader, wanted_back, cuts
+        self.pictured, self.over, self.left = ride.pictured, threading.Event(), Left([], [], ride.pictured)
+        self.error: Exception | None = None
+
+    def turn(self, now: float, now_ns: int, utc_ns: int) -> bool:
+        """Take what has come; True when the camera is to go back to its thread."""
+        lane, stream = self.loan.lane, self.ride.stream
+        lane.arrival_ns, lane.cuts = utc_ns, self.cuts()
+        units, messages = stream.process(now_ns)
+        if lane.pictures != self.loan.pictures:
+            self.pictured = now
+        self.reader.noted(self.loan, now)
+        self.left = Left(units, messages, self.pictured)
+        silent = now - self.pictured > PICTURE_WAIT_S
+        return bool(units or messages or stream.state or silent or now >= self.ride.deadline or not lane.open or self.wanted_back())
+
+
+class Pump:
+    """`start` it before cameras are driven; `stop` gives every camera back."""
+
+    def __init__(self, clock: Clock, *, tick_s: float) -> None:
+        self._clock, self._tick_s = clock, tick_s
+        self._lock = threading.Lock()
+        self._seats: tuple[_Seat, ...] = ()
+        self._wake = threading.Event()
+        self._thread = Supervised("wk-pump", self.run, max_pause_s=1.0)
+        self._running = False
+        self.pictures = 0
+        """How many went through lanes that are over."""
+
+    def start(self) -> None:
+        self._running = True
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """Whether the thread has ended."""
+        self._running = False
+        self._thread.stop()
+        self._wake.set()
+        return self._thread.join(JOIN_S)
+
+    def drive(self, ride: Ride, lender: Lender, reader: Reader, wanted_back: Callable[[], bool], cuts: Callable[[], bool]) -> Left | None:
+        """Read a camera in its thread's place; blocks until something is left to that.  None when it cannot be now.
+
+        cuts: whether the next key frame is to begin an epoch.  Raises what reading it raised.
+        """
+        loan = reader.lend(lender) if self._running else None
+        if loan is None:
+            return None
+        seat = _Seat(ride, loan, reader, wanted_back, cuts)
+        ride.stream.lane = loan.lane
+        self._take(seat)
+        seat.over.wait()
+        ride.stream.lane = None
+        reader.returned(loan, lender)
+        if seat.error is not None:
+            raise seat.error
+        return seat.left
+
+    def _take(self, seat: _Seat) -> None:
+        with self._lock:
+            idle, self._seats = not self._seats, (*self._seats, seat)
+        if idle:
+            self._wake.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """The thread's body."""
+        due = time.monotonic()
+        while not stop.is_set():
+            hurry = self._round()
+            now = time.monotonic()
+            due = max(due + self._tick_s, now)
+            pause = (HURRY_S if hurry else due - now) if self._seats else IDLE_S
+            if self._wake.wait(pause):
+                self._wake.clear()
+        self._give_back(list(self._seats))
+
+    def _round(self) -> bool:
+        """Read every camera once; whether one has more than fits into a round."""
+        seats = self._seats
+        if not seats:
+            return False
+        receive([seat.ride.stream for seat in seats])
+        now, now_ns, utc_ns = self._clock.monotonic(), time.monotonic_ns(), self._clock.utc_ns()
+        self._give_back([seat for seat in seats if self._turn(seat, now, now_ns, utc_ns)])
+        return any(seat.ride.stream.more for seat in seats)
+
+    def _turn(self, seat: _Seat, now: float, now_ns: int, utc_ns: int) -> bool:
+        try:
+            return seat.turn(now, now_ns, utc_ns)
+        except Exception as error:  # noqa: BLE001 - its own thread raises it: no other camera is touched (invariant 7)
+            seat.error = error
+            return True
+
+    def _give_back(self, seats: list[_Seat]) -> None:
+        if not seats:
+            return
+        with self._lock:
+            self._seats = tuple(seat for seat in self._seats if seat not in seats)
+        for seat in seats:
+            self.pictures += seat.loan.lane.pictures
+            seat.over.set()

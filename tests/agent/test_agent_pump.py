@@ -1,0 +1,195 @@
+"""The thread that reads every camera: what it takes, what it gives back, and that no camera holds up another."""
+
+import socket
+import struct
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from watchkeep.agent.clock import Clock
+from watchkeep.agent.pump import Pump
+from watchkeep.agent.reader import Loan
+from watchkeep.agent.rtsp.ride import Ride
+from watchkeep.native import Ring
+from watchkeep.native.lane import Lane
+from watchkeep.native.stream import Stream
+
+pytestmark = pytest.mark.timeout(30)
+STEP = 3600
+FLOOD = b"\0" * (1 << 20)
+
+
+class Wire:
+    """A camera's packets, a lane and what a reader would do around it, without a session."""
+
+    def __init__(self):
+        self.camera, self.ours = socket.socketpair()
+        self.ring = Ring(8 << 20, 4000, chunk_ticks=90_000, segment_ticks=360_000)
+        self.stream = Stream()
+        self.stream.add_video(0, 96, False)
+        self.stream.add_control(1)
+        self.stream.connect(self.ours.fileno())
+        self.number = 0
+        self.broken = self.unusual = False
+        self.noticed = threading.Event()
+        self.result = []
+        self.wanted = threading.Event()
+        self.clock = Clock()
+
+    def frame(self, payload=b"\x41\x9aslice", *, stamp=None):
+        self.number += 1
+        packet = struct.pack(">BBHII", 0x80, 0x80 | 96, self.number & 0xFFFF, STEP * self.number if stamp is None else stamp, 1) + payload
+        self.camera.sendall(b"$\0" + len(packet).to_bytes(2, "big") + packet)
+
+    def lend(self, lender):
+        if self.unusual:
+            return None
+        lane = Lane(self.ring, hevc=False, limit=900_000, sets=b"", waiting=[0], depth=0)
+        return Loan(lane, None)
+
+    def noted(self, loan, now):
+        if self.broken:
+            raise OSError("a reader that fails")
+        if loan.lane.pictures != loan.pictures:
+            loan.pictures = loan.lane.pictures
+            self.noticed.set()
+
+    def returned(self, loan, lender):
+        self.loan = loan
+
+    def drive(self, pump, seconds=60.0):
+        """In a thread of its own, as a camera's is."""
+        now = self.clock.monotonic()
+
+        def body():
+            try:
+                self.result.append(pump.drive(Ride(self.stream, now + seconds, now), self, self, self.wanted.is_set, lambda: False))
+            except OSError as error:
+                self.result.append(error)
+
+        self.thread = threading.Thread(target=body)
+        self.thread.start()
+        return self
+
+    def outcome(self):
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+        return self.result[0]
+
+    def close(self):
+        self.camera.close()
+        self.ours.close()
+        self.ring.close()
+
+
+@contextmanager
+def driven(count=1, tick_s=0.01):
+    pump, wires = Pump(Clock(), tick_s=tick_s), [Wire() for _ in range(count)]
+    pump.start()
+    try:
+        yield pump, *wires
+    finally:
+        assert pump.stop()
+        for wire in wires:
+            wire.close()
+
+
+def test_frames_go_into_the_ring_until_the_thread_is_wanted_back():
+    with driven() as (pump, wire):
+        wire.drive(pump)
+        for _ in range(10):
+            wire.frame()
+        assert wire.noticed.wait(10)
+        wire.wanted.set()
+        left = wire.outcome()
+        assert (left.units, left.messages) == ([], [])
+        assert wire.ring.frames == wire.loan.lane.pictures > 0
+        assert wire.stream.lane is None
+
+
+@pytest.mark.parametrize("end", ["deadline", "stop"])
+def test_a_camera_goes_back_when_its_time_is_over_or_the_pump_stops(end):
+    with driven() as (pump, wire):
+        wire.drive(pump, 0.05 if end == "deadline" else 60.0)
+        if end == "stop":
+            pump.stop()
+        assert wire.outcome().units == []
+        assert wire.loan.lane.pictures == 0
+
+
+def test_what_is_unusual_goes_back_with_what_is_behind_it():
+    with driven() as (pump, wire):
+        wire.drive(pump)
+        wire.frame()
+        wire.frame(stamp=1 << 30)
+        wire.frame(stamp=(1 << 30) + STEP)
+        left = wire.outcome()
+        assert [unit.stamp for _, unit in left.units] == [1 << 30]
+        assert wire.loan.lane.pictures == 1
+
+
+def test_messages_go_back_and_so_does_a_camera_that_hangs_up():
+    with driven(2) as (pump, talks, ends):
+        talks.drive(pump)
+        ends.drive(pump)
+        talks.camera.sendall(b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n")
+        assert talks.outcome().messages == [(-1, b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n")]
+        ends.camera.close()
+        assert ends.outcome().units == []
+        assert ends.stream.state == 1
+
+
+def test_a_camera_whose_frames_are_not_usual_yet_is_not_taken():
+    with driven() as (pump, wire):
+        wire.unusual = True
+        assert wire.drive(pump).outcome() is None
+
+
+def test_what_goes_wrong_with_one_camera_is_raised_to_its_own_thread_and_to_nobody_else():
+    with driven(2) as (pump, broken, good):
+        broken.broken = True
+        good.drive(pump)
+        assert isinstance(broken.drive(pump).outcome(), OSError)
+        good.frame()
+        good.frame()
+        assert good.noticed.wait(10)
+        good.wanted.set()
+        assert good.outcome().units == []
+
+
+def test_a_camera_that_floods_does_not_delay_another():
+    with driven(2) as (pump, hostile, good):
+        stop = threading.Event()
+
+        def flood():
+            while not stop.is_set():
+                try:
+                    hostile.camera.sendall(FLOOD)
+                except OSError:
+                    return
+
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        try:
+            hostile.drive(pump)
+            good.drive(pump)
+            for _ in range(20):
+                good.noticed.clear()
+                good.frame()
+                good.frame()
+                assert good.noticed.wait(1.0), "a frame waits for a camera that floods"
+            assert hostile.stream.junk > len(FLOOD)
+        finally:
+            stop.set()
+            for wire in (hostile, good):
+                wire.wanted.set()
+                wire.outcome()
+            hostile.ours.close()
+            flooding.join(10)
+
+
+def test_a_camera_without_a_picture_goes_back_to_be_given_up(monkeypatch):
+    monkeypatch.setattr("watchkeep.agent.pump.PICTURE_WAIT_S", 0.05)
+    with driven() as (pump, wire):
+        assert wire.drive(pump).outcome().units == []

@@ -25,7 +25,7 @@ ADAPTERS = {
     "amqtt": ["hub/broker.py"],
     "sqlite3": ["hub/store/catalog.py"],
     "cronsim": ["hub/directory/backup/chains.py"],
-    "sqlalchemy": ["hub/directory/database.py"],
+    "sqlalchemy": ["hub/directory/database.py", "hub/directory/lease.py"],
     "http": ["agent/replicate/client.py", "agent/directory/client.py", "hub/request.py"],
     "prometheus_client": ["hub/api/metrics.py"],
     "uvicorn": ["hub/api/server.py"],

@@ -129,14 +129,24 @@ class Database:
         with self._transaction() as connection:
             if not self._is_file:
                 connection.execute(select(func.pg_advisory_xact_lock(MAKING)))
-            if not inspect(connection).has_table("about"):
-                _META.create_all(connection)
-                connection.execute(insert(_ABOUT).values(key="layout", value=LAYOUT))
+            self._make(connection)
             found = connection.execute(select(_ABOUT.c.value).where(_ABOUT.c.key == "layout")).scalar()
         if found != LAYOUT:
             raise DatabaseError(f"{self.where} has layout {found}, and this version knows {LAYOUT}",
                                 remedy="run the version that wrote it, or a newer one")  # fmt: skip
         return self.state()
+
+    def _make(self, connection: Connection) -> None:
+        """The tables, where there are none."""
+        if not inspect(connection).has_table("about"):
+            _META.create_all(connection)
+            connection.execute(insert(_ABOUT).values(key="layout", value=LAYOUT))
+
+    def forget_connections(self) -> None:
+        """The next transaction connects anew."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
 
     def close(self) -> None:
         with self._lock:
@@ -171,12 +181,20 @@ class Database:
         if not entries:
             return
         with self._transaction() as connection:
-            last = _last(connection)
-            for entry in entries:
-                if not entry.follows(last):
-                    raise ConflictError(f"entry {entry.index} does not follow the journal's end", remedy="read the end and try again")
-                last = entry
+            if not self._append_to(connection, entries):
+                raise ConflictError(f"entry {entries[0].index} does not follow the journal's end", remedy="read the end and try again")
+
+    @staticmethod
+    def _append_to(connection: Connection, entries: Sequence[Entry]) -> bool:
+        """Whether they follow the journal's end, and each the one before."""
+        last = _last(connection) if entries else None
+        for entry in entries:
+            if not entry.follows(last):
+                return False
+            last = entry
+        if entries:
             connection.execute(insert(_ENTRY), [_row(entry) for entry in entries])
+        return True
 
     def last(self) -> Entry | None:
         """The newest entry."""
@@ -185,10 +203,13 @@ class Database:
 
     def entries(self, after: int = 0, limit: int = PAGE) -> list[Entry]:
         """The next entries behind an index, each proven by its hash."""
-        query = select(_ENTRY.c.body, _ENTRY.c.hash).where(_ENTRY.c.number > after).order_by(_ENTRY.c.number).limit(limit)
         with self._transaction() as connection:
-            rows = connection.execute(query).all()
-        return [parse(_bytes(row.body), row.hash) for row in rows]
+            return self._behind(connection, after, limit)
+
+    @staticmethod
+    def _behind(connection: Connection, after: int, limit: int = PAGE) -> list[Entry]:
+        query = select(_ENTRY.c.body, _ENTRY.c.hash).where(_ENTRY.c.number > after).order_by(_ENTRY.c.number).limit(limit)
+        return [parse(_bytes(row.body), row.hash) for row in connection.execute(query).all()]
 
     def all(self, after: int = 0) -> Iterator[Entry]:
         """Every entry behind an index, read in pages."""
@@ -199,7 +220,11 @@ class Database:
     def hash_at(self, index: int) -> str | None:
         """The hash of one entry; None when there is none."""
         with self._transaction() as connection:
-            found = connection.execute(select(_ENTRY.c.hash).where(_ENTRY.c.number == index)).scalar()
+            return self._hash_at(connection, index)
+
+    @staticmethod
+    def _hash_at(connection: Connection, index: int) -> str | None:
+        found = connection.execute(select(_ENTRY.c.hash).where(_ENTRY.c.number == index)).scalar()
         return None if found is None else str(found)
 
     def cut(self, index: int) -> list[Entry]:
@@ -208,7 +233,7 @@ class Database:
             rows = connection.execute(select(_ENTRY).where(_ENTRY.c.number > index).order_by(_ENTRY.c.number)).all()
             gone = [parse(_bytes(row.body), row.hash) for row in rows]
             if gone:
-                connection.execute(insert(_ASIDE), [{"hash": entry.hash, "number": entry.index, "body": entry.body()} for entry in gone])
+                self._set_aside(connection, gone)
                 connection.execute(delete(_ENTRY).where(_ENTRY.c.number > index))
                 connection.execute(delete(_SNAPSHOT).where(_SNAPSHOT.c.number > index))
         self._snapshot_at = min(self._snapshot_at, index)
@@ -217,8 +242,20 @@ class Database:
     def aside(self) -> list[Entry]:
         """Entries that were cut off and that no leader has taken yet, oldest first."""
         with self._transaction() as connection:
-            rows = connection.execute(select(_ASIDE).order_by(_ASIDE.c.number)).all()
+            return self._aside(connection)
+
+    @staticmethod
+    def _aside(connection: Connection) -> list[Entry]:
+        rows = connection.execute(select(_ASIDE).order_by(_ASIDE.c.number)).all()
         return [parse(_bytes(row.body), row.hash) for row in rows]
+
+    @staticmethod
+    def _set_aside(connection: Connection, entries: Sequence[Entry]) -> None:
+        """Those that are not set aside yet."""
+        there = set(connection.execute(select(_ASIDE.c.hash)).scalars())
+        fresh = [{"hash": entry.hash, "number": entry.index, "body": entry.body()} for entry in entries if entry.hash not in there]
+        if fresh:
+            connection.execute(insert(_ASIDE), fresh)
 
     def delivered(self, entries: Iterable[Entry]) -> None:
         """The leader has these durable: forget them here."""

@@ -24,6 +24,7 @@ from .cluster.status import Member, Status
 from .commander import Commander
 from .database import Database, sqlite_url
 from .desk import SiteDesk
+from .lease import SharedDatabase
 from .orderdesk import OrderDesk
 from .server import DirectoryServer, Settings
 
@@ -40,7 +41,7 @@ def members(config: HubConfig, url: str) -> tuple[Member, ...]:
 
 def database(config: HubConfig) -> Database:
     where = (config.directory or DirectorySection()).database or str(config.hub.data_dir / FILE)
-    return Database(sqlite_url(Path(where)) if where.startswith("/") else where)
+    return Database(sqlite_url(Path(where))) if where.startswith("/") else SharedDatabase(where)
 
 
 class DirectoryPart:
@@ -69,12 +70,12 @@ class DirectoryPart:
             self.server.stop()
             raise ConfigError(self._file, "directory.database", error.message, remedy=error.remedy) from error
         self.agents.start()
-        if self.backups is not None:
-            self.backups.start()
         if self._config.mqtt.url is not None:
             self._beacon = Beacon(self._config.mqtt.url, self._config.hub.site, self._url, self.server, self.backups)
             self._take_commands(self._beacon)
             self._beacon.start()
+        if self.backups is not None:
+            self.backups.start()
 
     def _take_commands(self, beacon: Beacon) -> None:
         hub, wanted = self._config.hub, self._config.directory or DirectorySection()

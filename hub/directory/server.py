@@ -26,12 +26,14 @@ from ...wire.shell.threads import Supervised
 from .cluster import steps
 from .cluster.cluster import Cluster
 from .cluster.merge import Parcel, parcel
+from .cluster.shared import Shared
 from .cluster.status import Member, Role, Start, Status
 from .courier import Courier, Job
 from .database import SNAPSHOT_EVERY, Database
 from .entry import FIRST_HASH
 from .errands import Errands
 from .exchange import PULL_ENTRIES, EntryPage, EntryText, ParcelText
+from .lease import SharedDatabase
 from .site import Site
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ class DirectoryServer:
         self._settings, self._database, self._turned = settings, database, turned
         self._events: queue.Queue[steps.Event | None] = queue.Queue(EVENTS)
         self._lock = threading.Lock()
-        self._cluster: Cluster | None = None
+        self._cluster: Cluster | Shared | None = None
         self._view = Site()
         self._tickets: dict[int, Future[Answer]] = {}
         self._made = 0
@@ -80,7 +82,8 @@ class DirectoryServer:
         aside = {entry.hash: entry.kind for entry in self._database.aside()}
         one = self._settings
         start = Start(one.me, one.members, site, aside, one.boot, one.version, self.spare is not None)
-        self._cluster = Cluster(start, time.time, time.monotonic())
+        made = Shared if isinstance(self._database, SharedDatabase) else Cluster
+        self._cluster = made(start, time.time, time.monotonic())
         for courier in self._couriers.values():
             courier.start()
         self._decider.start()
@@ -105,7 +108,7 @@ class DirectoryServer:
     # -- for readers ---------------------------------------------------------------------------------------------------
 
     @property
-    def _decisions(self) -> Cluster:
+    def _decisions(self) -> Cluster | Shared:
         if self._cluster is None:
             raise WatchkeepError("the directory server is not started", remedy="start it first")
         return self._cluster
@@ -216,7 +219,7 @@ class DirectoryServer:
             except queue.Empty:
                 event = steps.Tick()
 
-    def _do(self, cluster: Cluster, action: steps.Action) -> None:
+    def _do(self, cluster: Cluster | Shared, action: steps.Action) -> None:
         match action:
             case steps.Ask(server):
                 self._ask(cluster, server)
@@ -225,6 +228,8 @@ class DirectoryServer:
             case steps.Pull(server) | steps.Search(server) | steps.Deliver(server):
                 member = cluster.members.get(server)
                 self._give("follow", lambda: self._followed(action, member), steps.Failed(server))
+            case steps.Sync():
+                self._give("database", lambda: self._synced(action), steps.SyncFailed())
             case steps.Spare(index, end):
                 self._give("spare", lambda: self._spared(index, end), steps.Spared((), ready=False))
             case steps.Done() | steps.Refused() | steps.Unable():
@@ -247,7 +252,7 @@ class DirectoryServer:
     def _give(self, courier: str, do: Callable[[], steps.Event], failed: steps.Event) -> None:
         self._couriers[courier].give(Job(lambda: self._events.put(do()), lambda: self._events.put(failed)))
 
-    def _ask(self, cluster: Cluster, server: str) -> None:
+    def _ask(self, cluster: Cluster | Shared, server: str) -> None:
         name = f"ask-{server}"
         member, mine = cluster.members.get(server), cluster.status
         if name not in self._couriers:
@@ -280,6 +285,16 @@ class DirectoryServer:
         except WatchkeepError as error:
             log.warning("the directory's database has failed, others are left to lead", extra={"why": error.line()})
             return steps.Forgot() if isinstance(action, steps.Forget) else steps.WriteFailed()
+
+    def _synced(self, wanted: steps.Sync) -> steps.Event:
+        assert isinstance(self._database, SharedDatabase), "only such a one is synced"
+        try:
+            if wanted.lead is not None:
+                self._keep_snapshot()
+            return self._database.sync(wanted)
+        except WatchkeepError as error:
+            log.warning("the directory's database does not answer", extra={"why": error.line()})
+            return steps.SyncFailed()
 
     def _keep_snapshot(self) -> None:
         """Before a write, so that state and journal end at the same entry."""

@@ -213,6 +213,11 @@ class Leading:
         return tuple(found)
 
     @property
+    def queued(self) -> bool:
+        """Something is to be written."""
+        return bool(self._queue)
+
+    @property
     def idle(self) -> bool:
         """Nothing is accepted that is not durable, and nobody waits for an answer."""
         return not self._queue and self.durable == self.tip.index and not self._waiting

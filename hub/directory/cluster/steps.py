@@ -11,7 +11,7 @@ from ..entry import Entry
 from ..rules import Problem
 from ..site import Change, Site
 from .merge import Parcel
-from .status import Status
+from .status import Lead, Status
 
 # -- events ------------------------------------------------------------------------------------------------------------
 
@@ -163,8 +163,28 @@ class Spared:
     ready: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Answer to a Sync: the lease as it stands in the database now, and what follows there.
+
+    wrote: the entries and the lease of the Sync are in it, durable.  site: the whole state, when the database does not have the Sync's
+    (index, hash); entries are empty then.  aside: hashes and kinds of what is set aside there.
+    """
+
+    lead: Lead
+    wrote: bool
+    entries: tuple[Entry, ...]
+    site: Site | None
+    aside: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFailed:
+    """The database did not answer; what was to be written may be in it all the same."""
+
+
 Event = (Tick | Heard | Unheard | Edit | Settle | Assign | HandOver | Offer | Fetched | Wrote | WriteFailed | Got | Parted | Failed | Found
-         | WasCut | Delivered | Forgot | Spared)  # fmt: skip
+         | WasCut | Delivered | Forgot | Spared | Synced | SyncFailed)  # fmt: skip
 
 
 # -- actions -----------------------------------------------------------------------------------------------------------
@@ -233,6 +253,22 @@ class Spare:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """One transaction on a database that several servers share; answered with Synced or SyncFailed.
+
+    Where the lease is still `was` (for a leader: of its term), it becomes `lead` and the entries are appended; lead None: only read.  Then
+    what follows (index, hash) is read.  tail: what this server has last read; what of it is not there any more is set aside there.
+    """
+
+    index: int
+    hash: str
+    tail: tuple[Entry, ...]
+    was: Lead | None = None
+    lead: Lead | None = None
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The request's entry is durable on so many servers; index 0: there was nothing to write."""
 
@@ -270,4 +306,4 @@ class Turned:
     why: str
 
 
-Action = Ask | Write | Pull | Search | Cut | Deliver | Forget | Spare | Done | Refused | Unable | Changed | Turned
+Action = Ask | Write | Pull | Search | Cut | Deliver | Forget | Spare | Sync | Done | Refused | Unable | Changed | Turned

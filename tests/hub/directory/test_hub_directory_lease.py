@@ -1,0 +1,123 @@
+"""Directory servers that share a PostgreSQL database: edits at any of them, one leader, takeover, an outage, backups of it."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from directory_kit import CAMERA, Servers, directory
+from hub_kit import wait_for
+from postgres import PASSWORD, USER, Server, server
+from site_kit import Book, camera
+
+from watchkeep.hub.directory.cluster.status import Lead
+from watchkeep.hub.directory.cluster.steps import Sync
+from watchkeep.hub.directory.entry import FIRST_HASH
+from watchkeep.hub.directory.lease import SharedDatabase
+
+NUMBERS = count()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with server(port) as made:
+        yield made
+
+
+@pytest.fixture
+def url(postgres: Server) -> str:
+    name = f"t{next(NUMBERS)}"
+    postgres.run(f"CREATE DATABASE {name} TEMPLATE template0")
+    return postgres.url(name)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[SharedDatabase]:
+    found = SharedDatabase(url)
+    found.open()
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def test_a_claim_and_a_write_count_only_where_the_lease_stands(url: str) -> None:
+    book = Book()
+    first = book.write("lead", term=8, server="a")
+    second = book.edit(camera(1))
+    with opened(url) as one, opened(url) as two:
+        start = Sync(0, FIRST_HASH, ())
+        assert one.sync(start).lead == Lead()
+        held = Lead(term=8, server="a")
+        claimed = one.sync(Sync(0, FIRST_HASH, (), Lead(), held, (first,)))
+        assert (claimed.wrote, claimed.lead, claimed.entries) == (True, held, (first,))
+        late = two.sync(Sync(0, FIRST_HASH, (), Lead(), Lead(term=9, server="b"), (first,)))
+        assert (late.wrote, late.lead, late.entries) == (False, held, (first,))
+        beat = held.model_copy(update={"beat": 5})
+        assert one.sync(Sync(1, first.hash, (), held, beat, (second,))).entries == (second,)
+        taken = two.sync(Sync(2, second.hash, (), beat, Lead(term=17, server="b")))
+        assert taken.wrote
+        fenced = one.sync(Sync(2, second.hash, (), beat, beat.model_copy(update={"beat": 6}), (book.edit(camera(2)),)))
+        assert (fenced.wrote, fenced.entries, fenced.lead.server) == (False, (), "b")
+        assert one.count() == 2
+
+
+def test_what_a_server_has_read_and_the_database_lacks_is_set_aside_there(url: str) -> None:
+    book = Book()
+    for number in range(4):
+        book.edit(camera(number))
+    with opened(url) as one:
+        one.append(book.entries[:2])
+        answer = one.sync(Sync(4, book.site.hash, tuple(book.entries)))
+        assert answer.site is not None
+        assert answer.site.index == 2
+        assert answer.aside == {entry.hash: "edit" for entry in book.entries[2:]}
+        assert one.sync(Sync(4, book.site.hash, tuple(book.entries))).aside == answer.aside, "doing it twice changes nothing"
+
+
+@pytest.fixture
+def servers(tmp_path: Path, free_port: Callable[[], int], url: str) -> Iterator[Servers]:
+    with directory(tmp_path, free_port, "abc", directory={"database": url}) as found:
+        yield found
+
+
+def test_edits_at_any_server_are_read_at_every_server_and_another_one_takes_over(servers: Servers) -> None:
+    leader = servers.led()
+    for number, client in enumerate(servers.clients.values()):
+        answer = client.put(f"camera/cam{number}", CAMERA)
+        assert (answer.status, answer.json()["copies"]) == (200, 1)
+    servers.level()
+    for client in servers.clients.values():
+        assert set(client.get("/v1/site/camera").json()) == {"cam0", "cam1", "cam2"}
+    servers.stop(leader.name)
+    client = servers.led()
+    assert client.put("camera/cam3", CAMERA).status == 200
+    servers.start(leader.name)
+    servers.led()
+    servers.level()
+    assert client.site()["leader"] != leader.name, "who comes back follows"
+    assert client.get("/v1/site/contingency").json() == []
+
+
+def test_nothing_shows_the_credentials_of_the_database(servers: Servers, postgres: Server, caplog: pytest.LogCaptureFixture) -> None:
+    client = servers.led()
+    with caplog.at_level("DEBUG"):
+        postgres.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{USER}' AND pid <> pg_backend_pid()")
+        wait_for(lambda: client.put("camera/cam0", CAMERA).status == 200, "an edit after the connections were cut")
+    said = caplog.text + "".join(str(record.__dict__) for record in caplog.records) + client.get("/v1/events").body.decode()
+    assert PASSWORD not in said
+    assert USER not in said
+
+
+def test_a_shared_database_is_backed_up_too(tmp_path: Path, free_port: Callable[[], int], url: str) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    backup = {"folders": (str(folder),), "incremental": "* * * * * *"}
+    with directory(tmp_path, free_port, "ab", directory={"database": url, "backup": backup}) as found:
+        found.led().put("camera/cam0", CAMERA)
+        wait_for(lambda: bool(list(folder.glob("*.wkbackup"))), "a backup")

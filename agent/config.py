@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 
 from ..wire.broker import parse_url
 from ..wire.config import Config, load
-from ..wire.errors import ConfigError, UsageError
+from ..wire.errors import ConfigError, UsageError, redact_url
 from .engine_choice import DEFAULT_INGEST, Ingest
 from .replicate.room import DEFAULT_PRIORITY
 from .wake import DEFAULT_BROADCAST, sleeper
@@ -174,7 +174,7 @@ def _check_url(path: Path, key: str, url: str, schemes: tuple[str, ...], example
     except ValueError:
         valid = False
     if not valid:
-        raise ConfigError(str(path), key, f"{url!r} is not a valid URL", remedy=f"write it like {example}")
+        raise ConfigError(str(path), key, f"{redact_url(url)!r} is not a valid URL", remedy=f"write it like {example}")
 
 
 def _check_cold(path: Path, number: int, archiver: ArchiverSection) -> None:

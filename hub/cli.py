@@ -7,8 +7,10 @@ in wire/shell/cli.py: 0 done or stopped by a signal, 1 failed while running, 2 s
 
 import json
 import logging
+import shutil
 import signal
 import time
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -96,7 +98,8 @@ def explain(config: HubConfig) -> list[str]:
     lines = [f"hub {hub.id} of site {hub.site}: {', '.join(hub.roles)}; API on {hub.listen}, own files in {hub.data_dir}"]
     if kept is not None:
         where = ", ".join(map(str, kept.volumes))
-        lines.append(f"keeps {kept.retention_days:g} days on {where}, less when under {kept.min_free_bytes} bytes are free")
+        lines.append(f"keeps {kept.retention_days:g} days on {where}, less when under {kept.min_free_bytes / 1e9:g} GB are free")
+        lines.extend(floor_notes(kept.volumes, kept.min_free_bytes))
         if kept.retention:
             own = ", ".join(f"{camera} {days:g}" for camera, days in sorted(kept.retention.items()))
             lines.append(f"keeps single cameras for other numbers of days: {own}")
@@ -109,6 +112,15 @@ def explain(config: HubConfig) -> list[str]:
     if not config.discovery.mdns:
         lines.append("no mDNS: agents need this archiver in their own list")
     return lines
+
+
+def floor_notes(volumes: tuple[Path, ...], floor: int) -> Iterator[str]:
+    """Volumes of which the floor leaves less than half: a digit too many there deletes what is recorded as soon as it is stored."""
+    for volume in volumes:
+        total = shutil.disk_usage(volume).total
+        if floor > total / 2:
+            yield (f"note: {volume} has {total / 1e9:.1f} GB in all, and archiver.min_free_bytes keeps {floor / 1e9:g} GB of it free: "
+                   "set it lower")  # fmt: skip
 
 
 @app.command("init-volume")
@@ -222,7 +234,11 @@ def lock_list(url: Url, as_json: AsJson = False) -> None:
 @lock_app.command("remove")
 def lock_remove(lock: str, url: Url, as_json: AsJson = False) -> None:
     """Remove a lock: retention applies to its video again."""
-    _show([LockClient(url).remove(lock)], as_json=as_json)
+    removed = LockClient(url).remove(lock)
+    if as_json:
+        _show([removed], as_json=True)
+    else:
+        typer.echo(f"removed: {removed.line()}")
 
 
 def _show(locks: list[LockState], *, as_json: bool) -> None:

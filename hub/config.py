@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from ..wire.broker import parse_url
 from ..wire.config import Config, load
-from ..wire.errors import ConfigError, IdError, UsageError
+from ..wire.errors import ConfigError, IdError, UsageError, redact_url
 from ..wire.ids import check_id
 from .directory.backup.chains import Schedule, check_cron
 from .directory.entities import MAX_SERVERS, Server
@@ -231,7 +231,7 @@ def check_peers(config: HubConfig) -> Iterator[Problem]:
         if any(peer.id == other.id for other in config.peer[:number]):
             yield Problem(f"peer[{number}].id", f"{peer.id!r} is named twice", "name each peer once")
         if not peer.url.startswith(("http://", "https://")):
-            yield Problem(f"peer[{number}].url", f"{peer.url!r} is no archiver's address", "write it as http://host:9701")
+            yield Problem(f"peer[{number}].url", f"{redact_url(peer.url)!r} is no archiver's address", "write it as http://host:9701")
 
 
 def check_directory(config: HubConfig) -> Iterator[Problem]:

@@ -43,6 +43,13 @@ def redact(text: str) -> str:
     return _SECRET.sub(_hide_value, _URL.sub(_hide_user, text))
 
 
+def redact_url(text: str) -> str:
+    """Return what was meant as a URL as `redact` does, user-info hidden also where its scheme is mistyped or missing."""
+    before, at, rest = text.rpartition("@")
+    scheme, mark, _ = before.partition("://")
+    return redact(f"{scheme + mark if mark and scheme.isalpha() else ''}***@{rest}" if at else text)
+
+
 def _hide_user(match: re.Match[str]) -> str:
     _, at, rest = match[1].rpartition("@")
     return f"://***@{rest}" if at else match[0]

@@ -5,6 +5,7 @@ Rules: one line for each thing that there is; nothing is judged here.
 
 from collections.abc import Iterator
 
+from ...wire.messages import CameraState
 from ..replicate.overview import Copies, Lane
 from .model import Moved, Status
 
@@ -22,14 +23,13 @@ def status(found: Status) -> Iterator[str]:
     states = {state.camera: state for state in found.cameras}
     for copies in found.replication.copies:
         state = states.get(copies.camera)
-        shown = f"{state.status}, {state.protection}" if state is not None else "not recorded any more"
-        why = f" ({state.protection_why})" if state is not None and state.protection_why else ""
-        yield f"  {copies.camera}: {shown}{why}; {_copies(copies)}"
+        shown = _state(state) if state is not None else "not recorded any more"
+        yield f"  {copies.camera}: {shown}; {_copies(copies)}"
         for archiver, stages in copies.stages.items():
             yield f"    {archiver}: " + ", ".join(f"{count} {stage}" for stage, count in stages.items())
     for camera, places in found.replication.holes.items():
         for archiver, since_s in places.items():
-            yield f"  hole: {archiver} lacks chunks of {camera} since {since_s:.0f} s"
+            yield f"  hole: {archiver} lacks chunks of {camera} for {since_s:.0f} s"
 
 
 def moved(found: Moved) -> str:
@@ -38,15 +38,26 @@ def moved(found: Moved) -> str:
     return f"{found.camera}: {_names(found.targets)}{then}"
 
 
+def _state(state: CameraState) -> str:
+    """Its two words, each with its reason."""
+    words = ((state.status, state.why), (state.protection, state.protection_why))
+    return ", ".join(f"{word} ({why})" if why else word for word, why in words)
+
+
 def _lane(lane: Lane) -> str:
     floor = f", no room below priority {lane.floor}" if lane.floor else ""
-    return f"{lane.state}, {lane.cameras} cameras, {lane.live} chunks live and {lane.catchup} of catch-up owed{floor}"
+    users, live = _many(lane.cameras, "camera"), _many(lane.live, "chunk")
+    return f"{lane.state}, {users}, {live} live and {lane.catchup} of catch-up owed{floor}"
 
 
 def _copies(copies: Copies) -> str:
     then = f", then {_names(copies.next)}" if copies.next else ""
     by = f", moved to {copies.moved_to} by an operator" if copies.moved_to else ""
     return f"{copies.copies} of {_names(copies.listed)} wanted, goes to {_names(copies.targets)}{then}{by}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -70,5 +70,5 @@ def _shortage(camera: CameraBook, bare: int, lacking: int) -> str:
     if len(camera.targets) < camera.copies:
         return f"{len(camera.targets)} of {camera.copies} archivers are known"
     if bare:
-        return f"{bare} chunks have no durable copy"
-    return f"{lacking} chunks have fewer than {camera.copies} durable copies"
+        return f"{bare} {'chunk has' if bare == 1 else 'chunks have'} no durable copy"
+    return f"{lacking} {'chunk has' if lacking == 1 else 'chunks have'} fewer than {camera.copies} durable copies"

@@ -98,7 +98,8 @@ def hole(news: Opened | Closed, targets: Sequence[str]) -> Told:
     """The event of a hole; `targets` is where the camera's chunks go now."""
     camera, archiver = news.place
     if isinstance(news, Opened):
-        text = f"hole opened: {archiver} lacks chunks of {camera} from {news.epoch}.{news.seq} on; the journal keeps them for it"
+        first = f"chunk {news.seq} of epoch {news.epoch}"
+        text = f"hole opened: {archiver} lacks chunks of {camera} from {first} on; the journal keeps them for it"
         return Told(EventKind.HOLE, text, f"see why {archiver} does not take them; it is filled by itself", archiver, camera)
     lasted = f"after {news.lasted_s:.0f} s"
     others = ", ".join(name for name in targets if name != archiver) or "nobody else"

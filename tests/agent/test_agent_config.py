@@ -61,6 +61,7 @@ def test_defaults(tmp_path):
         ("[[camera]]", '[[group]]\nid = "g"\narchivers = ["a"]\n[[camera]]\ngroup = "g"\ncopies = 2', "camera[0].copies", "list more"),
         ("[agent]", "[agent", "", "TOML"),
         ('cam0"\n', 'cam0"\nuser = "u"\n', "camera[0].user", "host"),
+        ("rtsp://user", "rtsp//user", "camera[0].url", "'***@127.0.0.1:8554/cam0' is not a valid URL"),
         ("127.0.0.1:8554/cam0", "127.0.0.1:8554/a\\r\\nX: y", "camera[0].url", "not a valid URL"),
         ("[agent]", '[mqtt]\nurl = "mqtts://u:secret@h"\n[agent]', "mqtt.url", "mqtts is not supported"),
         ("[agent]", '[mqtt]\nurl = "mqtt://u:secret@h/path"\n[agent]', "mqtt.url", "not valid"),

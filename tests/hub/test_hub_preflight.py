@@ -1,9 +1,12 @@
 """Binding before anything is touched."""
 
+import shutil
 import socket
+from pathlib import Path
 
 import pytest
 
+from watchkeep.hub.cli import floor_notes
 from watchkeep.hub.config import Address
 from watchkeep.hub.preflight import bind
 from watchkeep.wire.errors import ConfigError
@@ -34,3 +37,11 @@ def test_ipv6() -> None:
     listener = bind("hub.toml", "hub.listen", Address("::1", 0))
     assert listener.family is socket.AF_INET6
     listener.close()
+
+
+def test_a_floor_that_leaves_less_than_half_of_a_volume_is_noted(tmp_path: Path) -> None:
+    total = shutil.disk_usage(tmp_path).total
+    assert list(floor_notes((tmp_path,), total // 4)) == []
+    (note,) = floor_notes((tmp_path,), total)
+    assert f"note: {tmp_path} has " in note
+    assert note.endswith("set it lower")

@@ -18,6 +18,7 @@ from watchkeep.wire.errors import (
     VolumeError,
     WatchkeepError,
     redact,
+    redact_url,
 )
 
 URL_SAFE = "abcXYZ019-._~!$&'()*+,;=:"
@@ -126,3 +127,11 @@ def test_the_tree_is_as_drawn() -> None:
     assert issubclass(ProfileError, ConfigError)
     assert issubclass(ConfigError, UsageError)
     assert issubclass(DigestError, FormatError)
+
+
+@pytest.mark.parametrize("url", ["rtsp//u:SECRET@cam/1", "u:SECRET@cam/1", "rtsp:/u:SECRET@cam/1", "rtsp://u:SEC@RET@cam/1", "u:SECRET://x@cam/1"])
+def test_a_mistyped_url_hides_its_password_too(url: str) -> None:
+    shown = redact_url(url)
+    assert shown.endswith("***@cam/1")
+    assert "SEC" not in shown
+    assert redact_url("rtsp//cam/1") == "rtsp//cam/1"

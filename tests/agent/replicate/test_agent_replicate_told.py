@@ -101,7 +101,7 @@ def test_a_hole_opens_and_is_filled_once_for_each_outage() -> None:
     lab.seconds(int(LIVE_S) - 1, "a")
     assert lab.of(EventKind.HOLE) == [], "what is missing is live still"
     lab.seconds(int(PATIENCE_S) + 60, "a")
-    assert lab.of(EventKind.HOLE) == ["hole opened: a lacks chunks of cam0 from 1.3 on; the journal keeps them for it"]
+    assert lab.of(EventKind.HOLE) == ["hole opened: a lacks chunks of cam0 from chunk 3 of epoch 1 on; the journal keeps them for it"]
     assert lab.desk.protection("cam0").owed == {"a": 61 + int(LIVE_S)}
     assert lab.desk.protection("cam0").oldest_owed_age_s == pytest.approx(61 + LIVE_S)
     assert lab.desk.protection("cam1").owed == {}

@@ -38,7 +38,7 @@ def test_add_list_and_remove(hub: Hub) -> None:
     assert [lock["id"] for lock in json.loads(run("list", "--url", hub.url, "--json").stdout)] == ["lock-1", "lock-2"]
     assert "until it is removed" in run("list", "--url", f"{hub.url}/").stdout
     removed = run("remove", "lock-1", "--url", hub.url)
-    assert (removed.exit_code, removed.stdout.split()[0]) == (0, "lock-1")
+    assert (removed.exit_code, removed.stdout.split()[:2]) == (0, ["removed:", "lock-1"])
     assert json.loads(run("remove", "lock-2", "--url", hub.url, "--json").stdout)[0]["id"] == "lock-2"
     assert run("list", "--url", hub.url).stdout == ""
 

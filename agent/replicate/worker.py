@@ -24,6 +24,7 @@ from typing import Final
 
 from ...wire.causes import EventKind
 from ...wire.http import CONFLICT, STORAGE_FULL
+from ...wire.losses import Loss, LossAnswer
 from ...wire.messages import AppendAnswer
 from ...wire.shell.threads import Supervised
 from .client import AppendClient
@@ -145,20 +146,30 @@ class SendWorker:
 
     def _declare(self) -> None:
         """Tell what was declared lost, one report a round."""
-        due = self._losses.due(self.archiver) if not self._failing and time.monotonic() >= self._losses_at else []
+        due = self._due_losses(time.monotonic())
         if not due:
             return
-        self._losses_at = time.monotonic() + LOSS_PAUSE_S
         try:
             self._connect()
-            if self._client.declare(due).archiver != self.archiver:
-                self._client.close()
-                return
+            answer = self._client.declare(due)
         except AppendError as error:
             log.info("declared losses are told later", extra={"archiver": self.archiver, "why": error.message})
             return
+        self._has_losses(due, answer)
+
+    def _due_losses(self, now: float) -> list[Loss]:
+        """What to tell now; told again after LOSS_PAUSE_S unless it is taken."""
+        due = self._losses.due(self.archiver) if not self._failing and now >= self._losses_at else []
+        if due:
+            self._losses_at = now + LOSS_PAUSE_S
+        return due
+
+    def _has_losses(self, told: list[Loss], answer: LossAnswer) -> None:
+        if answer.archiver != self.archiver:
+            self._client.close()
+            return
         self._losses_at = 0.0
-        self._losses.taken(self.archiver, due)
+        self._losses.taken(self.archiver, told)
 
     def _connect(self) -> None:
         self._client.connect()

@@ -34,8 +34,10 @@ MAX_FILE_BYTES: Final = 16 << 20
 _NEW_FILE: Final = f"{LOSSES_FILE}.tmp"
 
 
-@dataclass(slots=True)
-class _Job:
+@dataclass(slots=True, eq=False)
+class LossJob:
+    """Losses on their way to the disks; `error` is why no volume took them, once it is done."""
+
     losses: list[Loss]
     done: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
@@ -50,7 +52,7 @@ class LossBook:
         self._known = Declared()
         self._sizes: dict[Volume, int] = {}
         """Bytes of good lines on each volume that was loaded; what is behind them is cut before the next write."""
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[LossJob] = deque()
         self._wake = threading.Event()
         self._thread = Supervised("wk-store-losses", self._run)
         self._at: Volume | None = None
@@ -82,20 +84,27 @@ class LossBook:
 
     def take(self, losses: Sequence[Loss]) -> int:
         """Make losses durable; returns how many were new.  Raises StoreBusy when that takes long, VolumeError when no volume takes them."""
+        job = self.queue(losses)
+        if job is None:
+            return 0
+        if not job.done.wait(WAIT_S):
+            raise late()
+        if job.error is not None:
+            raise job.error
+        return len(job.losses)
+
+    def queue(self, losses: Sequence[Loss]) -> LossJob | None:
+        """Let the thread make durable what is new of losses; None when nothing is.  Raises StoreBusy."""
         with self._lock:
             fresh = [loss for loss in dict.fromkeys(losses) if loss not in self._known]
             if not fresh:
-                return 0
+                return None
             if len(self._jobs) >= MAX_QUEUE:
                 raise StoreBusy("too many losses wait for the disks", remedy="tell them again later")
-            job = _Job(fresh)
+            job = LossJob(fresh)
             self._jobs.append(job)
         self._wake.set()
-        if not job.done.wait(WAIT_S):
-            raise StoreBusy("the disks have not taken the losses yet", remedy="tell them again later")
-        if job.error is not None:
-            raise job.error
-        return len(fresh)
+        return job
 
     def why(self, camera: str, gap: Place, *, unnumbered: bool) -> str | None:
         """As Declared.why."""
@@ -108,10 +117,11 @@ class LossBook:
         while not stop.is_set():
             self._wake.wait()
             self._wake.clear()
-            self._write_all()
-        self._write_all()
+            self.write_all()
+        self.write_all()
 
-    def _write_all(self) -> None:
+    def write_all(self) -> None:
+        """Write what is queued; the thread's work."""
         while True:
             with self._lock:
                 job = self._jobs[0] if self._jobs else None
@@ -161,3 +171,8 @@ class LossBook:
         volume.disk.rename(_NEW_FILE, LOSSES_FILE)
         volume.disk.sync_dir(".")
         return len(data)
+
+
+def late() -> StoreBusy:
+    """What is said when WAIT_S is over."""
+    return StoreBusy("the disks have not taken the losses yet", remedy="tell them again later")

@@ -16,6 +16,7 @@ from sim_camera import SimClock, SimLine
 from sim_content import Cuts, Name, Names
 from sim_engine import Broken, Loop
 from sim_journal_disk import JournalDisk, Slots
+from sim_losses import Note, Notes
 from sim_network import Link
 from sim_worker import SCALE, SimWorker
 
@@ -28,6 +29,7 @@ from watchkeep.agent.replicate.desk import Desk
 from watchkeep.agent.replicate.events import Release
 from watchkeep.agent.replicate.health import HealthLimits
 from watchkeep.agent.replicate.lanes import Batch
+from watchkeep.agent.replicate.losses import LossDesk
 from watchkeep.agent.replicate.pace import Budget
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.replicator import PACE_S
@@ -37,7 +39,7 @@ from watchkeep.agent.spool import JournalSpool, runs
 from watchkeep.agent.writer import Writer
 from watchkeep.wire.causes import Cause
 from watchkeep.wire.errors import WatchkeepError
-from watchkeep.wire.messages import Event
+from watchkeep.wire.messages import AppendAnswer, Event
 from watchkeep.wire.record import RecordKind
 
 
@@ -83,6 +85,10 @@ class SimAgent:
         self.clock = SimClock(loop)
         self._rng = loop.random(f"agent {name}")
         self.disk = JournalDisk(loop.random(f"journal {name}"))
+        self.notes = Notes()
+        self.heard: dict[str, Names] = {}
+        """What each known archiver has told this process to be durable."""
+        self.disk.on_slot = lambda name: self.notes.saved() if name == "losses" else None
         self.known = tuple(links)
         self.running = False
         self.stall_s = 0.0
@@ -131,17 +137,23 @@ class SimAgent:
         for entry in self.journal.recovered:
             last[entry.camera] = max(entry.epoch, last.get(entry.camera, 0))
         newest_s = max((entry.wall_start_ns for entry in self.journal.recovered), default=0) // 1_000_000_000
-        self.epochs = EpochBook(Slots(self.disk), self.clock, last, newest_s=newest_s, below=self._rng.randrange)
+        self.epochs = EpochBook(Slots(self.disk, "epochs"), self.clock, last, newest_s=newest_s, below=self._rng.randrange)
         self.lines = [self._line(policy.camera) for policy in setup.cameras]
         self.desk = Desk(self.name, setup.limits, monotonic=self.clock.monotonic, utc_s=self.clock.utc_s, wake=self._wake,
                          hurry=lambda cameras, life=self._life: self._hurry(cameras, life), cold=self._cold)  # fmt: skip
         self.desk.configure(setup.cameras)
-        self.spiller = Spiller(self.journal, self.epochs, sync_ms=1000, reclaim=self._reclaim, faulted=self._faulted,
+        self.losses = LossDesk(Slots(self.disk, "losses"), wake=self._wake)
+        self.losses.configure(setup.cameras)
+        self.spiller = Spiller(self.journal, self.epochs, self.losses, sync_ms=1000, reclaim=self._reclaim, faulted=self._faulted,
                                monotonic=self.clock.monotonic)  # fmt: skip
         self.writer = Writer(self.lines, self.journal, self.clock, tick_ms=100, offer=self._offer,  # type: ignore[arg-type]
                              stepped=self._stepped, look=self.spiller.look)  # fmt: skip
+        self.heard.clear()
         self._recovered()
         self.hire()
+        for camera, epoch, seq in [cut.name for cut in self.journal.cuts if cut.name is not None]:
+            self.notes.may.add(camera, epoch, seq, seq)
+            self.losses.chunks(camera, epoch, seq, seq, "damaged in the journal")
         self._tick(self._life)
         self._sync(self._life)
         self._pace(self._life)
@@ -163,12 +175,15 @@ class SimAgent:
         spool = JournalSpool(self.journal)
         for name in [name for name in self.workers if name not in self.known]:
             self.workers.pop(name).end()
+            self.heard.pop(name, None)
+        self.losses.know(self.known)
         self.desk.know(self.known)
         for name in self.known:
             if name not in self.workers:
                 self.workers[name] = SimWorker(
                     name, self.desk, spool, self.links[name], self.loop, agent=self.name, ack_timeout_s=self.setup.limits.ack_timeout_s,
                     tick_s=self.setup.tick_s, random=self.loop.random(f"backoff {self.name} {name} {self._life}"),
+                    losses=self.losses, heard=self._heard,
                     planned=lambda to, budget, batch: self.on_plan(self, to, budget, batch))  # fmt: skip
                 self.workers[name].begin()
 
@@ -179,6 +194,7 @@ class SimAgent:
         durable = self.log.usage().durable
         self.loop.say(self.name, "power cut" if power else "killed", "durable up to", durable)
         self.running = False
+        self.notes.died()
         self.never |= {(header.camera, header.epoch, header.seq) for header, _ in self.writer._waiting}
         for worker in self.workers.values():
             worker.end()
@@ -193,7 +209,7 @@ class SimAgent:
         else:
             self.disk.kill()
         if self.disk.fail_syncs:
-            known = json.loads(self.disk.slots or b"{}")
+            known = json.loads(self.disk.slots.get("epochs", b"{}"))
             for line in self.lines:
                 self._cuts.went_astray(line.camera, known.get(line.camera, 0))
 
@@ -201,6 +217,7 @@ class SimAgent:
         self.setup.cameras = cameras
         self.in_force.update({policy.camera: min(policy.copies, self.in_force[policy.camera]) for policy in cameras})
         if self.running:
+            self.losses.configure(cameras)
             self.desk.configure(cameras)
 
     def end_filming(self) -> None:
@@ -279,7 +296,19 @@ class SimAgent:
             for camera, epoch, low, high in runs(entries):
                 self.desk.dropped(camera, epoch, low, high)
                 self._forget(camera, epoch, low, high, into)
+        for camera, epoch, low, high in runs(gone.lost):
+            listed = next(policy.archivers for policy in self.setup.cameras if policy.camera == camera)
+            wanted = frozenset(self.known if listed is None else listed)
+            self.notes.lose(Note(camera, epoch, low, high, wanted, self.loop.now))
+            self.losses.chunks(camera, epoch, low, high, "the journal was full and no archiver had them")
         return not gone.lost
+
+    def _heard(self, archiver: str, answer: AppendAnswer) -> None:
+        durable = self.heard.setdefault(archiver, Names())
+        for camera, epochs in answer.cameras.items():
+            for state in epochs:
+                for low, high in state.durable:
+                    durable.add(camera, state.epoch, low, high)
 
     def _faulted(self, what: str, _remedy: str) -> None:
         self.loop.say(self.name, what)

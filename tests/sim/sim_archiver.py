@@ -23,13 +23,18 @@ from watchkeep.hub.consolidate.share import Share
 from watchkeep.hub.duty.maintenance import Maintenance
 from watchkeep.hub.store.clock import Clock
 from watchkeep.hub.store.keeper import KEEP_S
-from watchkeep.hub.store.model import Job
+from watchkeep.hub.store.lossbook import WAIT_S as LOSS_WAIT_S
+from watchkeep.hub.store.lossbook import LossJob, late
+from watchkeep.hub.store.model import Job, StoreBusy
 from watchkeep.hub.store.store import WRITE_WAIT_S
 from watchkeep.hub.store.volume import FULL_MARGIN_BYTES
 from watchkeep.wire.errors import VolumeError, WatchkeepError
+from watchkeep.wire.losses import Loss, LossAnswer, LossReport
 from watchkeep.wire.messages import AppendAnswer, ErrorAnswer
 
-Reply = Callable[[AppendAnswer | AppendError], None]
+Body = bytes | LossReport
+Answer = AppendAnswer | LossAnswer | AppendError
+Reply = Callable[[Answer], None]
 
 _NEVER = threading.Event()
 """The keeper's order to stop, which nobody gives here."""
@@ -60,17 +65,12 @@ class Incarnation:
             self._pump(number)
         self._keep()
 
-    def handle(self, body: bytes, reply: Reply) -> None:
-        """Answer one append as hub/api/append.py does."""
-        self._count += 1
-        number = self._count
-        self.open_replies[number] = reply
-
-        def answer(what: AppendAnswer | AppendError) -> None:
-            if self.alive:
-                del self.open_replies[number]
-                reply(what)
-
+    def handle(self, body: Body, reply: Reply) -> None:
+        """Answer one request as hub/api/append.py and losses.py do."""
+        answer = self._once(reply)
+        if isinstance(body, LossReport):
+            self._lose(body.losses, answer)
+            return
         try:
             records = prove(body)
             jobs = self.store.accept(records)
@@ -82,6 +82,41 @@ class Incarnation:
         self._waiting.append(request)
         self.pump()
         self._settle()
+
+    def _once(self, reply: Reply) -> Reply:
+        self._count += 1
+        number = self._count
+        self.open_replies[number] = reply
+
+        def answer(what: Answer) -> None:
+            if self.alive and number in self.open_replies:
+                del self.open_replies[number]
+                reply(what)
+
+        return answer
+
+    def _lose(self, losses: list[Loss], answer: Reply) -> None:
+        """Answered when they are written, or that they are not yet."""
+        self.owner.check_losses(self.owner, losses)
+        try:
+            job = self.store.losses.queue(losses)
+        except StoreBusy as error:
+            answer(refusal(error))
+            return
+        if job is None:
+            answer(LossAnswer(archiver=self.owner.name, fresh=0))
+            return
+        self._loop.after(LOSS_WAIT_S, lambda: answer(refusal(late())))
+        self._loop.after(self.owner.sync_s(0), self._write_losses, job, answer)
+
+    def _write_losses(self, job: LossJob, answer: Reply) -> None:
+        if not self.alive:
+            return
+        if any(disk.hanging for disk in self.owner.disks):
+            self._loop.after(LOSS_WAIT_S, self._write_losses, job, answer)
+            return
+        self.store.losses.write_all()
+        answer(refusal(job.error) if isinstance(job.error, WatchkeepError) else LossAnswer(archiver=self.owner.name, fresh=len(job.losses)))
 
     def pump(self) -> None:
         """Something was queued."""
@@ -173,14 +208,15 @@ class SimArchiver:
         self.disks = [self._disk() for _ in range(volumes)]
         self.catalog = SimCatalog()
         self.removed, self.acked, self.lost_with_disks = Names(), Names(), Names()
-        self.disks_lost = 0
+        self.disks_lost, self.disks_lost_at = 0, float("-inf")
         self.roomy = capacity + FULL_MARGIN_BYTES
         self.process: Incarnation | None = None
         self.silent = False
         """Powered off: packets go nowhere.  Otherwise a missing process is refused by the kernel."""
         self.hung = self.failing = self.idle = False
         self.slow_s = 0.0
-        self._backlog: list[tuple[bytes, Reply]] = []
+        self._backlog: list[tuple[Body, Reply]] = []
+        self.check_losses: Callable[[SimArchiver, list[Loss]], None] = lambda _archiver, _losses: None
         self.check_answer: Callable[[SimArchiver, AppendAnswer], None] = lambda _archiver, _answer: None
         self.on_start: Callable[[SimArchiver], None] = lambda _: None
 
@@ -224,7 +260,7 @@ class SimArchiver:
     def lose_disks(self) -> None:
         """Every disk is replaced by an empty one while the machine is off."""
         self.stop(power=True)
-        self.disks_lost += 1
+        self.disks_lost, self.disks_lost_at = self.disks_lost + 1, self.loop.now
         for disk in self.disks:
             self.lost_with_disks.update(disk.durable)
         self.disks = [self._disk() for _ in self.disks]
@@ -239,7 +275,7 @@ class SimArchiver:
 
     # Requests.
 
-    def receive(self, body: bytes, reply: Reply) -> None:
+    def receive(self, body: Body, reply: Reply) -> None:
         if self.process is None:
             return
         if self.hung:

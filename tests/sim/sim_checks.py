@@ -61,7 +61,7 @@ class Checks:
         self.misrouted = False
         """Whether another archiver answers at an address now and then: then an event says so (invariant 11)."""
         self.done = dict.fromkeys(("answers", "releases", "reclaims", "lost", "batches", "takeovers", "holes", "floors",
-                                   "bridged", "woken", "idle", "rounds", "torn", "pulled"), 0)  # fmt: skip
+                                   "bridged", "woken", "idle", "rounds", "torn", "pulled", "told"), 0)  # fmt: skip
         self.cold: frozenset[str] = frozenset()
         """Standbys: used last, and off until then."""
         self._progress: dict[tuple[str, str], tuple[int, float, float]] = {}
@@ -95,6 +95,9 @@ class Checks:
         for entry in copied:
             if not any(entry.seq in self._ever(archiver, entry.camera, entry.epoch) for archiver in self._archivers.values()):
                 raise Broken(4, f"{agent.name} drops {entry.name}, which has no copy, undeclared")
+        for entry in lost:
+            if who := [name for name, durable in agent.heard.items() if durable.has(entry.name)]:
+                raise Broken(4, f"{agent.name} declares {entry.name} lost, which {who} have durable as it was told")
         spared = [file.number for file in self._freeable(agent) if _copied_share(agent, file) >= (CARRY_SHARE if may_carry else 1.0)]
         if lost and spared:
             raise Broken(4, f"{agent.name} loses {len(lost)} chunks while files {spared} hold copied ones")

@@ -29,6 +29,8 @@ class Cuts:
 
     def __init__(self) -> None:
         self.hashes: dict[Name, bytes] = {}
+        self.starts: dict[Name, int] = {}
+        self.causes: dict[EpochKey, Cause] = {}
         self.newest: dict[str, int] = {}
         self.undated = Names()
         """Chunks of a box that had booted without a clock."""
@@ -63,7 +65,8 @@ class Cuts:
         name = init.camera, init.epoch, seq
         if name in self.hashes:
             raise Broken(2, f"{name} is cut twice")
-        self.hashes[name] = digest
+        self.hashes[name], self.starts[name] = digest, wall_ns
+        self.causes.setdefault(name[:2], cause)
         if wall_ns < CLOCK_SET_NS:
             self.undated.add(*name, seq)
         payload = seal + digest + rest

@@ -6,7 +6,7 @@ fsync drops what was not on disk and calls it clean, as Linux does, and syncing 
 
 import errno
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,7 +37,9 @@ class JournalDisk(Disk):
         self._next = 1
         self.fail_syncs = 0
         self.full = False
-        self.slots: bytes | None = None
+        self.slots: dict[str, bytes] = {}
+        self.on_slot: Callable[[str], None] = lambda _: None
+        """A small record was made durable."""
 
     def lock(self, folder: Path) -> int:
         return 0
@@ -137,15 +139,16 @@ class JournalDisk(Disk):
 
 
 class Slots:
-    """The agent's state slots (agent/journal/slots.py): a write is durable when it returns."""
+    """One of the agent's small files (agent/journal/slots.py): a write is durable when it returns."""
 
-    def __init__(self, disk: JournalDisk) -> None:
-        self._disk = disk
+    def __init__(self, disk: JournalDisk, name: str) -> None:
+        self._disk, self._name = disk, name
 
     def read(self) -> bytes | None:
-        return self._disk.slots
+        return self._disk.slots.get(self._name)
 
     def write(self, data: bytes) -> None:
         if self._disk.fail_syncs:
             raise OSError(errno.EIO, "injected")
-        self._disk.slots = data
+        self._disk.slots[self._name] = data
+        self._disk.on_slot(self._name)

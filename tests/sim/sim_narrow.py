@@ -46,7 +46,7 @@ class Narrow(World):
         agent.on_release, agent.on_event, agent.on_plan = self.checks.release, self.checks.event, self.checks.plan
         agent.on_pace, agent.on_offer = self._pace, self.checks.delays.offered
         agent.fewest = {policy.camera: policy.copies for policy in policies}
-        self.agents = [agent]
+        self.agents[:] = [agent]
         self._narrow_from = self._healed_at = float("inf")
         self.share = rng.uniform(1.5, 2.0)
         self.unprotected: set[str] = set()

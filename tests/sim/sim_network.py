@@ -9,14 +9,11 @@ same and its answer reaches nobody.  Faults are those of agent/replicate/verdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sim_archiver import Incarnation, SimArchiver, reset
+from sim_archiver import Answer, Body, Incarnation, Reply, SimArchiver, reset
 from sim_engine import Loop
 
 from watchkeep.agent.replicate.client import CONNECT_TIMEOUT_S
 from watchkeep.agent.replicate.verdict import AppendError, Fault
-from watchkeep.wire.messages import AppendAnswer
-
-Outcome = Callable[[AppendAnswer | AppendError], None]
 
 
 @dataclass(slots=True)
@@ -82,13 +79,13 @@ class Link:
 
         self._loop.after(2 * self._delay(), arrived)
 
-    def exchange(self, body: bytes, size: int, then: Outcome) -> None:
-        """Send one batch of `size` bytes; `then` is called once, unless the link is aborted."""
+    def exchange(self, body: Body, size: int, then: Reply) -> None:
+        """Send one batch, or losses, of `size` bytes; `then` is called once, unless the link is aborted."""
         self._current += 1
         current, weather, peer = self._current, self.weather, self._peer
         transfer_s = size / weather.bytes_s
 
-        def finish(what: AppendAnswer | AppendError) -> None:
+        def finish(what: Answer) -> None:
             if current != self._current:
                 return
             self._current += 1
@@ -99,7 +96,7 @@ class Link:
                 self._used = True
             then(what)
 
-        def answer(what: AppendAnswer | AppendError) -> None:
+        def answer(what: Answer) -> None:
             if not (self._lost() or self.weather.cut_in):
                 self._loop.after(self._delay(), finish, what)
 

@@ -125,7 +125,8 @@ class SimStore(Store):
         for writer, disk in zip(self._writers, disks, strict=True):
             disk.on_hang = partial(self._hang, writer)
         self._placement = Placement(self._writers, catalog)
-        self._reader = Reader(list(self._volumes), self._register, catalog, self._keeper.moves, LossBook(list(self._volumes)))
+        self._losses = LossBook(self._volumes)
+        self._reader = Reader(list(self._volumes), self._register, catalog, self._keeper.moves, self._losses)
 
     @staticmethod
     def _hang(writer: VolumeWriter) -> None:
@@ -140,7 +141,7 @@ class SimStore(Store):
         self._catalog.open()
         for volume in self._volumes:
             volume.open()
-            self._recover(volume)
+            self._read(volume)
             self._load(volume)
 
     def accept(self, records: list[Record]) -> list[Job]:
@@ -160,6 +161,10 @@ class SimStore(Store):
         """What Store._wait raises, once the waiting is over."""
         failed = next((job.error for job in jobs if job.error is not None), None)
         return failed if failed is not None and not any(volume.has_room(0) for volume in self._volumes) else None
+
+    @property
+    def losses(self) -> LossBook:
+        return self._losses
 
     @property
     def clock(self) -> Clock:

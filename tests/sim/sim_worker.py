@@ -7,16 +7,19 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from sim_archiver import Answer
 from sim_engine import Loop, Timer
 from sim_network import Link
 
 from watchkeep.agent.replicate.desk import Desk
 from watchkeep.agent.replicate.health import Health
 from watchkeep.agent.replicate.lanes import Batch
+from watchkeep.agent.replicate.losses import LossDesk
 from watchkeep.agent.replicate.pace import TRIAL, Budget
 from watchkeep.agent.replicate.parcel import Parcel, pack
 from watchkeep.agent.replicate.verdict import AppendError, Fault
 from watchkeep.agent.replicate.worker import SendWorker
+from watchkeep.wire.losses import Loss, LossAnswer, LossReport
 from watchkeep.wire.messages import AppendAnswer
 
 SCALE = 1000
@@ -27,11 +30,12 @@ class SimWorker(SendWorker):
     """Carries chunks to one simulated archiver; `begin` once, `end` once."""
 
     def __init__(self, archiver: str, desk: Desk, spool: Any, link: Link, loop: Loop, *, agent: str, ack_timeout_s: float, tick_s: float,
-                 random: Random, planned: Callable[[str, Budget, Batch], None]) -> None:  # fmt: skip
+                 random: Random, losses: LossDesk, planned: Callable[[str, Budget, Batch], None],
+                 heard: Callable[[str, AppendAnswer], None]) -> None:  # fmt: skip
         super().__init__(archiver, "http://sim", desk, spool, agent=agent, tick_s=tick_s, ack_timeout_s=ack_timeout_s, catchup_share=0.5,
-                         random=random)  # fmt: skip
+                         random=random, losses=losses)  # fmt: skip
         self._client: Any = link
-        self._link, self._loop, self._planned, self._agent = link, loop, planned, agent
+        self._link, self._loop, self._planned, self._heard, self._agent = link, loop, planned, heard, agent
         self._timer: Timer | None = None
         self._idle = self._woken = self._stopped = False
         self._began = 0.0
@@ -63,8 +67,28 @@ class SimWorker(SendWorker):
         self._timer = self._loop.after(pause_s, self._plan)
 
     def _plan(self) -> None:
-        self._idle = self._woken = False
         self._began = self._loop.now
+        if due := self._due_losses(self._began):
+            self._idle = False
+            self._link.open(lambda error: self._declaring(due, error))
+            return
+        self._batch()
+
+    def _declaring(self, due: list[Loss], error: AppendError | None) -> None:
+        if error is not None:
+            self._say("is told later of", len(due), "losses:", error.message)
+            self._batch()
+            return
+        self._say("is told of", len(due), "losses")
+        self._link.exchange(LossReport(losses=due), 16_000, lambda what: self._declared(due, what))
+
+    def _declared(self, due: list[Loss], what: Answer) -> None:
+        if isinstance(what, LossAnswer):
+            self._has_losses(due, what)
+        self._batch()
+
+    def _batch(self) -> None:
+        self._idle = self._woken = False
         budget = TRIAL if self._failing else self._pace.budget(catching_up=self._began >= self._catchup_at)
         batch = self._desk.plan(self.archiver, budget)
         if not batch:
@@ -93,7 +117,8 @@ class SimWorker(SendWorker):
         size = parcel.size + sum(ref.record_bytes - ref.record_bytes // SCALE for ref in refs)
         self._link.exchange(b"".join(parcel.buffers), size, lambda what: self._outcome(parcel, refs, size, what))
 
-    def _outcome(self, parcel: Parcel, refs: tuple[Any, ...], size: int, what: AppendAnswer | AppendError) -> None:
+    def _outcome(self, parcel: Parcel, refs: tuple[Any, ...], size: int, what: Answer) -> None:
+        assert not isinstance(what, LossAnswer), "it was asked to take chunks"
         if isinstance(what, AppendAnswer) and what.archiver != self.archiver:
             self._client.close()
             what = AppendError(f"archiver {what.archiver} answers at this address", Fault.FOREIGN, remedy="correct address or id")
@@ -104,6 +129,7 @@ class SimWorker(SendWorker):
             self._say("has", *(f"{camera} {state.epoch % 1000} {state.received} {state.durable} {state.missing}"
                                for camera, states in what.cameras.items() for state in states))  # fmt: skip
         self._know(parcel, what)
+        self._heard(self.archiver, what)
         if not self._desk.stored(self.archiver, refs, what, size):
             self._failing = True
             self._ended(self._backoff.pause())

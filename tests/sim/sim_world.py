@@ -16,6 +16,7 @@ from sim_consolidate import Neighbours
 from sim_content import Cuts, Names
 from sim_engine import START_S, Broken, Loop, Result
 from sim_faults import Faults
+from sim_losses import LossChecks
 from sim_network import Link
 from sim_pulls import PullChecks
 
@@ -69,6 +70,7 @@ class World:
         for name in self.cold:
             self.archivers[name].silent = True
         self.checks.cold = self.cold
+        self.losses = LossChecks(self.cuts, self.agents, self.cold, self.checks.done)
         self.checks.delays.disturb(*self.cold)
 
     def _agent(self, name: str, cameras: list[str], limits: HealthLimits) -> SimAgent:
@@ -115,14 +117,14 @@ class World:
     def _run(self) -> None:
         for name, archiver in self.archivers.items():
             archiver.check_answer, archiver.on_start = self.checks.answer, self.neighbours.started
+            archiver.check_losses = self.losses.told
             if name not in self.cold:
                 archiver.start()
         for agent in self.agents:
             agent.start()
         self._watch()
         faults = Faults(self)
-        faults.plan(until=self.loop.now + self.rng.uniform(8.0, 20.0))
-        self.loop.run(faults.until)
+        self._trouble(faults)
         faults.heal()
         self.loop.say("world", "healed")
         self.loop.run(self.loop.now + self.agents[0].setup.limits.failback_hold_s + SETTLE_S)
@@ -131,6 +133,10 @@ class World:
         self.neighbours.damage = 0.0
         self._drain()
         self._judge()
+
+    def _trouble(self, faults: Faults) -> None:
+        faults.plan(until=self.loop.now + self.rng.uniform(8.0, 20.0))
+        self.loop.run(faults.until)
 
     def _wake(self, name: str) -> None:
         """A magic packet has come: one that is off boots."""
@@ -162,7 +168,7 @@ class World:
         while self.loop.now < deadline:
             self.loop.run(self.loop.now + 1.5)
             owed = any(agent.desk._ledger.pending(name) or agent.desk._policy.order(name).floor for agent in self.agents for name in alive)
-            if not owed and not self._unfilled():
+            if not owed and not self.losses.untold(self._alive()) and not self._unfilled():
                 return
 
     def _unfilled(self) -> str:
@@ -181,6 +187,7 @@ class World:
             archiver.stop(power=True)
             archiver.start()
             self.checks.archive(archiver)
+            self.losses.shown(archiver)
         self.checks.kept(self.agents)
 
     def _cut_by(self, agent: SimAgent) -> Names:

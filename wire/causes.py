@@ -74,6 +74,7 @@ class EventKind(StrEnum):
     LOCK = "lock"
     ROLE = "role"
     BACKUP = "backup"
+    ASSIGNMENT = "assignment"
     STANDBY_WOKEN = "standby-woken"
     CONFIGURATION = "configuration"
 

@@ -57,6 +57,7 @@ class DesiredRoutes:
         return routes
 
     async def _answer(self, request: Request, agent: str, at: tuple[int, int], hold_s: float) -> bytes | None:
+        self._desk.sign(agent)
         found = self._desk.after(agent, at)
         if found is not None or hold_s == 0:
             return found
@@ -65,7 +66,7 @@ class DesiredRoutes:
         hold = self._held[agent] = _Hold()
         loop = asyncio.get_running_loop()
         stop = self._desk.listen(lambda: _tell(loop, hold.changed))
-        leaving = loop.create_task(self._leaving(request, hold))
+        leaving = loop.create_task(self._leaving(request, agent, hold))
         try:
             async with asyncio.timeout(hold_s):
                 while not hold.over and (found := self._desk.after(agent, at)) is None:
@@ -80,11 +81,12 @@ class DesiredRoutes:
                 del self._held[agent]
         return found
 
-    @staticmethod
-    async def _leaving(request: Request, hold: "_Hold") -> None:
+    async def _leaving(self, request: Request, agent: str, hold: "_Hold") -> None:
         """End the hold of an agent whose connection is closed."""
         while (await request.receive())["type"] != "http.disconnect":
             pass
+        if not hold.over:
+            self._desk.sign(agent, closed=True)
         hold.end()
 
 

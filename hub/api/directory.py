@@ -13,11 +13,11 @@ from typing import Annotated, Final, ParamSpec, TypeVar
 from fastapi import APIRouter, Query, Request
 
 from ...wire import http
-from ..directory.cluster.status import Status
 from ..directory.cluster.steps import Done
 from ..directory.entities import Id
-from ..directory.exchange import PULL_WAIT_S, EntryPage, HashAt, ParcelText, Taken
+from ..directory.exchange import PULL_WAIT_S, EntryPage, HashAt, ParcelText, Said, Taken
 from ..directory.server import DirectoryServer
+from ..directory.signs import SAID_BYTES
 from . import openapi
 from .body import asked
 from .errors import ApiError
@@ -52,10 +52,10 @@ class DirectoryRoutes:
     def router(self) -> APIRouter:
         routes, server = APIRouter(tags=["directory servers"]), self._server
 
-        @routes.post(http.DIRECTORY_STATE, responses=openapi.LISTED, openapi_extra=openapi.body_of(Status))
-        async def state(request: Request) -> Status:
-            """How this server is; the question tells how the asker is."""
-            return server.hear(await asked(request, Status))
+        @routes.post(http.DIRECTORY_STATE, responses=openapi.LISTED, openapi_extra=openapi.body_of(Said))
+        async def state(request: Request) -> Said:
+            """How this server is, and which agents it has heard of; the question tells the same of the asker."""
+            return server.hear(await asked(request, Said, SAID_BYTES))
 
         @routes.get(http.DIRECTORY_ENTRIES, responses=openapi.READING)
         async def entries(after: Index, end: Hash, follower: Id) -> EntryPage:

@@ -65,7 +65,10 @@ class SiteRoutes:
 
         @routes.get(http.SITE, response_class=Response, responses=openapi.WHOLE)
         async def whole() -> Response:
-            """The whole state: entities with their revisions, who records what, leases, contingencies; with its leader."""
+            """The whole state: entities with their revisions, who records what, leases, contingencies; with its leader.
+
+            lives: agents, as far as this server has heard of them; without: of the leader, cameras without a recorder or copies, with why.
+            """
             with self._gate.admit():
                 found = await self._workers.run(lambda: json.dumps(desk.whole(), separators=(",", ":")))
             return Response(found, media_type=openapi.JSON)

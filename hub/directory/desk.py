@@ -20,6 +20,7 @@ from .requests import ContingencyText, EditRequest, EntityText, HistoryEntry, Hi
 from .rules import Problem
 from .server import Answer, DirectoryServer
 from .site import Change, Key, Record
+from .steward import Steward
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -58,8 +59,8 @@ class UnsureError(BusyError):
 class SiteDesk:
     """Questions and edits; used by several worker threads."""
 
-    def __init__(self, server: DirectoryServer, me: str) -> None:
-        self._server, self._me = server, me
+    def __init__(self, server: DirectoryServer, steward: Steward, me: str) -> None:
+        self._server, self._steward, self._me = server, steward, me
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -69,7 +70,8 @@ class SiteDesk:
                    for name, one in self._server.servers().items()}  # fmt: skip
         state = self._server.view().to_json()
         del state["taken"]
-        return {**state, "leader": "" if leader is None else leader.id, "servers": servers}
+        return {**state, "leader": "" if leader is None else leader.id, "servers": servers, "lives": self._steward.lives,
+                "without": self._steward.without}  # fmt: skip
 
     def every(self, kind: str) -> dict[str, EntityText]:
         return {name: _text(record) for name, record in sorted(self._server.view().entities.get(kind, {}).items())}

@@ -15,9 +15,8 @@ from ...wire.errors import FormatError, WatchkeepError
 from .cluster import steps
 from .cluster.common import common_ancestor
 from .cluster.sight import SILENT_S
-from .cluster.status import Status
 from .entry import FIRST_HASH
-from .exchange import PULL_WAIT_S, EntryPage, HashAt, ParcelText
+from .exchange import PULL_WAIT_S, EntryPage, HashAt, ParcelText, Said
 from .link import Link, LinkError, Reply
 
 ASK_LIMIT_S: Final = 1.0
@@ -57,10 +56,10 @@ class Errands:
         """Any request to another server; raises LinkError."""
         return self._link(url).request(method, path, body, limit_s=limit_s, headers={http.VIA_HEADER: via} if via else None)
 
-    def ask(self, server: str, url: str, mine: Status) -> steps.Event:
+    def ask(self, server: str, url: str, mine: Said) -> steps.Event:
         try:
             reply = self.send(url, "POST", http.DIRECTORY_STATE, mine.model_dump_json().encode(), limit_s=ASK_LIMIT_S)
-            status = _read(Status, reply)
+            status = _read(Said, reply)
         except LinkError as error:
             return steps.Unheard(server, refused=error.refused)
         except FormatError:

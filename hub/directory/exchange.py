@@ -1,15 +1,17 @@
-"""What directory servers send each other over HTTP, beside their Status: entries, hashes and what was set aside.  No I/O.
+"""What directory servers send each other over HTTP: their Status with signs of agents, entries, hashes, what was set aside.  No I/O.
 
 Rules: an entry travels as the very text that its hash is taken of, so whoever receives it proves it.  Fields that are not known
 are ignored, so that mixed versions understand each other.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...wire.errors import FormatError
 from .cluster.merge import PARCEL_ENTRIES, Parcel
+from .cluster.status import Status
+from .entities import Id
 from .entry import Entry, parse
 
 PULL_ENTRIES: Final = 32
@@ -20,6 +22,19 @@ PULL_WAIT_S: Final = 1.0
 
 class _Sent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class SignsText(_Sent):
+    """What one server has heard of agents (signs.py): count, age in seconds, and whether its connection broke then."""
+
+    boot: str = Field(max_length=64)
+    agents: dict[Id, tuple[int, Annotated[float, Field(ge=0)], bool]] = Field(default_factory=dict)
+
+
+class Said(Status):
+    """A server's Status, and all that it knows of agents, by the server that they asked."""
+
+    signs: dict[Id, SignsText] = Field(default_factory=dict)
 
 
 class EntryText(_Sent):

@@ -26,6 +26,8 @@ class Alive:
 
     agents: frozenset[str]
     archivers: frozenset[str]
+    doubtful: frozenset[str] = frozenset()
+    """Agents that keep what they have, and get nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,6 @@ def plan(site: Site, alive: Alive, now_s: float, *, max_moves: int = 0) -> Plan:
     """The best assignment of all cameras; max_moves bounds moves for balance alone."""
     cameras = site.cameras
     order = sorted(cameras, key=lambda name: (-priority(site, cameras[name]), name))
-    recorders, without = Recorders(site, alive.agents, now_s, cameras).assign(order, max_moves)
+    recorders, without = Recorders(site, alive.agents, alive.doubtful, now_s, cameras).assign(order, max_moves)
     lists, short = Lists(site, alive.archivers, cameras).assign(order)
     return Plan(recorders, lists, {**short, **without})

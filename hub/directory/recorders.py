@@ -21,12 +21,12 @@ FULLEST: Final = 4
 class Recorders:
     """Assigns cameras to agents."""
 
-    def __init__(self, site: Site, alive: frozenset[str], now_s: float, cameras: dict[str, Camera]) -> None:
+    def __init__(self, site: Site, alive: frozenset[str], doubtful: frozenset[str], now_s: float, cameras: dict[str, Camera]) -> None:
         self._site, self._cameras = site, cameras
         self._agents = site.agents
         excused = {window.target for window in site.windows.values() if window.kind == "agent" and window.start_s <= now_s < window.end_s}
         self._there = {name for name in self._agents if name in alive or name in excused}
-        self._open = self._there - (excused - set(alive))
+        self._open = self._there - (excused - set(alive)) - doubtful
         self._load = {name: Load(self._agents[name].max_cameras, self._agents[name].max_mbit_s) for name in self._there}
         self._inside = Inside(site.locations)
         self._pools: dict[tuple[object, ...], Pool] = {}

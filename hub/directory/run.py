@@ -27,6 +27,7 @@ from .desk import SiteDesk
 from .lease import SharedDatabase
 from .orderdesk import OrderDesk
 from .server import DirectoryServer, Settings
+from .steward import Steward
 
 FILE = "directory.sqlite"
 
@@ -52,8 +53,9 @@ class DirectoryPart:
         known = members(config, url)
         me = next(one for one in known if one.id == config.hub.id)
         self.server = DirectoryServer(Settings(me, known, boot, VERSION), database(config), self._turned)
-        self.desk = SiteDesk(self.server, me.id)
-        self.orders = OrderDesk(self.desk, self.server, me.id, dict, time.time)
+        self.steward = Steward(self.server, report)
+        self.desk = SiteDesk(self.server, self.steward, me.id)
+        self.orders = OrderDesk(self.desk, self.server, me.id, lambda: self.steward.lives, time.time)
         self.agents = AgentDesk(self.server, config.hub.site)
         self.backups = self._make_backups()
         self._beacon: Beacon | None = None
@@ -70,6 +72,7 @@ class DirectoryPart:
             self.server.stop()
             raise ConfigError(self._file, "directory.database", error.message, remedy=error.remedy) from error
         self.agents.start()
+        self.steward.start()
         if self._config.mqtt.url is not None:
             self._beacon = Beacon(self._config.mqtt.url, self._config.hub.site, self._url, self.server, self.backups)
             self._take_commands(self._beacon)
@@ -90,6 +93,7 @@ class DirectoryPart:
             self._beacon.stop()
         if self.backups is not None:
             self.backups.stop()
+        self.steward.stop()
         self.agents.stop()
         self.server.stop()
 

@@ -32,8 +32,9 @@ from .courier import Courier, Job
 from .database import SNAPSHOT_EVERY, Database
 from .entry import FIRST_HASH
 from .errands import Errands
-from .exchange import PULL_ENTRIES, EntryPage, EntryText, ParcelText
+from .exchange import PULL_ENTRIES, EntryPage, EntryText, ParcelText, Said
 from .lease import SharedDatabase
+from .signbook import SignBook
 from .site import Site
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class DirectoryServer:
 
     def __init__(self, settings: Settings, database: Database, turned: Callable[[Status, str], None]) -> None:
         self._settings, self._database, self._turned = settings, database, turned
+        self.signs = SignBook(settings.me.id, settings.boot)
         self._events: queue.Queue[steps.Event | None] = queue.Queue(EVENTS)
         self._lock = threading.Lock()
         self._cluster: Cluster | Shared | None = None
@@ -114,6 +116,10 @@ class DirectoryServer:
         return self._cluster
 
     @property
+    def me(self) -> str:
+        return self._settings.me.id
+
+    @property
     def database(self) -> Database:
         return self._database
 
@@ -153,10 +159,14 @@ class DirectoryServer:
 
     # -- for other servers ---------------------------------------------------------------------------------------------
 
-    def hear(self, status: Status) -> Status:
+    def hear(self, said: Said) -> Said:
         """Another server's question, which tells how it is; answered with how this one is."""
-        self._put(steps.Heard(status, answer=False))
-        return self.status
+        self.signs.hear(said.signs)
+        self._put(steps.Heard(said, answer=False))
+        return self._said(self.status)
+
+    def _said(self, status: Status) -> Said:
+        return Said.model_construct(**dict(status), signs=self.signs.say())
 
     def entries(self, follower: str, after: int, end: str) -> EntryPage | None:
         """What follows, from the database; None when there is nothing yet."""
@@ -254,7 +264,7 @@ class DirectoryServer:
 
     def _ask(self, cluster: Cluster | Shared, server: str) -> None:
         name = f"ask-{server}"
-        member, mine = cluster.members.get(server), cluster.status
+        member, mine = cluster.members.get(server), self._said(cluster.status)
         if name not in self._couriers:
             if len(self._couriers) >= COURIERS or member is None:
                 self._put(steps.Unheard(server, refused=False))
@@ -264,7 +274,13 @@ class DirectoryServer:
             self._couriers[name].start()
         errands = self._errands[name]
         unheard = steps.Unheard(server, refused=False)
-        self._give(name, lambda: unheard if member is None else errands.ask(server, member.url, mine), unheard)
+        self._give(name, lambda: unheard if member is None else self._asked(errands, member, mine), unheard)
+
+    def _asked(self, errands: Errands, member: Member, mine: Said) -> steps.Event:
+        event = errands.ask(member.id, member.url, mine)
+        if isinstance(event, steps.Heard) and isinstance(event.status, Said):
+            self.signs.hear(event.status.signs)
+        return event
 
     # -- the database's thread -----------------------------------------------------------------------------------------
 

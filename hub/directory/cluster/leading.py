@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ....wire.errors import IdError
 from ..entities import Role
 from ..entry import Entry, Kind
 from ..rules import Problem, problems
@@ -104,7 +105,10 @@ class Leading:
         if full := self._full(ticket):
             return full
         none = Recording("", 0)
-        terms = {name: recorder_term(self.tip.recorders.get(name, none).term, self._me.rank) for name in recorders}
+        try:
+            terms = {name: recorder_term(self.tip.recorders.get(name, none).term, self._me.rank) for name in recorders}
+        except IdError as error:
+            return [Refused(ticket, (Problem("used-up", "recorders", error.message, error.remedy),))]
         payload = {"recorders": {name: [agent, terms[name]] for name, agent in recorders.items()},
                    "archivers": {name: None if listed is None else list(listed) for name, listed in archivers.items()}}  # fmt: skip
         return self._wait(ticket, self._append("assign", payload, actor))

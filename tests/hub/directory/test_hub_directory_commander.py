@@ -79,6 +79,7 @@ def test_the_leader_alone_carries_out_and_answers(tmp_path: Path, free_port: Cal
         for path, value in (("agent/edge-1", {}), ("archiver/s1", {}), ("camera/door", CAMERA)):
             assert leader.put(path, value).status == 200
         wait_for(lambda: operator.servers == set(servers.clients), "the servers' beacons")
+        wait_for(lambda: leader.site()["archivers"] == {"door": ["s1"]}, "the plan, which is written once")
         moved = operator.send("move", "move-1", cameras=["door"], agent="edge-1", actor="anna")
         assert (moved.outcome, moved.server, moved.text) == ("done", "a", "edge-1 records door")
         assert moved.index > 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from watchkeep.hub.directory.liveness import BEAT_S, CLOSED_S, SILENT_S, START_S, Life, Liveness, Turned
+from watchkeep.hub.directory.liveness import BEAT_S, BLIP_S, CLOSED_S, COLD_S, SILENT_S, START_S, Life, Liveness, Turned
 
 NAMES = ("e1", "e2", "e3")
 
@@ -11,7 +11,7 @@ def running(*names: str) -> Liveness:
     live = Liveness()
     live.know(names or NAMES, 0.0)
     for name in names or NAMES:
-        live.beat(name, 0.0)
+        live.beat(name, 0.0, 0.0)
     return live
 
 
@@ -23,15 +23,20 @@ def keep(live: Liveness, until: float, *names: str, since: float = 0.0) -> list[
         now = round(now + BEAT_S / 2, 3)
         if now % BEAT_S == 0:
             for name in names:
-                told += live.beat(name, now)
+                told += live.beat(name, now, now)
         told += live.tick(now)
     return told
+
+
+def gone(told: list[Turned]) -> list[str]:
+    return [turned.member for turned in told if turned.life is Life.GONE]
 
 
 def test_who_is_heard_lives() -> None:
     live = running()
     assert keep(live, 60, *NAMES) == []
     assert live.alive == set(NAMES)
+    assert live.doubtful == set()
 
 
 def test_who_falls_silent_is_gone_after_four_seconds() -> None:
@@ -41,42 +46,66 @@ def test_who_falls_silent_is_gone_after_four_seconds() -> None:
     assert live.alive == {"e1", "e2"}
 
 
-def test_a_closed_connection_counts_after_two_seconds() -> None:
+def test_a_closed_connection_counts_after_two_seconds_and_meanwhile_nothing_more_is_given() -> None:
     live = running()
-    live.closed("e3", 0.0)
+    live.closed("e3", 0.1)
     assert live.life("e3") is Life.SUSPECT
-    assert live.next_deadline() == CLOSED_S
+    assert live.doubtful == {"e3"}
+    assert live.next_deadline() == CLOSED_S + 0.1
     assert keep(live, 1.5, "e1", "e2") == []
-    assert [(turned.member, turned.life) for turned in keep(live, 2.5, "e1", "e2", since=1.5)] == [("e3", Life.GONE)]
+    assert gone(keep(live, 2.5, "e1", "e2", since=1.5)) == ["e3"]
 
 
 def test_a_restart_within_two_seconds_is_no_death() -> None:
     live = running()
-    live.closed("e3", 0.0)
-    assert live.beat("e3", 1.9) == []
+    live.closed("e3", 0.1)
+    assert live.beat("e3", 1.9, 1.9) == []
     assert keep(live, 5, *NAMES, since=2) == []
 
 
 def test_who_comes_back_is_told_once() -> None:
     live = running()
     keep(live, 10, "e1", "e2")
-    assert live.beat("e3", 10.0) == [Turned("e3", Life.LIVES, "it answers again")]
-    assert live.beat("e3", 11.0) == []
+    assert live.beat("e3", 10.0, 10.1) == [Turned("e3", Life.LIVES, "it answers again")]
+    assert live.beat("e3", 11.0, 11.0) == []
 
 
-def test_a_goodbye_counts_at_once() -> None:
+def test_signs_count_in_the_order_of_their_happening() -> None:
     live = running()
-    assert [turned.member for turned in live.left("e2")] == ["e2"]
-    assert live.left("e2") == []
-    assert live.alive == {"e1", "e3"}
+    live.beat("e3", 3.0, 3.0)
+    live.closed("e3", 2.9)
+    assert live.life("e3") is Life.LIVES, "it asked another server after that"
+    live.closed("e3", 3.1)
+    assert live.beat("e3", 3.05, 3.2) == []
+    assert live.life("e3") is Life.SUSPECT
 
 
-def test_a_new_leader_gives_everybody_time() -> None:
-    live = Liveness()
+def test_a_sign_that_comes_too_late_brings_nobody_back() -> None:
+    live = running()
+    keep(live, 10, "e1", "e2")
+    assert live.beat("e3", 5.0, 10.0) == []
+    assert live.life("e3") is Life.GONE
+    live.closed("e3", 10.0)
+    assert live.life("e3") is Life.GONE
+
+
+def test_a_new_leader_gives_everybody_time_but_those_who_were_gone() -> None:
+    live = running()
+    keep(live, 10, "e1", "e2")
+    live.anew(10.0)
+    assert live.unheard
+    assert (live.alive, live.doubtful) == ({"e1", "e2"}, {"e1", "e2"})
+    assert keep(live, 10 + START_S - 0.5, "e1", since=10.0) == [Turned("e1", Life.LIVES, "it has come up")]
+    assert gone(keep(live, 10 + START_S + 0.5, "e1", since=10 + START_S - 0.5)) == ["e2"]
+    assert not live.unheard
+
+
+def test_a_directory_that_was_away_waits_longer() -> None:
+    live = Liveness(cold_until=COLD_S)
     live.know(NAMES, 0.0)
-    assert keep(live, START_S - 0.5, "e1") == [Turned("e1", Life.LIVES, "it has come up")]
-    assert live.alive == set(NAMES)
-    assert [turned.member for turned in keep(live, START_S + 1, "e1", since=START_S - 0.5)] == ["e2", "e3"]
+    live.anew(2.0)
+    assert gone(keep(live, COLD_S - 0.5, "e1")) == []
+    assert gone(keep(live, COLD_S + 0.5, "e1", since=COLD_S - 0.5)) == ["e2", "e3"]
 
 
 def test_when_all_fall_silent_together_it_is_this_server_that_is_cut_off() -> None:
@@ -85,28 +114,39 @@ def test_when_all_fall_silent_together_it_is_this_server_that_is_cut_off() -> No
     assert live.isolated
     assert live.alive == set(NAMES)
     assert live.next_deadline() is None
-    assert live.beat("e1", 100.0) == []
+    assert live.beat("e1", 100.0, 100.0) == []
     assert not live.isolated
-    assert [turned.member for turned in keep(live, 101, "e1", since=100.0)] == ["e2", "e3"], "now it is their own silence"
+    assert gone(keep(live, 100 + START_S - 0.5, "e1", since=100.0)) == [], "they have time to find back"
+    assert gone(keep(live, 100 + START_S + 0.5, "e1", since=100 + START_S - 0.5)) == ["e2", "e3"], "now it is their own silence"
+
+
+def test_beats_that_come_late_together_delay_no_verdict() -> None:
+    live = running("e1", "e2")
+    live.beat("e1", 1.9, 1.9)
+    assert live.tick(SILENT_S) == []
+    assert live.isolated
+    now = SILENT_S + BLIP_S / 2
+    live.beat("e1", now, now)
+    assert gone(live.tick(now)) == ["e2"]
 
 
 def test_a_single_member_that_falls_silent_is_gone() -> None:
     live = running("e1")
-    assert [turned.member for turned in keep(live, 5)] == ["e1"]
+    assert gone(keep(live, 5)) == ["e1"]
 
 
-def test_all_of_two_whose_connections_close_are_not_gone_either() -> None:
-    live = running("e1", "e2")
-    for name in ("e1", "e2"):
-        live.closed(name, 0.5)
-    assert keep(live, 30) == []
+def test_a_connection_that_broke_is_no_silence_of_a_server_that_is_cut_off() -> None:
+    live = running()
+    keep(live, 2.0, *NAMES)
+    live.closed("e3", 2.5)
+    assert gone(keep(live, 30, since=2.5)) == ["e3"]
     assert live.isolated
+    assert live.alive == {"e1", "e2"}
 
 
 def test_who_is_not_known_counts_for_nothing() -> None:
     live = running()
-    assert live.beat("stranger", 1.0) == []
-    assert live.left("stranger") == []
+    assert live.beat("stranger", 1.0, 1.0) == []
     live.closed("stranger", 1.0)
     live.know(("e1",), 1.0)
     assert live.alive == {"e1"}
@@ -125,7 +165,7 @@ def test_ticks_at_the_deadlines_are_enough(silent: str) -> None:
         assert deadline is not None
         now = max(min(deadline, now + BEAT_S), now + 0.01)
         for name in others:
-            live.beat(name, now)
+            live.beat(name, now, now)
         told = live.tick(now)
     assert [turned.member for turned in told] == [silent]
     assert now <= SILENT_S + BEAT_S

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from directory_kit import Client, directory
+from hub_kit import wait_for
 from sitectl_kit import site, typed
 
 from watchkeep.hub.directory.entities import KINDS
@@ -33,12 +34,13 @@ def test_a_site_is_described_and_shown_as_a_tree(one: Client) -> None:
                   "camera add door --url rtsp://10.1.0.1/s --group halls --location floor-1",
                   "camera add gate --host 10.1.0.2"):  # fmt: skip
         assert "on one server so far" in done(*words.split(" "), server=one.url)
+    wait_for(lambda: set(one.site()["archivers"]) == {"gate"}, "the plan")
     shown = done("show", server=one.url)
     for line in ("● a  http://127.0.0.1", "· s1  http://10.0.0.1:9701 · 30 days", "· s2  found by mDNS",
                  "· halls  2 copies on s1, s2 · priority 7 · 1 camera", "· hq  Head\u2003office", "    └── · floor-1  1 camera",
                  "· edge-1  0 of 16 cameras · 0 of 400 Mbit/s · then edge-2", "· edge-2  0 of 64 cameras · 0 of 400 Mbit/s · stands by",
                  "○ door  halls · floor-1 · 2 copies on s1, s2 · priority 7  nobody records it",
-                 "○ gate  1 copy, archivers not planned yet · priority 5  nobody records it"):  # fmt: skip
+                 "○ gate  1 copy on s"):  # fmt: skip
         assert line in shown, shown
     by_place = done("show", "--by", "location", server=one.url)
     assert "without a location  1 camera" in by_place
@@ -47,7 +49,8 @@ def test_a_site_is_described_and_shown_as_a_tree(one: Client) -> None:
     listed = json.loads(done("camera", "list", "--json", server=one.url))
     assert listed["gate"]["value"] == {"host": "10.1.0.2"}
     assert "rtsp://10.1.0.1/s" in done("camera", "list", server=one.url)
-    assert one.get("/v1/site/history?entity=camera/gate").json()["entries"][0]["actor"] == "ops"
+    history = one.get("/v1/site/history?entity=camera/gate").json()["entries"]
+    assert [(entry["kind"], entry["actor"]) for entry in history[-2:]] == [("assign", "directory"), ("edit", "ops")]
 
 
 def test_set_changes_what_is_named_and_keeps_what_somebody_else_changed(one: Client) -> None:

@@ -1,0 +1,130 @@
+"""The threads that keep every camera of a site recorded: what assigner.py decides, done.
+
+    wk-dir-assign    looks every LOOK_S at site, role and signs; plans, writes, tells
+    wk-dir-probe     while this server leads: asks each archiver how it is, one after the other, every PROBE_S
+
+Rules: a thin shell: it decides nothing.  Signs come from the event loop, which never waits here.  A plan takes the time that it takes on
+a thread of its own; nobody waits for it.
+
+Bounds: one probe under way, PROBE_LIMIT_S; with fifty dead archivers a round takes 100 s, and delays nothing but itself.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from typing import Final
+
+from ...wire import http
+from ...wire.errors import WatchkeepError
+from ...wire.messages import Event
+from ...wire.shell.threads import Supervised
+from .assigner import Assigner, Difference, Make, Scene, Told
+from .cluster import steps
+from .link import Link
+from .plan import plan
+from .reach import Reach
+from .server import DirectoryServer
+
+log = logging.getLogger(__name__)
+LOOK_S: Final = 0.1
+PROBE_S: Final = 5.0
+PROBE_LIMIT_S: Final = 2.0
+WRITE_S: Final = 8.0
+"""A leader answers within ACK_S and a write; what takes longer is looked at anew."""
+STOP_S: Final = 5.0
+
+
+class Steward:
+    """start() once, after the server; stop() once, before it.  Signs from any thread."""
+
+    def __init__(self, server: DirectoryServer, report: Callable[[Event], None]) -> None:
+        self._server, self._report = server, report
+        self._assigner = Assigner(time.monotonic())
+        self._reach, self._lock = Reach(), threading.Lock()
+        self._threads = (Supervised("wk-dir-assign", self._assign), Supervised("wk-dir-probe", self._probe))
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        for thread in self._threads:
+            thread.stop()
+        for thread in self._threads:
+            thread.join(STOP_S)
+
+    @property
+    def lives(self) -> dict[str, str]:
+        """Agents, and whether they live, as far as this server knows."""
+        return {name: life.value for name, life in sorted(self._assigner.agents.lives.items())}
+
+    @property
+    def without(self) -> dict[str, str]:
+        """Cameras without a recorder or copies, with why; of the leader."""
+        return dict(sorted(self._assigner.without.items())) if self._server.leads else {}
+
+    # -- assigning -----------------------------------------------------------------------------------------------------
+
+    def _assign(self, stop: threading.Event) -> None:
+        while not stop.wait(LOOK_S):
+            now, site = time.monotonic(), self._server.view()
+            with self._lock:
+                gone = self._reach.gone
+            signs = self._server.signs.newest(site.entities.get("agent", {}))
+            for action in self._assigner.look(Scene(site, self._server.leads, signs, gone, time.time()), now):
+                if isinstance(action, Told):
+                    self._tell(action)
+                else:
+                    self._make(action)
+
+    def _make(self, make: Make) -> None:
+        site, began = self._server.view(), time.monotonic()
+        found = plan(site, make.alive, time.time(), max_moves=make.max_moves)
+        now = time.monotonic()
+        differs = self._assigner.planned(found, site, now - began, now)
+        for told in differs.short:
+            self._tell(told)
+        if not differs:
+            return
+        index = self._write(differs)
+        self._assigner.written(index, time.monotonic())
+        if index is not None:
+            for told in differs.moves:
+                self._tell(told)
+
+    def _write(self, differs: Difference) -> int | None:
+        future = self._server.submit(lambda ticket: steps.Assign(ticket, differs.recorders, differs.archivers))
+        with suppress(TimeoutError):
+            answer = future.result(WRITE_S)
+            if isinstance(answer, steps.Done):
+                return answer.index
+            why = answer.why if isinstance(answer, steps.Unable) else answer.problems[0].text
+            log.info("an assignment is not written, it is planned again", extra={"why": why})
+        return None
+
+    def _tell(self, told: Told) -> None:
+        log.info(told.text)
+        self._report(Event(kind=told.kind, source=self._server.me, at_s=time.time(), text=told.text, remedy=told.remedy))
+
+    # -- archivers -----------------------------------------------------------------------------------------------------
+
+    def _probe(self, stop: threading.Event) -> None:
+        while not stop.wait(PROBE_S):
+            stores = self._server.view().stores if self._server.leads else {}
+            asked = {name: one.url for name, one in stores.items() if one.url is not None}
+            with self._lock:
+                self._reach.know(asked)
+            for name, url in asked.items():
+                if stop.is_set():
+                    return
+                answered = _answers(url)
+                with self._lock:
+                    self._reach.asked(name, answered=answered)
+
+
+def _answers(url: str) -> bool:
+    with suppress(WatchkeepError), closing(Link(url)) as link:
+        return link.request("GET", http.HEALTH, limit_s=PROBE_LIMIT_S).status == 200
+    return False

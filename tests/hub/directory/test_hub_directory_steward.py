@@ -1,0 +1,83 @@
+"""Directory servers that assign cameras to agents, over real HTTP: who dies, who comes back, and a leader that changes meanwhile."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from directory_asker import Asker
+from directory_kit import Servers, directory
+from hub_kit import wait_for
+
+from watchkeep.hub.directory.liveness import CLOSED_S, SILENT_S
+
+NAMES = ("one", "two", "three")
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as made:
+        yield made
+
+
+def site(servers: Servers, stack: ExitStack, cameras: int = 6) -> dict[str, Asker]:
+    """Agents that ask, each a server of its own first, with all cameras given."""
+    client = servers.led()
+    changes = [{"entity": "agent", "id": name, "value": {}} for name in NAMES]
+    changes += [{"entity": "camera", "id": f"cam{number}", "value": {"url": f"rtsp://10.0.0.{number}/a"}} for number in range(cameras)]
+    urls = [one.url for one in servers.clients.values()]
+    turned = [urls[number % len(urls) :] + urls[: number % len(urls)] for number in range(len(NAMES))]
+    agents = {name: Asker(name, turn) for name, turn in zip(NAMES, turned, strict=True)}
+    for agent in agents.values():
+        stack.callback(agent.close)
+    assert client.post("edit", {"changes": changes}).status == 200
+    wait_for(lambda: given(agents) == cameras, "all cameras at agents that live")
+    return agents
+
+
+def given(agents: dict[str, Asker]) -> int:
+    return sum(len(agent.cameras) for agent in agents.values())
+
+
+def fullest(agents: dict[str, Asker]) -> str:
+    return max(agents, key=lambda name: len(agents[name].cameras))
+
+
+def test_a_dead_agents_cameras_go_to_the_others_with_higher_terms_and_it_learns_so_when_it_is_back(
+        tmp_path: Path, free_port: Callable[[], int], stack: ExitStack) -> None:  # fmt: skip
+    with directory(tmp_path, free_port, "ab") as servers:
+        agents = site(servers, stack)
+        dead = fullest(agents)
+        before = agents[dead].cameras
+        began = time.monotonic()
+        agents.pop(dead).close()
+        wait_for(lambda: given(agents) == 6, "its cameras at the others")
+        assert CLOSED_S - 0.2 < time.monotonic() - began < CLOSED_S + 6
+        after = {camera: term for agent in agents.values() for camera, term in agent.cameras.items()}
+        assert all(after[camera] > term for camera, term in before.items())
+        client = servers.led()
+        assert client.site()["lives"][dead] == "gone"
+        again = Asker(dead, [one.url for one in servers.clients.values()])
+        stack.callback(again.close)
+        wait_for(lambda: client.site()["lives"][dead] == "lives", "its return")
+        wait_for(lambda: again._follower.taken is not None, "its document")
+        assert again.cameras == {}, "sticky"
+        assert given(agents) == 6
+        assert client.site()["without"] == {}
+
+
+def test_an_agent_that_falls_silent_and_the_leader_that_stops_meanwhile(
+        tmp_path: Path, free_port: Callable[[], int], stack: ExitStack) -> None:  # fmt: skip
+    with directory(tmp_path, free_port, "abc") as servers:
+        agents = site(servers, stack)
+        dead = fullest(agents)
+        began = time.monotonic()
+        agents.pop(dead).silence()
+        wait_for(lambda: given(agents) == 6, "its cameras at the others")
+        assert time.monotonic() - began > SILENT_S - 1.2
+        second = fullest(agents)
+        servers.stop(servers.led().name)
+        agents.pop(second).close()
+        wait_for(lambda: given(agents) == 6, "all cameras at the one that is left")
+        assert servers.led().site()["recorders"]["cam0"][0] == next(iter(agents))

@@ -31,6 +31,9 @@ AGENT_HEADER: Final = "Watchkeep-Agent"
 VERSION_HEADER: Final = "Watchkeep-Wire"
 ACTOR_HEADER: Final = "Watchkeep-Actor"
 VIA_HEADER: Final = "Watchkeep-Via"
+SYNC_HEADER: Final = "Watchkeep-Sync"
+SYNC_NOW: Final = "now"
+"""Of an append: these chunks lost an archiver and may have no copy; do not wait for others before the fsync."""
 
 TRUNCATED: Final = "truncated"  # 400
 MALFORMED: Final = "malformed"  # 400: header, seal or box damaged, or id not valid

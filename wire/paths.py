@@ -10,7 +10,6 @@ Rules: relative, built only from checked ids and numbers, so no name can leave i
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 
 from .errors import FormatError
 from .ids import check_id
@@ -35,12 +34,12 @@ class SegmentName:
     epoch: int
     seq: int
 
-    def path(self) -> PurePosixPath:
-        """The path relative to the volume."""
+    def path(self) -> str:
+        """The path relative to the volume.  Text, because pathlib interns every part, and the table of those grows with each new name."""
         stamp_ms = min(max(self.start_ns, _MIN_NS), _MAX_NS) // 1_000_000
         at = datetime.fromtimestamp(stamp_ms // 1000, UTC)
         name = f"{at:%M-%S}.{stamp_ms % 1000:03d}Z.{self.epoch}.{self.seq}{SEGMENT_SUFFIX}"
-        return PurePosixPath(check_id("camera", self.camera), f"{at:%Y-%m-%d}", f"{at:%H}", name)
+        return f"{check_id('camera', self.camera)}/{at:%Y-%m-%d}/{at:%H}/{name}"
 
 
 def parse_segment_path(relative: str) -> SegmentName:
@@ -54,6 +53,6 @@ def parse_segment_path(relative: str) -> SegmentName:
         raise FormatError(f"{relative[:200]!r} holds no valid time", remedy="move the file out of the volume") from error
     start_ns = (int(at.timestamp()) * 1000 + at.microsecond // 1000) * 1_000_000
     found = SegmentName(match["camera"], start_ns, int(match["epoch"]), int(match["seq"]))
-    if str(found.path()) != relative:
+    if found.path() != relative:
         raise FormatError(f"{relative[:200]!r} is not how this segment's name is written", remedy="move the file out of the volume")
     return found

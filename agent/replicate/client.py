@@ -10,8 +10,9 @@ by the caller.
 import contextlib
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from types import MappingProxyType
 from typing import Final, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -41,7 +42,8 @@ class AppendClient:
         self._http = kind(host, port, timeout=min(CONNECT_TIMEOUT_S, read_timeout_s))
         self._path = path.rstrip("/")
         self._agent, self._timeout_s = agent, read_timeout_s
-        self._used = self._lost = False
+        self._used = self._lost = self._refused = False
+        self._opened_at = 0.0
         self._aborted = False
         self.connections = 0
 
@@ -56,7 +58,7 @@ class AppendClient:
         except OSError as error:
             raise self._fault(Fault.REFUSED, "no connection", error) from error
         cast(socket.socket, self._http.sock).settimeout(self._timeout_s)
-        self._used = False
+        self._used, self._opened_at = False, time.monotonic()
         self.connections += 1
         if self._aborted:  # abort() found no socket to shut down
             self._close_socket()
@@ -69,29 +71,33 @@ class AppendClient:
     def hung_up(self) -> None:
         """The idle connection has something to read, so its peer is done with it: the next `reconnect` finds out about the peer.
 
-        Not when it was closed before it ever answered: such a peer takes connections and drops them, and would be asked without end.
+        One that was dropped as soon as it was opened is a refusal, and `reconnect` says so: such a peer would be asked without end.
         """
         self._lost = self._used
+        self._refused = not self._used and time.monotonic() - self._opened_at < CONNECT_TIMEOUT_S
         self.close()
 
     def reconnect(self) -> None:
-        """Open the connection again that the peer closed, if it did; raises AppendError when nobody is there any more."""
+        """Open the connection again that the peer closed, if it did; raises AppendError when nobody is there any more, or drops it."""
+        if self._refused:
+            self._refused = False
+            raise self._fault(Fault.RESET, "connection taken and dropped", ConnectionResetError())
         if self._lost:
             self._lost = False
             self.connect()
 
-    def append(self, buffers: Sequence[bytes]) -> AppendAnswer:
-        """Send one batch and wait for its answer; raises AppendError.  connect() comes first."""
-        return self._ask(http.APPEND, http.RECORDS_TYPE, buffers, AppendAnswer)
+    def append(self, buffers: Sequence[bytes], *, urgent: bool = False) -> AppendAnswer:
+        """Send one batch and wait for its answer; raises AppendError.  connect() comes first.  `urgent` asks for an fsync at once."""
+        return self._ask(http.APPEND, http.RECORDS_TYPE, buffers, AppendAnswer, {http.SYNC_HEADER: http.SYNC_NOW} if urgent else {})
 
     def declare(self, losses: Sequence[Loss]) -> LossAnswer:
         """Tell losses and wait for the answer, in the same way."""
         body = LossReport(losses=list(losses)).model_dump_json(exclude_defaults=True).encode()
         return self._ask(http.LOSSES, "application/json", (body,), LossAnswer)
 
-    def _ask(self, path: str, kind: str, buffers: Sequence[bytes], model: type[M]) -> M:
+    def _ask(self, path: str, kind: str, buffers: Sequence[bytes], model: type[M], headers: Mapping[str, str] = MappingProxyType({})) -> M:
         try:
-            response = self._exchange(path, kind, buffers)
+            response = self._exchange(path, kind, buffers, headers)
             status, body = response.status, response.read(MAX_ANSWER_BYTES + 1)
         except TimeoutError as error:
             raise self._fault(Fault.SILENT, f"no answer within {self._timeout_s:g} s", error) from error
@@ -111,12 +117,14 @@ class AppendClient:
     def close(self) -> None:
         self._http.close()
 
-    def _exchange(self, path: str, kind: str, buffers: Sequence[bytes]) -> HTTPResponse:
+    def _exchange(self, path: str, kind: str, buffers: Sequence[bytes], headers: Mapping[str, str]) -> HTTPResponse:
         self._http.putrequest("POST", self._path + path, skip_accept_encoding=True)
         self._http.putheader("Content-Type", kind)
         self._http.putheader("Content-Length", str(sum(map(len, buffers))))
         self._http.putheader(http.AGENT_HEADER, self._agent)
         self._http.putheader(http.VERSION_HEADER, str(WIRE_VERSION))
+        for name, value in headers.items():
+            self._http.putheader(name, value)
         # A refusal such as 413 may come, and the connection go, before the body is through: the answer is worth reading.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._http.endheaders(self._timely(buffers))

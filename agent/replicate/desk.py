@@ -9,7 +9,7 @@ one taken; nothing is called under it that waits.
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...wire.causes import EventKind, Protection
 from ...wire.messages import AppendAnswer, ArchiverLink, Event
@@ -28,6 +28,8 @@ from .ports import ChunkRef
 from .protection import Judgement, ProtectionView, is_protected, judge
 from .standby import Rest, Waking
 
+URGENT_S = 2.0
+"""From a takeover on: what it brought along, and the chunk after that, of a tick and a back-off each."""
 MAX_EVENTS = 1024
 """Waiting for the pacer, which takes them ten times a second; the oldest go first when nobody takes them."""
 
@@ -54,7 +56,7 @@ class Desk:
         self._configured: frozenset[str] = frozenset()
         self._lanes: dict[str, Lanes] = {}
         self._limits, self._durables = limits, dict[str, DurableWatch]()
-        self._holes = Holes()
+        self._holes, self._urgent_until = Holes(), dict[str, float]()
         self._sent_bytes: dict[str, int] = {}
         self._judged: dict[str, _Judged] = {}
         self._releases: list[events.Release] = []
@@ -143,7 +145,8 @@ class Desk:
             if batch:
                 self._account(events.Sent(archiver, batch.refs))
                 self._decide(policy.Waiting(archiver))
-            return batch
+            urgent = bool(batch.live) and self._monotonic() < self._urgent_until.get(archiver, 0.0)
+            return replace(batch, urgent=True) if urgent else batch
 
     def stored(self, archiver: str, refs: tuple[ChunkRef, ...], answer: AppendAnswer, sent_bytes: int) -> bool:
         """The archiver answered 200 to a batch of these chunks; False when not one of them was taken, or nothing becomes durable."""
@@ -303,6 +306,7 @@ class Desk:
                             if self._policy.priority(camera) < floor and archiver in self._policy.targets(camera)]  # fmt: skip
                     self._tell_all(told.room(action, moves, sorted(left)))
         if failed and (taken_over := [move.camera for move in moves if move.gained]):
+            self._urgent_until.update({name: self._monotonic() + URGENT_S for move in moves for name in move.gained})
             self._hurry(taken_over)
         if self._settling:
             self._changed.notify_all()

@@ -53,6 +53,8 @@ class Batch:
     catchup: tuple[ChunkRef, ...] = ()
     more: bool = False
     """Live chunks are left that had no room: the next batch is wanted at once."""
+    urgent: bool = False
+    """The archiver has just taken cameras over: what it gets may have no copy."""
 
     @property
     def refs(self) -> tuple[ChunkRef, ...]:

@@ -137,7 +137,7 @@ class SendWorker:
             parcel = pack(batch, self._spool, self._known)
             self._set_aside(parcel)
             refs = tuple(parcel.refs)
-            return self._send(parcel, refs) if parcel.buffers else 0.0
+            return self._send(parcel, refs, batch.urgent) if parcel.buffers else 0.0
         except AppendError as error:
             return self._failed(refs, error)
         except BaseException:
@@ -177,9 +177,9 @@ class SendWorker:
             self._connection = self._client.connections
             self._known.clear()
 
-    def _send(self, parcel: Parcel, refs: tuple[ChunkRef, ...]) -> float:
+    def _send(self, parcel: Parcel, refs: tuple[ChunkRef, ...], urgent: bool) -> float:
         began = time.monotonic()
-        answer = self._client.append(parcel.buffers)
+        answer = self._client.append(parcel.buffers, urgent=urgent)
         if answer.archiver != self.archiver:
             self._client.close()
             raise AppendError(f"archiver {answer.archiver[:63]!r} answers at this address", Fault.FOREIGN, remedy="correct address or id")

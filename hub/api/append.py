@@ -64,15 +64,15 @@ class Appender:
         with self._gate.admit(MAX_BATCH_BYTES if size is None else size):
             body = await _receive(request, size)
             started, version = time.monotonic(), self._maintenance.version
-            answer = await self._workers.run(self._prove_and_store, body)
+            answer = await self._workers.run(self._prove_and_store, body, request.headers.get(http.SYNC_HEADER) == http.SYNC_NOW)
             self._metrics.appended(len(body), time.monotonic() - started)
         if (agent := _agent(request)) != NOBODY:
             self._maintenance.told(agent, version, time.monotonic())
         return Response(answer, media_type="application/json")
 
-    def _prove_and_store(self, body: bytearray) -> bytes:
+    def _prove_and_store(self, body: bytearray, urgent: bool) -> bytes:
         records = prove(body)
-        self._store.append(records)
+        self._store.append(records, urgent=urgent)
         found = states(mentions(records), self._store.state)
         left_s = self._maintenance.left_s(time.monotonic())
         return AppendAnswer(archiver=self._archiver, boot=self._boot, cameras=found, maintenance_s=left_s).model_dump_json().encode()

@@ -109,6 +109,8 @@ RECORDS_BODY: Final[dict[str, Any]] = {
          "description": "version of the record layout"},
         {"name": http.AGENT_HEADER, "in": "header", "required": False, "schema": {"type": "string"},
          "description": "the sender's id, for the log"},
+        {"name": http.SYNC_HEADER, "in": "header", "required": False, "schema": {"type": "string", "enum": [http.SYNC_NOW]},
+         "description": "fsync at once: these chunks may have no copy yet"},
     ],
     "requestBody": {"required": True, "description": "records of docs/STORAGE.md, one after the other, at most 64 MiB",
                     "content": {http.RECORDS_TYPE: _BINARY}},

@@ -2,18 +2,24 @@
 
 Rules: every path is relative to a descriptor of the volume's root that is held open, so a disk that goes away is an
 error and never the folder beneath its mount point.  Nothing is retried here, and no error is hidden.  Tests put faults
-in place of this class.
+in place of this class.  Relative paths are text: pathlib interns every part of what it takes apart, and the table of those
+grows with each new name.
 """
 
 import errno
 import os
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from ...wire.shell.files import write_all
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def folder_of(path: str) -> str:
+    """The folder of a relative path, "." of a bare name."""
+    return path.rpartition("/")[0] or "."
 
 
 class Disk:
@@ -58,19 +64,20 @@ class Disk:
 
     def create(self, path: str) -> tuple[int, set[str]]:
         """A new file for appending, and the directories to sync before its name is durable."""
-        changed = self._make_dirs(PurePosixPath(path).parent)
-        changed.add(str(PurePosixPath(path).parent))
+        folder = folder_of(path)
+        changed = self._made_dirs(folder) | {folder}
         return os.open(path, _NEW, 0o644, dir_fd=self.root_fd), changed
 
-    def _make_dirs(self, folder: PurePosixPath) -> set[str]:
-        changed = set()
-        for step in (*reversed(folder.parents), folder)[1:]:
-            try:
-                os.mkdir(step, 0o755, dir_fd=self.root_fd)
-            except FileExistsError:
-                continue
-            changed.add(str(step.parent))
-        return changed
+    def _made_dirs(self, folder: str) -> set[str]:
+        """Make what is missing of the folders; returns those in which one was made."""
+        if folder == ".":
+            return set()
+        changed = self._made_dirs(folder_of(folder))
+        try:
+            os.mkdir(folder, 0o755, dir_fd=self.root_fd)
+        except FileExistsError:
+            return changed
+        return changed | {folder_of(folder)}
 
     def write(self, handle: int, parts: list[bytes | bytearray | memoryview]) -> None:
         write_all(handle, parts)
@@ -107,7 +114,7 @@ class Disk:
             os.fsync(handle)
         finally:
             os.close(handle)
-        self.sync_dir(str(PurePosixPath(path).parent))
+        self.sync_dir(folder_of(path))
 
     def cut(self, path: str, size: int) -> None:
         """Shorten a closed file; durable after `sync_path`."""
@@ -137,7 +144,8 @@ class Disk:
 
     def tidy(self, path: str) -> None:
         """Remove the hour's and the day's directory of a removed file when nothing is left in them."""
-        for folder in list(PurePosixPath(path).parents)[:2]:
+        hour = folder_of(path)
+        for folder in (hour, folder_of(hour)):
             try:
                 os.rmdir(folder, dir_fd=self.root_fd)
             except OSError:  # not empty, or gone: both are as they should be

@@ -11,7 +11,7 @@ import logging
 import threading
 from collections import OrderedDict
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from ...wire.causes import EventKind
@@ -20,6 +20,7 @@ from ...wire.shell.threads import Supervised
 from ..protect.shelf import LockShelf
 from .catalog import Catalog, CatalogError
 from .clock import Clock
+from .disk import folder_of
 from .model import Part, Report, SegmentKey
 from .register import Register
 from .retainer import Policy, Retainer
@@ -180,7 +181,7 @@ class Keeper:
             path = self._aside_path(volume, part.path)
             try:
                 volume.disk.rename(part.path, path)
-                volume.disk.sync_dir(str(PurePosixPath(path).parent))
+                volume.disk.sync_dir(folder_of(path))
                 aside = volume.root / path
             except FileNotFoundError:
                 aside = None
@@ -191,8 +192,8 @@ class Keeper:
     @staticmethod
     def _aside_path(volume: Volume, path: str) -> str:
         """A name that no file has yet: evidence is not overwritten by other evidence."""
-        folder = set(volume.disk.names(str(PurePosixPath(path).parent)))
-        taken = sum(name.startswith(PurePosixPath(path).name + ASIDE_SUFFIX) for name in folder)
+        folder = set(volume.disk.names(folder_of(path)))
+        taken = sum(name.startswith(path.rpartition("/")[2] + ASIDE_SUFFIX) for name in folder)
         return path + ASIDE_SUFFIX + (f".{taken + 1}" if taken else "")
 
     # -- stitching ---------------------------------------------------------------------------------------------

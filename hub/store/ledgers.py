@@ -19,9 +19,9 @@ from .catalog import CatalogError
 from .ledger import EpochLedger
 from .model import EpochKey
 
-MAX_LEDGERS: Final = 512
-"""Four epochs each of 128 cameras.  2 kB for an epoch of one chunk, 56 kB for one with all its recent hashes: 29 MB at most, whatever
-number of epochs is stored.  Beyond it are only those that are held, on their way or in parts outside the catalog."""
+MAX_LEDGERS: Final = 128
+"""2 kB for an epoch of one chunk, 56 kB for one with all its recent hashes: 7 MB at most, whatever number of epochs is stored.  Beyond it
+are only those that are held, on their way or in parts outside the catalog, so every epoch that is being recorded is here."""
 Row = tuple[str, int, int, bytes, bytes]
 """(volume, first seq, last seq, init hash, last hash) of a closed part."""
 

@@ -195,6 +195,8 @@ class Job:
     done: Flag
     pulse: Pulse
     """Of the volume that is to write them."""
+    urgent: bool = False
+    """Not to wait for others before the fsync."""
     error: VolumeError | None = None
     given_up: bool = False
     """The volume hangs: what is left belongs to whoever sends it again, set under the register's lock."""

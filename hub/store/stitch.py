@@ -12,14 +12,13 @@ does not match its hash stops the stitch; nothing is removed before its copy is 
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Final
 
 from blake3 import blake3
 
 from ...wire.errors import DigestError
 from .catalog import Catalog
-from .disk import Disk
+from .disk import Disk, folder_of
 from .model import ENTRY, Part
 from .scan import prove
 
@@ -60,7 +59,7 @@ class Stitch:
         except BaseException:
             self._disk.unlink(temp)
             raise
-        self._disk.sync_dir(str(PurePosixPath(self.path).parent))
+        self._disk.sync_dir(folder_of(self.path))
         joined = replace(self._parts[0], last_seq=self._last.last_seq, end_ns=self._last.end_ns, last_hash=self._last.last_hash,
                          size=self._size, file_size=self._size, index=bytes(self._index))  # fmt: skip
         others = [part.path for part in self._parts[1:]]

@@ -186,16 +186,17 @@ class Store:
 
     # -- writing -----------------------------------------------------------------------------------------------
 
-    def append(self, records: list[Record]) -> Accepted:
+    def append(self, records: list[Record], *, urgent: bool = False) -> Accepted:
         """Store verified records: framing and hashes have been checked by the caller, and payloads do not change any more.
 
         Returns when the chunks are in the page cache or WRITE_WAIT_S has passed; `state` tells what is received.  Raises,
         with nothing written, Conflict, StoreFull, StoreBusy or VolumeError; the last ones also when the only usable
-        volume fails on the way: what was written until then is stored, and sending it again is harmless.
+        volume fails on the way: what was written until then is stored, and sending it again is harmless.  `urgent` ones
+        are synced without waiting for others.
         """
         batch = sort_records(records)
         try:
-            plan, jobs = self._accept(batch)
+            plan, jobs = self._accept(batch, urgent)
         except Conflict as conflict:
             self._register.refuse(len(conflict.names))
             first = conflict.names[0]
@@ -211,11 +212,11 @@ class Store:
         """Keep what an agent declares lost, so that gaps say so; returns how many were new.  Raises StoreBusy, VolumeError."""
         return self._losses.take(losses)
 
-    def _accept(self, batch: Batch) -> tuple[Plan, list[Job]]:
+    def _accept(self, batch: Batch, urgent: bool = False) -> tuple[Plan, list[Job]]:
         with self._register.ledgers.hold(batch.epochs):
-            return self._accept_held(batch)
+            return self._accept_held(batch, urgent)
 
-    def _accept_held(self, batch: Batch) -> tuple[Plan, list[Job]]:
+    def _accept_held(self, batch: Batch, urgent: bool) -> tuple[Plan, list[Job]]:
         """Plan until memory and files have told everything, then queue.  Ends, because every round reads what it wanted."""
         known = Known()
         self._placement.learn({(seal.camera, seal.epoch, seal.segment_seq) for _, _, seal in batch.chunks if seal is not None})
@@ -228,7 +229,7 @@ class Store:
                     jobs = []
                     for writer, writes in picked.items():
                         size = sum(len(write.payload) for write in writes)
-                        job = Job(deque(writes), size, threading.Event(), writer.volume.pulse)
+                        job = Job(deque(writes), size, threading.Event(), writer.volume.pulse, urgent)
                         writer.submit(job)
                         jobs.append(job)
                     return plan, jobs

@@ -22,6 +22,7 @@ from ...wire.paths import SegmentName
 from ...wire.shell.threads import Supervised
 from .catalog import Catalog, CatalogError
 from .clock import Clock
+from .disk import folder_of
 from .keeper import ASIDE_SUFFIX
 from .model import Job, Part, Report, StoreFull, Write
 from .openparts import OpenParts
@@ -36,8 +37,8 @@ MAX_QUEUE_BYTES: Final = 128 << 20
 PROBE_S: Final = 5.0
 TEND_S: Final = 1.0
 """How often an idle writer looks after free space, idle parts and a fenced volume."""
-QUIET_PERIODS: Final = 2
-"""A camera alone sends a chunk every sync_s: its pauses are no quiet spell."""
+URGENT_SYNC_S: Final = 0.1
+"""The least time between two fsyncs that somebody asks for: ten a second, whoever asks."""
 IDLE_S: Final = 120.0
 """A part without a new chunk for two segments is complete."""
 _CREATE_TRIES: Final = 3
@@ -186,21 +187,21 @@ class VolumeWriter:
             raise self._out_of_use()
         self._open.appended(part, self._clock.monotonic())
         self.volume.free_bytes -= sum(len(write.payload) for write in run)
-        if self._sync_at is None:
-            self._sync_at = self._sync_due(self._clock.monotonic())
+        if self._sync_at is None or job.urgent:
+            self._sync_at = self._sync_due(job.urgent)
 
-    def _sync_due(self, now: float) -> float:
-        """When what is written now is synced: after a quiet spell at once, so that a stand-in has its first copy
-        while its cameras have none; otherwise together with what else comes within sync_s."""
-        quiet = now - self._synced_at >= QUIET_PERIODS * self._around.sync_s
-        return now if quiet else now + self._around.sync_s
+    def _sync_due(self, urgent: bool) -> float:
+        """When what is written now is synced: sync_s after the last time, together with what else comes until then; so at once after
+        a quiet spell.  What may have no copy yet waits for nobody."""
+        least_s = min(URGENT_SYNC_S, self._around.sync_s) if urgent else self._around.sync_s
+        return max(self._clock.monotonic(), self._synced_at + least_s)
 
     def _create(self, write: Write) -> PartFile:
         """Open a new part file named by its first chunk; raises VolumeError."""
         seal = write.seal
         if self._open.too_many:
             self._sync()  # closes what is complete
-        path = str(SegmentName(seal.camera, seal.wall_start_ns, seal.epoch, seal.seq).path())
+        path = SegmentName(seal.camera, seal.wall_start_ns, seal.epoch, seal.seq).path()
         try:
             with self.volume.pulse:
                 self.volume.check()
@@ -222,7 +223,7 @@ class VolumeWriter:
         steps = path.split("/")[:-1]
         folders = {"/".join(steps[:depth]) for depth in range(1, len(steps) + 1)} - self._named
         self._naming |= folders
-        return {folder.rpartition("/")[0] or "." for folder in folders}
+        return {folder_of(folder) for folder in folders}
 
     def _create_file(self, path: str) -> tuple[int, set[str]]:
         for attempt in range(_CREATE_TRIES):

@@ -42,6 +42,10 @@ APPEND_REQUESTS = 64
 """Requests that a hung process is left with; more are refused by the kernel's backlog."""
 
 
+class UrgentBody(bytes):
+    """A request that came with the header which asks for an fsync at once."""
+
+
 class _Request:
     def __init__(self, jobs: list[Job], done: Callable[[], None]) -> None:
         self.jobs, self.done = jobs, done
@@ -73,7 +77,7 @@ class Incarnation:
             return
         try:
             records = prove(body)
-            jobs = self.store.accept(records)
+            jobs = self.store.accept(records, urgent=isinstance(body, UrgentBody))
         except WatchkeepError as error:
             answer(refusal(error))
             return

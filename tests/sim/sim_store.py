@@ -144,12 +144,12 @@ class SimStore(Store):
             self._read(volume)
             self._load(volume)
 
-    def accept(self, records: list[Record]) -> list[Job]:
-        return self._accept(sort_records(records))[1]
+    def accept(self, records: list[Record], *, urgent: bool) -> list[Job]:
+        return self._accept(sort_records(records), urgent)[1]
 
-    def append(self, records: list[Record]) -> Accepted:
+    def append(self, records: list[Record], *, urgent: bool = False) -> Accepted:
         self.on_append(records)
-        return super().append(records)
+        return super().append(records, urgent=urgent)
 
     def _wait(self, jobs: list[Job]) -> None:
         self.on_wait(jobs)

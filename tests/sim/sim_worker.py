@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from sim_archiver import Answer
+from sim_archiver import Answer, UrgentBody
 from sim_engine import Loop, Timer
 from sim_network import Link
 
@@ -115,7 +115,8 @@ class SimWorker(SendWorker):
             self._ended(0.0)
             return
         size = parcel.size + sum(ref.record_bytes - ref.record_bytes // SCALE for ref in refs)
-        self._link.exchange(b"".join(parcel.buffers), size, lambda what: self._outcome(parcel, refs, size, what))
+        body = b"".join(parcel.buffers)
+        self._link.exchange(UrgentBody(body) if batch.urgent else body, size, lambda what: self._outcome(parcel, refs, size, what))
 
     def _outcome(self, parcel: Parcel, refs: tuple[Any, ...], size: int, what: Answer) -> None:
         assert not isinstance(what, LossAnswer), "it was asked to take chunks"

@@ -89,7 +89,7 @@ def _one_for_all(self: Desk, archiver: str, budget: Budget) -> Batch:
     return Batch() if Health.UNHEALTHY in healths else _plan(self, archiver, budget)
 
 
-_plan = Desk.plan
+_plan, _fill = Desk.plan, Round._fill
 
 
 def _believed(body: bytes) -> list[Record]:
@@ -102,7 +102,8 @@ def _pulls_nothing(self: Round, camera: str, found: Compared) -> None:
 
 
 def _mirrors(self: Round, camera: str, found: Compared) -> None:
-    """Consolidation that deletes what the peer does not have."""
+    """Consolidation that deletes, besides filling holes, what the peer does not have."""
+    _fill(self, camera, found)
     spans = [(run.epoch, run.first, run.last) for run in found.missing_there]
     for part in self._parts_in(camera, spans):
         if (closed := self._store.closed_part(part)) is not None:

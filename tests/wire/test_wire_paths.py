@@ -17,12 +17,12 @@ GOOD = "cam0/2026-01-01/00/00-00.000Z.1767225600.7.mp4"
 
 
 def test_a_name_reads_as_documented() -> None:
-    assert str(SegmentName("cam0", 1_767_225_600_000_000_000, 1_767_225_600, 7).path()) == GOOD
+    assert SegmentName("cam0", 1_767_225_600_000_000_000, 1_767_225_600, 7).path() == GOOD
 
 
 @given(NAMES)
 def test_a_name_comes_back_to_the_millisecond(name: SegmentName) -> None:
-    found = parse_segment_path(str(name.path()))
+    found = parse_segment_path(name.path())
     assert (found.camera, found.epoch, found.seq) == (name.camera, name.epoch, name.seq)
     assert found.start_ns == name.start_ns // 1_000_000 * 1_000_000
     assert found.path() == name.path()
@@ -30,7 +30,7 @@ def test_a_name_comes_back_to_the_millisecond(name: SegmentName) -> None:
 
 @given(NAMES)
 def test_a_name_stays_inside_its_volume(name: SegmentName) -> None:
-    path = name.path()
+    path = PurePosixPath(name.path())
     assert not path.is_absolute()
     assert ".." not in path.parts
     assert len(path.parts) == 4
@@ -38,13 +38,13 @@ def test_a_name_stays_inside_its_volume(name: SegmentName) -> None:
 
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_a_wild_clock_is_clamped_and_never_raises(start_ns: int) -> None:
-    parse_segment_path(str(SegmentName("cam0", start_ns, 1, 0).path()))
+    parse_segment_path(SegmentName("cam0", start_ns, 1, 0).path())
 
 
 @given(st.text(alphabet="cam0/.-Z123456789\n\0é٣", max_size=60) | st.text(max_size=60))
 def test_any_text_is_a_segment_in_its_own_spelling_or_a_format_error(text: str) -> None:
     try:
-        assert str(parse_segment_path(text).path()) == text
+        assert parse_segment_path(text).path() == text
     except FormatError as error:
         assert error.remedy
 
@@ -89,4 +89,4 @@ def test_a_camera_that_is_no_id_gets_no_path(camera: str) -> None:
 
 def test_names_of_one_camera_sort_by_time_within_a_day() -> None:
     names = [SegmentName("cam0", second * 1_000_000_000, 1, second).path() for second in range(0, 86_400, 977)]
-    assert sorted(names, key=PurePosixPath.as_posix) == names
+    assert sorted(names) == names

@@ -83,6 +83,33 @@ def test_the_request_says_who_speaks_and_which_wire() -> None:
     assert wanted.items() <= dict(line.split(": ") for line in head.split("\r\n")[1:]).items()
 
 
+@pytest.mark.parametrize("urgent", [False, True])
+def test_an_urgent_batch_says_so(urgent: bool) -> None:
+    seen = bytearray()
+
+    def serve(connection: socket.socket) -> None:
+        while not seen.endswith(ASK):
+            seen.extend(connection.recv(65536))
+
+    with peer(serve) as url, client_for(url) as client:
+        client.connect()
+        with pytest.raises(AppendError):
+            client.append([ASK], urgent=urgent)
+    assert (f"{http.SYNC_HEADER}: {http.SYNC_NOW}".encode() in seen) is urgent
+
+
+def test_a_connection_that_is_dropped_as_soon_as_it_is_opened_is_a_refusal_once() -> None:
+    with peer(lambda connection: None) as url, client_for(url) as client:
+        client.connect()
+        client.hung_up()
+        with pytest.raises(AppendError) as caught:
+            client.reconnect()
+        client.reconnect()
+    assert caught.value.fault is Fault.RESET
+    assert judge(caught.value) is Verdict.BROKEN
+    assert client.idle_socket is None
+
+
 def test_nobody_listens(free_port: Callable[[], int]) -> None:
     with client_for(f"http://127.0.0.1:{free_port()}") as client:
         assert append(client, ASK).fault is Fault.REFUSED

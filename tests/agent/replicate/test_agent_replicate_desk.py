@@ -283,3 +283,29 @@ def test_copies_on_an_archiver_that_left_count_no_more_even_when_it_comes_back()
     desk.know(["a", "b"])
     assert not desk.has_copy("cam0", 1, 0)
     assert {link.archiver: (link.durable, link.missing) for link in desk.links()} == {"a": (0, 1), "b": (0, 1)}
+
+
+def test_what_goes_to_a_stand_in_is_urgent_at_first() -> None:
+    clock, store = Clock(), Store("b", inits={("cam0", 1)})
+    desk = Desk("edge-1", HealthLimits(), monotonic=clock, utc_s=clock, wake=lambda: None)
+    desk.configure([CameraPolicy("cam0", 1, ("a", "b"))])
+    desk.know(["a", "b"])
+
+    def send(seq: int) -> bool:
+        desk.offer([Ref("cam0", 1, seq)])
+        batch = desk.plan("b", Budget(1 << 20, 1 << 20, 100))
+        for ref in batch.refs:
+            store.put(name_of(ref))
+        desk.stored("b", batch.refs, store.answer([name_of(ref) for ref in batch.refs], list(batch.asks)), 1)
+        assert batch.refs
+        return batch.urgent
+
+    desk.offer([Ref("cam0", 1, 0)])
+    first = desk.plan("a", TRIAL)
+    assert not first.urgent
+    desk.lost("a", first.refs, "no connection (Connection refused)", at_once=True)
+    assert send(1)
+    clock.now += 1
+    assert send(2)
+    clock.now += 2
+    assert not send(3)

@@ -48,6 +48,16 @@ def test_received_at_once_durable_soon_after(hub: Hub, made: Film) -> None:
     hub.wait_durable(made)
 
 
+def test_an_append_that_asks_for_it_is_synced_at_once(tmp_path: Path, made: Film) -> None:
+    with running(tmp_path, archiver={"sync_ms": 60_000}) as hub:
+        hub.stored(made.init_record() + made.record(0))
+        wait_for(lambda: hub.stored(ask("cam0", made.epoch, 0, 0)).cameras["cam0"][0].durable == [(0, 0)], "the sync of the first")
+        hub.stored(made.record(1))
+        assert hub.stored(ask("cam0", made.epoch, 0, 1)).cameras["cam0"][0].durable == [(0, 0)]
+        assert hub.append(made.record(2), Watchkeep_Sync=names.SYNC_NOW).status == 200
+        wait_for(lambda: hub.stored(ask("cam0", made.epoch, 0, 2)).cameras["cam0"][0].durable == [(0, 2)], "the sync of all")
+
+
 def test_the_stored_bytes_are_the_sent_bytes(hub: Hub, made: Film) -> None:
     hub.stored(made.batch())
     (name,) = hub.files()

@@ -49,6 +49,16 @@ def test_the_first_chunk_after_a_quiet_spell_is_synced_at_once_and_the_next_wait
         assert durable(store, chain) == [(0, 0)]
 
 
+def test_what_may_have_no_copy_is_synced_at_once_and_all_before_it(site: Site) -> None:
+    chain = Chain()
+    with site.running(sync_ms=60_000) as store:
+        store.append(chain.batch(0))
+        until(lambda: durable(store, chain) == [(0, 0)])
+        store.append(chain.batch(1))
+        store.append(chain.batch(2), urgent=True)
+        until(lambda: durable(store, chain) == [(0, 2)])
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_another_hash_for_a_known_name_is_a_conflict_and_stores_nothing(site: Site, restarted: bool) -> None:
     chain = Chain()

@@ -21,7 +21,7 @@ from watchkeep.wire.paths import SegmentName
 CHAIN = Chain(segment=100)
 WHOLE = CHAIN.file(0, 3)
 ENDS = [len(CHAIN.init) + sum(len(payload) for payload in CHAIN.payloads[:count]) for count in range(5)]
-PATH = str(SegmentName("cam0", CHAIN.start_ns, 7, 0).path())
+PATH = SegmentName("cam0", CHAIN.start_ns, 7, 0).path()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`watchkeep agent run|check|status|move|reload`.
+"""`watchkeep agent run|check|status|top|move|reload`.
 
 Rules: everything that can be wrong is found before anything is touched; errors leave as one line and exit code 2.
 """
@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +19,9 @@ from ..wire.errors import ConfigError, UsageError, WatchkeepError, redact
 from ..wire.shell import log
 from .config import CameraSection, read
 from .control import show
+from .control import top as view
 from .control.client import ask
-from .control.model import Request
+from .control.model import Request, Status
 from .preflight import disk_note, folder_problem, in_use, room_note, room_problem
 from .service import AgentService
 from .setup import Plan, mode, plan
@@ -69,20 +71,41 @@ def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", he
         _explain(ready, notes)
 
 
+def _asked(folder: Path) -> Status:
+    found = ask(folder, Request(command="status")).status
+    if found is None:
+        raise WatchkeepError("the agent's answer says nothing", remedy="use the watchkeep command of the agent's own version")
+    return found
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document")]
 
 
 @app.command()
 def status(config: ConfigPath, as_json: AsJson = False) -> None:
     """How the agent that runs here is: cameras, archivers, copies, holes, journal.  Exit code 1 when none runs."""
-    found = ask(Path(read(config).agent.data_dir), Request(command="status")).status
-    if found is None:
-        raise WatchkeepError("the agent's answer says nothing", remedy="use the watchkeep command of the agent's own version")
+    found = _asked(Path(read(config).agent.data_dir))
     if as_json:
         typer.echo(found.model_dump_json(indent=1))
         return
     for line in show.status(found):
         typer.echo(line)
+
+
+@app.command()
+def top(
+    config: ConfigPath,
+    every: Annotated[float, typer.Option("--every", help="seconds between two looks", min=0.5, max=60)] = 2.0,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document, once")] = False,
+) -> None:
+    """What the agent that runs here costs and does, camera by camera, until interrupted.  Exit code 1 when none runs."""
+    folder = Path(read(config).agent.data_dir)
+    if as_json:
+        typer.echo(_json(view.figures(_asked(folder))))
+        return
+    from .control import screen  # here, because an agent that records has no screen: rich would cost it memory
+
+    screen.watch(partial(_asked, folder), every)
 
 
 @app.command()
@@ -122,7 +145,7 @@ def _explain(ready: Plan, notes: list[ConfigError]) -> None:
     rows = [_explained(ready, camera) for camera in ready.config.camera]
     agent = ready.config.agent
     typer.echo(f"{ready.file}: good. Agent {agent.id} records {len(rows)} cameras with profile {agent.profile}: "
-               f"{ready.profile.description}.")  # fmt: skip
+               f"{ready.profile.description}; power {ready.profile.power}.")  # fmt: skip
     typer.echo(f"Without any archiver the journal of {ready.journal_max_bytes / 1e9:.1f} GB lasts {ready.journal_hours:.1f} hours, "
                f"if each camera sends the profile's {ready.profile.bitrate_mbit:g} Mbit/s.")  # fmt: skip
     for row in rows:
@@ -141,7 +164,7 @@ def _explain(ready: Plan, notes: list[ConfigError]) -> None:
 
 def _summary(ready: Plan) -> dict[str, Any]:
     agent = ready.config.agent
-    return {"agent": agent.id, "profile": agent.profile, "ring_bytes_per_camera": ready.ring_bytes,
+    return {"agent": agent.id, "profile": agent.profile, "power": ready.profile.power, "ring_bytes_per_camera": ready.ring_bytes,
             "journal_max_bytes": ready.journal_max_bytes, "journal_hours": round(ready.journal_hours, 1),
             "cameras": [_explained(ready, camera) for camera in ready.config.camera],
             "at_the_cameras": {name: list(make.notes) for name, make in _makes(ready).items()}}  # fmt: skip

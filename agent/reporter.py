@@ -26,6 +26,7 @@ from .namesake import Heard, NamesakeWatch
 from .replicate.overview import Overview
 from .replicate.replicator import Replicator
 from .status import Identity, RateMeter, beacon, camera_state, farewell, stopped
+from .usage import UsageMeter
 
 log = logging.getLogger(__name__)
 _GRAVE = (EventKind.LOSS, EventKind.TAMPER, EventKind.DISK, EventKind.TAKEOVER)
@@ -59,7 +60,7 @@ class Reporter:
         self._declare, self._looked_s = declare, clock.utc_s()
         self._told: dict[Line, _Told] = {}
         """Of the lines that the crew has; the MQTT client's thread adds to it, `run` alone takes away."""
-        self._started = clock.monotonic()
+        self._started, self._usage = clock.monotonic(), UsageMeter()
         self._beats = itertools.count()  # the birth comes from the MQTT client's thread
         self._shown: dict[str, tuple[str, str, str]] = {}
         self._gone: set[str] = set()
@@ -217,4 +218,4 @@ class Reporter:
         oldest = 0.0 if usage.oldest is None else max(self._clock.utc_s() - usage.oldest.wall_start_ns / 1e9, 0.0)
         return beacon(self._who, beat=beat, sent_s=self._clock.utc_s(), uptime_s=round(now - self._started, 1),
                       cameras=states, links=self._replicator.links(), journal_bytes=usage.bytes, journal_max_bytes=usage.max_bytes,
-                      oldest_owed_age_s=round(oldest, 1))  # fmt: skip
+                      oldest_owed_age_s=round(oldest, 1), usage=self._usage.read())  # fmt: skip

@@ -66,7 +66,6 @@ DRAIN_S = 1.5
 THREAD_STOP_S = 3.0
 MAX_DAMAGE_TOLD = 100
 """Of one start; the log has all."""
-PUMP_TICK_S = 0.05
 HUNG_DISK_S = 60.0
 """Beyond the 10 s: longer than disks stall and than systemd's TimeoutStopSec, which ends it earlier."""
 CROWDED_SHARE = 0.75
@@ -106,7 +105,7 @@ class AgentService:
                                 faulted=self._journal_faulted, monotonic=self._clock.monotonic)  # fmt: skip
         self._writer = Writer((), self._journal, self._clock, tick_ms=profile.tick_ms, offer=self._replicator.offer,
                               stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
-        self._pump = Pump(self._clock, tick_s=PUMP_TICK_S)
+        self._pump = Pump(self._clock, tick_s=profile.read_ms / 1000)
         self._crew = Crew(self._hire, self._writer, self._keep, self._clock.monotonic, limit=profile.max_cameras)
         self._reporter = Reporter(self._who, config.mqtt, self._crew, self._replicator, self._journal, self._clock,
                                   self._losses.frames)  # fmt: skip

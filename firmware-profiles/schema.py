@@ -5,7 +5,7 @@ promises: DESIGN 5 (loss after a power cut <= chunk_ms + sync_ms, a ring of at l
 """
 
 from string import Formatter
-from typing import Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,6 +18,19 @@ Storage = Literal["sd", "nvme", "ssd", "hdd"]
 """What the journal stands on: the times below are meant for it, and the agent warns when data_dir stands on something slower."""
 StreamName = Literal["main", "sub"]
 Transport = Literal["tcp", "udp"]
+Power = Literal["performance", "balanced", "low"]
+
+
+class Pace(NamedTuple):
+    """How often cameras are read, rings emptied and the journal fsynced."""
+
+    read_ms: int
+    tick_ms: int
+    sync_ms: int
+
+
+PACES: dict[str, Pace] = {"performance": Pace(20, 100, 500), "balanced": Pace(100, 200, 1000), "low": Pace(200, 500, 2000)}
+"""What a profile has unless it says otherwise itself: more wake-ups for less delay and loss at a power cut, or fewer."""
 _TEMPLATE_START = "rtsp://{host}:{port}/"
 _PLACEHOLDERS = {"host", "port", "channel"}
 _MIN_JOURNAL_FILES = 3
@@ -35,11 +48,21 @@ class RecorderProfile(Config):
     stage_seconds: int = Field(ge=30, le=600)
     chunk_ms: int = Field(ge=100, le=1000)
     segment_s: int = Field(ge=2, le=3600)
+    power: Power = "balanced"
+    read_ms: int = Field(ge=20, le=200)
     tick_ms: int = Field(ge=10, le=1000)
     sync_ms: int = Field(ge=100, le=60_000)
     journal_max_bytes: int = Field(gt=0)
     journal_file_bytes: int = Field(ge=1 << 20, le=1 << 30)
     journal_ram_bytes: int = Field(ge=1 << 20, le=4 << 30)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paced(cls, data: Any) -> Any:
+        """What the profile does not say itself is as its power has it; a power that is none is refused as such, later."""
+        if not isinstance(data, dict) or data.get("power", "balanced") not in PACES:
+            return data
+        return {**PACES[data.get("power", "balanced")]._asdict(), **data}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -53,6 +53,11 @@ class AgentBeacon(Message):
     journal_bytes: int = 0
     journal_max_bytes: int = 0
     oldest_owed_age_s: float = 0.0
+    cpu_percent: float = 0.0
+    """Of one core, lately; the whole process."""
+    cpu_percent_per_camera: float = 0.0
+    wakeups_s: float = 0.0
+    rss_mb: float = 0.0
     links: tuple[ArchiverLink, ...] = ()
 
 

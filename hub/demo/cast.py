@@ -206,8 +206,8 @@ class Cast:
         return self.add(name, ["hub", "run", "-c", str(config)])
 
     def agent(self, cameras: Mapping[str, str], *, archivers: Sequence[str], copies: int, name: str = "edge-1",
-              static: bool = False, extra: str = "") -> Member:  # fmt: skip
-        """An agent recording cameras (id to URL) with copies on the named archivers, found by mDNS or listed."""
+              static: bool = False, extra: str = "", ingest: str = "") -> Member:  # fmt: skip
+        """An agent recording cameras (id to URL) with copies on the named archivers, found by mDNS or listed; ingest: not the default."""
         config = self.folder / f"{name}.toml"
         lines = ["[agent]", f'id = "{name}"', f'site = "{self.site}"', f'data_dir = "{self.folder / name}"', "[mqtt]",
                  f'url = "{self.broker_url}"', "beacon_s = 1.0", "[discovery]", f"mdns = {str(not static).lower()}",
@@ -216,6 +216,7 @@ class Cast:
         listed = ", ".join(f'"{one}"' for one in archivers)
         for camera, url in cameras.items():
             lines.append(f'[[camera]]\nid = "{camera}"\nurl = "{url}"\ncopies = {copies}\narchivers = [{listed}]')
+            lines += [f'ingest = "{ingest}"'] if ingest else []
         config.write_text("\n".join(lines) + "\n")
         return self.add(name, ["agent", "run", "-c", str(config)])
 

@@ -39,9 +39,9 @@ def idle_rss(cast: Cast) -> float:
     return rss
 
 
-def record(cast: Cast, urls: dict[str, str], result: Result, warm_s: float) -> None:
+def record(cast: Cast, urls: dict[str, str], result: Result, warm_s: float, ingest: str) -> None:
     """Run agent and archivers for result.seconds after warming up; fills in their figures."""
-    agent = cast.agent(urls, archivers=ARCHIVERS, copies=2, static=True)
+    agent = cast.agent(urls, archivers=ARCHIVERS, copies=2, static=True, ingest=ingest)
     time.sleep(warm_s)
     hubs = [cast.members[name] for name in ARCHIVERS]
     before, hubs_before, start = usage.read(agent.pid), [usage.read(hub.pid) for hub in hubs], time.monotonic()
@@ -97,6 +97,7 @@ def main() -> int:
     parser.add_argument("--cameras", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--warm", type=float, default=12, help="seconds before measuring starts")
+    parser.add_argument("--ingest", choices=["auto", "native", "pyav"], default="", help="what reads the cameras; the agent's default")
     parser.add_argument("--shared", type=Path, default=HERE.parents[2] / "shared", help="folder that holds bench/rtsp_load.py")
     parser.add_argument("--report", type=Path, help="write the figures as JSON")
     args = parser.parse_args()
@@ -113,7 +114,7 @@ def main() -> int:
             for name in ARCHIVERS:
                 cast.archiver(name)
             result.agent_idle_rss_mb = idle_rss(cast)
-            record(cast, {f"cam{i}": f"rtsp://127.0.0.1:{port}/cam{i}" for i in range(args.cameras)}, result, args.warm)
+            record(cast, {f"cam{i}": f"rtsp://127.0.0.1:{port}/cam{i}" for i in range(args.cameras)}, result, args.warm, args.ingest)
             check(cast, result)
             baseline.measure(f"rtsp://127.0.0.1:{port}/cam", result)
         finally:

@@ -104,8 +104,10 @@ def test_a_missing_key_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ("sync_ms = 1000", 'sync_ms = "1000"', "sync_ms"),
-        ("sync_ms = 1000", "sync_ms = 1000.5", "sync_ms"),
+        ('power = "balanced"', 'sync_ms = "1000"', "sync_ms"),
+        ('power = "balanced"', "sync_ms = 1000.5", "sync_ms"),
+        ('power = "balanced"', "read_ms = 201", "read_ms"),
+        ('power = "balanced"', 'power = "much"', "power"),
         ("max_cameras = 32", "max_cameras = true", "max_cameras"),
         ("ring_seconds = 60", "ring_seconds = 29", "ring_seconds"),
         ("stage_seconds = 30", "stage_seconds = 29", "stage_seconds"),
@@ -124,8 +126,8 @@ def test_wrong_types_and_ranges_are_refused_with_their_key(tmp_path, old, new, k
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("tick_ms = 200", "tick_ms = 1000\nchunk_ms = 500", "tick_ms may not be longer than chunk_ms"),
-        ("tick_ms = 200", "tick_ms = 1000\nsync_ms = 500", "tick_ms may not be longer than sync_ms"),
+        ('power = "balanced"', "tick_ms = 1000\nchunk_ms = 500", "tick_ms may not be longer than chunk_ms"),
+        ('power = "balanced"', "tick_ms = 1000\nsync_ms = 500", "tick_ms may not be longer than sync_ms"),
         ("journal_max_bytes = 20_000_000_000", "journal_max_bytes = 200_000_000", "at least 3 files"),
     ],
 )
@@ -134,6 +136,16 @@ def test_values_that_do_not_fit_together_are_refused_with_the_reason(tmp_path, o
     for line in new.splitlines()[1:]:
         text = "\n".join(other for other in text.splitlines() if not other.startswith(line.split(" =")[0] + " ="))
     assert reason in refused(tmp_path, text.replace(old, new)).message
+
+
+@pytest.mark.parametrize(("power", "times"), [("performance", (20, 100, 500)), ("balanced", (100, 200, 1000)), ("low", (200, 500, 2000))])
+def test_power_sets_the_times_that_a_profile_does_not_say_itself(tmp_path, power, times):
+    text = GENERIC.replace('"balanced"', f'"{power}"')
+    made = profiles.recorder_profile(write(tmp_path, text))
+    assert (made.read_ms, made.tick_ms, made.sync_ms) == times
+    assert f'"{power}"'.ljust(16) + f"{times[0]:7}{times[1]:10}{times[2]:10}" in GENERIC.replace("#   ", "")
+    own = profiles.recorder_profile(write(tmp_path, text + "\ntick_ms = 150\n"))
+    assert (own.read_ms, own.tick_ms, own.sync_ms) == (times[0], 150, times[2])
 
 
 def test_broken_toml_and_unreadable_files_are_refused(tmp_path):

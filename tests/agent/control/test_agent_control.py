@@ -50,6 +50,17 @@ def test_status_says_how_the_agent_is_and_no_password(agent: AgentService, confi
     assert "open-sesame" not in shown.stdout + json.dumps(found)
 
 
+def test_top_shows_what_it_costs_once_when_nobody_watches_or_as_json(agent: AgentService, config: Path) -> None:
+    found = json.loads(run(config, "top", "--json").stdout)
+    assert found["rss_mb"] > 1
+    assert {"cpu_percent", "cpu_percent_per_camera", "wakeups_s"} <= found.keys()
+    assert [(camera["camera"], camera["ingest_why"]) for camera in found["cameras"]] == [("cam0", "")]
+    shown = run(config, "top")
+    assert shown.exit_code == 0
+    assert "agent edge-1: 0 of 1 cameras" in " ".join(shown.stdout.split())
+    assert "cam0" in shown.stdout
+
+
 def test_a_camera_is_moved_and_given_back(agent: AgentService, config: Path) -> None:
     moved = json.loads(run(config, "move", "cam0", "--to", "b", "--json").stdout)
     assert [each["camera"] for each in moved] == ["cam0"]

@@ -124,7 +124,7 @@ def test_an_operator_settles_what_two_leaders_contradict(tmp_path: Path, free_po
         assert (settled.code, "on 2 servers" in settled.out) == (0, True), settled
         assert client.get("/v1/site/camera/both").json()["name"] == "by a"
         assert "nothing waits" in site("contingency", "list", server=client.url).out
-        assert "apply" in site("history", "-n", "1", server=client.url).out
+        assert "apply" in site("history", "--by", "ops", "-n", "1", server=client.url).out
 
 
 def entry(kind: str, **payload: object) -> HistoryEntry:

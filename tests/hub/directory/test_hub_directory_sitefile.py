@@ -1,5 +1,7 @@
 """site.toml: compared, refused whole, shown before anything happens, and written back."""
 
+from pathlib import Path
+
 import pytest
 from site_kit import Book, camera, put
 
@@ -123,3 +125,12 @@ def test_a_site_comes_back_from_its_text() -> None:
     assert {key: again.site.get(key).value for key in again.site.keys()} == {  # type: ignore[union-attr] # noqa: SIM118
         key: {name: item for name, item in book.site.get(key).value.items() if item is not None} for key in book.site.keys()}  # type: ignore[union-attr] # noqa: SIM118 # fmt: skip
     assert again.site.get(Key("location", "hq")).value["name"] == 'two "quoted" \\ words ü'  # type: ignore[union-attr]
+
+
+def test_the_sample_describes_a_site() -> None:
+    data = (Path(__file__).parents[3] / "docs" / "examples" / "site.toml").read_bytes()
+    found = applied(Site(), data)
+    check("site.toml", data, Site(), found)
+    assert {change.key.kind for change in found} == {"location", "archiver", "agent", "group", "camera"}
+    assert Places(data).line("camera/gate.profile") == data.decode().splitlines().index(
+        'profile = "axis"                   # firmware-profiles/cameras knows its URL') + 1  # fmt: skip

@@ -4,9 +4,11 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from directory_asker import Asker
 from directory_site import DirectorySite, directory_site
 from sitectl_kit import Said, site
 from wksite import wait_until
@@ -41,9 +43,12 @@ location = "hq"
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[DirectorySite]:
+    """With two agents that ask all servers, and record nothing."""
     with directory_site(tmp_path) as made:
         made.servers("abc")
-        yield made
+        urls = [client.url for client in made.clients.values()]
+        with closing(Asker("edge-1", urls)), closing(Asker("edge-2", urls)):
+            yield made
 
 
 def replies(live: DirectorySite) -> list[CommandReply]:
@@ -68,6 +73,7 @@ def test_a_site_is_described_once_and_steered_while_its_leader_is_killed(live, t
         return said
 
     assert "7 to add" in run("apply", "-", "--yes", input_text=FILE).out
+    wait_until(lambda: set(live.clients[leader].site()["lives"].values()) == {"lives"}, 20, "living agents")
     run("camera", "move", "door", "--to", "edge-1")
     wait_until(lambda: live.leader("abc") == leader, 20, "equal journals")
     live.kill(leader)
@@ -78,6 +84,7 @@ def test_a_site_is_described_once_and_steered_while_its_leader_is_killed(live, t
     assert "does not answer" in shown
     assert [line for line in shown.splitlines() if "door" in line and "2 copies on s1, s2" in line]
     now = live.leader("".join(others))
+    wait_until(lambda: live.clients[now].site()["lives"]["edge-2"] == "lives", 20, "a living agent")
     publish(live, "move", "m1", cameras=["gate"], agent="edge-2")
     wait_until(lambda: replies(live) != [], 20, "the reply")
     publish(live, "move", "m1", cameras=["gate"], agent="edge-1")

@@ -4,9 +4,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from directory_asker import Asker
 from directory_kit import CAMERA, Client, directory
 from hub_kit import wait_for
 from mosquitto import Mosquitto
@@ -79,12 +81,14 @@ def ordered(client: Client) -> list[str]:
 
 def test_the_leader_alone_carries_out_and_answers(tmp_path: Path, free_port: Callable[[], int], broker: Mosquitto,
                                                   operator: Operator) -> None:  # fmt: skip
-    with directory(tmp_path, free_port, "ab", mqtt={"url": broker.url}) as servers:
+    with directory(tmp_path, free_port, "ab", mqtt={"url": broker.url}) as servers, ExitStack() as agents:
         leader = servers.led()
+        agents.enter_context(closing(Asker("edge-1", [leader.url])))
         for path, value in (("agent/edge-1", {}), ("archiver/s1", {}), ("camera/door", CAMERA)):
             assert leader.put(path, value).status == 200
         wait_for(lambda: operator.servers == set(servers.clients), "the servers' beacons")
         wait_for(lambda: leader.site()["archivers"] == {"door": ["s1"]}, "the plan, which is written once")
+        wait_for(lambda: leader.site()["lives"] == {"edge-1": "lives"}, "a living agent")
         moved = operator.send("move", "move-1", cameras=["door"], agent="edge-1", actor="anna")
         assert (moved.outcome, moved.server, moved.text) == ("done", "a", "edge-1 records door")
         assert moved.index > 0

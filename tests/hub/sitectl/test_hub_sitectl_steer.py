@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+from directory_asker import Asker
 from directory_kit import CAMERA, Client, directory
 from hub_kit import wait_for
 from sitectl_kit import site, typed
@@ -43,10 +45,13 @@ def test_lead_and_role_go_to_another_server_and_stay_there(tmp_path: Path, free_
 
 
 def test_cameras_move_and_an_agents_cameras_are_taken_over(tmp_path: Path, free_port: Callable[[], int]) -> None:
-    with directory(tmp_path, free_port, "ab") as servers:
+    with directory(tmp_path, free_port, "ab") as servers, ExitStack() as agents:
         describe(servers.led())
         servers.level()
         url = servers.clients["b"].url
+        for name in ("edge-1", "edge-2"):
+            agents.enter_context(closing(Asker(name, [url])))
+        wait_for(lambda: set(servers.led().site()["lives"].values()) == {"lives"}, "living agents")
         moved = site("camera", "move", "door", "gate", "--to", "edge-1", server=url)
         assert (moved.code, "edge-1 records door, gate" in moved.out) == (0, True), moved
         wait_for(lambda: recorders(servers.clients["b"]) == {"door": "edge-1", "gate": "edge-1"}, "the move")
@@ -56,6 +61,12 @@ def test_cameras_move_and_an_agents_cameras_are_taken_over(tmp_path: Path, free_
         over = site("failover", "edge-1", "--yes", server=url)
         assert "stay with edge-1, nobody else has room" in over.out
         wait_for(lambda: sorted(recorders(servers.clients["b"]).values()) == ["edge-1", "edge-2"], "the failover")
+        shown = site("show", server=url).out
+        assert "● edge-1" in shown
+        agents.close()
+        wait_for(lambda: servers.led().site()["lives"]["edge-2"] == "gone", "the agents' being missed")
+        gone = site("camera", "move", "door", "--to", "edge-2", server=url)
+        assert (gone.code, "agent/edge-2: is gone" in gone.err) == (1, True), gone
 
 
 def test_a_maintenance_is_announced_shown_and_ended(tmp_path: Path, free_port: Callable[[], int]) -> None:

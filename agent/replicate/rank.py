@@ -3,8 +3,8 @@
     rank  state of the archiver         among themselves
     1     HEALTHY                       by the camera's list
     2     HOLDING (back, hold-down)     those in use first, then by the list
-    2.5   without room for the camera   by the list: room.py, owed and served when there is room
     3     COLD, WAKING, awake standbys  by the list: woken when they become a target; one in use that answers ranks with HOLDING
+    3.5   without room for the camera   by the list: room.py, owed and served when there is room
     4     PAUSED (maintenance)          by the list: used last while it answers; but see below
     5     UNHEALTHY                     by the list: still owed, because a copy owed to nobody would be forgotten
 
@@ -22,7 +22,7 @@ from typing import Final
 from .health import Health
 
 _RANK: Final = {Health.HEALTHY: 1, Health.HOLDING: 2, Health.COLD: 3, Health.WAKING: 3, Health.PAUSED: 4, Health.UNHEALTHY: 5}
-_NO_ROOM: Final = 2.5
+_NO_ROOM: Final = 3.5
 _STANDBY, _STANDBY_IN_USE = 3, 2
 
 

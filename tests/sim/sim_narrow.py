@@ -27,22 +27,25 @@ TOP = max(PRIORITIES)
 
 
 class Narrow(World):
-    """One agent with seven cameras and two archivers; `spare` says that the second one's link is wide."""
+    """One agent with seven cameras and two archivers; `spare` says that the second one's link is wide, `cold` that it is a standby."""
 
-    def __init__(self, seed: int, *, spare: bool, tracing: bool = False) -> None:
+    def __init__(self, seed: int, *, spare: bool, cold: bool = False, tracing: bool = False) -> None:
         super().__init__(seed, tracing=tracing)
         rng = self.loop.random("narrow")
         self.spare, self.dead, self.tight = spare, None, False
         self.archivers = {name: SimArchiver(self.loop, name, self.cuts.hashes, self.hub_clock.utc_s, volumes=1, capacity=8_000_000,
                                             min_free_bytes=0) for name in "ab"}  # fmt: skip
-        self.checks = Checks(self.archivers)
+        self.checks, self.cold = Checks(self.archivers), frozenset("b" if cold else "")
+        self.checks.cold = self.cold
         self.checks.delays.disturb(*self.archivers)
         self.route = {name: name for name in self.archivers}
         copies = 1 if spare else rng.choice((1, 2))
         policies = [CameraPolicy(f"cam{number}", copies, ("a", "b"), priority) for number, priority in enumerate(PRIORITIES)]
         links = {to: Link(self.loop, f"edge {to}", lambda to=to: self.archivers[to], 2.0) for to in self.archivers}  # type: ignore[misc]
-        setup = Recorder(policies, HealthLimits(2.0, rng.choice((4.0, 8.0))), 1200 * 4096, 4096, tick_s=0.1, sync_s=1.0)
-        agent = SimAgent(self.loop, "edge", setup, self.cuts, links)
+        limits = HealthLimits(2.0, rng.choice((4.0, 8.0)), wake_timeout_s=15.0, sleep_after_s=3.0 if cold else 600.0)
+        setup = Recorder(policies, limits, 1200 * 4096, 4096, tick_s=0.1, sync_s=1.0)
+        agent = SimAgent(self.loop, "edge", setup, self.cuts, links, self.cold)
+        agent.on_wake = self._wake
         agent.on_release, agent.on_event, agent.on_plan = self.checks.release, self.checks.event, self.checks.plan
         agent.on_pace, agent.on_offer = self._pace, self.checks.delays.offered
         agent.fewest = {policy.camera: policy.copies for policy in policies}
@@ -56,12 +59,16 @@ class Narrow(World):
         (agent,) = self.agents
         for archiver in self.archivers.values():
             archiver.check_answer = self.checks.answer
-            archiver.start()
+            archiver.silent = archiver.name in self.cold
+            if not archiver.silent:
+                archiver.start()
         for name, link in agent.links.items():
             if name == "a" or not self.spare:
                 link.weather = Weather(bytes_s=self.share * PRIORITIES.count(TOP) * CAMERA_BYTES_S)
         self._narrow_from, self._healed_at = self.loop.now + BEGIN_S, self.loop.now + NARROW_S
         agent.start()
+        if self.cold:
+            self._watch()
         self.loop.run(self._healed_at)
         for link in agent.links.values():
             link.weather = Weather()

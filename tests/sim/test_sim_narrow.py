@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sim_narrow import PRIORITIES, TOP, Narrow
 
+from watchkeep.agent.replicate import rank
 from watchkeep.agent.replicate.room import Order, Room
 
 LOWEST = {f"cam{number}" for number, priority in enumerate(PRIORITIES) if priority == min(PRIORITIES)}
@@ -35,6 +36,23 @@ def test_with_a_stand_in_the_least_important_go_there(seed: int) -> None:
     assert world.run().broken is None
     assert world.moved >= LOWEST
     assert not world.moved & IMPORTANT
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_stand_in_that_sleeps_is_woken_for_them(seed: int) -> None:
+    world = Narrow(seed, spare=True, cold=True)
+    assert world.run().broken is None
+    assert world.moved >= LOWEST
+    assert not world.moved & IMPORTANT
+    assert world.checks.done["woken"] > 0
+
+
+def test_want_of_room_that_wakes_nobody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rank, "_NO_ROOM", 2.5)
+    world = Narrow(0, spare=True, cold=True)
+    world.run()
+    assert not world.moved
+    assert not world.checks.done["woken"]
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,21 @@
 """The floor of an archiver: one class at a time, never all, never for longer than its holds; room.py and its part of policy.py."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeep.agent.replicate.health import HealthLimits
+from watchkeep.agent.replicate.health import Health, HealthLimits
 from watchkeep.agent.replicate.policy import (
+    Answered,
     Broken,
     CameraPolicy,
     Configured,
     CopyPolicy,
     Full,
+    HealthChanged,
     Known,
     Late,
+    Rested,
     Retarget,
     RoomChanged,
     Tick,
@@ -132,6 +136,51 @@ def test_without_room_is_better_than_unhealthy_and_worse_than_anything_else() ->
     policy.handle(Broken("b", "refused"), 101.0)
     assert policy.targets("p3") == ("a",)
     assert policy.handle(Late("b", "late"), 200.0) == [], "an unhealthy archiver is not late"
+
+
+def with_standby(copies: int = 1) -> CopyPolicy:
+    """s is a cold standby, b another archiver only where there are two copies."""
+    order = "as" if copies == 1 else "abs"
+    policy = CopyPolicy(HealthLimits(failback_hold_s=HOLD, wake_timeout_s=300.0), cold="s")
+    policy.handle(Configured(tuple(CameraPolicy(f"p{priority}", copies, tuple(order), priority) for priority in CLASSES)), 0.0)
+    policy.handle(Known(frozenset(order)), 0.0)
+    return policy
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_want_of_room_wakes_a_cold_standby_for_whoever_is_left_out(copies: int) -> None:
+    policy = with_standby(copies)
+    others = ("b",) * (copies - 1)
+    assert policy.handle(Full("a", "status 507"), 100.0) == [
+        RoomChanged("a", 0, 5, "status 507"), Retarget("p3", (*others, "s"), copies, at_cut=False),
+        HealthChanged("s", Health.COLD, Health.WAKING, "")]  # fmt: skip
+    assert policy.targets("p5") == ("a", *others)
+    assert policy.handle(Answered("s"), 130.0) == [HealthChanged("s", Health.WAKING, Health.HEALTHY, "")]
+    assert policy.handle(Tick(), 160.0) == [RoomChanged("a", 5, 0, "status 507"), Retarget("p3", ("a", *others), copies, at_cut=True)]
+    assert policy.handle(Rested("s"), 800.0) == [HealthChanged("s", Health.HEALTHY, Health.COLD, "")]
+
+
+def test_a_standby_that_does_not_wake_gives_the_camera_back_to_who_has_no_room() -> None:
+    policy = with_standby()
+    policy.handle(Full("a", "status 507"), 100.0)
+    policy.handle(Full("a", "status 507"), 150.0)
+    assert policy.targets("p3") == ("s",)
+    for at in (210.0, 270.0, 399.0):
+        policy.handle(Tick(), at)
+        policy.handle(Full("a", "status 507"), at + 0.5)
+    assert policy.targets("p3") == ("s",)
+    changes = policy.handle(Tick(), 400.0)
+    assert Retarget("p3", ("a",), 1, at_cut=False) in changes
+    assert (policy.health("s").state, policy.no_room("p3")) == (Health.UNHEALTHY, {"a": "status 507"})
+
+
+def test_a_standby_without_room_is_no_reason_to_leave_it_asleep_or_to_prefer_it() -> None:
+    policy = with_standby()
+    policy.handle(Full("a", "a is full"), 100.0)
+    policy.handle(Answered("s"), 110.0)
+    policy.handle(Full("a", "a is full"), 120.0)
+    policy.handle(Full("s", "s is full"), 121.0)
+    assert policy.targets("p3") == ("a",), "the first of the list, when nobody has room"
 
 
 def test_new_priorities_end_a_floor_that_would_leave_all_out() -> None:

@@ -4,7 +4,7 @@ Rules: blocking, so it runs on worker threads only; takes what a URL said and ra
 returns plans, the bytes are read block by block by whoever sends them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,10 +13,11 @@ from blake3 import blake3
 
 from ...wire import http
 from ...wire.errors import FormatError
-from ...wire.ids import MAX_EPOCH, check_id
-from ...wire.messages import CameraInfo, Timeline
+from ...wire.ids import MAX_EPOCH, check_id, epoch_term
+from ...wire.messages import CameraInfo, Span, Timeline
 from ...wire.paths import SegmentName, parse_segment_path
 from ..store import Store
+from ..store.model import StoredChunk
 from .errors import ApiError
 from .export import Part, Piece, parts
 from .hls import media_playlist, multivariant_playlist
@@ -93,7 +94,7 @@ class Library:
         now_ns = self._now_ns()
         window = closed(start, end, now_ns=now_ns, max_ns=MAX_PLAY_NS) if end is not None else growing(start)
         ended = window.end_ns + SETTLE_NS <= now_ns
-        found = list(groups(self._steps(camera, window), ended=ended))
+        found = list(groups(self._steps(camera, window, once=True), ended=ended))
         if not found:
             raise _nothing(camera, window)
         return media_playlist(found, ended=ended), ended
@@ -141,14 +142,25 @@ class Library:
         if not self._store.knows(check_id("camera", camera)):
             raise ApiError(http.NOT_FOUND, f"camera {camera} is not in this archive", remedy=f"see {http.CAMERAS} for those that are")
 
-    def _steps(self, camera: str, window: Window) -> Iterator[Step]:
-        chunks = self._store.chunks(camera, max(window.start_ns - LOOKBACK_NS, 0), window.end_ns)
+    def _steps(self, camera: str, window: Window, *, once: bool = False) -> Iterator[Step]:
+        """once: what two recorders have is played once, as the timeline shows it; an export gives everything."""
+        low = max(window.start_ns - LOOKBACK_NS, 0)
+        spans = self._store.timeline(camera, low, window.end_ns).spans if once else []
+        several = len({epoch_term(span.epoch) for span in spans}) > 1
+        chunks = self._played(camera, spans) if several else self._store.chunks(camera, low, window.end_ns)
         return decodable(chunks, window.start_ns)
+
+    def _played(self, camera: str, spans: Iterable[Span]) -> Iterator[StoredChunk]:
+        """The chunks of one span after the other, each of the span's own recorder."""
+        for span in spans:
+            for chunk in self._store.chunks(camera, round(span.start_s * NS), round(span.end_s * NS)):
+                if epoch_term(chunk.epoch) == epoch_term(span.epoch):
+                    yield chunk
 
     def _live(self, camera: str) -> str:
         newest_s = next((info.last_s for info in self._store.cameras() if info.camera == camera), 0)
         start_ns = max(int(newest_s * NS) - LIVE_NS, 0)
-        recent = list(groups(self._steps(camera, Window(start_ns, start_ns + 2 * LIVE_NS)), ended=True))
+        recent = list(groups(self._steps(camera, Window(start_ns, start_ns + 2 * LIVE_NS), once=True), ended=True))
         return multivariant_playlist(start_ns, bandwidth=max(map(_bit_rate, recent), default=1))
 
 

@@ -2,7 +2,9 @@
 
 Rules: order is (epoch, seq), never the wall clock (invariant 10); a new epoch continues a span when it begins within
 JOIN_NS of the end of the one before, or when only stream parameters changed; a gap has a cause and is never
-negative: where a clock step makes epochs overlap there are two spans and no gap.
+negative: where a clock step makes epochs overlap there are two spans and no gap.  Two recorders of one camera, of different terms, may
+have recorded at the same time, cut off from each other: the later one's is shown, and the earlier one's where the later one has none, in
+order of time.  Both stay stored.
 """
 
 from collections.abc import Iterable
@@ -11,6 +13,7 @@ from itertools import pairwise
 from typing import Final, Protocol
 
 from ...wire.causes import HOLE, LOST, Cause
+from ...wire.ids import epoch_term
 from ...wire.messages import Gap, Span, Timeline
 from .declared import Place
 from .model import Part
@@ -63,21 +66,45 @@ def runs(parts: Iterable[Part]) -> list[Run]:
 def _continues(run: Run, part: Part) -> bool:
     if part.epoch == run.last_epoch:
         return part.first_seq <= run.last_seq + 1
-    if part.first_seq != 0:
-        return False  # the epoch's beginning is missing
+    if part.first_seq != 0 or epoch_term(part.epoch) != epoch_term(run.last_epoch):
+        return False  # the epoch's beginning is missing; or another recorder's
     return part.cause == Cause.PARAMETER_CHANGE or abs(part.start_ns - run.end_ns) <= JOIN_NS
+
+
+def shown(found: list[Run]) -> list[Run]:
+    """Runs of several terms as one course of time: pieces that do not overlap those of a later term.  Of one term: as they are."""
+    terms = sorted({epoch_term(run.epoch) for run in found}, reverse=True)
+    if len(terms) < 2:
+        return found
+    pieces: list[Run] = []
+    for term in terms:
+        taken = sorted((run.start_ns, run.end_ns) for run in pieces)
+        pieces += [piece for run in found if epoch_term(run.epoch) == term for piece in _outside(run, taken)]
+    return sorted(pieces, key=lambda run: (run.start_ns, run.epoch, run.first_seq))
+
+
+def _outside(run: Run, taken: list[tuple[int, int]]) -> list[Run]:
+    """What of a run lies beside these intervals, which are in order of their beginning."""
+    left, low = [], run.start_ns
+    for start_ns, end_ns in taken:
+        if start_ns - JOIN_NS > low and start_ns < run.end_ns:
+            left.append(replace(run, start_ns=low, end_ns=start_ns))
+        if start_ns < run.end_ns:
+            low = max(low, end_ns)
+    return [*left, *([replace(run, start_ns=low)] if low + JOIN_NS < run.end_ns or (low, left) == (run.start_ns, []) else [])]
 
 
 def timeline(camera: str, parts: Iterable[Part], start_ns: int, end_ns: int, why: Why = _undeclared) -> Timeline:
     """Spans and gaps inside start_ns..end_ns (UTC ns); times are clipped to it, chunk numbers are not."""
-    found = runs(parts)
+    found = shown(runs(parts))
     spans = [Span(start_s=max(run.start_ns, start_ns) / _S, end_s=min(run.end_ns, end_ns) / _S, epoch=run.epoch,
                   first_seq=run.first_seq, last_seq=run.last_seq)
              for run in found if run.start_ns < end_ns and run.end_ns > start_ns]  # fmt: skip
     gaps = []
     for before, after in pairwise(found):
         low, high = max(before.end_ns, start_ns), min(after.start_ns, end_ns)
-        if low < high:
+        again = epoch_term(before.last_epoch) != epoch_term(after.epoch)
+        if low < high and (not again or after.start_ns - before.end_ns > JOIN_NS):
             cause, text = _cause(before, after, why)
             gaps.append(Gap(start_s=low / _S, end_s=high / _S, cause=cause, text=text))
     return Timeline(camera=camera, spans=spans, gaps=gaps)

@@ -20,6 +20,7 @@ from pathlib import Path
 from random import Random
 
 import endurance
+import recorders
 from rich.console import Console
 from rich.table import Table
 from takeover import FAULTS, Series, percentile, redundant, takeover
@@ -27,7 +28,9 @@ from takeover import FAULTS, Series, percentile, redundant, takeover
 TARGETS_S = {"kill": 1.0, "reset": 1.0, "error": 3.0, "silent": 3.0, "stop": 3.0, "drop": 3.0}
 """p99 of the first durable chunk on the stand-in: refused or reset, and silent death."""
 REDUNDANT = {f"redundant-{fault}": fault for fault in FAULTS}
-KNOWN = (*FAULTS, *REDUNDANT, *endurance.CASES)
+RECORDER_S = {"recorder-kill": 6.0, "recorder-silent": 10.0}
+"""p99 of a camera's first chunk from another recorder."""
+KNOWN = (*FAULTS, *REDUNDANT, *recorders.CASES, *endurance.CASES)
 
 
 def run(case: str, args: argparse.Namespace, folder: Path) -> Series:
@@ -36,12 +39,15 @@ def run(case: str, args: argparse.Namespace, folder: Path) -> Series:
         return takeover(case, trials=args.trials, cameras=args.cameras, folder=folder, random=random)
     if case in REDUNDANT:
         return redundant(REDUNDANT[case], trials=args.trials, cameras=args.cameras, folder=folder, random=random)
+    if case in recorders.CASES:
+        return recorders.recorders(case, trials=args.trials, cameras=args.cameras, folder=folder, random=random)
     return endurance.CASES[case](args, folder, random)
 
 
 def missed(case: str, series: Series) -> bool:
     """Whether a target is missed."""
     late = case in TARGETS_S and percentile(series.seconds["first chunk on the stand-in"], 0.99) > TARGETS_S[case]
+    late = late or (case in RECORDER_S and percentile(series.seconds[recorders.EVERY], 0.99) > RECORDER_S[case])
     return late or bool(series.frames_lost or series.damage) or bool(series.shortfall)
 
 

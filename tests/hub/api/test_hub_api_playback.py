@@ -168,6 +168,23 @@ def test_a_hole_is_a_discontinuity_and_plays(tmp_path: Path) -> None:
         assert decoded(f"{hub.url}{CAM}/export.mp4?{window(0, 20)}") == (170, "")
 
 
+def test_what_two_recorders_have_of_the_same_time_is_played_once_and_exported_whole(tmp_path: Path) -> None:
+    """One that was cut off has seconds 0 to 20, its stand-in, whose term is higher, 10 to 18."""
+    with running(tmp_path) as hub:
+        hub.stored(film(20).batch())
+        hub.stored(film(8, epoch=(8 << 36) + EPOCH, start_ns=START_NS + 10_000_000_000, width=80).batch())
+        spans = hub.get(f"{CAM}/timeline").json()["spans"]
+        assert [(span["start_s"] - START_S, span["end_s"] - START_S, span["epoch"] >> 36) for span in spans] == [
+            (0, 10, 0), (10, 18, 8), (18, 20, 0)]  # fmt: skip
+        lines = hub.get(f"{CAM}/index.m3u8?{window(0, 20)}").body.decode().splitlines()
+        assert sum(float(line[8:].rstrip(",")) for line in lines if line.startswith("#EXTINF:")) == pytest.approx(20)
+        times = [line for line in lines if line.startswith("#EXT-X-PROGRAM-DATE-TIME")]
+        assert times == sorted(set(times))
+        assert lines.count("#EXT-X-DISCONTINUITY") == 2
+        parts = hub.get(f"{CAM}/export.mp4?{window(0, 20)}").json()["parts"]
+        assert [part["end_s"] - part["start_s"] for part in parts] == [20, 8]
+
+
 # -- media --------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeep.hub.store.model import Part
-from watchkeep.hub.store.timeline import timeline
+from watchkeep.hub.store.timeline import runs, timeline
 from watchkeep.wire.causes import Cause
 from watchkeep.wire.messages import Timeline
 
@@ -59,3 +59,38 @@ def test_whatever_the_parts_gaps_are_positive_and_inside_the_window(parts: list[
         assert low <= piece.start_s < piece.end_s <= low + width
     orders = [(span.epoch, span.first_seq) for span in found.spans]
     assert all(before < after for before, after in pairwise(orders))
+
+
+OLD, NEW = 1, (8 << 36) + 1
+"""Epochs of two recorders: the second one stood in."""
+
+
+@pytest.mark.parametrize(("parts", "spans", "gaps"), [
+    ([part(OLD, 0, 9, 0), part(NEW, 0, 9, 13)], [(0, 10), (13, 23)], [(10, 13, "camera-lost")]),
+    ([part(OLD, 0, 19, 0), part(NEW, 0, 9, 13)], [(0, 13), (13, 23)], []),
+    ([part(OLD, 0, 39, 0), part(NEW, 0, 9, 13)], [(0, 13), (13, 23), (23, 40)], []),
+    ([part(OLD, 0, 9, 0), part(OLD + 1, 0, 9, 20), part(NEW, 0, 14, 8)], [(0, 8), (8, 23), (23, 30)], []),
+    ([part(OLD, 0, 9, 0), part(OLD + 1, 0, 9, 20), part(NEW, 0, 4, 12)], [(0, 10), (12, 17), (20, 30)],
+     [(10, 12, "camera-lost"), (17, 20, "camera-lost")]),
+    ([part(OLD, 0, 4, 5), part(NEW, 0, 14, 0)], [(0, 15)], []),
+    ([part(OLD, 0, 9, 0), part(NEW, 0, 9, 10.05)], [(0, 10), (10.05, 20.05)], []),
+], ids=["one after the other", "both for a while", "the first goes on", "the second fills a gap", "and only some of it", "within",
+        "at once"])  # fmt: skip
+def test_what_two_recorders_have_is_shown_once(parts: list[Part], spans: list[tuple[float, float]],
+                                               gaps: list[tuple[float, float, str]]) -> None:  # fmt: skip
+    assert seen(timeline("cam0", parts, 0, 1000 * S)) == (spans, gaps)
+
+
+TERMS = st.builds(lambda term, epoch, first, more, start: part((term << 36) + epoch, first, first + more, start),
+                  st.integers(0, 2), st.integers(1, 2), st.integers(0, 20), st.integers(0, 9), st.integers(0, 40))  # fmt: skip
+
+
+@given(st.lists(TERMS, max_size=10))
+def test_of_several_recorders_every_second_is_shown_that_one_has_and_spans_of_two_never_overlap(parts: list[Part]) -> None:
+    found = timeline("cam0", parts, 0, 100 * S)
+    for second in range(60):
+        now = second + 0.5
+        there = any(one.start_ns <= now * S < one.end_ns for one in runs(parts))
+        over = [span for span in found.spans if span.start_s <= now < span.end_s]
+        assert bool(over) is there
+        assert len({span.epoch >> 36 for span in over}) <= 1

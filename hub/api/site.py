@@ -67,7 +67,8 @@ class SiteRoutes:
         async def whole() -> Response:
             """The whole state: entities with their revisions, who records what, leases, contingencies; with its leader.
 
-            lives: agents, as far as this server has heard of them; without: of the leader, cameras without a recorder or copies, with why.
+            lives: agents, as far as this server has heard of them.  Of the leader alone: `without`, cameras without a recorder or copies,
+            with why, and `stores`, archivers that it asks how they are.
             """
             with self._gate.admit():
                 found = await self._workers.run(lambda: json.dumps(desk.whole(), separators=(",", ":")))

@@ -71,7 +71,7 @@ class SiteDesk:
         state = self._server.view().to_json()
         del state["taken"]
         return {**state, "leader": "" if leader is None else leader.id, "servers": servers, "lives": self._steward.lives,
-                "without": self._steward.without}  # fmt: skip
+                "stores": self._steward.stores, "without": self._steward.without}  # fmt: skip
 
     def every(self, kind: str) -> dict[str, EntityText]:
         return {name: _text(record) for name, record in sorted(self._server.view().entities.get(kind, {}).items())}

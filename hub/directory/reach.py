@@ -18,14 +18,23 @@ class Reach:
 
     def __init__(self) -> None:
         self._missed: dict[str, int] = {}
+        self._asked: set[str] = set()
 
     def know(self, archivers: Collection[str]) -> None:
         """Exactly these are asked."""
+        self._asked &= set(archivers)
         self._missed = {name: self._missed.get(name, 0) for name in archivers}
 
     def asked(self, archiver: str, *, answered: bool) -> None:
         if archiver in self._missed:
             self._missed[archiver] = 0 if answered else self._missed[archiver] + 1
+            self._asked.add(archiver)
+
+    @property
+    def lives(self) -> dict[str, str]:
+        """In the words of liveness.py: what is known of those that were asked."""
+        gone = self.gone
+        return {name: "gone" if name in gone else "suspect" if self._missed[name] else "lives" for name in sorted(self._asked)}
 
     @property
     def gone(self) -> frozenset[str]:

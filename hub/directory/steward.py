@@ -61,6 +61,12 @@ class Steward:
         return {name: life.value for name, life in sorted(self._assigner.agents.lives.items())}
 
     @property
+    def stores(self) -> dict[str, str]:
+        """Archivers that have an address, and whether they answer; of the leader."""
+        with self._lock:
+            return self._reach.lives if self._server.leads else {}
+
+    @property
     def without(self) -> dict[str, str]:
         """Cameras without a recorder or copies, with why; of the leader."""
         return dict(sorted(self._assigner.without.items())) if self._server.leads else {}

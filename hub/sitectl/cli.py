@@ -34,7 +34,7 @@ def show(
     server: Servers = None,
 ) -> None:
     """The whole site as a tree: directory servers, archivers, groups, roles, locations, agents with their cameras."""
-    seen = connect(server).whole()
+    seen = connect(server).by_leader()
     if as_json:
         typer.echo(seen.text.decode())
     else:

@@ -52,6 +52,8 @@ class Seen:
     """Agents, and whether they live; empty from a server that does not tell."""
     without: dict[str, str]
     """Of the leader: cameras without a recorder or copies, with why."""
+    stores: dict[str, str]
+    """Of the leader: archivers, and whether they answer."""
     text: bytes
 
 
@@ -87,11 +89,25 @@ class SiteClient:
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def whole(self) -> Seen:
-        url, reply = self._ask("GET", http.SITE)
+        return self._seen(*self._ask("GET", http.SITE))
+
+    def by_leader(self) -> Seen:
+        """As the leader tells it, which knows more than the others; as another server does when the leader cannot be reached."""
+        found = self.whole()
+        leader = found.site.servers.get(found.leader)
+        if leader is None or leader.url.rstrip("/") == found.url.rstrip("/"):
+            return found
+        try:
+            return self._seen(leader.url, self._once(leader.url, "GET", http.SITE, None))
+        except RemoteError:
+            return found
+
+    @staticmethod
+    def _seen(url: str, reply: Reply) -> Seen:
         try:
             data = json.loads(reply.body)
             return Seen(url, Site.from_json({**data, "taken": []}), data["leader"], dict(data["servers"]), dict(data.get("lives", {})),
-                        dict(data.get("without", {})), reply.body)  # fmt: skip
+                        dict(data.get("without", {})), dict(data.get("stores", {})), reply.body)  # fmt: skip
         except (ValueError, KeyError, TypeError, FormatError) as error:
             raise _nonsense(url, reply) from error
 

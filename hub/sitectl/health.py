@@ -51,12 +51,12 @@ def server(name: str, servers: Mapping[str, Mapping[str, Any]]) -> Health:
     return Health(Level.GOOD if said.get("role") in ("leading", "following") else Level.WARN, str(said.get("role", "")))
 
 
-def member(key: Key, lives: Mapping[str, str], away: Mapping[Key, float]) -> Health:
-    """An agent or an archiver.  lives: what the directory says of each (hub/directory/liveness.py)."""
+def member(key: Key, lives: Mapping[str, str], away: Mapping[Key, float], suspect: str) -> Health:
+    """An agent or an archiver.  lives: what the directory says of each (hub/directory/liveness.py); suspect: that in words."""
     life = lives.get(key.id, "")
     if key in away:
         return Health(Level.WARN, "in maintenance" + (", gone" if life == "gone" else ""))
-    return {"lives": Health(Level.GOOD), "suspect": Health(Level.WARN, "its connection was closed"),
+    return {"lives": Health(Level.GOOD), "suspect": Health(Level.WARN, suspect),
             "gone": Health(Level.BAD, "gone")}.get(life, Health(Level.UNKNOWN))  # fmt: skip
 
 

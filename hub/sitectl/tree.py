@@ -74,7 +74,8 @@ class _Drawing:
 
     def _archiver(self, name: str, one: Archiver) -> Text:
         facts = [one.url or "found by mDNS", one.location or "", f"{one.retention_days:g} days", self._until("archiver", name)]
-        return _line(health.member(Key("archiver", name), {}, self._away), name, one, facts)
+        how = health.member(Key("archiver", name), self._seen.stores, self._away, "does not answer the last question")
+        return _line(how, name, one, facts)
 
     @staticmethod
     def _group(name: str, one: Group, members: int) -> Text:
@@ -141,7 +142,8 @@ class _Drawing:
         facts = [agent.location or "", f"{len(names)} of {agent.max_cameras} cameras", f"{rate:g} of {agent.max_mbit_s:g} Mbit/s",
                  "stands by" if agent.standby else "", f"then {', '.join(agent.standbys)}" if agent.standbys else "",
                  self._until("agent", name)]  # fmt: skip
-        return _line(health.member(Key("agent", name), self._seen.lives, self._away), name, agent, facts)
+        how = health.member(Key("agent", name), self._seen.lives, self._away, "its connection was closed")
+        return _line(how, name, agent, facts)
 
     def _camera(self, name: str, one: Camera) -> Text:
         by, recorder = self._by, self._recorder(name)

@@ -95,6 +95,7 @@ def test_what_is_said_fits_into_what_is_read() -> None:
 def test_an_archiver_is_gone_after_some_questions_and_none_is_when_none_answers() -> None:
     reach = Reach()
     reach.know(["a", "b", "c"])
+    assert reach.lives == {}, "nobody was asked yet"
     for _ in range(MISSES - 1):
         reach.asked("a", answered=False)
     assert reach.gone == set()
@@ -105,9 +106,11 @@ def test_an_archiver_is_gone_after_some_questions_and_none_is_when_none_answers(
     assert reach.gone == set(), "this server is cut off"
     reach.asked("b", answered=True)
     assert reach.gone == {"a"}
+    assert reach.lives == {"a": "gone", "b": "lives", "c": "suspect"}
     reach.asked("a", answered=True)
     assert reach.gone == set()
     reach.know(["b"])
+    assert reach.lives == {"b": "lives"}
     reach.asked("a", answered=False)
     for _ in range(MISSES):
         reach.asked("b", answered=False)

@@ -63,6 +63,7 @@ def test_cameras_move_and_an_agents_cameras_are_taken_over(tmp_path: Path, free_
         wait_for(lambda: sorted(recorders(servers.clients["b"]).values()) == ["edge-1", "edge-2"], "the failover")
         shown = site("show", server=url).out
         assert "● edge-1" in shown
+        assert f"as {servers.led().url} tells it" in shown, "the leader knows more than the server that was asked"
         agents.close()
         wait_for(lambda: servers.led().site()["lives"]["edge-2"] == "gone", "the agents' being missed")
         gone = site("camera", "move", "door", "--to", "edge-2", server=url)

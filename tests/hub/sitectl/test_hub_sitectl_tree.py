@@ -27,10 +27,10 @@ def site() -> Site:
 
 
 def drawn(found: Site, by: By = By.RECORDER, width: int = 120, lives: dict[str, str] | None = None,
-          without: dict[str, str] | None = None) -> list[str]:  # fmt: skip
+          without: dict[str, str] | None = None, stores: dict[str, str] | None = None) -> list[str]:  # fmt: skip
     to = Console(width=width, no_color=True, highlight=False)
     with to.capture() as captured:
-        to.print(tree(Seen("http://a:1", found, "a", SERVERS, lives or {}, without or {}, b""), by, NOW))
+        to.print(tree(Seen("http://a:1", found, "a", SERVERS, lives or {}, without or {}, stores or {}, b""), by, NOW))
     return captured.get().splitlines()
 
 
@@ -63,6 +63,14 @@ def test_agents_and_cameras_by_what_the_directory_knows() -> None:
     assert line(lines, "○ cam1") == "○ cam1  halls · 2 copies on s1, s2 · priority 7  its recorder edge-3 is gone"
     assert line(lines, "○ cam2") == "○ cam2  1 copy, archivers not planned yet · priority 5  nobody records it: no agent reaches it"
     assert line(lines, "not assigned") == "not assigned to an agent  2 cameras"
+
+
+def test_archivers_by_their_answers_to_the_leader() -> None:
+    lines = drawn(site(), stores={"s1": "lives", "s2": "gone"})
+    assert line(lines, "● s1") == "● s1  http://10.0.0.1:9701 · 30 days"
+    assert line(lines, "◐ s2").endswith("in maintenance, gone")
+    assert line(drawn(site(), stores={"s1": "suspect"}), "◐ s1").endswith("does not answer the last question")
+    assert line(drawn(site(), stores={"s1": "gone"}), "○ s1").endswith("gone")
 
 
 def test_where_nothing_is_known_nothing_is_claimed() -> None:

@@ -9,6 +9,7 @@ fifth is at most 5 % (memory: plus 2 MB) above the median of the fifth after war
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--bitrate", default="500k")
     parser.add_argument("--report", type=Path)
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes are taken down
     faults = [option for number in range(args.flapping) for option in ("--fault", f"cam{number}:close-after={FRAMES_A_SESSION}")]
     readings: dict[str, list[usage.Usage]] = {name: [] for name in ("edge-1", *ARCHIVERS)}
     with tempfile.TemporaryDirectory(prefix="watchkeep-soak-") as folder, Cast(Path(folder)) as cast:
@@ -81,6 +83,7 @@ def main() -> int:
             good = good and steady
     print(json.dumps(summary, indent=1))
     if args.report:
+        summary["series"] = {name: [asdict(reading) for reading in series] for name, series in readings.items()}
         args.report.write_text(json.dumps(summary, indent=1) + "\n")
     return 0 if good else 1
 

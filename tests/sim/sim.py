@@ -4,6 +4,7 @@
     --report FILE                        keep what was done in a file; the same command again goes on where it stopped
     --seed S [--trace]                   replay one seed; with --trace every step of it
     --directory                          directory servers instead of recorders and archivers
+    --recorders                          directory servers and the agents that follow them
 
 Rules: a sweep gives way to everything else on the machine (nice).  A failing seed is printed with the command that replays it; it
 belongs into tests/sim/regressions.txt (of directory servers: regressions_directory.txt) with its reason.
@@ -20,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 import sim_directory_world
+import sim_recorders
 import sim_world
 from sim_engine import Result
 from sim_processes import Processes
@@ -29,8 +31,8 @@ NICE = 10
 """A sweep takes hours and is in nobody's way."""
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 DIRECTORY_REGRESSIONS = Path(__file__).with_name("regressions_directory.txt")
-MADE = {"recording": "chunks", "directory": "acknowledged edits"}
-WORLDS = {"recording": sim_world.run, "directory": sim_directory_world.run}
+MADE = {"recording": "chunks", "directory": "acknowledged edits", "recorders": "documents taken up"}
+WORLDS = {"recording": sim_world.run, "directory": sim_directory_world.run, "recorders": sim_recorders.run}
 
 
 def regressions(file: Path = REGRESSIONS) -> list[int]:
@@ -81,7 +83,7 @@ def report(first: int, count: int, jobs: int, budget_s: float, world: str, file:
             done.add(result, MADE[world])
             if result.broken is not None:
                 progress.clear()
-                option = " --directory" if world == "directory" else ""
+                option = "" if world == "recording" else f" --{world}"
                 print(f"seed {result.seed}: {result.broken}\n     ./run sim{option} --seed {result.seed} --trace", flush=True)
             progress.tell()
             now = time.monotonic()
@@ -109,6 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="replay this one instead")
     parser.add_argument("--trace", action="store_true", help="and print every step")
     parser.add_argument("--directory", action="store_const", const="directory", default="recording", dest="world", help="directory servers")
+    parser.add_argument("--recorders", action="store_const", const="recorders", dest="world", help="and agents that follow them")
     chosen = parser.parse_args(arguments)
     if chosen.seed is not None:
         return replay(chosen.seed, chosen.world, trace=chosen.trace)

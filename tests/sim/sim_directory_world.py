@@ -39,7 +39,9 @@ class Ack:
 
 
 class World:
-    """Built from a seed; `run` it once."""
+    """Built from a seed; `run` it once.  server: what is built for each of them."""
+
+    server = SimServer
 
     def __init__(self, seed: int, *, tracing: bool = False) -> None:
         self.loop = Loop(seed, tracing=tracing)
@@ -51,7 +53,7 @@ class World:
         self.rng.shuffle(ranks)
         members = tuple(Member("abcdefg"[at], f"http://10.9.0.{at}:9701", rank, recovery and at == count - 1)
                         for at, rank in enumerate(ranks))  # fmt: skip
-        self.servers = {one.id: SimServer(self.loop, self.net, one, members, self._written) for one in members}
+        self.servers = {one.id: self.server(self.loop, self.net, one, members, self._written) for one in members}
         self.names = list(self.servers)
         self.acks: list[Ack] = []
         self.made = 0

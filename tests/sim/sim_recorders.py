@@ -1,0 +1,316 @@
+"""One seed's world of directory servers and the agents that follow them: who dies, is cut off and comes back on both sides.
+
+    per round: faults of servers and agents, edits ─▶ quiet ─▶ when all servers see each other: every camera has a recorder in touch
+    at the end: healed, all started ─▶ as in sim_directory_world.py, and each camera is recorded by exactly one agent, the directory's
+
+Rules: signs, liveness, plan, what is written and what agents take up are the product's; only threads, HTTP and disks are played.  Whatever
+happens, no two agents ever record one camera under one term: names of chunks would be given twice.
+"""
+
+from collections.abc import Callable
+from traceback import format_exception
+from typing import Any
+
+from sim_directory_net import Net
+from sim_directory_server import SimServer
+from sim_directory_world import World
+from sim_engine import START_S, Broken, Loop, Result
+
+from watchkeep.agent.directory.client import ANSWER_S, HOLD_S
+from watchkeep.agent.directory.follow import Follower
+from watchkeep.hub.directory.assigner import Assigner, Make, Scene
+from watchkeep.hub.directory.cluster import steps
+from watchkeep.hub.directory.cluster.status import Role
+from watchkeep.hub.directory.desire import desired
+from watchkeep.hub.directory.plan import plan
+from watchkeep.hub.directory.signs import Signs
+from watchkeep.hub.directory.site import Change, Key
+from watchkeep.wire.desired import AgentDesired
+from watchkeep.wire.errors import FormatError
+
+LOOK_S = 0.2
+SETTLED_S = 60.0
+"""A cold directory's grace, an agent's round of servers, and a plan."""
+FAULTS = ("kill", "kill", "power", "start", "start", "start", "stop", "away", "away", "one", "back")
+
+
+class RecorderServer(SimServer):
+    """A server that hears agents and assigns cameras."""
+
+    def start(self) -> None:
+        self.signs, self.assigner = Signs(self.name, f"{self.name}-{self.boot + 1}"), Assigner(self.loop.now)
+        self._holds: dict[str, tuple[tuple[int, int], Callable[[Any], None]]] = {}
+        self._writing = False
+        super().start()
+        self._again(self.boot)
+
+    def _again(self, boot: int) -> None:
+        if boot == self.boot:
+            self.later(boot, self._look)
+            self.loop.after(LOOK_S, self._again, boot)
+
+    def _look(self) -> None:
+        assert self.cluster is not None
+        site = self.cluster.site
+        self.signs.keep(list(site.entities.get("agent", {})))
+        if self._writing:
+            return
+        scene = Scene(site.copy(), self.cluster.role is Role.LEADING, self.signs.newest(), frozenset(), self._utc_s())
+        for action in self.assigner.look(scene, self.loop.now):
+            if isinstance(action, Make):
+                self._make(action, scene)
+            else:
+                self.loop.say(self.name, action.text)
+
+    def _make(self, make: Make, scene: Scene) -> None:
+        found = plan(scene.site, make.alive, scene.utc_s, max_moves=make.max_moves)
+        differs = self.assigner.planned(found, scene.site, 0.01, self.loop.now)
+        if differs:
+            self._writing = True
+            self.request(lambda ticket: steps.Assign(ticket, differs.recorders, differs.archivers), self._written)
+
+    def _written(self, found: Any) -> None:
+        self._writing = False
+        self.assigner.written(found[0].index if isinstance(found[0], steps.Done) else None, self.loop.now)
+
+    # -- what is asked -------------------------------------------------------------------------------------------------
+
+    def _ask(self, server: str) -> None:
+        assert self.cluster is not None
+        if server not in self.net.hosts:
+            self._report(steps.Unheard(server, refused=False))
+            return
+        said = (self.cluster.status, self.signs.say(self.loop.now))
+        self.net.call(self.name, server, "state", said, self._heard, lambda refused: self.feed(steps.Unheard(server, refused=refused)), 1.0)
+
+    def _heard(self, found: Any) -> None:
+        self.signs.hear(found[1], self.loop.now)
+        self.feed(steps.Heard(found[0]))
+
+    def receive(self, kind: str, body: Any, reply: Callable[[Any], None]) -> None:
+        if kind == "state":
+            self.signs.hear(body[1], self.loop.now)
+            super().receive(kind, body[0], lambda status: reply((status, self.signs.say(self.loop.now))))
+        elif kind == "desired":
+            self._desired(*body, reply)
+        else:
+            super().receive(kind, body, reply)
+
+    def _desired(self, agent: str, at: tuple[int, int], reply: Callable[[Any], None]) -> None:
+        self.signs.own(agent, self.loop.now, closed=False)
+        if not self._tell(agent, at, reply):
+            held = self._holds[agent] = (at, reply)
+            boot = self.boot
+            self.loop.after(HOLD_S, lambda: self.later(boot, lambda: self._over(agent, held)))
+
+    def _over(self, agent: str, held: Any) -> None:
+        if self._holds.get(agent) is held:
+            del self._holds[agent]
+            held[1]("nothing")
+
+    def _tell(self, agent: str, at: tuple[int, int], reply: Callable[[Any], None]) -> bool:
+        assert self.cluster is not None
+        found = desired(self.cluster.site, "demo", agent)
+        if found is None:
+            reply("unknown")
+        elif (found.term, found.index) > at:
+            reply(found)
+        return found is None or (found.term, found.index) > at
+
+    def _serve_polls(self) -> None:
+        super()._serve_polls()
+        for agent, held in list(self._holds.items()):
+            if self._tell(agent, *held):
+                self._holds.pop(agent, None)
+
+    def hung_up(self, agent: str) -> None:
+        """Its connection is reset."""
+        if self._holds.pop(agent, None) is not None:
+            self.signs.own(agent, self.loop.now, closed=True)
+
+
+class SimAgent:
+    """A recorder's machine: what it took up stands on its disk."""
+
+    def __init__(self, loop: Loop, net: Net, name: str, servers: list[str], took: Callable[[str, AgentDesired], None]) -> None:
+        self.loop, self.net, self.name, self._servers, self._took = loop, net, name, servers, took
+        self._rng = loop.random(f"agent {name}")
+        self.boot, self.powered, self.running, self.stopped = 0, True, False, False
+        self.taken: AgentDesired | None = None
+        self._inbox: list[Callable[[], None]] = []
+        net.hosts[name] = self
+
+    @property
+    def cameras(self) -> dict[str, int]:
+        """What it records, with its terms."""
+        return {one.id: one.term for one in self.taken.cameras} if self.running and self.taken is not None else {}
+
+    def start(self) -> None:
+        if not self.running:
+            self.boot += 1
+            self.running, self.stopped = True, False
+            self._follower = Follower("demo", self.name, self._servers, self.taken)
+            self._ask()
+
+    def kill(self, *, power: bool) -> None:
+        self.loop.say(self.name, "loses power" if power else "is killed")
+        self.running = self.stopped = False
+        self.boot += 1
+        self._inbox.clear()
+        for name in () if power else self._servers:
+            server = self.net.hosts[name]
+            if server.running and self.net.open(self.name, name):
+                self.loop.after(0.002, lambda server=server, boot=server.boot: server.later(boot, lambda: server.hung_up(self.name)))
+
+    def stop(self) -> None:
+        self.stopped = self.running
+
+    def resume(self) -> None:
+        self.stopped = False
+        inbox, self._inbox = self._inbox, []
+        for call in inbox:
+            call()
+
+    def later(self, boot: int, call: Callable[[], None]) -> None:
+        if boot == self.boot and self.running:
+            if self.stopped:
+                self._inbox.append(lambda: self.later(boot, call))
+            else:
+                call()
+
+    def _ask(self) -> None:
+        began, boot = self.loop.now, self.boot
+
+        def next_in(pause_s: float) -> None:
+            self.loop.after(max(pause_s, 0.005), lambda: self.later(boot, self._ask))
+
+        def answered(found: Any) -> None:
+            try:
+                verdict = self._follower.answered(None if found == "nothing" else found) if found != "unknown" else None
+            except FormatError:
+                verdict = None
+            if verdict is None:
+                next_in(self._follower.missed(self._rng.random()))
+                return
+            if self._follower.taken is not self.taken and self._follower.taken is not None:
+                self.taken = self._follower.taken
+                self._took(self.name, self.taken)
+            next_in(self._follower.pause(verdict, self.loop.now - began))
+
+        self.net.call(self.name, self._follower.server, "desired", (self.name, self._follower.at), answered,
+                      lambda _: next_in(self._follower.missed(self._rng.random())), ANSWER_S)  # fmt: skip
+
+
+class RecorderWorld(World):
+    """Servers and three agents; each may record everything."""
+
+    server = RecorderServer
+
+    def __init__(self, seed: int, *, tracing: bool = False) -> None:
+        super().__init__(seed, tracing=tracing)
+        self.agents: dict[str, SimAgent] = {}
+        for name in ("one", "two", "three"):
+            turned = self.rng.sample(self.names, len(self.names))
+            self.agents[name] = SimAgent(self.loop, self.net, name, turned, self._took)
+        self.recorded: dict[tuple[str, int], str] = {}
+        self.done |= dict.fromkeys(("agent kills", "agent cuts", "taken"), 0)
+
+    def _took(self, agent: str, document: AgentDesired) -> None:
+        self.done["taken"] += 1
+        self.loop.say(agent, "records", *(f"{one.id}/{one.term}" for one in document.cameras))
+        for one in document.cameras:
+            if self.recorded.setdefault((one.id, one.term), agent) != agent and not self.lost_disks:
+                raise Broken(10, f"{agent} and {self.recorded[one.id, one.term]} record {one.id} under term {one.term}")
+
+    def edit(self) -> None:
+        running = [one for one in self.servers.values() if one.running and not one.stopped]
+        if running:
+            self.rng.choice(running).receive("edit", (self._edit(), frozenset()), self._answered)
+
+    def _edit(self) -> Callable[[int], steps.Event]:
+        self.made += 1
+        camera, value = Key("camera", f"cam{self.rng.randrange(5)}"), {"url": "rtsp://10.0.0.1/a", "name": f"edit {self.made}"}
+        changes = [Change(camera, value if self.rng.random() < 0.9 else None)]
+        changes += [Change(Key("agent", name), {}) for name in self.agents]
+        return lambda ticket: steps.Edit(ticket, tuple(changes), "ops")
+
+    def fault(self) -> None:
+        if self.rng.random() < 0.4:
+            super().fault()
+            return
+        agent = self.agents[self.rng.choice(sorted(self.agents))]
+        match self.rng.choice(FAULTS):
+            case "kill" | "power" as kind:
+                self.done["agent kills"] += agent.running
+                if agent.running:
+                    agent.kill(power=kind == "power")
+            case "start":
+                agent.start()
+            case "stop":
+                agent.stop()
+                self.loop.after(self.rng.uniform(0.5, 12.0), agent.resume)
+            case "away":
+                self._part(agent.name, self.names)
+            case "one":
+                self._part(agent.name, [self.rng.choice(self.names)])
+            case "back":
+                self.net.cut -= {link for link in self.net.cut if agent.name in link}
+
+    def _part(self, agent: str, names: list[str]) -> None:
+        self.done["agent cuts"] += 1
+        self.net.cut |= {link for name in names for link in ((agent, name), (name, agent))}
+
+    # -- checks --------------------------------------------------------------------------------------------------------
+
+    def settled(self) -> None:
+        for agent in self.agents.values():
+            agent.resume()
+        super().settled()
+        if len(list(self.sides())) == 1:
+            self._until(lambda: not self._amiss(), SETTLED_S)
+            if wrong := self._amiss():
+                raise Broken(11, f"after {SETTLED_S:g} s: {wrong}")
+
+    def _amiss(self) -> str:
+        """What is wrong with who records what, as the leader has it."""
+        leader = next((one for one in self.servers.values() if one.cluster is not None and one.cluster.role is Role.LEADING), None)
+        if leader is None or leader.cluster is None:
+            return "nobody leads"
+        site, up = leader.cluster.site, [one.name for one in self.servers.values() if one.running]
+        near = {name for name, one in self.agents.items() if one.running and all(self.net.both(name, server) for server in up)}
+        out = {name for name, one in self.agents.items() if not one.running or not any(self.net.both(name, server) for server in up)}
+        if not near or "agent" not in site.entities:
+            return ""
+        for camera in site.entities.get("camera", {}):
+            recording = site.recorders.get(camera)
+            if recording is None or recording.agent in ("", *out):
+                return f"{camera} is given to {recording}, in touch are {sorted(near)}"
+            if recording.agent in near and self.agents[recording.agent].cameras.get(camera) != recording.term:
+                return f"{camera} is not recorded by {recording}"
+            twice = [name for name in near if name != recording.agent and camera in self.agents[name].cameras]
+            if twice:
+                return f"{camera} is recorded by {twice} as well as by {recording.agent}"
+        return ""
+
+    def play(self) -> None:
+        for agent in self.agents.values():
+            self.loop.after(self.rng.uniform(0, 3.0), agent.start)
+        super().play()
+
+    def finished(self) -> None:
+        for agent in self.agents.values():
+            agent.start()
+        super().finished()
+
+
+def run(seed: int, *, tracing: bool = False) -> Result:
+    """Play one seed to its end; never raises."""
+    world = RecorderWorld(seed, tracing=tracing)
+    broken = None
+    try:
+        world.play()
+    except Broken as error:
+        broken = error
+    except Exception as error:  # noqa: BLE001 - whatever the product raises breaks the seed
+        broken = Broken(0, "".join(format_exception(error)[-3:]))
+    return Result(seed, broken, world.loop.events, world.done["taken"], world.loop.now - START_S, world.done, world.loop.trace)

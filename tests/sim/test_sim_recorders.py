@@ -1,0 +1,78 @@
+"""The simulated agents that follow directory servers: seeds hold, and a broken rule is seen.
+
+Rules: as in test_sim.py; the long sweep is `./run sim --recorders --seeds N`.
+"""
+
+import os
+
+import pytest
+import sim
+
+from watchkeep.agent.directory.follow import Follower
+from watchkeep.hub.directory.assigner import Assigner, Difference
+from watchkeep.hub.directory.cluster import leading
+from watchkeep.hub.directory.liveness import Liveness, Turned
+from watchkeep.hub.directory.plan import Plan
+from watchkeep.hub.directory.signs import Signs
+from watchkeep.hub.directory.site import Site
+from watchkeep.wire.desired import AgentDesired
+
+SEEDS = 40
+TRIES = 40
+"""Seeds within which a broken rule has to be seen."""
+
+
+@pytest.mark.timeout(300)
+def test_every_camera_has_one_recorder_in_touch_for_40_seeds() -> None:
+    results = list(sim.sweep(0, SEEDS, min(os.cpu_count() or 1, 2), "recorders"))
+    assert [f"seed {each.seed}: {each.broken}" for each in results if each.broken is not None][:5] == []
+    totals = {name: sum(each.done[name] for each in results) for name in results[0].done}
+    assert all(totals.values()), f"nothing of a kind happened: {totals}"
+
+
+def _first_broken() -> int | None:
+    return next((broken.number for seed in range(TRIES) if (broken := sim.one(seed, "recorders").broken) is not None), None)
+
+
+def _same_term(last: int, rank: int) -> int:
+    """Whoever stands in records under the term of who it stands in for."""
+    return max(last, 8 + rank)
+
+
+def _immortal(self: Liveness, now: float) -> list[Turned]:
+    """Nobody is ever gone."""
+    return []
+
+
+def _deaf(self: Signs, said: object, now: float) -> None:
+    """Servers do not hear what others say of agents."""
+
+
+def _writes_nothing(self: Assigner, plan: Plan, site: Site, cost_s: float, now: float) -> Difference:
+    """A leader that plans and leaves it at that."""
+    return Difference({}, {})
+
+
+def _keeps_all(self: Follower, document: AgentDesired | None) -> object:
+    """An agent that stops no camera that was moved."""
+    before = {one.id: one for one in self.taken.cameras} if self.taken is not None else {}
+    if document is not None:
+        document = document.model_copy(update={"cameras": tuple((before | {one.id: one for one in document.cameras}).values())})
+    return _answered(self, document)
+
+
+_answered = Follower.answered
+BREAKS = [
+    (leading, "recorder_term", _same_term, {2, 10}),
+    (Liveness, "tick", _immortal, {11}),
+    (Signs, "hear", _deaf, {11}),
+    (Assigner, "planned", _writes_nothing, {11}),
+    (Follower, "answered", _keeps_all, {10, 11}),
+]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("owner", "name", "instead", "numbers"), BREAKS, ids=[f"{each[0].__name__}.{each[1]}" for each in BREAKS])
+def test_a_broken_rule_is_seen(owner: object, name: str, instead: object, numbers: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, name, instead)
+    assert _first_broken() in numbers

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from directory_kit import Client, directory
 from hub_kit import wait_for
-from sitectl_kit import site, typed
+from sitectl_kit import site, typed, within
 
 from watchkeep.hub.directory.entities import KINDS
 from watchkeep.hub.sitectl.fields import HELP, fields, merged, typed_values
@@ -33,7 +33,7 @@ def test_a_site_is_described_and_shown_as_a_tree(one: Client) -> None:
                   "agent add edge-2 --standby", "agent add edge-1 --reaches hq --max-cameras 16 --standbys edge-2",
                   "camera add door --url rtsp://10.1.0.1/s --group halls --location floor-1",
                   "camera add gate --host 10.1.0.2"):  # fmt: skip
-        assert "on one server so far" in done(*words.split(" "), server=one.url)
+        assert "on one server so far" in within(*words.split(" "), server=one.url).out
     wait_for(lambda: set(one.site()["archivers"]) == {"gate"}, "the plan")
     shown = done("show", server=one.url)
     assert "● a  http://127.0.0.1" in shown
@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_refused_with_path_and_remedy(one: Client) -> None:
         ("archiver remove s1 --yes", 1, "is named by group/halls"),
         ("group remove halls", 2, "add --yes"),
     ):
-        said = site(*words.split(), server=one.url)
+        said = within(*words.split(), server=one.url)
         assert (said.code, part in said.err) == (code, True), said
         assert "secret" not in said.err + said.out
     assert set(one.get("/v1/site/group").json()) == {"halls"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from directory_kit import CAMERA, Client, directory
 from hub_kit import wait_for
-from sitectl_kit import site, typed
+from sitectl_kit import site, typed, within
 
 from watchkeep.hub.directory.requests import HistoryEntry
 from watchkeep.hub.directory.sitefile import Difference
@@ -73,7 +73,7 @@ def test_one_wrong_line_refuses_the_whole_file(one: Client, tmp_path: Path) -> N
         ("host = ", None, "is not TOML"),
     ):
         file.write_text(FILE.replace('host = "10.1.0.2"', wrong))
-        said = site("apply", str(file), "--yes", server=one.url)
+        said = within("apply", str(file), "--yes", server=one.url)
         assert said.code == 2
         assert (f"{file}:{line}: {part}" if line else part) in said.err, said.err
         assert "u:p" not in said.err
@@ -85,17 +85,17 @@ def test_history_tells_who_did_what_and_can_be_narrowed(one: Client) -> None:
     one.put("camera/door", CAMERA, Watchkeep_Actor="anna")
     one.put("camera/door", {**CAMERA, "name": "Door"}, Watchkeep_Actor="ben")
     one.put("camera/gate", CAMERA, Watchkeep_Actor="anna")
-    everything = site("history", server=one.url).out
+    everything = within("history", server=one.url).out
     assert all(word in everything for word in ("anna", "ben", "directory", "a leads in term", "+ camera/gate"))
     assert everything.index("+ camera/gate") < everything.index("+ camera/door"), "the newest first"
-    door = site("history", "--entity", "camera/door", server=one.url).out
+    door = within("history", "--entity", "camera/door", server=one.url).out
     assert "~ camera/door: name (default) → Door" in door
     assert "gate" not in door
-    assert [entry["actor"] for entry in json.loads(site("history", "--by", "anna", "--json", server=one.url).out)] == ["anna"] * 2
-    assert len(json.loads(site("history", "-n", "1", "--json", server=one.url).out)) == 1
-    assert site("history", "--since", "4000000000", server=one.url).out == "nothing\n"
-    assert len(json.loads(site("history", "--since", "1h", "--by", "ben", "--json", server=one.url).out)) == 1
-    assert site("history", "--since", "yesterday", server=one.url).code == 2
+    assert [entry["actor"] for entry in json.loads(within("history", "--by", "anna", "--json", server=one.url).out)] == ["anna"] * 2
+    assert len(json.loads(within("history", "-n", "1", "--json", server=one.url).out)) == 1
+    assert within("history", "--since", "4000000000", server=one.url).out == "nothing\n"
+    assert len(json.loads(within("history", "--since", "1h", "--by", "ben", "--json", server=one.url).out)) == 1
+    assert within("history", "--since", "yesterday", server=one.url).code == 2
 
 
 def test_an_operator_settles_what_two_leaders_contradict(tmp_path: Path, free_port: Callable[[], int]) -> None:
@@ -117,9 +117,9 @@ def test_an_operator_settles_what_two_leaders_contradict(tmp_path: Path, free_po
         origin = listed.split()[0]
         shown = site("contingency", "show", origin, server=client.url).out
         assert "~ camera/both: name by b → by a" in shown
-        assert site("contingency", "settle", origin, "perhaps", "--yes", server=client.url).code == 2
-        assert site("contingency", "settle", "0x", "apply", "--yes", server=client.url).code == 2
-        assert site("contingency", "settle", origin, "dismiss", server=client.url).code == 2, "nobody is there to ask"
+        assert within("contingency", "settle", origin, "perhaps", "--yes", server=client.url).code == 2
+        assert within("contingency", "settle", "0x", "apply", "--yes", server=client.url).code == 2
+        assert within("contingency", "settle", origin, "dismiss", server=client.url).code == 2, "nobody is there to ask"
         settled = site("contingency", "settle", origin, "apply", "--yes", server=client.url)
         assert (settled.code, "on 2 servers" in settled.out) == (0, True), settled
         assert client.get("/v1/site/camera/both").json()["name"] == "by a"

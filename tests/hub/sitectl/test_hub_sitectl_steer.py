@@ -8,7 +8,7 @@ from pathlib import Path
 from directory_asker import Asker
 from directory_kit import CAMERA, Client, directory
 from hub_kit import wait_for
-from sitectl_kit import site, typed
+from sitectl_kit import site, typed, within
 
 
 def describe(client: Client) -> None:
@@ -76,14 +76,14 @@ def test_a_maintenance_is_announced_shown_and_ended(tmp_path: Path, free_port: C
         url = servers.clients["a"].url
         on = site("maintenance", "on", "s1", "--for", "2h", server=url)
         assert (on.code, "archiver/s1 is in maintenance until" in on.out, "watchkeep hub maintenance on" in on.err) == (0, True, True)
-        assert "archiver/s1" in site("maintenance", "show", server=url).out
-        assert "in maintenance" in site("show", server=url).out
-        assert json.loads(site("maintenance", "show", "edge-1", "--json", server=url).out) == {}
-        assert "is back from" in site("maintenance", "off", "archiver/s1", server=url).out
-        assert site("maintenance", "off", "s1", server=url).code == 1
-        assert "nobody" in site("maintenance", "show", server=url).out
+        assert "archiver/s1" in within("maintenance", "show", server=url).out
+        assert "in maintenance" in within("show", server=url).out
+        assert json.loads(within("maintenance", "show", "edge-1", "--json", server=url).out) == {}
+        assert "is back from" in within("maintenance", "off", "archiver/s1", server=url).out
+        assert within("maintenance", "off", "s1", server=url).code == 1
+        assert "nobody" in within("maintenance", "show", server=url).out
         for words, code in (("on none", 1), ("on s1 --for soon", 2), ("on", 2), ("on s1 --for 400d", 2), ("perhaps s1", 2)):
-            assert site("maintenance", *words.split(), server=url).code == code, words
+            assert within("maintenance", *words.split(), server=url).code == code, words
 
 
 def test_orders_over_http_are_strict(tmp_path: Path, free_port: Callable[[], int]) -> None:

@@ -9,6 +9,7 @@ Bounds: MAX_CONNECTIONS, each with 64 kB of unread body (uvicorn's high-water ma
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 from typing import Any, Final
 
 import uvicorn
@@ -23,6 +24,7 @@ STOP_S: Final = 3
 _CANCEL_S: Final = STOP_S + 1
 """What is still running a second after its connection was cut waits for a disk; its task is cancelled."""
 _START_S: Final = 10.0
+TICK_S: Final = 1.0
 
 
 class _Server(uvicorn.Server):
@@ -31,8 +33,26 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.settled = threading.Event()
+        self._asked: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    def end(self) -> None:
+        """From any thread: stop serving."""
+        self.should_exit = True
+        if self._asked is not None:
+            loop, asked = self._asked
+            with suppress(RuntimeError):  # the loop is closed: it has ended already
+                loop.call_soon_threadsafe(asked.set)
+
+    async def main_loop(self) -> None:
+        """uvicorn's own looks ten times a second whether it should end, which is most of what an idle hub costs; this one is told, and
+        wakes once a second for the date of its headers."""
+        assert self._asked is not None, "startup makes it"
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked[1].wait(), TICK_S)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._asked = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
         self.settled.set()
 
@@ -71,7 +91,7 @@ class HttpServer:
 
     def stop(self) -> None:
         """Take no new requests, finish the present ones, join."""
-        self._server.should_exit = True
+        self._server.end()
         if self._thread.ident is not None:
             self._thread.join(2 * STOP_S)
         self._listener.close()

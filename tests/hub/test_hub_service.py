@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -238,10 +239,10 @@ def test_an_append_under_way_is_finished_by_a_stop(tmp_path: Path, monkeypatch: 
     begun, go = threading.Event(), threading.Event()
     real = Appender._prove_and_store
 
-    def slow(appender: Appender, body: bytearray) -> bytes:
+    def slow(appender: Appender, *given: Any) -> bytes:
         begun.set()
         go.wait(10)
-        return real(appender, body)
+        return real(appender, *given)
 
     monkeypatch.setattr(Appender, "_prove_and_store", slow)
     made, statuses = film(6), []

@@ -279,7 +279,7 @@ class RecorderWorld(World):
         site, up = leader.cluster.site, [one.name for one in self.servers.values() if one.running]
         near = {name for name, one in self.agents.items() if one.running and all(self.net.both(name, server) for server in up)}
         out = {name for name, one in self.agents.items() if not one.running or not any(self.net.both(name, server) for server in up)}
-        if not near or "agent" not in site.entities:
+        if not near or "agent" not in site.entities or self._ahead(near, (site.term, site.index)):
             return ""
         for camera in site.entities.get("camera", {}):
             recording = site.recorders.get(camera)
@@ -291,6 +291,12 @@ class RecorderWorld(World):
             if twice:
                 return f"{camera} is recorded by {twice} as well as by {recording.agent}"
         return ""
+
+    def _ahead(self, near: set[str], at: tuple[int, int]) -> bool:
+        """Whether the site is behind what an agent took up: a disk is lost, or the leader that it heard is down."""
+        taken = [one.taken for name, one in self.agents.items() if name in near and one.taken is not None]
+        back = bool(self.lost_disks) or not all(one.running for one in self.servers.values())
+        return back and any((one.term, one.index) > at for one in taken)
 
     def play(self) -> None:
         for agent in self.agents.values():

@@ -21,7 +21,6 @@ import typer
 from ..wire.errors import ConfigError, UsageError, WatchkeepError
 from ..wire.shell import log as logs
 from .config import Address, HubConfig, http_address, load_hub
-from .directory.backup import commands as backups_of
 from .duty.client import MaintenanceClient
 from .duty.maintenance import seconds_of
 from .preflight import problems
@@ -186,12 +185,16 @@ def backup(config: ConfigFile = DEFAULT_CONFIG, full: Annotated[bool, typer.Opti
 
     Works beside a hub that runs, as the hub's user.
     """
+    from .directory.backup import commands as backups_of  # here, as a hub that archives goes without SQLAlchemy
+
     raise typer.Exit(backups_of.back_up(load_hub(config), full=full))
 
 
 @app.command()
 def backups(config: ConfigFile = DEFAULT_CONFIG, from_: From = None, as_json: AsJson = False) -> None:
     """List the backups of the directory, prove each, and say what a restore would come to.  Exit code 1 when one is damaged."""
+    from .directory.backup import commands as backups_of  # here, as a hub that archives goes without SQLAlchemy
+
     raise typer.Exit(backups_of.show(load_hub(config), from_ or [], as_json=as_json))
 
 
@@ -206,6 +209,8 @@ def restore(
 
     Refuses a database that has entries, and a hub that runs.
     """
+    from .directory.backup import commands as backups_of  # here, as a hub that archives goes without SQLAlchemy
+
     raise typer.Exit(backups_of.bring_back(load_hub(config), str(config), to, from_ or [], actor))
 
 

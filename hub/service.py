@@ -11,9 +11,9 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..wire import VERSION
 from ..wire.causes import ConsolidationPhase, EventKind
@@ -22,7 +22,7 @@ from ..wire.mdns import Announcement, Found
 from ..wire.messages import Event
 from ..wire.shell.mdns import Advertiser, Browser
 from .api.activity import Activity
-from .api.app import Api
+from .api.app import Api, Part
 from .api.operations import HubFacts
 from .api.server import HttpServer
 from .beacon import BEACON_S, Beacon, Identity, Vitals
@@ -31,7 +31,6 @@ from .config import Address, ArchiverSection, HubConfig, http_address
 from .consolidate.round import Rules
 from .consolidate.share import Share
 from .consolidate.worker import Consolidator, Settings
-from .directory.run import DirectoryPart
 from .duty.maintenance import Maintenance
 from .duty.sleeper import Sleeper
 from .duty.standby import Standing
@@ -39,6 +38,9 @@ from .events.log import EventLog
 from .events.site import SiteEvents
 from .preflight import addresses, bind, data_dir_problems, volume_problems
 from .store import Store
+
+if TYPE_CHECKING:
+    from .directory.run import DirectoryPart
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class HubService:
         self._events: EventLog | None = None
         self._http: HttpServer | None = None
         self._directory: DirectoryPart | None = None
+        self._parts: Sequence[Part] = ()
         self.address = http_address(config)
 
     @property
@@ -171,15 +174,18 @@ class HubService:
         self._beacon = beacon
 
     def _start_directory(self) -> None:
+        from .api.directory_parts import directory_parts  # not at the top: an archiver alone goes without SQLAlchemy
+        from .directory.run import DirectoryPart
+
         part = DirectoryPart(self._config, self._file, self._boot, self.url, self._report)
         part.start()
         self._running.callback(part.stop)
-        self._directory = part
+        self._directory, self._parts = part, directory_parts(part)
 
     def _start_http(self, listener: socket.socket, store: Store | None, share: Share | None, consolidator: Consolidator | None) -> None:
         hub = self._config.hub
         api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store, share, consolidator,
-                  self._events, self._maintenance, self._directory)  # fmt: skip
+                  self._events, self._maintenance, self._parts)  # fmt: skip
         self._running.callback(api.close)
         self._activity = Activity(api.app, time.monotonic)
         self._http = HttpServer(self._activity, listener)

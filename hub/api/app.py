@@ -6,9 +6,10 @@ text goes to the log, never to the client.
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final, Protocol
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -19,14 +20,11 @@ from ...wire.errors import WatchkeepError, redact
 from ...wire.messages import AppendAnswer
 from ..consolidate.share import Share
 from ..consolidate.worker import Consolidator
-from ..directory.run import DirectoryPart
 from ..duty.maintenance import Maintenance
 from ..events.log import EventLog
 from ..store import Store
 from . import openapi
 from .append import Appender
-from .desired import DesiredRoutes
-from .directory import DirectoryRoutes
 from .errors import ApiError, api_error
 from .events import router as events_router
 from .library import Library, SeveralPartsError
@@ -35,10 +33,8 @@ from .losses import LossRoutes
 from .maintenance import router as maintenance_router
 from .metrics import Metrics
 from .operations import HubFacts, Operations
-from .orders import OrderRoutes
 from .peers import Peers
 from .playback import Playback, several_parts
-from .site import SiteRoutes
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +44,14 @@ _TEXT: Final = (
 )
 
 
-class _Part(Protocol):
+class _Closed(Protocol):
     def close(self) -> None: ...
+
+
+class Part(_Closed, Protocol):
+    """Routes of a role that not every hub has."""
+
+    def router(self) -> APIRouter: ...
 
 
 class Api:
@@ -57,17 +59,18 @@ class Api:
 
     def __init__(self, facts: HubFacts, store: Store | None, share: Share | None = None, consolidator: Consolidator | None = None,
                  events: EventLog | None = None, maintenance: Maintenance | None = None,
-                 directory: DirectoryPart | None = None) -> None:  # fmt: skip
+                 parts: Sequence[Part] = ()) -> None:  # fmt: skip
         metrics = Metrics(facts.stats, None if consolidator is None else lambda: consolidator.totals)
         self.app = FastAPI(title="Watchkeep hub", version=VERSION, description=_TEXT, docs_url=None, redoc_url=None)
-        self._parts: list[_Part] = []
+        self._parts: list[_Closed] = []
         if store is not None:
             self._add_archiver(facts, store, metrics, maintenance or Maintenance())
             peers = Peers(store, share or Share(store, facts.id), consolidator, metrics)
             self._parts.append(peers)
             self.app.include_router(peers.router())
-        if directory is not None:
-            self._add_directory(directory)
+        for part in parts:
+            self._parts.append(part)
+            self.app.include_router(part.router())
         if events is not None:
             self.app.include_router(events_router(events))
         operations = Operations(facts, metrics)
@@ -93,12 +96,6 @@ class Api:
         self.app.include_router(locks.router())
         self.app.include_router(losses.router())
         self.app.include_router(maintenance_router(maintenance, facts.id, lambda text: store.report(EventKind.ARCHIVER, text)))
-
-    def _add_directory(self, directory: DirectoryPart) -> None:
-        for part in (DirectoryRoutes(directory.server), OrderRoutes(directory.orders), SiteRoutes(directory.desk),
-                     DesiredRoutes(directory.agents)):  # fmt: skip
-            self._parts.append(part)
-            self.app.include_router(part.router())
 
     def close(self) -> None:
         """Finish what has begun; call after the server has stopped and before the store is closed."""

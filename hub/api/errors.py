@@ -9,7 +9,7 @@ from typing import Final
 from ...wire import http
 from ...wire.errors import DigestError, FormatError, IdError, OversizeError, TruncatedError, VersionError, VolumeError, WatchkeepError
 from ...wire.messages import ChunkName, ErrorAnswer
-from ..directory.desk import BusyError, NotFoundError, RefusedError, UnsureError
+from ..directory.errors import BusyError, NotFoundError, RefusedError, UnsureError
 from ..directory.requests import Refusal
 from ..protect.shelf import TooManyLocks
 from ..store.model import Conflict, StoreBusy, StoreFull

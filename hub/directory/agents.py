@@ -14,8 +14,8 @@ from typing import Final
 
 from ...wire.shell.threads import Supervised
 from .cluster.status import Role
-from .desk import BusyError
 from .documents import Documents, Position, UnknownAgentError
+from .errors import BusyError
 from .server import DirectoryServer
 
 PAUSE_S: Final = 0.02

@@ -20,7 +20,7 @@ from ...wire import topics
 from ...wire.commands import ORDERS, Command, CommandReply, Outcome
 from ...wire.errors import WatchkeepError
 from ...wire.shell.threads import Supervised
-from .desk import BusyError, RefusedError, UnsureError
+from .errors import BusyError, RefusedError, UnsureError
 from .inbox import Address, Inbox, addressed
 from .orderdesk import OrderDesk
 

@@ -10,10 +10,10 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ...wire import http
-from ...wire.errors import WatchkeepError
 from .cluster import steps
 from .entry import Entry
 from .errands import Errands, contingency
+from .errors import BusyError, NotFoundError, RefusedError, UnsureError
 from .exchange import Taken
 from .link import LinkError, Reply
 from .requests import ContingencyText, EditRequest, EntityText, HistoryEntry, HistoryPage, ProblemText, Refusal, SettleRequest
@@ -33,27 +33,6 @@ PAGE: Final = 500
 CLOCK_S: Final = 3600.0
 """By how much the clocks of two leaders may differ."""
 AGAIN: Final = "look at the site, and try again"
-
-
-class RefusedError(WatchkeepError):
-    """An edit does not fit the site."""
-
-    def __init__(self, problems: list[ProblemText], now: EntityText | None = None) -> None:
-        self.problems, self.now = problems, now
-        first = problems[0]
-        super().__init__(f"{first.path}: {first.text}", remedy=first.remedy)
-
-    @property
-    def stale(self) -> bool:
-        return all(problem.code == "stale" for problem in self.problems)
-
-
-class BusyError(WatchkeepError):
-    """No leader takes the edit now; it was not made."""
-
-
-class UnsureError(BusyError):
-    """Nobody knows whether the edit was made."""
 
 
 class SiteDesk:
@@ -163,10 +142,6 @@ class SiteDesk:
         finally:
             errands.close()
         return _answered(reply, answer)
-
-
-class NotFoundError(WatchkeepError):
-    """There is no such entity."""
 
 
 def _answered(reply: Reply, answer: type[M]) -> M:

@@ -11,7 +11,8 @@ from ...wire import http
 from ...wire.commands import FailoverOrder, MaintenanceOrder, MoveOrder, Order, OrderAnswer
 from . import orders
 from .cluster import steps
-from .desk import RefusedError, SiteDesk, problem_text
+from .desk import SiteDesk, problem_text
+from .errors import RefusedError
 from .exchange import Taken
 from .liveness import Life
 from .rules import Problem

@@ -305,3 +305,8 @@ def test_nothing_is_left_of_a_start_that_fails_late(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("watchkeep.hub.service.HttpServer.start", lambda _self: Path("/nonexistent").stat())
     with pytest.raises(FileNotFoundError), running(tmp_path):
         pass
+
+
+def test_a_hub_that_archives_does_not_load_the_database_of_the_directory() -> None:
+    code = "import sys, watchkeep.hub.cli; sys.exit('sqlalchemy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -23,7 +23,7 @@ from typing import Final, Literal
 
 Ingest = Literal["auto", "native", "pyav"]
 Engine = Literal["native", "pyav"]
-DEFAULT_INGEST: Final = "pyav"
+DEFAULT_INGEST: Final = "auto"
 PROVEN_S: Final = 10.0
 """A session that recorded for so long was read by an engine that can."""
 TRIES: Final = 3

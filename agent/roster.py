@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ..wire.causes import CameraStatus
 from ..wire.errors import redact
 from .camera_state import FIRST_PAUSE_S
-from .engine_choice import DEFAULT_INGEST, Ingest
+from .engine_choice import Ingest
 from .replicate.policy import CameraPolicy
 
 
@@ -41,7 +41,8 @@ class Source:
     first_pause_s: float = FIRST_PAUSE_S
     timestamps_reliable: bool = True
     fault: Fault | None = None
-    ingest: Ingest = DEFAULT_INGEST
+    ingest: Ingest = "pyav"
+    """Whoever makes one of a configuration says it; pyav is for who has none."""
 
     def __repr__(self) -> str:
         return f"Source({redact(self.url)!r}, {self.transport!r})"

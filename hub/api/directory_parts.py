@@ -1,4 +1,7 @@
-"""The routes of a hub with the role `directory`, apart from app.py: a hub without it does not load SQLAlchemy, 20 MB of memory."""
+"""The routes of a hub with the role `directory`.
+
+Rules: apart from app.py, which does not import this: a hub without the role goes without SQLAlchemy, 13 MB of memory.
+"""
 
 from ..directory.run import DirectoryPart
 from .app import Part

@@ -1,8 +1,10 @@
-"""What becomes of a question or an edit that is not answered as hoped.  Apart from desk.py, so that the API knows them without a database.
+"""What becomes of a question or an edit that is not answered as hoped.
 
     WatchkeepError ─┬─ RefusedError       it does not fit the site
                     ├─ NotFoundError
                     └─ BusyError          not made ── UnsureError   nobody knows whether it was made
+
+Rules: apart from desk.py, so that the API knows them without a database.
 """
 
 from ...wire.errors import WatchkeepError

@@ -14,7 +14,7 @@ from site_kit import Book, camera
 from watchkeep.hub.directory.cluster.merge import Parcel
 from watchkeep.hub.directory.cluster.steps import Failed, Found, Got, Heard, Parted, Unheard
 from watchkeep.hub.directory.errands import Errands
-from watchkeep.hub.directory.exchange import EntryPage, EntryText, HashAt, ParcelText
+from watchkeep.hub.directory.exchange import EntryPage, EntryText, HashAt, ParcelText, Said
 from watchkeep.hub.directory.link import Link, LinkError
 from watchkeep.wire.errors import DigestError, FormatError
 
@@ -148,7 +148,7 @@ def test_an_errand_ends_in_one_event_whatever_is_answered(speak: Callable[..., S
 def test_a_state_counts_only_from_the_server_that_was_asked(speak: Callable[..., Speaker], free_port: Callable[[], int]) -> None:
     speaker = speak(reply(said("b")), reply(said("c")))
     errands = Errands("a")
-    assert errands.ask("b", speaker.url, said("a")) == Heard(said("b"))
+    assert errands.ask("b", speaker.url, said("a")) == Heard(Said(**said("b").model_dump()))
     assert errands.ask("b", speaker.url, said("a")) == Unheard("b", refused=False)
     assert errands.ask("b", f"http://127.0.0.1:{free_port()}", said("a")) == Unheard("b", refused=True)
     errands.close()

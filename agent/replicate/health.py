@@ -11,8 +11,12 @@
                  ANNOUNCED                OVERDUE
       ┌─────────┐               ┌────────┐               ┌───────────┐
       │ HEALTHY │──────────────▶│ PAUSED │──────────────▶│ UNHEALTHY │
-      └─────────┘◀──────────────└────────┘               └───────────┘
-                  ANSWERED
+      └─────────┘◀──────────────└────────┘◀──────────────└───────────┘
+                  ANSWERED       │    ▲      ANNOUNCED
+                         RESUMED │    │ ANNOUNCED
+                                ┌▼───────┐
+                                │ HOLDING│
+                                └────────┘
 
                   WANTED                  OVERDUE
       ┌──────┐               ┌────────┐               ┌───────────┐
@@ -25,6 +29,7 @@
     sign       means
     ANSWERED   a request was answered, and of chunks it carried at least one was taken
     ANNOUNCED  the same, and it says that an operator has it in maintenance for so long
+    RESUMED    ANSWERED, after a maintenance, of one that was not in full use when that was announced
     BROKEN     connection refused or reset, or somebody else answers there: counts at once
     ACK_LATE   ack_timeout_s passed since a request was wanted, and none was answered: silent, full, 500, slow
     HOLD_OVER  failback_hold_s passed in HOLDING
@@ -35,9 +40,9 @@
 
 Rules: HOLDING is healthy, it answers; it only ranks behind HEALTHY until it has kept answering for the hold-down
 (policy.py).  A new archiver starts HEALTHY: idle ones are probed (lanes.py), so a dead one is known before it is needed.
-PAUSED may be `silent`, that is, down as announced: the journal bridges it.  One that was not in full use when the maintenance was
-announced stays in its hold-down, which begins anew with every such answer.  COLD is powered off as it should be: it is not asked and
-nothing is wrong with it; the journal bridges its boot.
+PAUSED may be `silent`, that is, down as announced: the journal bridges it, also for one in its hold-down, because a planned restart
+is no failure; that hold-down begins anew when it is back, because a restart proves nothing.  COLD is powered off as it should be: it
+is not asked and nothing is wrong with it; the journal bridges its boot.
 """
 
 from dataclasses import dataclass
@@ -66,34 +71,35 @@ class Sign(Enum):
     OVERDUE = 7
     WANTED = 8
     REST = 9
+    RESUMED = 10
 
 
 TABLE: Final[dict[Health, dict[Sign, Health]]] = {
     Health.HEALTHY: {
         Sign.ANSWERED: Health.HEALTHY, Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY,
         Sign.HOLD_OVER: Health.HEALTHY, Sign.MOVED: Health.HEALTHY, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.HEALTHY,
-        Sign.WANTED: Health.HEALTHY, Sign.REST: Health.COLD,
+        Sign.WANTED: Health.HEALTHY, Sign.REST: Health.COLD, Sign.RESUMED: Health.HEALTHY,
     },
     Health.UNHEALTHY: {
         Sign.ANSWERED: Health.HOLDING, Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY,
-        Sign.HOLD_OVER: Health.UNHEALTHY, Sign.MOVED: Health.UNHEALTHY, Sign.ANNOUNCED: Health.HOLDING, Sign.OVERDUE: Health.UNHEALTHY,
-        Sign.WANTED: Health.UNHEALTHY, Sign.REST: Health.COLD,
+        Sign.HOLD_OVER: Health.UNHEALTHY, Sign.MOVED: Health.UNHEALTHY, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.UNHEALTHY,
+        Sign.WANTED: Health.UNHEALTHY, Sign.REST: Health.COLD, Sign.RESUMED: Health.HOLDING,
     },
     Health.HOLDING: {
         Sign.ANSWERED: Health.HOLDING, Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY,
-        Sign.HOLD_OVER: Health.HEALTHY, Sign.MOVED: Health.HEALTHY, Sign.ANNOUNCED: Health.HOLDING, Sign.OVERDUE: Health.HOLDING,
-        Sign.WANTED: Health.HOLDING, Sign.REST: Health.COLD,
+        Sign.HOLD_OVER: Health.HEALTHY, Sign.MOVED: Health.HEALTHY, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.HOLDING,
+        Sign.WANTED: Health.HOLDING, Sign.REST: Health.COLD, Sign.RESUMED: Health.HOLDING,
     },
     Health.PAUSED: {
         Sign.ANSWERED: Health.HEALTHY, Sign.BROKEN: Health.PAUSED, Sign.ACK_LATE: Health.PAUSED,
         Sign.HOLD_OVER: Health.PAUSED, Sign.MOVED: Health.PAUSED, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.UNHEALTHY,
-        Sign.WANTED: Health.PAUSED, Sign.REST: Health.COLD,
+        Sign.WANTED: Health.PAUSED, Sign.REST: Health.COLD, Sign.RESUMED: Health.HOLDING,
     },
     Health.COLD: {**dict.fromkeys(Sign, Health.COLD), Sign.WANTED: Health.WAKING},
     Health.WAKING: {
         Sign.ANSWERED: Health.HEALTHY, Sign.BROKEN: Health.WAKING, Sign.ACK_LATE: Health.WAKING,
         Sign.HOLD_OVER: Health.WAKING, Sign.MOVED: Health.WAKING, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.UNHEALTHY,
-        Sign.WANTED: Health.WAKING, Sign.REST: Health.COLD,
+        Sign.WANTED: Health.WAKING, Sign.REST: Health.COLD, Sign.RESUMED: Health.HEALTHY,
     },
 }  # fmt: skip
 
@@ -124,6 +130,8 @@ class ArchiverHealth:
         """What an announced maintenance, or the boot of one that is WAKING, lasts to."""
         self.silent = False
         """PAUSED or WAKING, and it does not answer."""
+        self._held = False
+        """PAUSED, and it was in its hold-down or away when that was announced: RESUMED stands for ANSWERED."""
         self._last_failure = ""
 
     @property
@@ -145,6 +153,11 @@ class ArchiverHealth:
         if sign is Sign.ANNOUNCED:
             self.paused_until = now + min(left_s, MAX_MAINTENANCE_S)
             why = "in maintenance"
+            self._held = self._held or self.state in (Health.HOLDING, Health.UNHEALTHY)
+        elif sign is Sign.MOVED:
+            self._held = False
+        elif sign is Sign.ANSWERED and self.state is Health.PAUSED and self._held:
+            sign = Sign.RESUMED
         if sign not in (Sign.HOLD_OVER, Sign.MOVED):
             self._waiting_since = None
             self.silent = self.state in (Health.PAUSED, Health.WAKING) and sign in (Sign.BROKEN, Sign.ACK_LATE)
@@ -153,14 +166,13 @@ class ArchiverHealth:
         before, self.state = self.state, TABLE[self.state][sign]
         if self.state is before:
             self.why = why or self.why
-            if sign is Sign.ANNOUNCED and self._hold_until is not None:
-                self._hold_until = now + self._limits.failback_hold_s
             return False
         self.since, self.why, self._last_failure, self.silent = now, why, "", self.state is Health.WAKING
         if self.silent:
             self.paused_until = now + self._limits.wake_timeout_s
-        held = self.state is Health.HOLDING and self._limits.failback == "auto"
-        self._hold_until = now + self._limits.failback_hold_s if held else None
+        self._held = self._held and self.state is Health.PAUSED
+        timed = self.state is Health.HOLDING and self._limits.failback == "auto"
+        self._hold_until = now + self._limits.failback_hold_s if timed else None
         return True
 
     def is_due(self, now: float) -> bool:

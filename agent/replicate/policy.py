@@ -381,7 +381,7 @@ class CopyPolicy:
                 continue
             self._placed.pop(camera, None)
             for name in self.wanted(camera):
-                if self._archivers[name].state is Health.HOLDING:
+                if self._archivers[name].state in (Health.HOLDING, Health.PAUSED):
                     actions += self._after(name, now, Sign.MOVED, "")
         return [*actions, *self._retarget()]
 

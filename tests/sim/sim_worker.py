@@ -12,7 +12,6 @@ from sim_engine import Loop, Timer
 from sim_network import Link
 
 from watchkeep.agent.replicate.desk import Desk
-from watchkeep.agent.replicate.health import Health
 from watchkeep.agent.replicate.lanes import Batch
 from watchkeep.agent.replicate.losses import LossDesk
 from watchkeep.agent.replicate.pace import TRIAL, Budget
@@ -42,7 +41,7 @@ class SimWorker(SendWorker):
         self.waiting_since: float | None = None
         """The first batch since something was acknowledged: what the ack time-out is measured from, kept here without health.py."""
         self.promised = float("-inf")
-        """Until when it has announced to be away, as its last answer had it; not of one in its hold-down, which is not waited for."""
+        """Until when it has announced to be away, as its last answer had it."""
 
     def begin(self) -> None:
         self._timer = self._loop.after(0, self._plan)
@@ -136,8 +135,7 @@ class SimWorker(SendWorker):
             self._ended(self._backoff.pause())
             return
         self.waiting_since = None
-        held = self._desk._policy.health(self.archiver).state is Health.HOLDING
-        self.promised = float("-inf") if held else self._loop.now + what.maintenance_s
+        self.promised = self._loop.now + what.maintenance_s
         self._pace.stored(size, self._loop.now - self._began)
         self._backoff.reset()
         self._failing, self._blamed_alone = False, 0

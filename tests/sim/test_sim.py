@@ -71,6 +71,8 @@ def _durable_at_once(self: EpochLedger, seq: int) -> None:
 
 _impatient = {**TABLE[Health.PAUSED], Sign.BROKEN: Health.UNHEALTHY, Sign.ACK_LATE: Health.UNHEALTHY}
 """An agent that waits for nobody."""
+_distrustful = {**TABLE[Health.HOLDING], Sign.ANNOUNCED: Health.HOLDING}
+"""An agent that waits for nobody in its hold-down."""
 
 
 def _never_late(self: ArchiverHealth, now: float) -> bool:
@@ -129,8 +131,10 @@ def test_an_agent_that_trusts_answers_without_a_sync_is_seen(monkeypatch: pytest
 
 
 @pytest.mark.timeout(300)
-def test_an_agent_that_takes_over_from_an_announced_absence_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TABLE, Health.PAUSED, _impatient)
+@pytest.mark.parametrize(("state", "row"), [(Health.PAUSED, _impatient), (Health.HOLDING, _distrustful)])
+def test_an_agent_that_takes_over_from_an_announced_absence_is_seen(state: Health, row: dict[Sign, Health],
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setitem(TABLE, state, row)
     assert _first_broken() == 7
 
 

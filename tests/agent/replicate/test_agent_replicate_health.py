@@ -22,14 +22,14 @@ def test_only_what_the_drawing_shows(state: Health, sign: Sign) -> None:
         expected = Health.COLD
     if state is Health.COLD and sign is Sign.WANTED:
         expected = Health.WAKING
-    if state is Health.WAKING and sign in (Sign.ANSWERED, Sign.ANNOUNCED, Sign.OVERDUE):
-        expected = {Sign.ANSWERED: Health.HEALTHY, Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.UNHEALTHY}[sign]
-    if state is Health.UNHEALTHY and sign in (Sign.ANSWERED, Sign.ANNOUNCED):
+    if state is Health.WAKING and sign in (Sign.ANSWERED, Sign.RESUMED, Sign.ANNOUNCED, Sign.OVERDUE):
+        expected = {Sign.ANNOUNCED: Health.PAUSED, Sign.OVERDUE: Health.UNHEALTHY}.get(sign, Health.HEALTHY)
+    if state is Health.UNHEALTHY and sign in (Sign.ANSWERED, Sign.RESUMED):
         expected = Health.HOLDING
-    if state is Health.HEALTHY and sign is Sign.ANNOUNCED:
+    if state in (Health.HEALTHY, Health.UNHEALTHY, Health.HOLDING) and sign is Sign.ANNOUNCED:
         expected = Health.PAUSED
-    if state is Health.PAUSED and sign in (Sign.ANSWERED, Sign.OVERDUE):
-        expected = Health.HEALTHY if sign is Sign.ANSWERED else Health.UNHEALTHY
+    if state is Health.PAUSED and sign in (Sign.ANSWERED, Sign.RESUMED, Sign.OVERDUE):
+        expected = {Sign.ANSWERED: Health.HEALTHY, Sign.RESUMED: Health.HOLDING, Sign.OVERDUE: Health.UNHEALTHY}[sign]
     if state is Health.HOLDING and sign in (Sign.HOLD_OVER, Sign.MOVED):
         expected = Health.HEALTHY
     assert TABLE[state][sign] is expected
@@ -127,12 +127,34 @@ def test_each_answer_says_anew_how_long_it_lasts_and_an_agent_has_a_bound_of_its
     assert health.state is Health.HEALTHY
 
 
-def test_maintenance_in_a_hold_down_begins_it_anew() -> None:
+@pytest.mark.parametrize("answers", [0, 1])
+def test_maintenance_in_a_hold_down_is_waited_for_and_begins_it_anew(answers: int) -> None:
     health = ArchiverHealth(LIMITS, 0.0)
     health.handle(Sign.BROKEN, 1.0, "refused")
+    for _ in range(answers):
+        health.handle(Sign.ANSWERED, 1.5)
     assert health.handle(Sign.ANNOUNCED, 2.0, left_s=100.0)
     assert not health.handle(Sign.ANNOUNCED, 50.0, left_s=52.0)
-    assert (health.state, health.next_deadline()) == (Health.HOLDING, 110.0)
+    assert not health.handle(Sign.BROKEN, 55.0, "refused")
+    assert (health.state, health.silent, health.next_deadline()) == (Health.PAUSED, True, 102.0)
+    assert health.handle(Sign.ANSWERED, 80.0)
+    assert (health.state, health.next_deadline()) == (Health.HOLDING, 140.0)
+    assert health.tick(140.0)
+    health.handle(Sign.ANNOUNCED, 200.0, left_s=100.0)
+    health.handle(Sign.ANSWERED, 210.0)
+    assert health.state is Health.HEALTHY, "what was forgotten with the first one"
+
+
+def test_sticky_is_no_way_round_by_a_maintenance_but_an_operator_s_word_is() -> None:
+    health = ArchiverHealth(HealthLimits(failback="sticky"), 0.0)
+    health.handle(Sign.BROKEN, 1.0, "refused")
+    health.handle(Sign.ANNOUNCED, 2.0, left_s=100.0)
+    health.handle(Sign.ANSWERED, 3.0)
+    assert (health.state, health.next_deadline()) == (Health.HOLDING, None)
+    health.handle(Sign.ANNOUNCED, 4.0, left_s=100.0)
+    assert not health.handle(Sign.MOVED, 5.0)
+    health.handle(Sign.ANSWERED, 6.0)
+    assert health.state is Health.HEALTHY
 
 
 def test_a_cold_standby_is_not_missed_until_it_was_woken_and_has_not_come() -> None:

@@ -160,6 +160,33 @@ def test_one_that_comes_back_from_maintenance_is_in_full_use_at_once_and_nothing
     assert policy.handle(Answered("a"), 40.0) == [HealthChanged("a", P, H, "")]
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_one_in_its_hold_down_is_waited_for_too_and_goes_back_to_it(known: bool) -> None:
+    policy = site()
+    for name in "abc":
+        policy.handle(Broken(name, "refused"), 1.0)
+    if known:
+        policy.handle(Answered("a"), 2.0)
+    assert policy.targets("cam0") == ("a",)
+    policy.handle(Answered("a", 100.0), 10.0)
+    for name in "bc":
+        policy.handle(Answered(name), 11.0)
+    assert policy.handle(Broken("a", "refused"), 20.0) == [], "a planned restart moves no camera"
+    assert policy.handle(Answered("a"), 40.0) == [HealthChanged("a", P, R, "")]
+    assert policy.targets("cam0") == ("a",)
+
+
+def test_one_that_was_replaced_before_its_maintenance_does_not_come_back_sooner_by_it() -> None:
+    policy = site()
+    policy.handle(Broken("a", "refused"), 1.0)
+    policy.handle(Answered("a", 100.0), 2.0)
+    policy.handle(Answered("a"), 10.0)
+    assert (policy.targets("cam0"), policy.next_deadline()) == (("b",), 70.0)
+    policy.handle(Answered("a", 100.0), 20.0)
+    policy.handle(Placed(("cam0",), None), 30.0)
+    assert policy.handle(Answered("a"), 40.0) == [HealthChanged("a", P, H, ""), Retarget("cam0", ("a",), 1, at_cut=True)]
+
+
 def test_maintenance_ends_for_a_camera_whose_other_archiver_fails() -> None:
     policy = paused(copies=2)
     policy.handle(Configured((CameraPolicy("cam0", 2, ("a", "b", "c", "d")),)), 11.0)

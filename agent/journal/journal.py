@@ -207,7 +207,7 @@ class Journal:
         if choice is None:
             self.sync()  # Only what is durable can be freed in order; perhaps it is merely not synced yet.
             choice = self._choose(has_copy, can_carry=self._files.reserve_bytes > 0)
-        if choice is not None and choice.carry:
+        if choice is not None:
             try:
                 self._carry(choice)
             except FullError:  # the disk is full before the quota is: then it costs what it must
@@ -225,6 +225,8 @@ class Journal:
         """Write anew what of a file has to stay, and make it durable; what cannot be read stays where it is, and goes with the file."""
         with self._memory:
             wanted = [*self._book.inits_in(choice.file), *choice.carry] if self._book.knows(choice.file) else []
+        if not wanted:
+            return
         for batch in batches(wanted, self._ram_bytes // 4):
             self._room_in_ram(sum(entry.record_bytes for entry in batch))
             with self._pen, volume_errors(self._folder):
@@ -347,12 +349,13 @@ class Journal:
             return  # They stay where they are; when their room is needed, reclaim takes their file and rescues them.
 
     def _rescue(self, records: Sequence[Proven]) -> None:
-        """Write anew the init segments of a file that is gone.  Under the pen.
+        """Write anew the init segments of a file that had to go although nothing else had room for them.  Under the pen.
 
-        The next append may overwrite that file before they are durable: a power cut in this second, with the quota
-        reached, leaves chunks without their init here.  Archivers got it with the epoch's first chunk.
+        The next append may overwrite that file before they are durable: a power cut in this second leaves chunks without their init.
+        After a failed fsync what it took comes first: recovery believes rising positions only, so whatever stood behind would be void.
         """
         try:
+            self._mend()
             self._write(records, reserve=True)
         except (OSError, FullError) as error:
             self._lose_inits(len(records), str(error))

@@ -1,11 +1,23 @@
 """Disks that refuse, fail or stall: agent/journal/journal.py and files.py keep everything that was appended."""
 
 import errno
+import random
 import threading
 from collections.abc import Iterable
 
 import pytest
-from journal_lab import FaultyDisk, StallingDisk, chunk_records, journal_files, kill, open_journal, record_bytes, seqs
+from journal_lab import (
+    FaultyDisk,
+    ForgetfulDisk,
+    StallingDisk,
+    chunk_records,
+    init_record,
+    journal_files,
+    kill,
+    open_journal,
+    record_bytes,
+    seqs,
+)
 
 from watchkeep.agent.journal.journal import Journal
 from watchkeep.agent.journal.layout import file_name
@@ -183,4 +195,47 @@ def test_an_unreadable_disk_is_an_error_at_reading(tmp_path):
     with pytest.raises(VolumeError):
         journal.read(entry)
     assert journal.read(entry)
+    journal.close()
+
+
+def test_an_init_that_a_reclaim_rescues_stands_behind_what_a_failed_fsync_took(tmp_path):
+    """Recovery believes rising positions only: with the init first, all that was written anew behind it was void after a SIGKILL."""
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk, files=3)
+    journal.append([init_record(), *chunk_records(4, size=600)])
+    journal.sync()
+    journal.append(chunk_records(1, start=4, size=600))
+    assert len(journal_files(tmp_path)) == 3
+    disk.fail["sync"] = [errno.EIO]
+    with pytest.raises(FullError):
+        journal.sync()
+    gone = journal.reclaim(lambda *_: True)
+    journal.append(chunk_records(1, start=5, size=200))
+    held = [seq for seq in range(6) if journal.chunk("cam0", 1, seq)]
+    assert {4, 5} <= set(held)
+    assert not set(held) & set(seqs(gone.copied))
+    kill(journal)
+    again = open_journal(tmp_path, files=3)
+    assert again.cuts == []
+    assert seqs(again.recovered) == held
+    assert again.read(again.init_of("cam0", 1))[136:] == init_record()[1]
+    again.close()
+
+
+def test_the_init_of_a_file_that_goes_is_durable_elsewhere_first(tmp_path):
+    """Otherwise a power cut leaves chunks that no archiver takes; that all chunks of the file have a copy does not help the next one."""
+    disk = ForgetfulDisk(tmp_path / "journal")
+    journal = open_journal(tmp_path / "journal", disk, files=5)
+    journal.append([init_record(), *chunk_records(8, size=600)])
+    journal.sync()
+    with pytest.raises(FullError):
+        journal.append(chunk_records(1, start=8, size=600))
+    gone = journal.reclaim(lambda _camera, _epoch, seq: seq < 2)
+    assert (seqs(gone.copied), gone.lost) == ([0, 1], ())
+    journal.append(chunk_records(1, start=8, size=600))
+    for number in range(20):
+        again = open_journal(disk.power_cut(tmp_path / f"cut-{number}", random.Random(number)), files=5)
+        assert again.init_of("cam0", 1) is not None, f"cut {number}"
+        assert set(seqs(again.recovered)) >= set(range(2, 8)), f"cut {number}"
+        again.close()
     journal.close()

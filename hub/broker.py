@@ -12,6 +12,7 @@ import logging
 import socket
 import threading
 import warnings
+from collections.abc import Iterator
 from typing import Any, Final
 
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
@@ -35,6 +36,20 @@ _START_S: Final = 5.0
 _STOP_S: Final = 4.0
 """amqtt's own farewells are cut off after this: the whole service has 10 s to stop."""
 _LISTENER = "default"
+
+
+class _Subscriptions(dict[str, list[tuple[Session, int]]]):
+    """Filters and who has them, that may change while amqtt goes through them.
+
+    amqtt awaits inside `for ... in self._subscriptions.items()`; a client that leaves meanwhile ended that with "dictionary changed
+    size": the message reached nobody of those left, and asyncio logged an exception that nobody had retrieved.
+    """
+
+    def items(self) -> Any:
+        return [(topic_filter, list(sessions)) for topic_filter, sessions in super().items()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(super().__iter__()))
 
 
 class RetainedBound(BaseTopicPlugin):  # type: ignore[misc] # amqtt has no types
@@ -170,4 +185,6 @@ def _make_broker(loop: asyncio.AbstractEventLoop) -> Broker:
         logging.getLogger(noisy).setLevel(logging.ERROR)  # every client that merely goes away is a warning there
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return Broker(config, loop=loop)
+        broker = Broker(config, loop=loop)
+    broker._subscriptions = _Subscriptions()
+    return broker

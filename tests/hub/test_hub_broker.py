@@ -1,13 +1,17 @@
 """The embedded broker, used by real paho clients."""
 
+import asyncio
 import logging
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from amqtt.contexts import Action
+from amqtt.session import Session
 from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage
 
 from watchkeep.hub import broker as module
@@ -170,6 +174,28 @@ def test_garbage_is_no_trouble_and_not_in_the_log(caplog: pytest.LogCaptureFixtu
         reader.publish("site/a", b"x")
         wait_for(lambda: bool(reader.got), "a message")
     assert not [record for record in caplog.records if record.name.startswith(("amqtt", "transitions")) and record.levelno < logging.ERROR]
+
+
+def test_a_client_that_leaves_while_a_message_is_sent_on_keeps_it_from_nobody() -> None:
+    asked: list[str] = []
+
+    async def story() -> None:
+        broker = module._make_broker(asyncio.get_running_loop())
+        for topic_filter in ("site/#", "+/x", "#"):
+            broker._subscriptions[topic_filter] = [(Session(), 0)]
+
+        async def leaves(_session: Session, topic: str, action: Action) -> bool:
+            asked.append(f"{action.name} {topic}")
+            broker._subscriptions.pop("+/x", None)
+            return False
+
+        broker._topic_filtering = leaves
+        broker._broadcast_queue.put_nowait({"session": Session(), "topic": "site/x", "data": b""})
+        await broker._run_broadcast(deque())
+        assert list(broker._subscriptions) == ["site/#", "#"]
+
+    asyncio.run(story())
+    assert asked == ["RECEIVE site/x"] * 3
 
 
 def test_clients_that_are_connected_do_not_delay_the_stop() -> None:

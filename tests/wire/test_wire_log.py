@@ -40,9 +40,19 @@ def test_text_is_one_line_with_its_fields(lines: Lines) -> None:
 
 def test_a_text_coloured_for_terminals_is_left_out(lines: Lines) -> None:
     wire_log.setup()
-    logging.getLogger("uvicorn.error").info("up %d", 7, extra={"color_message": "up \x1b[36m%d\x1b[0m"})
+    logging.getLogger("uvicorn.error").warning("up %d", 7, extra={"color_message": "up \x1b[36m%d\x1b[0m"})
     [line] = lines()
-    assert line.endswith("uvicorn.error: up 7")
+    assert line.endswith("warning uvicorn: up 7")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_server_that_starts_is_no_line_that_reads_like_an_error(as_json: bool, lines: Lines) -> None:
+    wire_log.setup(as_json=as_json)
+    logging.getLogger("uvicorn.error").info("Started server process [1]")
+    logging.getLogger("uvicorn.error").warning("late")
+    [line] = lines()
+    assert "late" in line
+    assert "uvicorn.error" not in line
 
 
 @pytest.mark.parametrize("as_json", [False, True])

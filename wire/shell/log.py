@@ -14,6 +14,8 @@ from ..errors import redact
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 """What a record always has, and uvicorn's second copy of its text for coloured terminals."""
+_RENAMED = {"uvicorn.error": "uvicorn"}
+"""uvicorn's one logger for everything, which reads like an error."""
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {10: "\\n", 0x2028: "\\n", 0x2029: "\\n"}
 
 
@@ -25,15 +27,15 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
         fields: dict[str, Any] = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-        text = record.getMessage()
+        text, name = record.getMessage(), _RENAMED.get(record.name, record.name)
         if record.exc_info:
             fields["trace"] = self.formatException(record.exc_info)
         if self._json:
-            head = {"time": stamp, "level": record.levelname.lower(), "logger": record.name, "text": text}
+            head = {"time": stamp, "level": record.levelname.lower(), "logger": name, "text": text}
             line = json.dumps(head | fields, default=str)
         else:
             pairs = "".join(f" {key}={value}" for key, value in fields.items())
-            line = f"{stamp} {record.levelname.lower():7} {record.name.removeprefix('watchkeep.')}: {text}{pairs}"
+            line = f"{stamp} {record.levelname.lower():7} {name.removeprefix('watchkeep.')}: {text}{pairs}"
         return redact(line).translate(_CONTROLS)
 
 
@@ -44,5 +46,5 @@ def setup(*, as_json: bool = False, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("zeroconf", "amqtt", "transitions", "uvicorn.access"):
+    for chatty in ("zeroconf", "amqtt", "transitions", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -40,6 +40,13 @@ CLOSE_S: Final = 1.0
 MAX_PAYLOAD_BYTES: Final = 256 << 10
 """A beacon of 256 links is 64 kB; what is larger is a mistake and is dropped on arrival."""
 
+_ENDED: Final = {
+    "Unspecified error": "connection lost: the broker stopped or restarted, or cut this client off, as for another one with its id",
+    "Keep alive timeout": "connection lost: the broker or the network to it is silent",
+    "Normal disconnection": "disconnected from here",
+}
+"""paho's names for what it knows of an end, in words that help; MQTT 3.1.1 has no reason in a DISCONNECT."""
+
 Topical = tuple[str, bytes]
 OnMessage = Callable[[str, bytes], None]
 
@@ -204,7 +211,7 @@ class MqttClient:
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if self._connected:  # after a refusal the reason is known already
-            self._note(False, f"disconnected: {reason}")
+            self._note(False, _ENDED.get(str(reason), f"disconnected: {reason}"))
 
     def _on_connect_fail(self, _client: Any, _data: Any) -> None:
         self._note(False, "no broker answers there")

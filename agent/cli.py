@@ -27,11 +27,12 @@ from .service import AgentService
 from .setup import Plan, mode, plan
 
 app = typer.Typer(no_args_is_help=True, help="The edge recorder.")
+DEFAULT_CONFIG = Path("/etc/watchkeep/agent.toml")
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="agent.toml")]
 
 
 @app.command()
-def run(config: ConfigPath) -> None:
+def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Record in the foreground until SIGTERM or SIGINT; then stop cleanly within 10 s, nothing lost.  SIGHUP reads agent.toml again."""
     ready = plan(config, read(config))
     log.setup(as_json=ready.config.agent.log == "json")
@@ -53,7 +54,7 @@ def run(config: ConfigPath) -> None:
 
 
 @app.command()
-def check(config: ConfigPath, as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False) -> None:
+def check(config: ConfigPath = DEFAULT_CONFIG, as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False) -> None:
     """Say whether the agent would start here, now, and what would be recorded where.  Touches nothing.  Exit code 2 when it would not."""
     try:
         ready = plan(config, read(config))
@@ -82,7 +83,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON document")]
 
 
 @app.command()
-def status(config: ConfigPath, as_json: AsJson = False) -> None:
+def status(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """How the agent that runs here is: cameras, archivers, copies, holes, journal.  Exit code 1 when none runs."""
     found = _asked(Path(read(config).agent.data_dir))
     if as_json:
@@ -94,7 +95,7 @@ def status(config: ConfigPath, as_json: AsJson = False) -> None:
 
 @app.command()
 def top(
-    config: ConfigPath,
+    config: ConfigPath = DEFAULT_CONFIG,
     every: Annotated[float, typer.Option("--every", help="seconds between two looks", min=0.5, max=60)] = 2.0,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document, once")] = False,
 ) -> None:
@@ -110,7 +111,7 @@ def top(
 
 @app.command()
 def move(
-    config: ConfigPath,
+    config: ConfigPath = DEFAULT_CONFIG,
     cameras: Annotated[list[str] | None, typer.Argument(metavar="[CAMERA]...", help="which cameras")] = None,
     every: Annotated[bool, typer.Option("--all", help="all cameras")] = False,
     to: Annotated[str | None, typer.Option("--to", help="the archiver to put first, from the next segment cut on")] = None,
@@ -130,7 +131,7 @@ def move(
 
 
 @app.command()
-def reload(config: ConfigPath, as_json: AsJson = False) -> None:
+def reload(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Have the agent that runs here read its agent.toml again, as SIGHUP does, and say what has changed.  A wrong file changes nothing."""
     found = ask(Path(read(config).agent.data_dir), Request(command="reload")).reloaded
     if found is None:

@@ -82,7 +82,7 @@ def check(config: ConfigFile = DEFAULT_CONFIG, as_json: Annotated[bool, typer.Op
     if as_json:
         typer.echo(json.dumps({"ok": not found, "problems": [_as_dict(error) for error in found]}, indent=2))
     else:
-        for line in [error.line() for error in found] if found or loaded is None else explain(loaded):
+        for line in [f"watchkeep: {error.line()}" for error in found] if found or loaded is None else explain(loaded):
             typer.echo(line, err=bool(found))
     raise typer.Exit(2 if found else 0)
 
@@ -165,7 +165,8 @@ def maintenance(
         typer.echo(found.model_dump_json(indent=2))
     else:
         state = f"is in maintenance for another {found.maintenance_s:.0f} s" if found.maintenance_s else "is not in maintenance"
-        unaware = f"; not yet told: {', '.join(found.agents)}" if found.agents else "; all agents know"
+        idle = what is What.SHOW and not found.maintenance_s
+        unaware = f"; not yet told: {', '.join(found.agents)}" if found.agents else "" if idle else "; all agents know"
         typer.echo(f"archiver {found.archiver} {state}{unaware}")
     raise typer.Exit(1 if found.agents and what is not What.SHOW else 0)
 

@@ -15,6 +15,8 @@ from .clock import Clock
 
 log = logging.getLogger(__name__)
 
+_NEWS: Final = (EventKind.HOLE, EventKind.ARCHIVER, EventKind.LOCK)
+"""Without a remedy there is nothing to do about those: a hole that is filled, a maintenance that is announced."""
 REPEAT_S: Final = 60.0
 MAX_REMEMBERED: Final = 1000
 """Different events whose last time is kept; beyond it the oldest may be told again too early, no more."""
@@ -31,7 +33,8 @@ class Reporter:
     def report(self, kind: str, text: str, remedy: str, camera: str) -> None:
         if not self._is_news((kind, text, camera)):
             return
-        log.log(logging.INFO if kind == EventKind.RETENTION else logging.WARNING, text, extra={"event": str(kind), "remedy": remedy})
+        level = logging.INFO if kind == EventKind.RETENTION or (kind in _NEWS and not remedy) else logging.WARNING
+        log.log(level, text, extra={"event": str(kind)} | ({"remedy": remedy} if remedy else {}))
         self._on_event(Event(kind=EventKind(kind), source=self._archiver, at_s=self._clock.wall_ns() / 1e9, camera=camera,
                              archiver=self._archiver, text=text, remedy=remedy))  # fmt: skip
 

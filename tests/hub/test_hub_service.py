@@ -137,6 +137,7 @@ def test_check_says_what_it_would_do_and_changes_nothing(site: Path) -> None:
     assert done.returncode == 0, done
     assert "keeps 36500 days" in done.stdout
     assert json.loads(hub(site, "check", "-c", "hub.toml", "--json").stdout) == {"ok": True, "problems": []}
+    assert hub(site, "check", "-c", "absent.toml").stderr.startswith("watchkeep: absent.toml: cannot be read")
     assert traces(site) == before
 
 

@@ -41,7 +41,7 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def test_version_and_help_exit_0() -> None:
-    assert run("version").stdout == f"{VERSION}\n"
+    assert run("version").stdout == run("--version").stdout == f"{VERSION}\n"
     shown = run("--help")
     assert shown.returncode == 0
     assert "does not lose video" in shown.stdout
@@ -49,6 +49,21 @@ def test_version_and_help_exit_0() -> None:
 
 def test_an_unknown_command_exits_2() -> None:
     assert run("recrod").returncode == 2
+
+
+def test_an_unknown_command_of_the_clone_exits_2_and_names_those_that_there_are() -> None:
+    script = Path(__file__).resolve().parents[2] / "run"
+    shown = subprocess.run([script, "foo"], capture_output=True, text=True, timeout=60, check=False)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert "no command 'foo'" in shown.stderr
+    assert {"./run demo", "./run test", "./run help"} <= {line.strip()[:10] for line in shown.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("command", ["check", "run", "status", "top", "move --all --back", "reload"])
+def test_the_agent_s_file_has_a_default_place_as_the_hub_s_has(command: str) -> None:
+    file = Path("/etc/watchkeep/agent.toml")
+    assert not file.exists()
+    assert f"watchkeep: {file}: cannot be read" in run("agent", *command.split()).stderr
 
 
 @pytest.mark.parametrize(("error", "code"), [(RemoteError("no answer", remedy="wait"), 1), (UsageError("no file", remedy="name it"), 2)])

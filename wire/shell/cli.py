@@ -8,6 +8,7 @@ Exit codes: 0 done, 1 something failed or was found wrong, 2 usage or configurat
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated
 
 import typer
 
@@ -38,8 +39,15 @@ def build(wanted: str | None = None) -> typer.Typer:
     app = typer.Typer(name="watchkeep", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                       help="Camera-edge recording that does not lose video.")  # fmt: skip
 
+    def say_version(asked: bool) -> None:
+        if asked:
+            typer.echo(VERSION)
+            raise typer.Exit
+
     @app.callback()
-    def root() -> None:
+    def root(
+        version: Annotated[bool, typer.Option("--version", callback=say_version, is_eager=True, help="print the version")] = False,
+    ) -> None:
         """Camera-edge recording that does not lose video."""
 
     @app.command()

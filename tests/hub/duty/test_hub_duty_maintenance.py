@@ -98,6 +98,7 @@ def test_a_restart_ends_it(tmp_path: Path) -> None:
 def test_the_command_waits_until_the_agents_know(tmp_path: Path) -> None:
     with running(tmp_path) as hub:
         hub.stored(film(2).batch())
+        assert run("show", "--url", hub.url).stdout == "archiver a is not in maintenance\n"
         shown: list[Result] = []
         ordering = threading.Thread(target=lambda: shown.append(run("on", "--for", "15m", "--url", hub.url)), name="order")
         ordering.start()

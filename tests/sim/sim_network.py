@@ -15,6 +15,9 @@ from sim_engine import Loop
 from watchkeep.agent.replicate.client import CONNECT_TIMEOUT_S
 from watchkeep.agent.replicate.verdict import AppendError, Fault
 
+RATE_S = 1.0
+"""How long a transfer keeps its rate at least, whatever becomes of the weather."""
+
 
 @dataclass(slots=True)
 class Weather:
@@ -117,20 +120,28 @@ class Link:
             if current == self._current:
                 finish(AppendError("no answer in time", Fault.SILENT, remedy="-"))
 
-        self._loop.after(transfer_s + self._timeout_s, silent)
+        self._carry(size, self._timeout_s, silent)
         chance = self._rng.random()
         if chance < weather.reset:
             if chance < weather.reset / 2:
                 self._loop.after(transfer_s, late)
-            self._loop.after(transfer_s + self._delay(), finish, reset())
+            self._carry(size, self._delay(), finish, reset())
             return
         if self._lost() or weather.cut_out:
             if self._rng.random() < 0.5:  # the kernel's retransmissions get through one day
                 self._loop.after(self._rng.uniform(0.2, 6.0), late)
             return
-        self._loop.after(transfer_s + self._delay(), arrive)
+        self._carry(size, self._delay(), arrive)
         if self._rng.random() < weather.duplicate:
             self._loop.after(transfer_s + self._rng.uniform(0.0, 4.0), late)
+
+    def _carry(self, left: float, delay_s: float, then: Callable[..., None], *values: object) -> None:
+        """Call `then` so long after that many bytes have passed, each second at the rate of then: a healed link brings the rest at once."""
+        rate = self.weather.bytes_s
+        if left <= rate * RATE_S:
+            self._loop.after(left / rate + delay_s, then, *values)
+        else:
+            self._loop.after(RATE_S, self._carry, left - rate * RATE_S, delay_s, then, *values)
 
     def _lost(self) -> bool:
         return self._rng.random() < self.weather.loss

@@ -63,7 +63,7 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: Annotated[bool, typer.Op
     except ConfigError as error:
         if not as_json:
             raise
-        typer.echo(_json({"ok": False, "problems": _listed([error])}))
+        typer.echo(_json({"ok": False, "problems": _listed([error, *error.also])}))
         raise typer.Exit(error.exit_code) from None
     notes = [note for note in (room_note(ready), disk_note(ready), in_use(ready)) if note is not None]
     if as_json:

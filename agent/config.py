@@ -3,7 +3,9 @@
 Rules: strict and frozen; a key that is not known is an error; nothing is touched while checking.
 """
 
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -11,13 +13,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints
 
 from ..wire.broker import parse_url
-from ..wire.config import Config, load
-from ..wire.errors import ConfigError, UsageError, redact_url
+from ..wire.config import ID_PATTERN, Config, load
+from ..wire.errors import ConfigError, UsageError, redact_url, together
 from .engine_choice import DEFAULT_INGEST, Ingest
 from .replicate.room import DEFAULT_PRIORITY
 from .wake import DEFAULT_BROADCAST, sleeper
 
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Item = TypeVar("Item")
 MAX_COPIES = 8
 """A camera of 4 Mbit/s with eight copies uploads 32 Mbit/s; more than that is a mistake in the file."""
@@ -131,33 +133,54 @@ class AgentConfig(Config):
 
 
 def read(path: Path) -> AgentConfig:
-    """Load and check agent.toml; raises ConfigError naming file, dotted key and remedy."""
-    config = load(path, AgentConfig)
-    _check_unique(path, "camera", [camera.id for camera in config.camera])
-    _check_unique(path, "archiver", [archiver.id for archiver in config.archiver])
-    _check_unique(path, "group", [group.id for group in config.group])
+    """Load and check agent.toml; raises ConfigError naming file, dotted key and remedy, with further mistakes in `also`."""
+    config, found = load(path, AgentConfig), list[ConfigError]()
+    for check in _checks(path, config):
+        try:
+            check()
+        except ConfigError as error:
+            found.append(error)
+    if found:
+        raise together(found)
+    return config
+
+
+def _checks(path: Path, config: AgentConfig) -> Iterator[Callable[[], None]]:
+    """Everything that types alone do not catch, each to be called by itself."""
+    yield partial(_check_unique, path, "camera", [camera.id for camera in config.camera])
+    yield partial(_check_unique, path, "archiver", [archiver.id for archiver in config.archiver])
+    yield partial(_check_unique, path, "group", [group.id for group in config.group])
     for number, group in enumerate(config.group):
-        _check_list(path, f"group[{number}]", group.archivers)
+        yield partial(_check_list, path, f"group[{number}]", group.archivers, f" (group {group.id})")
     for number, server in enumerate(config.directory.servers):
-        _check_url(path, f"directory.servers[{number}]", server, ("http",), "http://host:9700")
+        yield partial(_check_url, path, f"directory.servers[{number}]", server, ("http",), "http://host:9700")
     for number, archiver in enumerate(config.archiver):
-        _check_url(path, f"archiver[{number}].url", archiver.url, ("http",), "http://host:9701")
-        _check_cold(path, number, archiver)
+        of = f" (archiver {archiver.id})"
+        yield partial(_check_url, path, f"archiver[{number}].url", archiver.url, ("http",), "http://host:9701", of)
+        yield partial(_check_cold, path, number, archiver)
     for number, camera in enumerate(config.camera):
-        if (camera.url is None) == (camera.host is None):
-            raise ConfigError(str(path), f"camera[{number}].url", "exactly one of url and host is needed",
-                              remedy="give url, or host with the camera's profile")  # fmt: skip
-        if camera.url is not None:
-            _check_url(path, f"camera[{number}].url", camera.url, ("rtsp",), "rtsp://host:554/path")
-        _check_credentials(path, number, camera)
-        _check_group(path, number, camera, config.group)
-        _check_list(path, f"camera[{number}]", camera.archivers)
-        _check_copies(path, number, camera, config.rule(camera))
+        yield partial(_check_source, path, number, camera)
+        yield partial(_check_credentials, path, number, camera)
+        yield partial(_check_group, path, number, camera, config.group)
+        yield partial(_check_list, path, f"camera[{number}]", camera.archivers, f" (camera {camera.id})")
+        yield partial(_check_copies, path, number, camera, config.rule(camera))
     if config.mqtt is not None:
-        _check_broker(path, config.mqtt.url)
+        yield partial(_check_broker, path, config.mqtt.url)
+    yield partial(_check_found, path, config)
+
+
+def _check_found(path: Path, config: AgentConfig) -> None:
     if not (config.discovery.mdns or config.archiver or config.directory.servers):
         raise ConfigError(str(path), "archiver", "no archiver is listed and mDNS is off", remedy="list one or set discovery.mdns = true")
-    return config
+
+
+def _check_source(path: Path, number: int, camera: CameraSection) -> None:
+    of = f" (camera {camera.id})"
+    if (camera.url is None) == (camera.host is None):
+        raise ConfigError(str(path), f"camera[{number}].url", f"exactly one of url and host is needed{of}",
+                          remedy="give url, or host with the camera's profile")  # fmt: skip
+    if camera.url is not None:
+        _check_url(path, f"camera[{number}].url", camera.url, ("rtsp",), "rtsp://host:554/path", of)
 
 
 def _check_unique(path: Path, section: str, ids: list[str]) -> None:
@@ -166,7 +189,7 @@ def _check_unique(path: Path, section: str, ids: list[str]) -> None:
             raise ConfigError(str(path), f"{section}[{number}].id", f"{value!r} is used twice", remedy=f"give each {section} its own id")
 
 
-def _check_url(path: Path, key: str, url: str, schemes: tuple[str, ...], example: str) -> None:
+def _check_url(path: Path, key: str, url: str, schemes: tuple[str, ...], example: str, of: str = "") -> None:
     try:
         parts = urlsplit(url)
         printable = url.isprintable() and " " not in url  # urlsplit drops line ends, RTSP would not
@@ -174,7 +197,7 @@ def _check_url(path: Path, key: str, url: str, schemes: tuple[str, ...], example
     except ValueError:
         valid = False
     if not valid:
-        raise ConfigError(str(path), key, f"{redact_url(url)!r} is not a valid URL", remedy=f"write it like {example}")
+        raise ConfigError(str(path), key, f"{redact_url(url)!r} is not a valid URL{of}", remedy=f"write it like {example}")
 
 
 def _check_cold(path: Path, number: int, archiver: ArchiverSection) -> None:
@@ -202,10 +225,10 @@ def _check_broker(path: Path, url: str) -> None:
 def _check_credentials(path: Path, number: int, camera: CameraSection) -> None:
     for key, value in (("user", camera.user), ("password", camera.password)):
         if camera.url is not None and value is not None:
-            raise ConfigError(str(path), f"camera[{number}].{key}", "goes with host, and this camera has a url",
+            raise ConfigError(str(path), f"camera[{number}].{key}", f"goes with host, and camera {camera.id} has a url",
                               remedy="write rtsp://user:password@host/path in url, or give host instead")  # fmt: skip
     if camera.password is not None and camera.user is None:
-        raise ConfigError(str(path), f"camera[{number}].user", "is missing, and there is a password", remedy="add it")
+        raise ConfigError(str(path), f"camera[{number}].user", f"is missing, and there is a password (camera {camera.id})", remedy="add it")
 
 
 def _check_group(path: Path, number: int, camera: CameraSection, groups: tuple[GroupSection, ...]) -> None:
@@ -213,12 +236,12 @@ def _check_group(path: Path, number: int, camera: CameraSection, groups: tuple[G
     if camera.group is not None and camera.group not in known:
         near = get_close_matches(camera.group, known, 1)
         remedy = f"did you mean {near[0]}?" if near else f"known groups: {', '.join(known)}" if known else "add a [[group]] with this id"
-        raise ConfigError(str(path), f"camera[{number}].group", f"there is no group {camera.group!r}", remedy=remedy)
+        raise ConfigError(str(path), f"camera[{number}].group", f"there is no group {camera.group!r} (camera {camera.id})", remedy=remedy)
 
 
-def _check_list(path: Path, section: str, listed: tuple[str, ...] | None) -> None:
+def _check_list(path: Path, section: str, listed: tuple[str, ...] | None, of: str) -> None:
     if listed is not None and len(set(listed)) != len(listed):
-        raise ConfigError(str(path), f"{section}.archivers", "names an archiver twice", remedy="list each archiver once")
+        raise ConfigError(str(path), f"{section}.archivers", f"names an archiver twice{of}", remedy="list each archiver once")
 
 
 def _check_copies(path: Path, number: int, camera: CameraSection, rule: CopyRule) -> None:
@@ -227,5 +250,6 @@ def _check_copies(path: Path, number: int, camera: CameraSection, rule: CopyRule
         return
     own = [key for key, value in (("copies", camera.copies), ("archivers", camera.archivers)) if value is not None]
     key, taken = own[0] if own else "group", f" (of group {camera.group!r})" if camera.group is not None and len(own) < 2 else ""
-    raise ConfigError(str(path), f"camera[{number}].{key}", f"{rule.copies} copies cannot stand on {len(rule.archivers)} archivers{taken}",
+    raise ConfigError(str(path), f"camera[{number}].{key}",
+                      f"{rule.copies} copies cannot stand on {len(rule.archivers)} archivers{taken} (camera {camera.id})",
                       remedy="list more archivers or ask for fewer copies")  # fmt: skip

@@ -78,7 +78,7 @@ def check(config: ConfigFile = DEFAULT_CONFIG, as_json: Annotated[bool, typer.Op
         loaded = load_hub(config)
         found = list(problems(loaded, str(config)))
     except ConfigError as error:
-        found = [error]
+        found = [error, *error.also]
     if as_json:
         typer.echo(json.dumps({"ok": not found, "problems": [_as_dict(error) for error in found]}, indent=2))
     else:

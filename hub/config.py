@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from ..wire.broker import parse_url
 from ..wire.config import Config, load
-from ..wire.errors import ConfigError, IdError, UsageError, redact_url
+from ..wire.errors import ConfigError, IdError, UsageError, redact_url, together
 from ..wire.ids import check_id
 from .directory.backup.chains import Schedule, check_cron
 from .directory.entities import MAX_SERVERS, Server
@@ -144,10 +144,10 @@ class Problem:
 
 
 def load_hub(path: Path) -> HubConfig:
-    """Read hub.toml; raises ConfigError for the first thing that is wrong."""
+    """Read hub.toml; raises ConfigError for what is wrong, several things together."""
     config = load(path, HubConfig)
-    for problem in problems(config):
-        raise ConfigError(str(path), problem.key, problem.text, remedy=problem.remedy)
+    if found := [ConfigError(str(path), problem.key, problem.text, remedy=problem.remedy) for problem in problems(config)]:
+        raise together(found)
     return config
 
 

@@ -5,6 +5,7 @@ file is all the I/O there is here.
 """
 
 import tomllib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -12,10 +13,31 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from .errors import ConfigError
+from .errors import ConfigError, together
 
+ID_PATTERN = r"^[a-z0-9-]{1,63}$"
+"""wire/ids.py, for fields of a model."""
 MAX_CONFIG_BYTES = 4 << 20
 """10 000 cameras at 300 bytes each are 3 MB."""
+
+
+_TEXT, _NUMBER = ("is not a text", 'write it in quotes: "..."'), ("is not a number", "write digits, without quotes")
+_SECTION = ("is not a section", "write it as [{key}] with its keys below")
+_WORDS = {
+    "string_type": _TEXT, "path_type": _TEXT, "float_type": _NUMBER, "model_type": _SECTION, "dict_type": _SECTION,
+    "bool_type": ("is neither true nor false", "write true or false, without quotes"),
+    "int_type": ("is not a whole number", "write digits, without quotes"),
+    "tuple_type": ("is not a list", "write it in brackets: [..., ...]"),
+    "greater_than_equal": ("is less than {ge}", "use {ge} or more"),
+    "less_than_equal": ("is more than {le}", "use {le} or less"),
+    "greater_than": ("is not more than {gt}", "use more than {gt}"),
+    "less_than": ("is not less than {lt}", "use less than {lt}"),
+    "too_short": ("has {actual_length} entries", "give at least {min_length}"),
+    "too_long": ("has {actual_length} entries", "give at most {max_length}"),
+    "literal_error": ("has a value that is not known", "use {expected}"),
+    "string_pattern_mismatch": ("is no valid id", "use 1 to 63 of a-z, 0-9 and -"),
+}  # fmt: skip
+"""Problem and remedy for pydantic's kinds of errors; others keep pydantic's own words."""
 
 
 class Config(BaseModel):
@@ -28,7 +50,7 @@ Model = TypeVar("Model", bound=Config)
 
 
 def load(path: Path, model: type[Model], *, error: type[ConfigError] = ConfigError) -> Model:
-    """Read and validate one TOML file; raises `error` (a ConfigError) for the first thing that is wrong."""
+    """Read and validate one TOML file; raises `error` (a ConfigError) for what is wrong, several things together."""
     try:
         raw = path.read_bytes()
     except OSError as cause:
@@ -47,8 +69,26 @@ def validate(file: str, data: dict[str, Any], model: type[Model], *, error: type
     try:
         return model.model_validate(_freeze(data))
     except ValidationError as cause:
-        first = min(cause.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
-        raise error(file, _dotted(first["loc"]), _problem(first), remedy=_remedy(first, model)) from None
+        found = sorted(cause.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")  # causes before effects
+        raise together([error(file, _dotted(each["loc"]), _problem(each) + _of(data, each["loc"]), remedy=_remedy(each, model))
+                        for each in found if not _caused(each, found)]) from None  # fmt: skip
+
+
+def _caused(detail: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
+    """Whether a key is missing because it is misspelt beside: that is one mistake."""
+    beside = [str(each["loc"][-1]) for each in found if each["type"] == "extra_forbidden" and each["loc"][:-1] == detail["loc"][:-1]]
+    return detail["type"] == "missing" and bool(get_close_matches(str(detail["loc"][-1]), beside, 1))
+
+
+def _of(data: Any, loc: tuple[int | str, ...]) -> str:
+    """` (camera door)` for a place in the twelfth of many cameras, which nobody wants to count; empty when it has no id."""
+    if len(loc) < 2 or not isinstance(loc[1], int):
+        return ""
+    try:
+        name = data[loc[0]][loc[1]]["id"]
+    except (KeyError, IndexError, TypeError):  # what is wrong may be just that
+        return ""
+    return f" ({loc[0]} {name})" if isinstance(name, str) and loc[-1] != "id" else ""
 
 
 def _freeze(value: Any) -> Any:
@@ -66,7 +106,22 @@ def _problem(detail: ErrorDetails) -> str:
         return "is not a known key"
     if detail["type"] == "missing":
         return "is missing"
-    return detail["msg"].removeprefix("Value error, ")
+    return _said(detail)[0]
+
+
+def _said(detail: ErrorDetails) -> tuple[str, str]:
+    """Problem and remedy in words for people who know TOML."""
+    if detail["type"] not in _WORDS:
+        return detail["msg"].removeprefix("Value error, "), "correct the value"
+    problem, remedy = _WORDS[detail["type"]]
+    values = {name: _plain(value) for name, value in (detail.get("ctx") or {}).items()} | {"key": _dotted(detail["loc"])}
+    if values.get("pattern", ID_PATTERN) != ID_PATTERN:
+        return detail["msg"], "correct the value"
+    return problem.format_map(values), remedy.format_map(values)
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _remedy(detail: ErrorDetails, model: type[BaseModel]) -> str:
@@ -76,7 +131,7 @@ def _remedy(detail: ErrorDetails, model: type[BaseModel]) -> str:
         if near:
             return f"did you mean {near[0]}?"
         return f"known keys here: {', '.join(known)}" if known else "remove it"
-    return "add it" if detail["type"] == "missing" else "correct the value"
+    return "add it" if detail["type"] == "missing" else _said(detail)[1]
 
 
 def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:

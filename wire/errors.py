@@ -22,7 +22,12 @@ a credential: text that may contain URLs goes through `redact`.
 """
 
 import re
+from collections.abc import Sequence
+from typing import Final, TypeVar
 
+MAX_MISTAKES: Final = 10
+"""Of one file told at once: more fill a screen, and most of them have one cause."""
+ConfigErrorKind = TypeVar("ConfigErrorKind", bound="ConfigError")
 _URL = re.compile(r"""://((?:[^\s"]|"(?![\s,:}\])]|$))+)""")
 """What follows a scheme, up to white space or a quote that closes a JSON string: one pass, so linear in the text."""
 _SECRET = re.compile(
@@ -74,17 +79,34 @@ class WatchkeepError(Exception):
         """One line for a terminal: what is wrong, then what to do."""
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
+    def lines(self) -> list[str]:
+        """The same, one for each thing that is wrong."""
+        return [self.line()]
+
 
 class UsageError(WatchkeepError):
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """A configuration file is wrong at one dotted key."""
+    """A configuration file is wrong at one dotted key; `also` are other places where it is, MAX_MISTAKES in all."""
 
     def __init__(self, file: str, key: str, problem: str, *, remedy: str) -> None:
-        self.file, self.key = file, key
+        self.file, self.key, self.problem = file, key, redact(problem)
+        self.also: tuple[ConfigError, ...] = ()
+        self.untold = 0
         super().__init__(f"{file}: {key}: {problem}" if key else f"{file}: {problem}", remedy=remedy)
+
+    def lines(self) -> list[str]:
+        more = [f"{self.file}: and {self.untold} more like these"] if self.untold else []
+        return [error.line() for error in (self, *self.also)] + more
+
+
+def together(errors: Sequence[ConfigErrorKind]) -> ConfigErrorKind:
+    """The first of at least one error, with the others behind it."""
+    first, *rest = errors
+    first.also, first.untold = tuple(rest[: MAX_MISTAKES - 1]), max(len(errors) - MAX_MISTAKES, 0)
+    return first
 
 
 class ProfileError(ConfigError):

@@ -43,15 +43,15 @@ def test_defaults(tmp_path):
     [
         ('site = "demo"', 'sight = "demo"', "agent.sight", "did you mean site?"),
         ('site = "demo"', "", "agent.site", "missing"),
-        ('id = "cam0"', 'id = "Cam 0"', "camera[0].id", "pattern"),
+        ('id = "cam0"', 'id = "Cam 0"', "camera[0].id", "use 1 to 63 of a-z, 0-9 and -"),
         ("rtsp://user", "http://user", "camera[0].url", "rtsp://host:554/path"),
         ("rtsp://user:secret@127.0.0.1:8554/cam0", "rtsp://[::1", "camera[0].url", "rtsp://host:554/path"),
-        ('id = "cam0"', 'id = "cam0"\ncopies = 0', "camera[0].copies", "greater than or equal to 1"),
-        ('id = "cam0"', 'id = "cam0"\ncopies = "2"', "camera[0].copies", "integer"),
+        ('id = "cam0"', 'id = "cam0"\ncopies = 0', "camera[0].copies", "less than 1 (camera cam0); use 1 or more"),
+        ('id = "cam0"', 'id = "cam0"\ncopies = "2"', "camera[0].copies", "whole number (camera cam0)"),
         ('id = "cam0"', 'id = "cam0"\ncopies = 2\narchivers = ["a"]', "camera[0].copies", "list more archivers"),
         ('id = "cam0"', 'id = "cam0"\ntransport = "sctp"', "camera[0].transport", "'tcp' or 'udp'"),
         ('id = "a"\n', 'id = "a"\nurl = "http://x"\n[[archiver]]\nid = "a"\n', "archiver[1].id", "used twice"),
-        ('id = "cam0"', 'id = "cam0"\npriority = 10', "camera[0].priority", "less than or equal to 9"),
+        ('id = "cam0"', 'id = "cam0"\npriority = 10', "camera[0].priority", "more than 9 (camera cam0); use 9 or less"),
         ('id = "cam0"', 'id = "cam0"\ngroup = "doors"', "camera[0].group", "add a [[group]] with this id"),
         ("[[camera]]", '[[group]]\nid = "doors"\n[[camera]]\ngroup = "dors"', "camera[0].group", "did you mean doors?"),
         ("[[camera]]", '[[group]]\nid = "g"\n[[group]]\nid = "g"\n[[camera]]', "group[1].id", "used twice"),
@@ -74,6 +74,7 @@ def test_wrong_files_name_file_key_and_remedy_and_no_password(tmp_path, old, new
     assert line.startswith(str(tmp_path / "agent.toml"))
     assert caught.value.key == key
     assert says in line
+    assert "secret" not in "".join(caught.value.lines())
     assert "secret" not in line
     assert caught.value.exit_code == 2
 
@@ -143,3 +144,11 @@ def test_a_cold_standby_needs_to_know_how_it_is_woken(tmp_path):
             load(tmp_path, GOOD.replace(listed, f"{listed}{added}\n"))
         assert found.value.key == f"archiver[0].{key}", added
         assert found.value.remedy
+
+
+def test_all_that_does_not_fit_is_told_together(tmp_path):
+    text = GOOD.replace('id = "cam0"', 'id = "cam0"\ngroup = "doors"\narchivers = ["a", "a"]', 1).replace("rtsp://user", "http://user", 1)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert [error.key for error in (caught.value, *caught.value.also)] == ["camera[0].url", "camera[0].group", "camera[0].archivers"]
+    assert all("cam0)" in line for line in caught.value.lines())

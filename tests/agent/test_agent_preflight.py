@@ -96,7 +96,7 @@ PROFILES = {
         ("[discovery]", 'profile = "raspbery-pi-5"\n[discovery]', "agent.profile", "did you mean raspberry-pi-5?"),
         ("[discovery]", 'profile = "HERE/none.toml"\n[discovery]', "agent.profile", "none.toml: cannot be read"),
         ("[discovery]", 'profile = "HERE/broken.toml"\n[discovery]', "agent.profile", "broken.toml: sync_msec: is not a known key; did"),
-        ("[discovery]", 'profile = "HERE/wrong.toml"\n[discovery]', "agent.profile", "wrong.toml: ring_seconds: Input should be greater"),
+        ("[discovery]", 'profile = "HERE/wrong.toml"\n[discovery]', "agent.profile", "wrong.toml: ring_seconds: is "),
         ('id = "cam0"', 'id = "cam0"\nprofile = "axxis"', "camera[0].profile", "did you mean axis?"),
         ('url = "rtsp://viewer:open-sesame@127.0.0.1:1/x"', 'host = "a b"\nprofile = "axis"', "camera[0].host", "without scheme"),
         ('data_dir = "HERE/data"', 'data_dir = "HERE/a-file"', "agent.data_dir", "a-file is not a directory; choose"),

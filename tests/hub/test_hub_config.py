@@ -62,7 +62,7 @@ def test_the_sample_loads_and_names_every_key() -> None:
     [
         ('site = "demo"', 'site = "demo"\nsight = 1', "hub.sight", "did you mean site?"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/video"]\nretention_day = 3', "archiver.retention_day", "retention_days"),
-        ('id = "a"', "id = 7", "hub.id", "correct"),
+        ('id = "a"', "id = 7", "hub.id", "quotes"),
         ('id = "a"', 'id = "Archiver One"', "hub.id", "a-z"),
         ('site = "demo"', "", "hub.site", "missing"),
         ('roles = ["archiver"]', "roles = []", "hub.roles", "at least 1"),
@@ -73,15 +73,15 @@ def test_the_sample_loads_and_names_every_key() -> None:
         ('listen = "127.0.0.1:9701"', 'listen = "9701"', "hub.listen", "host:port"),
         ('listen = "127.0.0.1:9701"', 'listen = "127.0.0.1:99999"', "hub.listen", "host:port"),
         ('data_dir = "/var/lib/watchkeep-hub"', 'data_dir = "state"', "hub.data_dir", "absolute"),
-        ('volumes = ["/srv/video"]', 'volumes = "/srv/video"', "archiver.volumes", "correct"),
+        ('volumes = ["/srv/video"]', 'volumes = "/srv/video"', "archiver.volumes", "brackets"),
         ('volumes = ["/srv/video"]', "volumes = []", "archiver.volumes", "at least 1"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a", "/srv/a"]', "archiver.volumes[1]", "once"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a", "/srv/a/b"]', "archiver.volumes[1]", "once"),
-        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention_days = 0', "archiver.retention_days", "greater than 0"),
-        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention = { cam0 = 0 }', "archiver.retention.cam0", "greater than 0"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention_days = 0', "archiver.retention_days", "use more than 0"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention = { cam0 = 0 }', "archiver.retention.cam0", "use more than 0"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention = { Gate = 9 }', "archiver.retention", "a-z"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nretention = { cam0 = "9" }', "archiver.retention.cam0", "number"),
-        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nsync_ms = "1000"', "archiver.sync_ms", "integer"),
+        ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\nsync_ms = "1000"', "archiver.sync_ms", "whole number"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\n[broker]\nlisten = "127.0.0.1:1"', "broker.listen", "does not hold broker"),
         ('volumes = ["/srv/video"]', 'volumes = ["/srv/a"]\n[mqtt]\nurl = "http://h"', "mqtt.url", "mqtt://"),
     ],
@@ -147,7 +147,7 @@ ONE = '{ id = "a", url = "http://10.0.0.1:9701", rank = 0 }'
     ('backup = { folders = ["/srv/video/backup"] }', "directory.backup.folders[0]", "another disk"),
     ('backup = { folders = ["/b"], full = "nightly" }', "directory.backup.full", "cron expression"),
     ('backup = { folders = ["/b"], incremental = "0 0 31 2 *" }', "directory.backup.incremental", "Bad day-of-month"),
-    ('backup = { folders = ["/b"], keep_full = 0 }', "directory.backup.keep_full", "greater than or equal to 1"),
+    ('backup = { folders = ["/b"], keep_full = 0 }', "directory.backup.keep_full", "use 1 or more"),
     ('backup = { folders = ["/b"], keep = 3 }', "directory.backup.keep", "did you mean keep_full?"),
 ])  # fmt: skip
 def test_a_wrong_list_of_directory_servers_is_refused(tmp_path: Path, lines: str, key: str, says: str) -> None:
@@ -163,3 +163,9 @@ def test_a_directory_without_its_role_is_refused_and_with_it_needs_no_list(tmp_p
     with pytest.raises(ConfigError, match="does not hold directory"):
         load_hub(written(tmp_path, GOOD + "\n[directory]\n"))
     assert load_hub(written(tmp_path, GOOD.replace('"archiver"]', '"archiver", "directory"]'))).directory is None
+
+
+def test_all_that_does_not_fit_is_told_together(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_hub(written(tmp_path, GOOD.replace('id = "a"', 'id = "A"', 1).replace('volumes = ["/srv/video"]', 'volumes = ["video"]')))
+    assert [error.key for error in (caught.value, *caught.value.also)] == ["hub.id", "archiver.volumes[0]"]

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from watchkeep.wire.config import MAX_CONFIG_BYTES, Config, load, validate
-from watchkeep.wire.errors import ConfigError, ProfileError
+from watchkeep.wire.errors import MAX_MISTAKES, ConfigError, ProfileError
 
 
 class Camera(Config):
@@ -57,9 +57,9 @@ def test_a_good_file_is_typed_and_frozen(path: Path) -> None:
         ('[agent]\nsite = "x"\n[[link]]\nid = "a"\ncopis = 2\n', "link[0].copis", "did you mean copies?"),
         ('[agent]\nsite = "x"\n[spare]\nid = "a"\ncopis = 2\n', "spare.copis", "did you mean copies?"),
         ('[agent]\nbeacon_s = 1\n[[camera]]\nid = "a"\n', "agent.site", "add it"),
-        ('[agent]\nsite = "x"\n[[camera]]\nid = "a"\ncopies = "2"\n', "camera[0].copies", "correct the value"),
-        ("[agent]\nsite = 7\n", "agent.site", "correct the value"),
-        ("agent = 7\n", "agent", "correct the value"),
+        ('[agent]\nsite = "x"\n[[camera]]\nid = "a"\ncopies = "2"\n', "camera[0].copies", "write digits, without quotes"),
+        ("[agent]\nsite = 7\n", "agent.site", 'write it in quotes: "..."'),
+        ("agent = 7\n", "agent", "write it as [agent] with its keys below"),
     ],
 )
 def test_a_wrong_key_is_named_with_its_remedy(text: str, key: str, remedy: str, path: Path) -> None:
@@ -67,6 +67,23 @@ def test_a_wrong_key_is_named_with_its_remedy(text: str, key: str, remedy: str, 
     assert (error.file, error.key, error.remedy) == (str(path), key, remedy)
     assert error.line().startswith(f"{path}: {key}: ")
     assert error.exit_code == 2
+
+
+def test_all_mistakes_are_told_together_and_the_entry_of_a_list_by_its_id(path: Path) -> None:
+    error = refused('[agent]\nsite = 7\nzzz = 1\n[[camera]]\nid = "door"\ncopies = "2"\n[[camera]]\nid = 3\n', path)
+    assert error.lines() == [
+        f"{path}: agent.zzz: is not a known key; known keys here: beacon_s, site",
+        f'{path}: agent.site: is not a text; write it in quotes: "..."',
+        f"{path}: camera[0].copies: is not a whole number (camera door); write digits, without quotes",
+        f'{path}: camera[1].id: is not a text; write it in quotes: "..."',
+    ]
+    assert refused('[agent]\nsiet = "x"\n', path).lines() == [f"{path}: agent.siet: is not a known key; did you mean site?"]
+
+
+def test_of_many_mistakes_ten_are_told_and_the_rest_is_counted(path: Path) -> None:
+    error = refused('[agent]\nsite = "x"\n' + "".join(f'[[camera]]\nid = "c{number}"\ncopies = 1.5\n' for number in range(14)), path)
+    assert [line.partition(":")[0] for line in error.lines()] == [str(path)] * (MAX_MISTAKES + 1)
+    assert error.lines()[-1] == f"{path}: and 4 more like these"
 
 
 def test_nothing_is_coerced(path: Path) -> None:

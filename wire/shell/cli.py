@@ -86,7 +86,8 @@ def main() -> None:
         parts = {part.name for part in entry_points(group=GROUP)}
         build(sys.argv[1] if parts.intersection(sys.argv[1:2]) else None)()
     except WatchkeepError as error:
-        print(f"watchkeep: {error.line()}", file=sys.stderr)
+        for line in error.lines():
+            print(f"watchkeep: {line}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -22,7 +22,7 @@ from .control import show
 from .control import top as view
 from .control.client import ask
 from .control.model import Request, Status
-from .preflight import disk_note, folder_problem, in_use, room_note, room_problem
+from .preflight import disk_note, folder_problem, in_use, list_notes, room_note, room_problem
 from .service import AgentService
 from .setup import Plan, mode, plan
 
@@ -65,7 +65,7 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: Annotated[bool, typer.Op
             raise
         typer.echo(_json({"ok": False, "problems": _listed([error, *error.also])}))
         raise typer.Exit(error.exit_code) from None
-    notes = [note for note in (room_note(ready), disk_note(ready), in_use(ready)) if note is not None]
+    notes = [note for note in (room_note(ready), disk_note(ready), in_use(ready)) if note is not None] + list_notes(ready)
     if as_json:
         typer.echo(_json({"ok": True, "problems": [], "notes": _listed(notes), **_summary(ready)}))
     else:

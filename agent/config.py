@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints
 
 from ..wire.broker import parse_url
-from ..wire.config import ID_PATTERN, Config, load
+from ..wire.config import ID_PATTERN, Config, interface_faults, load
 from ..wire.errors import ConfigError, UsageError, redact_url, together
 from .engine_choice import DEFAULT_INGEST, Ingest
 from .replicate.room import DEFAULT_PRIORITY
@@ -166,7 +166,20 @@ def _checks(path: Path, config: AgentConfig) -> Iterator[Callable[[], None]]:
         yield partial(_check_copies, path, number, camera, config.rule(camera))
     if config.mqtt is not None:
         yield partial(_check_broker, path, config.mqtt.url)
+    yield partial(_check_folder, path, config.agent.data_dir)
+    yield partial(_check_interfaces, path, config.discovery.interfaces or ())
     yield partial(_check_found, path, config)
+
+
+def _check_folder(path: Path, data_dir: str) -> None:
+    """A service's working directory is not its operator's."""
+    if not Path(data_dir).is_absolute():
+        raise ConfigError(str(path), "agent.data_dir", f"{data_dir!r} is not an absolute path", remedy="start it with /")
+
+
+def _check_interfaces(path: Path, interfaces: tuple[str, ...]) -> None:
+    for number, problem, remedy in interface_faults(interfaces):
+        raise ConfigError(str(path), f"discovery.interfaces[{number}]", problem, remedy=remedy)
 
 
 def _check_found(path: Path, config: AgentConfig) -> None:

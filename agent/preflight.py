@@ -6,6 +6,7 @@
     room_note         says so                 warns
     disk_note         says so                 warns
     in_use            says so                 refuses (the journal's own lock)
+    list_notes        says so                 says nothing: both may be meant
 
 Rules: leaves no trace on disk; every finding is a ConfigError that names file, key and remedy.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from ..profiles import Storage
-from ..wire.errors import ConfigError
+from ..wire.errors import MAX_MISTAKES, ConfigError
 from .medium import storage_of
 from .setup import MIN_JOURNAL_FILES, Plan
 
@@ -83,6 +84,25 @@ def in_use(plan: Plan) -> ConfigError | None:
     finally:
         os.close(handle)
     return None
+
+
+def list_notes(plan: Plan) -> list[ConfigError]:
+    """Archivers that cameras name and nobody lists, and a file that makes the agent record nothing."""
+    config, file, known = plan.config, str(plan.file), {archiver.id for archiver in plan.config.archiver}
+    places = [*((f"group[{number}]", group.archivers) for number, group in enumerate(config.group)),
+              *((f"camera[{number}]", camera.archivers) for number, camera in enumerate(config.camera))]  # fmt: skip
+    notes, told = list[ConfigError](), set[str]()
+    for place, listed in places:
+        for name in listed or ():
+            if name not in known | told:
+                told.add(name)
+                how = "mDNS has to find it" if config.discovery.mdns else "mDNS is off, so it is never used"
+                notes.append(ConfigError(file, f"{place}.archivers", f"no [[archiver]] has the id {name!r}; {how}",
+                                         remedy="correct the name, or add an [[archiver]] with its url"))  # fmt: skip
+    if not (config.camera or config.directory.servers):
+        notes.append(ConfigError(file, "camera", "there is none, and no directory that could name any: nothing is recorded",
+                                 remedy="add a [[camera]], or directory.servers"))  # fmt: skip
+    return notes[:MAX_MISTAKES]
 
 
 def _journal(plan: Plan) -> Path:

@@ -18,9 +18,9 @@ from typing import Annotated, Final
 
 import typer
 
-from ..wire.errors import ConfigError, UsageError, WatchkeepError
+from ..wire.errors import ConfigError, UsageError, WatchkeepError, redact_url
 from ..wire.shell import log as logs
-from .config import Address, HubConfig, http_address, load_hub
+from .config import Address, HubConfig, broker_address, http_address, load_hub
 from .duty.client import MaintenanceClient
 from .duty.maintenance import seconds_of
 from .preflight import problems
@@ -99,6 +99,9 @@ def explain(config: HubConfig) -> list[str]:
         where = ", ".join(map(str, kept.volumes))
         lines.append(f"keeps {kept.retention_days:g} days on {where}, less when under {kept.min_free_bytes / 1e9:g} GB are free")
         lines.extend(floor_notes(kept.volumes, kept.min_free_bytes))
+        lines.extend(f"free on {volume}: {shutil.disk_usage(volume).free / 1e9:.1f} GB" for volume in kept.volumes)
+        if any(volume in (hub.data_dir, *hub.data_dir.parents) for volume in kept.volumes):
+            lines.append(f"note: hub.data_dir {hub.data_dir} lies in a volume: a disk that fails takes the video and the hub's own files")
         if kept.retention:
             own = ", ".join(f"{camera} {days:g}" for camera, days in sorted(kept.retention.items()))
             lines.append(f"keeps single cameras for other numbers of days: {own}")
@@ -106,6 +109,10 @@ def explain(config: HubConfig) -> list[str]:
     if config.standby.sleep_command:
         command = " ".join(config.standby.sleep_command)
         lines.append(f"is a standby: sleeps by `{command}` when nobody asked for {config.standby.sleep_after_s:g} s")
+    if config.holds("broker"):
+        lines.append(f"serves MQTT on {broker_address(config)} to whoever gets there: it asks for no password")
+    if config.peer:
+        lines.append(f"compares itself with {', '.join(f'{peer.id} at {redact_url(peer.url)}' for peer in config.peer)}")
     if config.mqtt.url is None and config.broker.listen is None:
         lines.append("no MQTT: no beacons and no events, everything else works")
     if not config.discovery.mdns:

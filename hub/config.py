@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, ValidationError
 
 from ..wire.broker import parse_url
-from ..wire.config import Config, load
+from ..wire.config import Config, interface_faults, load
 from ..wire.errors import ConfigError, IdError, UsageError, redact_url, together
 from ..wire.ids import check_id
 from .directory.backup.chains import Schedule, check_cron
@@ -205,6 +205,8 @@ def check_addresses(config: HubConfig) -> Iterator[Problem]:
             parse_url(config.mqtt.url)
         except UsageError as error:
             yield Problem("mqtt.url", error.message, error.remedy)
+    for number, problem, remedy in interface_faults(config.discovery.interfaces):
+        yield Problem(f"discovery.interfaces[{number}]", problem, remedy)
 
 
 def check_paths(config: HubConfig) -> Iterator[Problem]:
@@ -228,6 +230,8 @@ def check_peers(config: HubConfig) -> Iterator[Problem]:
             check_id("hub", peer.id)
         except IdError as error:
             yield Problem(f"peer[{number}].id", error.message, error.remedy)
+        if peer.id == config.hub.id:
+            yield Problem(f"peer[{number}].id", f"{peer.id!r} is this hub itself", "name the other archivers only")
         if any(peer.id == other.id for other in config.peer[:number]):
             yield Problem(f"peer[{number}].id", f"{peer.id!r} is named twice", "name each peer once")
         if not peer.url.startswith(("http://", "https://")):

@@ -5,8 +5,9 @@ file is all the I/O there is here.
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -89,6 +90,15 @@ def _of(data: Any, loc: tuple[int | str, ...]) -> str:
     except (KeyError, IndexError, TypeError):  # what is wrong may be just that
         return ""
     return f" ({loc[0]} {name})" if isinstance(name, str) and loc[-1] != "id" else ""
+
+
+def interface_faults(listed: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """Place, problem and remedy of each entry of `discovery.interfaces` that is no IPv4 address, such as the name of a card."""
+    for number, text in enumerate(listed):
+        try:
+            IPv4Address(text)
+        except ValueError:
+            yield number, f"{text!r} is not an IPv4 address", "name it by its address, such as 192.0.2.10: `ip -4 addr`"
 
 
 def _freeze(value: Any) -> Any:

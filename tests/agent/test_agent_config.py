@@ -60,6 +60,8 @@ def test_defaults(tmp_path):
         ("[[camera]]", '[[group]]\nid = "g"\ncopies = 2\n[[camera]]\ngroup = "g"\narchivers = ["a"]', "camera[0].archivers", "fewer"),
         ("[[camera]]", '[[group]]\nid = "g"\narchivers = ["a"]\n[[camera]]\ngroup = "g"\ncopies = 2', "camera[0].copies", "list more"),
         ("[agent]", "[agent", "", "TOML"),
+        ("[agent]", '[discovery]\ninterfaces = ["eth0"]\n[agent]', "discovery.interfaces[0]", "by its address"),
+        ('data_dir = "/', 'data_dir = "here/', "agent.data_dir", "absolute path"),
         ('cam0"\n', 'cam0"\nuser = "u"\n', "camera[0].user", "host"),
         ("rtsp://user", "rtsp//user", "camera[0].url", "'***@127.0.0.1:8554/cam0' is not a valid URL"),
         ("127.0.0.1:8554/cam0", "127.0.0.1:8554/a\\r\\nX: y", "camera[0].url", "not a valid URL"),

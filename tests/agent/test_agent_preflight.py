@@ -197,3 +197,12 @@ def test_check_beside_an_agent_that_records_says_so_and_disturbs_nobody(tmp_path
         assert "in use by another process" in ran.stderr.splitlines()[-1]
     assert check(file, monkeypatch) == 0
     assert "note" not in capsys.readouterr().out
+
+
+def test_check_notes_archivers_that_nobody_lists_and_a_file_without_cameras(tmp_path, monkeypatch, capsys):
+    assert check(written(tmp_path, 'id = "cam0"', 'id = "cam0"\narchivers = ["a", "b"]'), monkeypatch) == 0
+    assert "camera[0].archivers: no [[archiver]] has the id 'b'; mDNS is off, so it is never used" in capsys.readouterr().out
+    bare = tmp_path / "bare.toml"
+    bare.write_text(GOOD.partition("[[camera]]")[0].replace("HERE", str(tmp_path)))
+    assert check(bare, monkeypatch) == 0
+    assert "nothing is recorded; add a [[camera]]" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from watchkeep.hub.cli import explain
 from watchkeep.hub.config import Address, broker_address, http_address, load_hub, parse_address
 from watchkeep.wire.errors import ConfigError
 
@@ -169,3 +170,21 @@ def test_all_that_does_not_fit_is_told_together(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_hub(written(tmp_path, GOOD.replace('id = "a"', 'id = "A"', 1).replace('volumes = ["/srv/video"]', 'volumes = ["video"]')))
     assert [error.key for error in (caught.value, *caught.value.also)] == ["hub.id", "archiver.volumes[0]"]
+
+
+def test_a_card_s_name_is_no_address_and_a_hub_is_no_peer_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_hub(written(tmp_path, GOOD + '\n[discovery]\ninterfaces = ["eth0"]\n[[peer]]\nid = "a"\nurl = "http://127.0.0.1:1"\n'))
+    assert [error.key for error in (caught.value, *caught.value.also)] == ["discovery.interfaces[0]", "peer[0].id"]
+    assert "by its address" in caught.value.remedy
+
+
+def test_check_says_what_is_free_who_is_compared_with_who_may_talk_and_that_data_dir_lies_in_a_volume(tmp_path: Path) -> None:
+    text = (f'[hub]\nid = "a"\nsite = "s"\nroles = ["archiver", "broker"]\nlisten = "127.0.0.1:0"\ndata_dir = "{tmp_path}/own"\n'
+            f'[broker]\nlisten = "127.0.0.1:1884"\n[archiver]\nvolumes = ["{tmp_path}"]\nmin_free_bytes = 0\n'
+            '[[peer]]\nid = "b"\nurl = "http://ops:hunter2@10.0.0.2:9701"\n')  # fmt: skip
+    shown = "\n".join(explain(load_hub(written(tmp_path, text))))
+    assert f"free on {tmp_path}: " in shown
+    assert f"note: hub.data_dir {tmp_path}/own lies in a volume" in shown
+    assert "serves MQTT on 127.0.0.1:1884" in shown
+    assert "compares itself with b at http://***@10.0.0.2:9701" in shown

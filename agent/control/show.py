@@ -1,17 +1,30 @@
 """Answers of the control socket as text.  No I/O.
 
-Rules: one line for each thing that there is; nothing is judged here.
+Rules: one paragraph for each thing that there is, WIDTH columns wide, which every terminal has; nothing is judged here, and a reason
+that stands at an archiver is not said again at each of its cameras.
 """
 
+import textwrap
 from collections.abc import Iterator
+from typing import Final
 
-from ...wire.messages import CameraState
+from ...wire.messages import ArchiverLink, CameraState
 from ..replicate.overview import Copies, Lane
 from .model import Moved, Status
 
+WIDTH: Final = 80
+
 
 def status(found: Status) -> Iterator[str]:
-    """Lines for an operator: the agent, its archivers, its cameras, what is missing where."""
+    """What `_paragraphs` says, wrapped: what goes on is indented further than where it began."""
+    for text in _paragraphs(found):
+        indent = " " * (len(text) - len(text.lstrip()))
+        yield from textwrap.wrap(text.strip(), WIDTH, initial_indent=indent, subsequent_indent=indent + "      ",
+                                 break_long_words=False, break_on_hyphens=False)  # fmt: skip
+
+
+def _paragraphs(found: Status) -> Iterator[str]:
+    """Text for an operator: the agent, its archivers, its cameras, what is missing where."""
     beacon = found.beacon
     yield (f"agent {beacon.agent}: {beacon.recording} of {beacon.cameras} cameras recording; "
            f"journal {beacon.journal_bytes / 1e9:.2f} of {beacon.journal_max_bytes / 1e9:.2f} GB, "
@@ -20,7 +33,7 @@ def status(found: Status) -> Iterator[str]:
     for link in beacon.links:
         why = f": {link.why}" if link.why else ""
         yield f"  archiver {link.archiver}: {_lane(lanes[link.archiver])}{why}" if link.archiver in lanes else f"  archiver {link.archiver}"
-    states = {state.camera: state for state in found.cameras}
+    states = {state.camera: _short(state, beacon.links) for state in found.cameras}
     for copies in found.replication.copies:
         state = states.get(copies.camera)
         shown = _state(state) if state is not None else "not recorded any more"
@@ -30,6 +43,15 @@ def status(found: Status) -> Iterator[str]:
     for camera, places in found.replication.holes.items():
         for archiver, since_s in places.items():
             yield f"  hole: {archiver} lacks chunks of {camera} for {since_s:.0f} s"
+
+
+def _short(state: CameraState, links: tuple[ArchiverLink, ...]) -> CameraState:
+    """The state with an archiver's reason left out where it is the one that stands at the archiver."""
+    why = state.protection_why
+    for link in links:
+        if link.why:
+            why = why.replace(f"{link.archiver}: {link.why}", f"{link.archiver}: see above")
+    return state.model_copy(update={"protection_why": why})
 
 
 def moved(found: Moved) -> str:

@@ -33,11 +33,12 @@ def restart_archiver(site: FaultSite, rounds: int) -> None:
 
 
 def kill_agent(site: FaultSite, random: Random, *, power_cut: bool) -> dict[int, int]:
-    """Kill the agent at a random moment of its first seconds and start it again; returns the newest durable seq by epoch.
+    """Kill the agent at a random moment of the two seconds after the first of its video must be safe, and start it again; returns the
+    newest durable seq by epoch.
 
     power_cut: what the disk had not been told to keep is torn at a random byte, then zeros, garbage or nothing.
     """
-    wait_until(lambda: bool(site.view.cameras) and site.frames("cam0") > 0, 60, "recording")
+    wait_until(lambda: bool(site.view.cameras) and site.frames("cam0") > bound_frames(), 60, "recording")
     time.sleep(random.uniform(0, 2))  # the moment of the kill, not a wait for anything
     epoch = site.view.cameras["cam0"].epoch
     acknowledged = {epoch: max(site.newest(name) for name in site.urls)}

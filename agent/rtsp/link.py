@@ -6,6 +6,8 @@ Rules: every wait is bounded; opened, used and closed by one thread; what fails 
 import socket
 from typing import Final
 
+from ..udp_ports import udp_pair
+
 _TRIES: Final = 20
 _RECEIVE_BUFFER: Final = 2 << 20
 """Datagrams that wait for a tick: 4 s at 4 Mbit/s; the kernel may grant less."""
@@ -41,18 +43,12 @@ class Link:
         """Bind an even UDP port and the next one, on the address that the camera sees us at."""
         if self.connection is None:
             raise OSError("there is no connection")
-        address, family = self.connection.getsockname(), self.connection.family
-        for _ in range(_TRIES):
-            first = _bound(family, address, 0)
-            port = first.getsockname()[1]
-            if port % 2 == 0 and port < 65_535:
-                try:
-                    self.pairs.append((first, _bound(family, address, port + 1)))
-                    return port, port + 1
-                except OSError:
-                    pass  # the odd port is taken: another pair is tried, up to _TRIES
-            first.close()
-        raise OSError("no pair of UDP ports is free")
+        pair = udp_pair(self.connection.getsockname(), self.connection.family, option=socket.SO_RCVBUF, buffer_bytes=_RECEIVE_BUFFER,
+                        tries=_TRIES)  # fmt: skip
+        if pair is None:
+            raise OSError("no pair of UDP ports is free")
+        self.pairs.append(pair)
+        return pair[0].getsockname()[1], pair[1].getsockname()[1]
 
     def send_report(self, pair: int, data: bytes, port: int) -> None:
         """RTCP to the camera's port; a network that does not take it is silent about it."""
@@ -65,15 +61,3 @@ class Link:
             for each in one:
                 each.close()
         self.connection, self.pairs = None, []
-
-
-def _bound(family: int, address: tuple[str, int], port: int) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        made.setblocking(False)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        made.bind((address[0], port, *address[2:]))
-    except BaseException:
-        made.close()
-        raise
-    return made

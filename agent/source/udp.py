@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ...wire.errors import UsageError
+from ..udp_ports import udp_pair
 
 _SEND_BUFFER_BYTES: Final = 4 * 1024 * 1024
 """A second of 8 cameras at 4 Mbit/s; the kernel may grant less."""
@@ -27,16 +28,10 @@ class UdpPair:
     @classmethod
     def open(cls, host: str, family: socket.AddressFamily) -> "UdpPair":
         """Bind an even port and the one after it; raises UsageError when no pair is free."""
-        for _ in range(_TRIES):
-            rtp = _bind(host, 0, family)
-            port = rtp.getsockname()[1]
-            if port % 2 == 0 and port < 65_535:
-                try:
-                    return cls(rtp, _bind(host, port + 1, family))
-                except OSError:
-                    pass  # the odd port is taken: another pair is tried, up to _TRIES
-            rtp.close()
-        raise UsageError(f"no pair of UDP ports is free on {host}", remedy="stop other servers on this machine")
+        pair = udp_pair((host, 0), family, option=socket.SO_SNDBUF, buffer_bytes=_SEND_BUFFER_BYTES, tries=_TRIES)
+        if pair is None:
+            raise UsageError(f"no pair of UDP ports is free on {host}", remedy="stop other servers on this machine")
+        return cls(*pair)
 
     def listen(self, loop: asyncio.AbstractEventLoop, heard: Callable[[tuple[str, int]], None]) -> None:
         """Call `heard` with the sender's address for each RTCP datagram, until close."""
@@ -69,15 +64,3 @@ class UdpPair:
                 continue  # an ICMP error of an earlier sendto is reported here; it was counted there
             if heard is not None:
                 heard(address[:2])
-
-
-def _bind(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        sock.bind((host, port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock

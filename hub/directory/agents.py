@@ -16,6 +16,7 @@ from ...wire.shell.threads import Supervised
 from .cluster.status import Role
 from .documents import Documents, Position, UnknownAgentError
 from .errors import BusyError
+from .listeners import Listeners
 from .server import DirectoryServer
 
 PAUSE_S: Final = 0.02
@@ -31,7 +32,7 @@ class AgentDesk:
         self._server = server
         self._documents, self._lock = Documents(site), threading.Lock()
         self._changed = threading.Event()
-        self._listeners: set[Callable[[], None]] = set()
+        self._listeners = Listeners()
         self._end: Callable[[], None] = self._changed.set
         self._worker = Supervised("wk-dir-desired", self._run)
 
@@ -65,14 +66,7 @@ class AgentDesk:
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` after every pass, until the returned function is called."""
-        with self._lock:
-            self._listeners.add(changed)
-
-        def end() -> None:
-            with self._lock:
-                self._listeners.discard(changed)
-
-        return end
+        return self._listeners.listen(changed)
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -86,6 +80,4 @@ class AgentDesk:
         site = self._server.view()
         with self._lock:
             self._documents.renew(site)
-            listeners = list(self._listeners)
-        for changed in listeners:
-            changed()
+        self._listeners.tell()

@@ -34,6 +34,7 @@ from .entry import FIRST_HASH
 from .errands import Errands
 from .exchange import PULL_ENTRIES, EntryPage, EntryText, ParcelText, Said
 from .lease import SharedDatabase
+from .listeners import Listeners
 from .signbook import SignBook
 from .site import Site
 
@@ -73,7 +74,7 @@ class DirectoryServer:
         self._tickets: dict[int, Future[Answer]] = {}
         self._made = 0
         self._snapshot_at = 0
-        self._listeners: set[Callable[[], None]] = set()
+        self._listeners = Listeners()
         self._decider = Supervised("wk-dir", self._decide)
         self._couriers = {name: Courier(f"wk-dir-{name}") for name in ("database", "follow", "spare")}
         self._errands = {"follow": Errands(settings.me.id)}
@@ -182,14 +183,7 @@ class DirectoryServer:
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` from the deciding thread at every new state, until the returned function is called."""
-        with self._lock:
-            self._listeners.add(changed)
-
-        def end() -> None:
-            with self._lock:
-                self._listeners.discard(changed)
-
-        return end
+        return self._listeners.listen(changed)
 
     def offer(self, sent: Parcel) -> "Future[Answer]":
         known = FIRST_HASH if sent.base == 0 else self._database.hash_at(sent.base)
@@ -245,10 +239,7 @@ class DirectoryServer:
             case steps.Done() | steps.Refused() | steps.Unable():
                 self._resolve(action)
             case steps.Changed():
-                with self._lock:
-                    listeners = list(self._listeners)
-                for changed in listeners:
-                    changed()
+                self._listeners.tell()
             case steps.Turned(why):
                 log.info("directory server", extra={"role": str(cluster.role), "why": why, "term": cluster.site.term})
                 self._turned(cluster.status, why)

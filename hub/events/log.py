@@ -82,11 +82,11 @@ class EventLog:
 
     def _write(self) -> None:
         with self._lock:
-            events = list(self._ring.after(self._written))
-        if not events:
+            lines, newest = self._ring.lines_after(self._written), self._ring.newest
+        if not lines:
             return
         try:
-            self._append(events)
+            self._append(lines, newest)
             if self._lines >= self._limit:
                 self._turn_over()
         except OSError as error:
@@ -96,8 +96,8 @@ class EventLog:
         else:
             self._failing = False
 
-    def _append(self, events: list[ListedEvent]) -> None:
-        data = b"".join(event.model_dump_json().encode() + b"\n" for event in events)
+    def _append(self, lines: list[bytes], newest: int) -> None:
+        data = b"".join(line + b"\n" for line in lines)
         fresh = not self._path.exists()
         with self._path.open("r+b" if not fresh else "wb") as stream:
             stream.truncate(self._size)  # a torn line of a crash, or of a write that failed halfway
@@ -108,8 +108,8 @@ class EventLog:
         if fresh:
             sync_dir(self._path.parent)
         self._size += len(data)
-        self._lines += len(events)
-        self._written = events[-1].number
+        self._lines += len(lines)
+        self._written = newest
 
     def _turn_over(self) -> None:
         self._path.replace(self._old)

@@ -87,6 +87,10 @@ class Ring:
         """The events above a number, in order; found from the newest end, so that the few new ones are cheap."""
         return (kept.event() for kept in self._after(number))
 
+    def lines_after(self, number: int) -> list[bytes]:
+        """The same as lines of JSON, as they are kept."""
+        return [kept.line for kept in self._after(number)]
+
     def _after(self, number: int) -> Iterator[_Kept]:
         count = min(max(self.newest - number, 0), len(self._events))
         return islice(self._events, len(self._events) - count, None)
@@ -109,4 +113,4 @@ class Ring:
 def _kept(event: ListedEvent) -> _Kept:
     """Its key is 64 bits of hash: of 10 000 events one in 10^15 is taken for another."""
     key = hash((event.source, event.at_s, event.kind, event.text))
-    return _Kept(event.number, event.kind, event.camera, key, event.model_dump_json(exclude_defaults=True).encode())
+    return _Kept(event.number, event.kind, event.camera, key, event.model_dump_json().encode())

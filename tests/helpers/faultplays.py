@@ -6,9 +6,11 @@ Rules: a play leaves the site recording; what it promises is checked afterwards 
 import time
 from pathlib import Path
 from random import Random
+from shutil import rmtree
 
 from faultrig import FPS, FaultSite, wait_until
 
+from watchkeep import profiles
 from watchkeep.agent.journal.disk import Disk
 from watchkeep.agent.journal.entry import Entry
 from watchkeep.agent.journal.layout import file_name
@@ -85,3 +87,20 @@ def lost_frames(report: CameraReport, sent: list[dict]) -> list[int]:
 def bound_frames() -> int:
     """chunk_ms + sync_ms, the tick, and what was on its way."""
     return int((CHUNK_S + SYNC_S + TICK_S) * FPS) + IN_FLIGHT
+
+
+def small_journal(site: FaultSite, *, max_bytes: int | None = None) -> None:
+    """Start the agent anew with an empty journal in files of a megabyte; max_bytes: its quota, that of the profile when None."""
+    site.kill("edge-1")
+    profile = (Path(profiles.__file__).parent / "recorders" / "generic.toml").read_text()
+    profile = profile.replace("journal_file_bytes = 67_108_864", "journal_file_bytes = 1_048_576")
+    config = site.folder / "edge-1.toml"
+    text, small = config.read_text(), site.folder / "small.toml"
+    if max_bytes is not None:
+        profile = profile.replace("journal_max_bytes = 20_000_000_000", f"journal_max_bytes = {max_bytes}")
+        text = text.replace("max_bytes = 2_000_000_000", "")
+    small.write_text(profile)
+    config.write_text(text.replace("[agent]", f'[agent]\nprofile = "{small}"'))
+    rmtree(site.folder / "edge-1" / "journal", ignore_errors=True)  # killed early, it may have none yet
+    site.view.cameras.clear()
+    site.start("edge-1")

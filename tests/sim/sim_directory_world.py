@@ -9,12 +9,11 @@ Rules: everything is drawn from the seed.  Every edit makes a value that no othe
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
-from traceback import format_exception
 from typing import Any
 
 from sim_directory_net import Net
 from sim_directory_server import SimServer
-from sim_engine import START_S, Broken, Loop, Result
+from sim_engine import START_S, Broken, Loop, Result, broken_by
 
 from watchkeep.hub.directory.cluster import steps
 from watchkeep.hub.directory.cluster.status import Member, Role
@@ -331,11 +330,5 @@ class World:
 def run(seed: int, *, tracing: bool = False) -> Result:
     """Play one seed to its end; never raises."""
     world = World(seed, tracing=tracing)
-    broken = None
-    try:
-        world.play()
-    except Broken as error:
-        broken = error
-    except Exception as error:  # noqa: BLE001 - whatever the product raises breaks the seed
-        broken = Broken(0, "".join(format_exception(error)[-3:]))
+    broken = broken_by(world.play)
     return Result(seed, broken, world.loop.events, len(world.acks), world.loop.now - START_S, world.done, world.loop.trace)

@@ -8,6 +8,7 @@ import heapq
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from traceback import format_exception
 from typing import Any
 
 START_S = 1000.0
@@ -111,3 +112,14 @@ class Result:
     simulated_s: float
     done: dict[str, int] = field(default_factory=dict)
     trace: list[str] | None = None
+
+
+def broken_by(play: Callable[[], None]) -> Broken | None:
+    """Play, and what broke; what the product raises and nothing of it answers for is a finding like any other."""
+    try:
+        play()
+    except Broken as found:
+        return found
+    except Exception as error:  # noqa: BLE001 (see above)
+        return Broken(0, "".join(format_exception(error)[-4:]))
+    return None

@@ -8,13 +8,12 @@ happens, no two agents ever record one camera under one term: names of chunks wo
 """
 
 from collections.abc import Callable
-from traceback import format_exception
 from typing import Any
 
 from sim_directory_net import Net
 from sim_directory_server import SimServer
 from sim_directory_world import World
-from sim_engine import START_S, Broken, Loop, Result
+from sim_engine import START_S, Broken, Loop, Result, broken_by
 
 from watchkeep.agent.directory.client import ANSWER_S, HOLD_S
 from watchkeep.agent.directory.follow import Follower
@@ -312,11 +311,5 @@ class RecorderWorld(World):
 def run(seed: int, *, tracing: bool = False) -> Result:
     """Play one seed to its end; never raises."""
     world = RecorderWorld(seed, tracing=tracing)
-    broken = None
-    try:
-        world.play()
-    except Broken as error:
-        broken = error
-    except Exception as error:  # noqa: BLE001 - whatever the product raises breaks the seed
-        broken = Broken(0, "".join(format_exception(error)[-3:]))
+    broken = broken_by(world.play)
     return Result(seed, broken, world.loop.events, world.done["taken"], world.loop.now - START_S, world.done, world.loop.trace)

@@ -6,7 +6,6 @@ Rules: everything is drawn from the seed; a fault ends by itself or at the heali
 """
 
 from random import Random
-from traceback import format_exception
 
 from sim_agent import Recorder, SimAgent
 from sim_archiver import SimArchiver
@@ -14,7 +13,7 @@ from sim_camera import SimClock
 from sim_checks import Checks
 from sim_consolidate import Neighbours
 from sim_content import Cuts, Names
-from sim_engine import START_S, Broken, Loop, Result
+from sim_engine import START_S, Broken, Loop, Result, broken_by
 from sim_faults import Faults
 from sim_losses import LossChecks
 from sim_network import Link
@@ -102,13 +101,7 @@ class World:
         return CameraPolicy(camera, copies, listed, priority)
 
     def run(self) -> Result:
-        broken = None
-        try:
-            self._run()
-        except Broken as found:
-            broken = found
-        except Exception as error:  # noqa: BLE001 (the product raised what nothing of it answers for: a finding like any other)
-            broken = Broken(0, "".join(format_exception(error)[-4:]))
+        broken = broken_by(self._run)
         for archiver in self.archivers.values():
             archiver.close()
         loop = self.loop

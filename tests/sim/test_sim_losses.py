@@ -1,8 +1,7 @@
 """What is declared lost reaches every archiver of the list, and nothing else is called lost (sim_outage.py); and a broken rule is seen."""
 
-import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from sim_outage import Outage
@@ -15,14 +14,6 @@ from watchkeep.wire.losses import Loss
 
 TRIES = 6
 """Seeds within which a broken rule has to be seen."""
-
-
-@pytest.fixture(autouse=True)
-def _silent() -> Iterator[None]:
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(before)
 
 
 def test_every_loss_is_known_where_it_has_to_be_and_shown_as_what_it_is() -> None:

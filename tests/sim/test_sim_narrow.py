@@ -1,7 +1,5 @@
 """Cameras of different importance on links that are too narrow for all of them: sim_narrow.py, and that it sees a broken rule."""
 
-import logging
-from collections.abc import Iterator
 
 import pytest
 from sim_narrow import PRIORITIES, TOP, Narrow
@@ -11,14 +9,6 @@ from watchkeep.agent.replicate.room import Order, Room
 
 LOWEST = {f"cam{number}" for number, priority in enumerate(PRIORITIES) if priority == min(PRIORITIES)}
 IMPORTANT = {f"cam{number}" for number, priority in enumerate(PRIORITIES) if priority == TOP}
-
-
-@pytest.fixture(autouse=True)
-def _silent() -> Iterator[None]:
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(before)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import rmtree
 
 import pytest
+from faultplays import small_journal
 from faultproxy import Mode
 from faultrig import FaultSite, fault_site
 from wksite import wait_until
 
-from watchkeep import profiles
 from watchkeep.agent.journal.disk import Disk
 from watchkeep.agent.journal.entry import Entry
 from watchkeep.agent.journal.layout import FILE_HEAD_BYTES, file_name, parse_head
@@ -30,19 +29,6 @@ def site(tmp_path: Path) -> Iterator[FaultSite]:
         yield made
 
 
-def small_files(site: FaultSite) -> None:
-    """Start the agent anew with journal files of a megabyte."""
-    site.kill("edge-1")
-    generic = (Path(profiles.__file__).parent / "recorders" / "generic.toml").read_text()
-    small = site.folder / "small.toml"
-    small.write_text(generic.replace("journal_file_bytes = 67_108_864", "journal_file_bytes = 1_048_576"))
-    config = site.folder / "edge-1.toml"
-    config.write_text(config.read_text().replace("[agent]", f'[agent]\nprofile = "{small}"'))
-    rmtree(site.folder / "edge-1" / "journal", ignore_errors=True)  # killed early, it may have none yet
-    site.view.cameras.clear()
-    site.start("edge-1")
-
-
 def entries(path: Path) -> list[Entry]:
     """The chunks in one journal file."""
     with Disk().reader(path) as read:
@@ -60,7 +46,7 @@ def test_a_flipped_byte_in_the_journal_costs_one_chunk_that_is_named_and_holds_n
     for proxy in proxies:
         proxy.set(Mode.RESET)
     site.record(site.source(*SOURCE, cameras=1), copies=2)
-    small_files(site)
+    small_journal(site)
     site.recording(1)
     journal = site.folder / "edge-1" / "journal"
     wait_until(lambda: len(list(journal.glob("*.wkj"))) >= 3, 60, "three journal files")

@@ -4,14 +4,13 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import rmtree
 
 import pytest
+from faultplays import small_journal
 from faultproxy import Mode
 from faultrig import FaultSite, fault_site
 from wksite import wait_until
 
-from watchkeep import profiles
 from watchkeep.wire import http
 from watchkeep.wire.causes import LOST, EventKind
 
@@ -26,21 +25,6 @@ def site(tmp_path: Path) -> Iterator[FaultSite]:
         yield made
 
 
-def narrow(site: FaultSite) -> None:
-    """Start the agent anew with a journal of three files of a megabyte: eight seconds."""
-    site.kill("edge-1")
-    rmtree(site.folder / "edge-1" / "journal")
-    generic = (Path(profiles.__file__).parent / "recorders" / "generic.toml").read_text()
-    small = site.folder / "small.toml"
-    generic = generic.replace("journal_file_bytes = 67_108_864", "journal_file_bytes = 1_048_576")
-    small.write_text(generic.replace("journal_max_bytes = 20_000_000_000", "journal_max_bytes = 3_145_728"))
-    config = site.folder / "edge-1.toml"
-    text = config.read_text().replace("[agent]", f'[agent]\nprofile = "{small}"')
-    config.write_text(text.replace("max_bytes = 2_000_000_000", ""))
-    site.view.cameras.clear()
-    site.start("edge-1")
-
-
 def losses(site: FaultSite, name: str) -> list[dict[str, object]]:
     with urllib.request.urlopen(f"http://127.0.0.1:{site.port(name)}{http.timeline('cam0')}", timeout=10) as answer:
         return [gap for gap in json.load(answer)["gaps"] if gap["cause"] == LOST]
@@ -53,7 +37,7 @@ def test_what_a_narrow_journal_gives_up_is_a_loss_on_both_timelines_also_after_a
     wait_until(lambda: min(site.newest("a"), site.newest("b")) >= 1, 30, "a first copy on both")
     for proxy in proxies:
         proxy.set(Mode.RESET)
-    narrow(site)
+    small_journal(site, max_bytes=3_145_728)  # three files, eight seconds
     site.recording(1)
     lost = "are lost: the journal is full"
     wait_until(lambda: any(event.kind is EventKind.LOSS and lost in event.text for event in list(site.view.events)), 60, "a declared loss")

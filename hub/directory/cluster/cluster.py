@@ -25,12 +25,12 @@ from collections.abc import Callable, Mapping, Set
 from typing import Final
 
 from ..entry import Entry
-from ..rules import Problem
+from .admission import Request, able_ones, admit
 from .aside import Aside
 from .candidacy import Candidacy
 from .contact import Contact
 from .following import Following, Upstream, continuing
-from .handover import Handover, heirs
+from .handover import Handover
 from .leading import Leading
 from .members import Members
 from .pulse import Pulse
@@ -56,12 +56,10 @@ from .steps import (
     Heard,
     Offer,
     Parted,
-    Refused,
     Settle,
     Spared,
     Tick,
     Turned,
-    Unable,
     Unheard,
     WasCut,
     Write,
@@ -214,24 +212,13 @@ class Cluster:
         if self._pulse.hear(status, now, leading=leading):
             self._following.anew(now)
 
-    def _request(self, event: Edit | Settle | Assign | Offer | HandOver, now: float) -> list[Action]:
-        leading = self._leading
-        if leading is None or self.role is not Role.LEADING:
-            return [Unable(event.ticket, "this server does not lead")]
-        numbers = isinstance(event, Assign | HandOver) or (isinstance(event, Offer) and event.parcel.server != self._me.id)
-        if numbers and self._aside.owes_numbers(leading.tip):
-            return [Unable(event.ticket, "this server first takes in the numbers that it gave when it led before")]
-        if not isinstance(event, HandOver):
-            return leading.request(event)
-        living = self._sight.living(now)
-        if event.role:
-            able = {self._me.id, *(name for name, one in living.items() if one.able)}
-            return leading.pass_on(event.ticket, event.role, able, event.actor)
-        if not heirs(living):
-            text = "no other server that could lead is there"
-            return [Refused(event.ticket, (Problem("nobody", "directory", text, "start one"),))]
-        self._handover.order(now)
-        return leading.hand_over(event.ticket, event.actor)
+    def _request(self, event: Request, now: float) -> list[Action]:
+        leading = self._leading if self.role is Role.LEADING else None
+        owed = "the numbers that it gave when it led before"
+        found, handing = admit(event, self._me.id, leading, self._aside, self._sight, now, owed)
+        if handing:
+            self._handover.order(now)
+        return found
 
     def _wrote(self, now: float) -> list[Action]:
         for entry in self._writing:
@@ -341,8 +328,7 @@ class Cluster:
         self._pulse.beat()
         if self._aside.owes_numbers(self._leading.tip):
             return []
-        living = self._sight.living(now)
-        self._leading.leases({self._me.id, *(name for name, one in living.items() if one.able)}, now)
+        self._leading.leases(able_ones(self._me.id, self._sight.living(now)), now)
         return []
 
     def _answer(self, now: float) -> list[Action]:

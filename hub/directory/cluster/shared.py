@@ -25,10 +25,10 @@ from collections.abc import Callable, Mapping, Set
 from typing import Final
 
 from ..entry import Entry
-from ..rules import Problem
+from .admission import Request, able_ones, admit
 from .aside import Aside
 from .following import DELIVER_AGAIN_S
-from .handover import REST_S, heirs
+from .handover import REST_S
 from .leading import Leading
 from .members import Members
 from .pulse import REFUSED_S
@@ -49,13 +49,11 @@ from .steps import (
     HandOver,
     Heard,
     Offer,
-    Refused,
     Settle,
     Sync,
     Synced,
     SyncFailed,
     Turned,
-    Unable,
     Unheard,
 )
 from .terms import next_number
@@ -174,26 +172,12 @@ class Shared:
         if status.position > (self.site.term, self.site.index):
             self._sync_at = min(self._sync_at, now)
 
-    def _request(self, event: Edit | Settle | Assign | Offer | HandOver, now: float) -> list[Action]:
-        leading = self._leading
-        if leading is None or self.role is not Role.LEADING:
-            return [Unable(event.ticket, "this server does not lead")]
-        numbers = isinstance(event, Assign | HandOver) or (isinstance(event, Offer) and event.parcel.server != self._me.id)
-        if numbers and self._aside.owes_numbers(leading.tip):
-            return [Unable(event.ticket, "this server first takes in numbers that the database has lost")]
-        if not isinstance(event, HandOver):
-            return leading.request(event)
-        living = self._sight.living(now)
-        if event.role:
-            return leading.pass_on(event.ticket, event.role, self._able_ones(now), event.actor)
-        if not heirs(living):
-            return [Refused(event.ticket, (Problem("nobody", "directory", "no other server that could lead is there", "start one"),))]
-        found = leading.hand_over(event.ticket, event.actor)
-        self._releasing = leading.closing = True
+    def _request(self, event: Request, now: float) -> list[Action]:
+        leading = self._leading if self.role is Role.LEADING else None
+        found, handing = admit(event, self._me.id, leading, self._aside, self._sight, now, "numbers that the database has lost")
+        if handing and leading is not None:
+            self._releasing = leading.closing = True
         return found
-
-    def _able_ones(self, now: float) -> set[str]:
-        return {self._me.id, *(name for name, one in self._sight.living(now).items() if one.able)}
 
     def _synced(self, event: Synced, now: float) -> list[Action]:
         self._syncing = False
@@ -287,7 +271,7 @@ class Shared:
     def _lead(self, leading: Leading, now: float) -> list[Action]:
         due = now >= self._beat_at
         if due and not self._aside.owes_numbers(leading.tip):
-            leading.leases(self._able_ones(now), now)
+            leading.leases(able_ones(self._me.id, self._sight.living(now)), now)
         held = Lead(term=leading.term, server=self._me.id, beat=self.lead.beat + 1)
         if self._releasing and leading.idle:
             return self._ask(self.lead, held.model_copy(update={"server": ""}))

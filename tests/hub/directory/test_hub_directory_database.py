@@ -1,6 +1,5 @@
 """The journal in SQLite and in PostgreSQL: durable, chained, cut and set aside, snapshots that are only a cache, damage that is named."""
 
-import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from postgres import PASSWORD, USER, Server, server
+from postgres import PASSWORD, USER, Server
 from site_kit import Book, camera
 from sqlalchemy import URL
 
@@ -44,15 +43,6 @@ class Store:
         found, site = self.open()
         found.close()
         return site.digest()
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with server(port) as made:
-        yield made
 
 
 @pytest.fixture

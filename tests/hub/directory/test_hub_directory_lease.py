@@ -1,6 +1,5 @@
 """Directory servers that share a PostgreSQL database: edits at any of them, one leader, takeover, an outage, backups of it."""
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from directory_kit import CAMERA, Servers, directory
 from hub_kit import wait_for
-from postgres import PASSWORD, USER, Server, server
+from postgres import PASSWORD, USER, Server
 from site_kit import Book, camera
 
 from watchkeep.hub.directory.cluster.status import Lead
@@ -18,15 +17,6 @@ from watchkeep.hub.directory.entry import FIRST_HASH
 from watchkeep.hub.directory.lease import SharedDatabase
 
 NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with server(port) as made:
-        yield made
 
 
 @pytest.fixture

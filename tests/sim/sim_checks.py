@@ -267,13 +267,23 @@ class Checks:
             books = camera.epochs.values() if camera is not None else ()
             for book in [book for book in books if agent.journal.init_of(book.camera, book.epoch) is not None]:
                 for name in able[: policy.copies]:
-                    missing = book.present.minus(book.at(name)[Stage.DURABLE])
+                    missing = book.present.minus(book.at(name)[Stage.DURABLE]).minus(self._elsewhere(book, name, policy.copies))
                     if missing:
                         raise Broken(7, f"{name} never gets {policy.camera} {book.epoch}.{missing} from {agent.name}: {_stages(book)}")
                 if len(able) >= policy.copies:
                     raise Broken(4, f"{agent.name} never releases {policy.camera} {book.epoch}.{book.present}: {_stages(book)}")
             if agent.setup.limits.failback == "auto" and agent.desk._policy.targets(policy.camera) != _first(listed, able, policy.copies):
                 raise Broken(7, f"{agent.name} sends {policy.camera} to {agent.desk._policy.targets(policy.camera)}, its list is {listed}")
+
+    def _elsewhere(self, book: EpochBook, name: str, copies: int) -> RangeSet:
+        """Chunks that are not owed to an archiver because others had made enough copies of them before a new list named it.
+
+        Who is on both lists and never comes back keeps them in the journal; that makes them nobody else's to get.
+        """
+        found = at_least(copies, [self._ever(archiver, book.camera, book.epoch) for archiver in self._archivers.values()])
+        for stage in PENDING:
+            found = found.minus(book.at(name)[stage])
+        return found
 
     def accounts(self, agent: SimAgent, cut: Names) -> None:
         """Invariant 4: no silent loss.  `cut` is what this agent's journal ever took."""

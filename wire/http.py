@@ -25,6 +25,7 @@ DIRECTORY_HASH: Final = "/v1/directory/hash"
 DIRECTORY_PARCEL: Final = "/v1/directory/contingency"
 MAINTENANCE: Final = "/v1/maintenance"
 LOSSES: Final = "/v1/losses"
+FRESHNESS: Final = "/v1/freshness"
 
 RECORDS_TYPE: Final = "application/vnd.watchkeep.records"
 AGENT_HEADER: Final = "Watchkeep-Agent"

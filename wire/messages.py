@@ -308,6 +308,22 @@ class CameraInfo(Message):
     bytes: int
 
 
+class CameraFreshness(Message):
+    """The newest durable chunk of a camera, and how long ago it became so by the archiver's monotonic clock."""
+
+    epoch: int
+    seq: int
+    age_s: float
+
+
+class Freshness(Message):
+    """Answer to `GET /v1/freshness`: cameras of which a chunk became durable since the archiver's start."""
+
+    archiver: str
+    boot: str
+    cameras: dict[str, CameraFreshness]
+
+
 class ChunkRun(Message):
     """Chunks first_seq to last_seq of one epoch, as they lie in one file of an archiver.
 

@@ -1,6 +1,6 @@
 """When somebody asked this hub for something last.
 
-Rules: health checks and scrapes do not count: they go on whether it is needed or not.  Written on the event loop, read on any thread.
+Rules: health checks, scrapes and the directory's questions do not count: they go on whether it is needed or not.  Written on the event loop, read on any thread.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...wire import http
 
-IDLE_PATHS: Final = frozenset({http.HEALTH, http.METRICS})
+IDLE_PATHS: Final = frozenset({http.HEALTH, http.METRICS, http.FRESHNESS})
 
 
 class Activity:

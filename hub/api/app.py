@@ -27,6 +27,7 @@ from . import openapi
 from .append import Appender
 from .errors import ApiError, api_error
 from .events import router as events_router
+from .freshness import router as freshness_router
 from .library import Library, SeveralPartsError
 from .locks import LockDesk, LockRoutes
 from .losses import LossRoutes
@@ -95,6 +96,7 @@ class Api:
         self.app.include_router(playback.router())
         self.app.include_router(locks.router())
         self.app.include_router(losses.router())
+        self.app.include_router(freshness_router(store, facts.id, facts.boot))
         self.app.include_router(maintenance_router(maintenance, facts.id, lambda text: store.report(EventKind.ARCHIVER, text)))
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ...wire.messages import EpochState
+from .freshness import Freshness, Newest
 from .intake import Plan
 from .ledgers import MAX_LEDGERS, Ledgers, Row
 from .model import Damaged, EpochKey, Job, Part, SegmentKey, Write
@@ -30,6 +31,7 @@ class Register:
         self.lock = threading.Lock()
         self.ledgers = Ledgers(self.lock, rows, self._locked_unlisted, most_ledgers)
         self.received = self.durable = self.refused = 0
+        self._fresh = Freshness()
         self._inits: OrderedDict[EpochKey, bytes] = OrderedDict()
         self._parts: dict[tuple[str, str], PartFile | Part] = {}
         self._to_stitch: dict[str, set[SegmentKey]] = {}
@@ -109,13 +111,19 @@ class Register:
             self.received += len(run)
             return True
 
-    def synced(self, part: PartFile) -> None:
-        """Everything written to the part is durable."""
+    def synced(self, part: PartFile, now: float) -> None:
+        """Everything written to the part is durable, by a sync that began now."""
         with self.lock:
             low, high = part.mark_durable()
             if low <= high:
                 self.ledgers[part.camera, part.epoch].synced(low, high)
                 self.durable += high - low + 1
+                self._fresh.note(part.camera, part.epoch, high, now)
+
+    def newest(self) -> dict[str, Newest]:
+        """The newest chunk of each camera that has become durable since the start."""
+        with self.lock:
+            return self._fresh.all()
 
     def abandoned(self, part: PartFile) -> Part | None:
         """The part's file was given up: what was not durable is missing again.  Returns what stays, if anything does."""

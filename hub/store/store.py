@@ -22,7 +22,7 @@ from ...wire.causes import EventKind
 from ...wire.errors import VolumeError
 from ...wire.ids import check_id
 from ...wire.losses import Loss
-from ...wire.messages import CameraInfo, EpochState, Event, Timeline
+from ...wire.messages import CameraFreshness, CameraInfo, EpochState, Event, Timeline
 from ...wire.seal import Seal
 from ...wire.shell.threads import Supervised
 from ..protect.shelf import LockShelf
@@ -262,6 +262,12 @@ class Store:
     def knows(self, camera: str) -> bool:
         """Whether there is a chunk of the camera; cheap."""
         return self._register.knows(camera)
+
+    def freshness(self) -> dict[str, CameraFreshness]:
+        """How long ago the newest chunk of each camera became durable; of those that had one since the start.  From memory."""
+        now = self._clock.monotonic()
+        return {camera: CameraFreshness(epoch=one.epoch, seq=one.seq, age_s=round(max(now - one.at, 0.0), 3))
+                for camera, one in self._register.newest().items()}  # fmt: skip
 
     def timeline(self, camera: str, start_ns: int | None = None, end_ns: int | None = None) -> Timeline:
         """Spans and gaps with causes in a window of UTC ns; None is an open end."""

@@ -349,7 +349,7 @@ class VolumeWriter:
         self._dirs, self._naming = set(), set()
         for part in self._open.dirty():
             if part not in failures:
-                self._register.synced(part)
+                self._register.synced(part, self._synced_at)
         for part in failures:
             self._abandon(part)
         for part in self._open:

@@ -126,9 +126,10 @@ class Checks:
             self._not_awaited(agent, event)
 
     def _not_awaited(self, agent: SimAgent, event: Event) -> None:
-        """Who has announced to be away is not given up before that."""
-        left_s = agent.workers[event.archiver].promised - agent.loop.now
-        if left_s > MARGIN_S:
+        """Who has announced to be away is not given up before that; what was found before the announcement is told at the next tick."""
+        worker = agent.workers[event.archiver]
+        left_s, found_at = worker.promised - agent.loop.now, agent.loop.now - (agent.clock.utc_s() - event.at_s)
+        if left_s > MARGIN_S and found_at >= worker.promised_since:
             raise Broken(7, f"{agent.name} gives up {event.archiver} {left_s:.1f} s before the end of its maintenance: {event.text}")
 
     def _hole(self, agent: SimAgent, event: Event) -> None:

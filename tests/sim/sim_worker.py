@@ -42,6 +42,8 @@ class SimWorker(SendWorker):
         """The first batch since something was acknowledged: what the ack time-out is measured from, kept here without health.py."""
         self.promised = float("-inf")
         """Until when it has announced to be away, as its last answer had it."""
+        self.promised_since = float("-inf")
+        """When it first said that it would be."""
 
     def begin(self) -> None:
         self._timer = self._loop.after(0, self._plan)
@@ -135,6 +137,8 @@ class SimWorker(SendWorker):
             self._ended(self._backoff.pause())
             return
         self.waiting_since = None
+        if what.maintenance_s and self.promised <= self._loop.now:
+            self.promised_since = self._loop.now
         self.promised = self._loop.now + what.maintenance_s
         self._pace.stored(size, self._loop.now - self._began)
         self._backoff.reset()

@@ -9,6 +9,7 @@ is a VolumeError and never fills the root disk.  One archiver process owns a vol
 
 import fcntl
 import logging
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +40,8 @@ class Volume:
         self.identity: Identity | None = None
         self._last_id = ""
         self.online, self.why, self.full = False, "not opened yet", False
+        self._using = threading.Lock()
+        """Who hangs it and who takes it into use are two threads; never held over I/O."""
         self.free_bytes = self.total_bytes = 0
 
     @property
@@ -64,8 +67,7 @@ class Volume:
         except VolumeError:
             self.close()
             raise
-        if not self.hung:  # otherwise its writer tidies up and takes it into use
-            self.online, self.why = True, ""
+        self._use()
 
     def _first_identity(self) -> Identity:
         if str(self.root) in self._known.load():
@@ -144,16 +146,27 @@ class Volume:
 
     def hang(self, why: str) -> None:
         """Take the volume out of use while a call to it does not return."""
-        self.online, self.hung, self.why = False, True, why
+        with self._using:
+            self.online, self.hung, self.why = False, True, why
 
-    def reopen(self) -> None:
-        """Try a fenced volume again; raises VolumeError or OSError while it is still unusable."""
+    def _use(self) -> bool:
+        """Take it into use, unless a call of the proof itself hung and it was given up meanwhile: then its writer tidies up first."""
+        with self._using:
+            if not self.hung:
+                self.online, self.why = True, ""
+            return self.online
+
+    def reopen(self) -> bool:
+        """Try a fenced volume again: whether it is in use now, not when it hung once more.  Raises VolumeError or OSError while it is
+        still unusable."""
         self.disk.open()
         fcntl.flock(self.disk.root_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.check()
         self._probe()
-        self.online, self.why = True, ""
-        log.info("volume is back in use", extra={"volume": str(self.root)})
+        used = self._use()
+        if used:
+            log.info("volume is back in use", extra={"volume": str(self.root)})
+        return used
 
     def prove(self) -> None:
         """After a failed write: is the volume as a whole still usable?  Raises VolumeError."""

@@ -301,7 +301,7 @@ class VolumeWriter:
             self._sync()
         if self.volume.online:
             self._measure()
-        elif now >= self._probe_at:
+        elif now >= self._probe_at and not self.volume.hung:  # hung in the sync just now: _settle comes first
             self._reopen()
 
     def _settle(self) -> None:
@@ -322,7 +322,8 @@ class VolumeWriter:
         self._probe_at = self._clock.monotonic() + PROBE_S
         try:
             with self.volume.pulse:
-                self.volume.reopen()
+                if not self.volume.reopen():
+                    return
         except (VolumeError, OSError) as why:
             self.volume.why = str(why)
             return

@@ -50,12 +50,12 @@ class SimVolume(Volume):
         if not self.disk.is_mounted():
             raise VolumeError(f"volume {self.root} is not mounted any more", remedy="mount the disk again")
 
-    def reopen(self) -> None:
+    def reopen(self) -> bool:
         self.check()
         if self.disk.hanging and not self.disk.hang_calls:
             raise VolumeError(f"volume {self.root} still hangs", remedy="wait")
         self._probe()
-        self.online, self.why = True, ""
+        return self._use()
 
 
 _EMPTY: list[Connection] = []

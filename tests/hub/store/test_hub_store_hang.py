@@ -174,8 +174,9 @@ def test_the_only_volume_hangs_and_everything_is_refused_at_once_until_it_answer
     chain, store = Chain(segment=100), one.store
     store.append(chain.batch(0, 1))
     until(lambda: durable(store, chain) == [(0, 1)])
-    if hung_in == "sync":
-        real, one.first.sync = one.first.sync, lambda handle: (one.hang(), real(handle))[1]  # type: ignore[method-assign]
+    writer = store._writers[0]
+    if hung_in == "sync":  # with everything else due as soon as the sync returns
+        real, one.first.sync = one.first.sync, lambda handle: (one.hang(), setattr(writer, "_tend_at", 0.0), real(handle))[2]  # type: ignore[method-assign]
     else:
         one.hang()
     store.append(chain.chunks(2, 3))
@@ -188,8 +189,11 @@ def test_the_only_volume_hangs_and_everything_is_refused_at_once_until_it_answer
     assert durable(store, chain) == [(0, 1)]
     if hung_in == "sync":
         one.first.sync = real  # type: ignore[method-assign]
+    found, reopen = list[bytes](), writer.volume.reopen
+    writer.volume.reopen = lambda: (found.extend(one.site.files().values()), reopen())[1]  # type: ignore[method-assign]
     one.first.gate.set()
     until(lambda: store.stats().volumes[0].online, "used again")
+    assert found == [chain.file(0, 1)], "what was given up is cut off before anything else is done there"
     assert store.state("cam0", 7, 0, 9).missing == [(2, 9)], "what the call did in the end is taken back"
     until(lambda: one.send(chain, 2, 9))
     until(lambda: durable(store, chain) == [(0, 9)])

@@ -9,6 +9,9 @@ import pytest
 from hub_store_chunks import Chain, Site, contents, expected
 
 from watchkeep.hub.store import init_volume
+from watchkeep.hub.store.disk import Disk
+from watchkeep.hub.store.identity import KnownVolumes
+from watchkeep.hub.store.volume import Volume
 from watchkeep.wire.errors import VolumeError
 from watchkeep.wire.paths import IDENTITY_FILE
 
@@ -125,3 +128,31 @@ def test_the_same_disk_twice_is_refused(site: Site) -> None:
     site.volumes.append(site.root / "copy")
     shutil.copytree(site.volumes[0], site.volumes[1])
     refused(site, "two volumes are the same disk")
+
+
+class Volatile(Disk):
+    """Its next write takes so long that the volume is given up meanwhile."""
+
+    volume: Volume | None = None
+
+    def write(self, handle: int, parts: list[bytes | bytearray | memoryview]) -> None:
+        super().write(handle, parts)
+        if self.volume is not None:
+            self.volume.hang("hangs since noon")
+            self.volume = None
+
+
+def test_a_volume_that_hangs_while_it_is_tried_again_stays_out_of_use(site: Site) -> None:
+    disk = Volatile(site.volumes[0])
+    volume = Volume(site.volumes[0], "a", KnownVolumes(site.state), disk)
+    volume.open()
+    try:
+        volume.fence("broken")
+        disk.volume = volume
+        assert not volume.reopen()
+        assert (volume.online, volume.hung, volume.why) == (False, True, "hangs since noon"), "its writer has to tidy up first"
+        volume.hung = False
+        assert volume.reopen()
+        assert (volume.online, volume.why) == (True, "")
+    finally:
+        volume.close()

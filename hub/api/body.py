@@ -20,11 +20,11 @@ MAX_BODY_BYTES: Final = 16 << 10
 BODY_S: Final = 10.0
 
 
-async def asked(request: Request, model: type[M], max_bytes: int = MAX_BODY_BYTES, limit_s: float = BODY_S) -> M:
-    """What the body asks for; raises ApiError when it is too long, late, or not what the model wants."""
+async def asked(request: Request, model: type[M], max_bytes: int = MAX_BODY_BYTES, limit_s: float | None = None) -> M:
+    """What the body asks for; raises ApiError when it is too long, late, or not what the model wants.  limit_s: BODY_S when None."""
     body = bytearray()
     try:
-        async with asyncio.timeout(limit_s):
+        async with asyncio.timeout(BODY_S if limit_s is None else limit_s):
             async for part in request.stream():
                 body += part
                 if len(body) > max_bytes:

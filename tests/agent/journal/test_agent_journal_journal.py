@@ -367,6 +367,7 @@ def test_many_readers_and_releases_beside_the_writer(tmp_path):
         at = 0
         while not done.is_set() or at < len(offered):
             if at == len(offered):
+                done.wait(0.0005)  # without it they take turns with the writer at the interpreter's lock, five milliseconds each
                 continue
             entry, payload = offered[at]
             at += 1

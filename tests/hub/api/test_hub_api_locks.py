@@ -1,6 +1,7 @@
 """Evidence locks over HTTP: made, listed, removed, exported to the chunk, and every mistake answered with a remedy."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -139,8 +140,10 @@ def test_what_is_not_there_and_what_is_too_much(hub: Hub, monkeypatch: pytest.Mo
 
 def test_a_body_that_does_not_arrive_is_not_waited_for(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BODY_S", 0.2)
+    began = time.monotonic()
     answer = hub.request("POST", names.LOCKS, b"", Content_Length="100")
     assert (answer.status, answer.json()["code"]) == (400, names.TRUNCATED)
+    assert time.monotonic() - began < 5
 
 
 def test_locks_that_cannot_be_read_are_a_problem_that_healthz_names(tmp_path: Path) -> None:

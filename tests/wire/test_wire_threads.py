@@ -3,6 +3,8 @@
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from threading import get_native_id
 
 import pytest
 
@@ -49,6 +51,15 @@ def test_a_failure_is_logged_with_its_name_and_the_body_runs_again(supervised: l
     assert (body.runs, thread.failures, thread.alive) == (4, 3, True)
     assert [vars(record)["worker"] for record in caplog.records] == ["wk-test"] * 3
     assert all(record.exc_info for record in caplog.records)
+
+
+def test_the_kernel_knows_the_first_15_bytes_of_a_threads_name(supervised: list[Supervised]) -> None:
+    names: list[str] = []
+    thread = Supervised("wk-send-archiver-1", lambda _stop: names.append(Path(f"/proc/self/task/{get_native_id()}/comm").read_text()))
+    supervised.append(thread)
+    thread.start()
+    assert thread.join(WAIT_S)
+    assert names == ["wk-send-archive\n"]
 
 
 def test_a_body_that_returns_is_not_run_again(supervised: list[Supervised]) -> None:

@@ -7,7 +7,7 @@ from ..wire.errors import GoneError
 from ..wire.ranges import RangeSet
 from .journal.entry import Entry
 from .journal.staged import StagedJournal
-from .replicate.ports import ChunkRef
+from .replicate.ports import ChunkRef, Parts
 
 
 class JournalSpool:
@@ -16,13 +16,13 @@ class JournalSpool:
     def __init__(self, journal: StagedJournal) -> None:
         self._journal = journal
 
-    def read(self, ref: ChunkRef, /) -> bytes:
+    def read(self, ref: ChunkRef, /) -> Parts:
         entry = self._journal.chunk(ref.camera, ref.epoch, ref.seq)
         if entry is None:
             raise GoneError(f"chunk {ref.camera} {ref.epoch}.{ref.seq} is not in the journal", remedy="ask the archivers that have it")
         return self._journal.read(entry)
 
-    def read_init(self, camera: str, epoch: int, /) -> bytes:
+    def read_init(self, camera: str, epoch: int, /) -> Parts:
         entry = self._journal.init_of(camera, epoch)
         if entry is None:
             raise GoneError(f"the init segment of {camera}, epoch {epoch}, is not in the journal", remedy="its chunks are on the archivers")

@@ -169,14 +169,14 @@ class Journal:
                               remedy="check the disk; the chunk is lost here unless an archiver has it") from error  # fmt: skip
         return record
 
-    def recent(self, entry: Entry) -> bytes | None:
-        """The record if it is among the RAM copies, else None; no I/O.  Raises GoneError."""
+    def recent(self, entry: Entry) -> Item | None:
+        """The record, as it lies there, if it is among the RAM copies, else None; no I/O.  Raises GoneError."""
         with self._memory:
             place = self._book.find(entry)
             item = self._held.get(place.position) if place else None
         if place is None:
             raise GoneError(f"chunk {entry.name} is not in the journal any more", remedy="ask the archivers that have it")
-        return None if item is None else b"".join(item)
+        return item
 
     def release(self, camera: str, epoch: int, low: int, high: int) -> int:
         """Nobody is owed chunks low..high of an epoch any more; returns how many were still held.  Any thread, no I/O."""

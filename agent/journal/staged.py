@@ -111,12 +111,12 @@ class StagedJournal:
         """Make what was spilled durable.  Raises like Journal.sync."""
         return self._journal.sync()
 
-    def read(self, entry: Entry) -> bytes:
-        """A record, header and payload; raises like Journal.read, and BusyError when the disk does not answer now."""
+    def read(self, entry: Entry) -> tuple[bytes | bytearray, ...]:
+        """A record in pieces, header and payload; never a copy of what is in RAM.  Raises like Journal.read, and BusyError when the disk does not answer now."""
         with self._changed:
             found = self._stage.init_of(*entry.name[:2]) if entry.kind is RecordKind.INIT else self._stage.chunk(*entry.name)
-        record = b"".join(found.item) if found is not None else self._journal.recent(entry)
-        return record if record is not None else self._from_disk(lambda: self._journal.read(entry))
+        item = found.item if found is not None else self._journal.recent(entry)
+        return item if item is not None else (self._from_disk(lambda: self._journal.read(entry)),)
 
     def chunk(self, camera: str, epoch: int, seq: int) -> Entry | None:
         with self._changed:

@@ -3,14 +3,14 @@
     append ─▶ connect if needed ─▶ send the buffers ─▶ read the answer ─▶ AppendAnswer, or AppendError with its Fault
 
 Rules: one thread owns a client; only abort() may be called by another.  After any error the connection is closed,
-the next append opens a new one.  http.client sets TCP_NODELAY itself, so buffers should be few: small ones are joined
-by the caller.
+the next append opens a new one.  A body goes out in vectored sends, from where its pieces lie; over TLS, which has none, piece by piece.
 """
 
 import contextlib
 import socket
+import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from types import MappingProxyType
 from typing import Final, TypeVar, cast
@@ -25,10 +25,13 @@ from ...wire.messages import AppendAnswer, ErrorAnswer, Message
 from .verdict import AppendError, Fault
 
 M = TypeVar("M", bound=Message)
+Buffers = Sequence[bytes | bytearray]
 
 CONNECT_TIMEOUT_S: Final = 1.5
 MAX_ANSWER_BYTES: Final = 4 << 20
 """64 cameras with 1000 ranges of 30 bytes each are 2 MB."""
+MAX_PIECES: Final = 512
+"""Of one send; IOV_MAX is 1024 on Linux."""
 SEND_FACTOR: Final = 4
 """A batch that takes longer than this many read time-outs to send is given up: a peer that drains a trickle is as good as hung."""
 
@@ -86,7 +89,7 @@ class AppendClient:
             self._lost = False
             self.connect()
 
-    def append(self, buffers: Sequence[bytes], *, urgent: bool = False) -> AppendAnswer:
+    def append(self, buffers: Buffers, *, urgent: bool = False) -> AppendAnswer:
         """Send one batch and wait for its answer; raises AppendError.  connect() comes first.  `urgent` asks for an fsync at once."""
         return self._ask(http.APPEND, http.RECORDS_TYPE, buffers, AppendAnswer, {http.SYNC_HEADER: http.SYNC_NOW} if urgent else {})
 
@@ -95,7 +98,7 @@ class AppendClient:
         body = LossReport(losses=list(losses)).model_dump_json(exclude_defaults=True).encode()
         return self._ask(http.LOSSES, "application/json", (body,), LossAnswer)
 
-    def _ask(self, path: str, kind: str, buffers: Sequence[bytes], model: type[M], headers: Mapping[str, str] = MappingProxyType({})) -> M:
+    def _ask(self, path: str, kind: str, buffers: Buffers, model: type[M], headers: Mapping[str, str] = MappingProxyType({})) -> M:
         try:
             response = self._exchange(path, kind, buffers, headers)
             status, body = response.status, response.read(MAX_ANSWER_BYTES + 1)
@@ -117,7 +120,7 @@ class AppendClient:
     def close(self) -> None:
         self._http.close()
 
-    def _exchange(self, path: str, kind: str, buffers: Sequence[bytes], headers: Mapping[str, str]) -> HTTPResponse:
+    def _exchange(self, path: str, kind: str, buffers: Buffers, headers: Mapping[str, str]) -> HTTPResponse:
         self._http.putrequest("POST", self._path + path, skip_accept_encoding=True)
         self._http.putheader("Content-Type", kind)
         self._http.putheader("Content-Length", str(sum(map(len, buffers))))
@@ -127,16 +130,24 @@ class AppendClient:
             self._http.putheader(name, value)
         # A refusal such as 413 may come, and the connection go, before the body is through: the answer is worth reading.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._http.endheaders(self._timely(buffers))
+            self._http.endheaders()
+            self._send(buffers)
         return self._http.getresponse()
 
-    def _timely(self, buffers: Sequence[bytes]) -> Iterator[bytes]:
-        """The buffers, as long as time is left; socket time-outs apply to each buffer alone."""
-        deadline = time.monotonic() + self._timeout_s * SEND_FACTOR
-        for buffer in buffers:
+    def _send(self, buffers: Buffers) -> None:
+        """As long as time is left; the socket's time-out applies to each call alone."""
+        connection = cast(socket.socket, self._http.sock)
+        left, first, deadline = [memoryview(buffer) for buffer in buffers], 0, time.monotonic() + self._timeout_s * SEND_FACTOR
+        while first < len(left):
             if time.monotonic() > deadline:
                 raise TimeoutError
-            yield buffer
+            tls = isinstance(connection, ssl.SSLSocket)
+            sent = connection.send(left[first]) if tls else connection.sendmsg(left[first : first + MAX_PIECES])
+            while first < len(left) and sent >= len(left[first]):
+                sent -= len(left[first])
+                first += 1
+            if sent:
+                left[first] = left[first][sent:]
 
     def _answer(self, status: int, body: bytes, model: type[M]) -> M:
         if status == 200:

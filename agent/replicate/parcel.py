@@ -3,7 +3,7 @@
     live chunks │ asks │ catch-up chunks        each epoch's first chunk on a connection follows its INIT record
 
 Rules: never longer than MAX_BATCH_BYTES; what does not fit is left for the next batch.  A chunk that cannot be read is
-named and left out, and holds nothing else up.  Small records are joined, so that the socket sees few writes.
+named and left out, and holds nothing else up.  Records stay in the pieces in which they lie in RAM, and nothing large is copied.
 """
 
 from collections.abc import Iterable
@@ -13,17 +13,17 @@ from typing import Final
 from ...wire.errors import BusyError, FormatError, GoneError, VolumeError, WatchkeepError
 from ...wire.record import MAX_BATCH_BYTES, ask
 from .lanes import Ask, Batch
-from .ports import ChunkRef, Spool
+from .ports import ChunkRef, Parts, Spool
 
 SMALL_BYTES: Final = 16 << 10
-"""Below this a copy is cheaper than a system call and a packet of its own."""
+"""Below this a copy is cheaper than a piece of its own: over TLS each is a record and a packet."""
 
 
 @dataclass(slots=True)
 class Parcel:
     """One request's body and what is in it."""
 
-    buffers: list[bytes] = field(default_factory=list)
+    buffers: list[bytes | bytearray] = field(default_factory=list)
     size: int = 0
     refs: list[ChunkRef] = field(default_factory=list)
     left: list[ChunkRef] = field(default_factory=list)
@@ -36,16 +36,16 @@ class Parcel:
     """The disk gave none, or the init segment is lost."""
     introduced: set[tuple[str, int]] = field(default_factory=set)
     """(camera, epoch) of the INIT records in it."""
-    _small: list[bytes] = field(default_factory=list)
+    _small: list[bytes | bytearray] = field(default_factory=list)
 
-    def add(self, records: Iterable[bytes]) -> None:
-        for record in records:
-            self.size += len(record)
-            if len(record) < SMALL_BYTES:
-                self._small.append(record)
+    def add(self, parts: Iterable[bytes | bytearray]) -> None:
+        for part in parts:
+            self.size += len(part)
+            if len(part) < SMALL_BYTES:
+                self._small.append(part)
             else:
                 self.seal()
-                self.buffers.append(record)
+                self.buffers.append(part)
 
     def seal(self) -> None:
         """Join what waits; call it once at the end."""
@@ -71,9 +71,9 @@ def _add_chunk(parcel: Parcel, ref: ChunkRef, spool: Spool, known: set[tuple[str
     epoch = (ref.camera, ref.epoch)
     new = epoch not in known and epoch not in parcel.introduced
     try:
-        records = [spool.read(ref)]
+        parts = [*spool.read(ref)]
         if new:
-            records.insert(0, _init(spool, *epoch))
+            parts[:0] = _init(spool, *epoch)
     except GoneError:
         parcel.gone.append(ref)
         return
@@ -86,16 +86,16 @@ def _add_chunk(parcel: Parcel, ref: ChunkRef, spool: Spool, known: set[tuple[str
     except (WatchkeepError, OSError) as error:
         parcel.unreadable.append((ref, str(error)))
         return
-    if parcel.size + sum(map(len, records)) > MAX_BATCH_BYTES:
+    if parcel.size + sum(map(len, parts)) > MAX_BATCH_BYTES:
         parcel.left.append(ref)
         return
-    parcel.add(records)
+    parcel.add(parts)
     parcel.refs.append(ref)
     if new:
         parcel.introduced.add(epoch)
 
 
-def _init(spool: Spool, camera: str, epoch: int) -> bytes:
+def _init(spool: Spool, camera: str, epoch: int) -> Parts:
     try:
         return spool.read_init(camera, epoch)
     except (GoneError, FormatError) as error:  # the chunk itself is well: it is stored where its init segment is known

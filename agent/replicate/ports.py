@@ -3,9 +3,14 @@
 Rules: replication knows no journal; whatever has these attributes and methods will do.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ...wire.record import RecordKind
+
+
+Parts = Sequence[bytes | bytearray]
+"""One record in pieces, in order: what is in RAM is handed out as it lies there, and never changed."""
 
 
 class ChunkRef(Protocol):
@@ -32,11 +37,11 @@ class ChunkRef(Protocol):
 class Spool(Protocol):
     """The journal's side of replication.  Called from several threads at once."""
 
-    def read(self, ref: ChunkRef, /) -> bytes:
+    def read(self, ref: ChunkRef, /) -> Parts:
         """The whole record, header and payload.  Raises GoneError when the journal has it no more,
         another WatchkeepError or OSError when it cannot be read."""
 
-    def read_init(self, camera: str, epoch: int, /) -> bytes:
+    def read_init(self, camera: str, epoch: int, /) -> Parts:
         """The INIT record of an epoch; raises like read."""
 
     def release(self, camera: str, epoch: int, low: int, high: int, /) -> object:

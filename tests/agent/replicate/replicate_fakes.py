@@ -8,7 +8,7 @@ from threading import Lock
 from blake3 import blake3
 
 from watchkeep.agent.replicate.lanes import Ask
-from watchkeep.agent.replicate.ports import ChunkRef
+from watchkeep.agent.replicate.ports import ChunkRef, Parts
 from watchkeep.wire.errors import BusyError, DigestError, GoneError
 from watchkeep.wire.messages import AppendAnswer, EpochState
 from watchkeep.wire.ranges import RangeSet
@@ -58,7 +58,7 @@ class FakeSpool:
             self.held.update((ref.name, ref) for ref in new)
         return new
 
-    def read(self, ref: ChunkRef) -> bytes:
+    def read(self, ref: ChunkRef) -> Parts:
         with self.lock:
             if name_of(ref) in self.broken:
                 raise OSError(5, "Input/output error")
@@ -69,11 +69,11 @@ class FakeSpool:
             if name_of(ref) not in self.held:
                 raise GoneError("gone", remedy="none")
         payload = bytes(ref.record_bytes - HEADER_BYTES)
-        return pack_header(Header(RecordKind.CHUNK, ref.camera, ref.epoch, ref.seq, len(payload), digest(name_of(ref)))) + payload
+        return pack_header(Header(RecordKind.CHUNK, ref.camera, ref.epoch, ref.seq, len(payload), digest(name_of(ref)))), payload
 
-    def read_init(self, camera: str, epoch: int) -> bytes:
+    def read_init(self, camera: str, epoch: int) -> Parts:
         payload = b"init"
-        return pack_header(Header(RecordKind.INIT, camera, epoch, 0, len(payload), blake3(payload).digest())) + payload
+        return pack_header(Header(RecordKind.INIT, camera, epoch, 0, len(payload), blake3(payload).digest())), payload
 
     def release(self, camera: str, epoch: int, low: int, high: int) -> None:
         with self.lock:

@@ -1,6 +1,7 @@
 """The HTTP adapter against peers that misbehave on the wire."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from replicate_http import HttpArchiver
 
-from watchkeep.agent.replicate.client import AppendClient
+from watchkeep.agent.replicate.client import MAX_PIECES, AppendClient
 from watchkeep.agent.replicate.verdict import AppendError, Fault, Verdict, judge
 from watchkeep.wire import http
 from watchkeep.wire.messages import ChunkName, ErrorAnswer
@@ -124,6 +125,33 @@ def test_a_peer_that_never_answers_and_one_that_reads_nothing() -> None:
             finally:
                 done.set()
         done.clear()
+
+
+def anonymous(purpose: int) -> ssl.SSLContext:
+    """TLS without a certificate."""
+    context = ssl.SSLContext(purpose)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AECDH-AES256-SHA:@SECLEVEL=0")
+    return context
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_many_pieces_arrive_in_order_at_a_peer_that_reads_slowly(tls: bool) -> None:
+    pieces = [bytes([number % 251]) * (1 + number * 97 % 2000) for number in range(2 * MAX_PIECES + 3)]
+    pieces[MAX_PIECES] = bytes(3 << 20)
+    body, seen = b"".join(pieces), bytearray()
+
+    def serve(connection: socket.socket) -> None:
+        with anonymous(ssl.PROTOCOL_TLS_SERVER).wrap_socket(connection, server_side=True) if tls else connection as stream:
+            while (at := seen.find(b"\r\n\r\n")) < 0 or len(seen) < at + 4 + len(body):
+                seen.extend(stream.recv(70_000))
+
+    with peer(serve) as url, client_for(url.replace("http", "https") if tls else url) as client:
+        if tls:
+            client._http._context = anonymous(ssl.PROTOCOL_TLS_CLIENT)  # type: ignore[attr-defined]  # noqa: SLF001
+        assert append(client, *pieces).fault is Fault.RESET
+    assert bytes(seen.split(b"\r\n\r\n", 1)[1]) == body
 
 
 def test_an_early_refusal_is_read_although_the_body_cannot_be_sent() -> None:

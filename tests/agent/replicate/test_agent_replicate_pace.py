@@ -55,7 +55,7 @@ def test_a_parcel_holds_init_live_asks_and_catch_up_in_this_order() -> None:
     assert found == [(RecordKind.INIT, 2, 0), (chunk, 2, 7), (chunk, 2, 8), (RecordKind.ASK, 5, 1), (chunk, 1, 3)]
     assert parcel.introduced == {("cam0", 2)}
     assert parcel.size == sum(map(len, parcel.buffers))
-    assert len(parcel.buffers) == 4  # init, two large chunks, and the small ones joined
+    assert len(parcel.buffers) == 5  # init and header, a large payload, header, payload, and the small ones joined
 
 
 def test_a_parcel_leaves_what_does_not_fit_what_is_gone_and_what_cannot_be_read() -> None:

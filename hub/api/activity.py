@@ -1,6 +1,7 @@
 """When somebody asked this hub for something last.
 
-Rules: health checks, scrapes and the directory's questions do not count: they go on whether it is needed or not.  Written on the event loop, read on any thread.
+Rules: health checks, scrapes and the directory's questions do not count: they go on whether it is needed or not.
+Written on the event loop, read on any thread.
 """
 
 from collections.abc import Callable

@@ -8,7 +8,8 @@
     of another site or agent, or one id twice           refused         the next server
     anything else, or nothing                           refused         the next server
 
-Rules: (term, index) never goes back, whoever says so, also over restarts of the agent.  All servers are tried in turn without a
+Rules: (term, index) never goes back, whoever says so, also over restarts of the agent; a leader that is asked by one that
+knows a later term goes on above that one.  All servers are tried in turn without a
 pause; after a round in which none was of use there is one, which doubles from FIRST_PAUSE_S to MAX_PAUSE_S.
 """
 
@@ -59,8 +60,8 @@ class Follower:
                 raise FormatError(wrong, remedy="check [directory] servers, and agent.id and agent.site")
             if (document.term, document.index) < self.at:
                 raise FormatError(f"it is at {document.term}.{document.index}, and {self.at[0]}.{self.at[1]} was taken up already",
-                                  remedy="wait until it has caught up; after a restore of the site's journal stop the agent, remove "
-                                  "desired.json, start it")  # fmt: skip
+                                  remedy="wait: it catches up, or its leader goes on above this; if it does not within a minute stop "
+                                  "the agent, remove desired.json, start it")  # fmt: skip
         self._misses, self._pause_s = 0, FIRST_PAUSE_S
         if document is None or (document.term, document.index) == self.at:
             return Verdict.QUIET

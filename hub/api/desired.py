@@ -57,7 +57,7 @@ class DesiredRoutes:
         return routes
 
     async def _answer(self, request: Request, agent: str, at: tuple[int, int], hold_s: float) -> bytes | None:
-        self._desk.sign(agent)
+        self._desk.sign(agent, at[0])
         found = self._desk.after(agent, at)
         if found is not None or hold_s == 0:
             return found

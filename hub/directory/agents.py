@@ -60,9 +60,10 @@ class AgentDesk:
                 raise
             raise BusyError("this server may not know all of the site yet", remedy="try again in a second") from error
 
-    def sign(self, agent: str, *, closed: bool = False) -> None:
-        """It has asked, or its connection broke while it did."""
-        self._server.signs.own(agent, closed=closed)
+    def sign(self, agent: str, term: int = 0, *, closed: bool = False) -> None:
+        """It has asked, having taken up this term, or its connection broke while it did."""
+        if self._server.signs.own(agent, closed=closed) and term > self._server.status.term:
+            self._server.name(term)
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call `changed` after every pass, until the returned function is called."""

@@ -185,6 +185,10 @@ class DirectoryServer:
         """Call `changed` from the deciding thread at every new state, until the returned function is called."""
         return self._listeners.listen(changed)
 
+    def name(self, term: int) -> None:
+        """An agent of the site has taken up this term; forgotten when too much is under way, since it asks again in a second."""
+        self._put(steps.Named(term))
+
     def offer(self, sent: Parcel) -> "Future[Answer]":
         known = FIRST_HASH if sent.base == 0 else self._database.hash_at(sent.base)
         return self.submit(lambda ticket: steps.Offer(ticket, sent, known == sent.base_hash))

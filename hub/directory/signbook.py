@@ -17,10 +17,10 @@ class SignBook:
     def __init__(self, me: str, boot: str) -> None:
         self._signs, self._lock = Signs(me, boot), threading.Lock()
 
-    def own(self, agent: str, *, closed: bool = False) -> None:
-        """An agent has asked this server, or its connection broke while it did."""
+    def own(self, agent: str, *, closed: bool = False) -> bool:
+        """An agent has asked this server, or its connection broke while it did.  Returns whether it is one of the site."""
         with self._lock:
-            self._signs.own(agent, time.monotonic(), closed=closed)
+            return self._signs.own(agent, time.monotonic(), closed=closed)
 
     def say(self) -> dict[str, SignsText]:
         """What every other server is told."""

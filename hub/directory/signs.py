@@ -55,11 +55,13 @@ class Signs:
         for agent in agents:
             self._known.setdefault(agent, {})
 
-    def own(self, agent: str, now: float, *, closed: bool) -> None:
-        """It has asked this server, or its connection to this server broke."""
-        if agent in self._known:
-            self._count += 1
-            self._known[agent][self._me] = _Sign(self._boot, self._count, now, closed)
+    def own(self, agent: str, now: float, *, closed: bool) -> bool:
+        """It has asked this server, or its connection to this server broke.  Returns whether it is an agent of the site."""
+        if agent not in self._known:
+            return False
+        self._count += 1
+        self._known[agent][self._me] = _Sign(self._boot, self._count, now, closed)
+        return True
 
     def hear(self, said: dict[str, SignsText], now: float) -> None:
         """What another server has said."""

@@ -30,7 +30,9 @@ from watchkeep.wire.errors import FormatError
 LOOK_S = 0.2
 SETTLED_S = 60.0
 """A cold directory's grace, an agent's round of servers, and a plan."""
-FAULTS = ("kill", "kill", "power", "start", "start", "start", "stop", "away", "away", "one", "back")
+HERMIT_S = 8.0
+"""Until it has found the agents that it does not hear dead, and has given their cameras to others."""
+FAULTS = ("kill", "kill", "power", "start", "start", "start", "stop", "away", "away", "one", "back", "hermit", "hermit", "hermit")
 
 
 class RecorderServer(SimServer):
@@ -96,7 +98,9 @@ class RecorderServer(SimServer):
             super().receive(kind, body, reply)
 
     def _desired(self, agent: str, at: tuple[int, int], reply: Callable[[Any], None]) -> None:
-        self.signs.own(agent, self.loop.now, closed=False)
+        assert self.cluster is not None
+        if self.signs.own(agent, self.loop.now, closed=False) and at[0] > self.cluster.site.term:
+            self.feed(steps.Named(at[0]))
         if not self._tell(agent, at, reply):
             held = self._holds[agent] = (at, reply)
             boot = self.boot
@@ -212,7 +216,9 @@ class RecorderWorld(World):
             turned = self.rng.sample(self.names, len(self.names))
             self.agents[name] = SimAgent(self.loop, self.net, name, turned, self._took)
         self.recorded: dict[tuple[str, int], str] = {}
-        self.done |= dict.fromkeys(("agent kills", "agent cuts", "taken"), 0)
+        self.hermits: dict[str, float] = {}
+        """Servers that are to die without having been heard, and since when they are alone."""
+        self.done |= dict.fromkeys(("agent kills", "agent cuts", "hermits", "taken"), 0)
 
     def _took(self, agent: str, document: AgentDesired) -> None:
         self.done["taken"] += 1
@@ -254,6 +260,21 @@ class RecorderWorld(World):
                 self._part(agent.name, [self.rng.choice(self.names)])
             case "back":
                 self.net.cut -= {link for link in self.net.cut if agent.name in link}
+            case "hermit":
+                self._hermit(self.servers[self.rng.choice(self.names)])
+
+    def _hermit(self, server: SimServer) -> None:
+        """A server that agents alone can reach, so that it leads some of them, and dies before the others have heard of its term."""
+        self.done["hermits"] += 1
+        self.cut([link for name in self.names for link in ((server.name, name), (name, server.name))])
+        self.hermits[server.name] = self.loop.now
+
+    def _gone(self, server: SimServer) -> None:
+        del self.hermits[server.name]
+        server.kill(power=True)
+        if self.rng.random() < 0.5:
+            self.lose(server)
+        self.net.cut -= {link for link in self.net.cut if server.name in link}
 
     def _part(self, agent: str, names: list[str]) -> None:
         self.done["agent cuts"] += 1
@@ -262,6 +283,8 @@ class RecorderWorld(World):
     # -- checks --------------------------------------------------------------------------------------------------------
 
     def settled(self) -> None:
+        for name in [name for name, since in self.hermits.items() if self.loop.now > since + HERMIT_S]:
+            self._gone(self.servers[name])
         for agent in self.agents.values():
             agent.resume()
         super().settled()
@@ -278,7 +301,7 @@ class RecorderWorld(World):
         site, up = leader.cluster.site, [one.name for one in self.servers.values() if one.running]
         near = {name for name, one in self.agents.items() if one.running and all(self.net.both(name, server) for server in up)}
         out = {name for name, one in self.agents.items() if not one.running or not any(self.net.both(name, server) for server in up)}
-        if not near or "agent" not in site.entities or self._ahead(near, (site.term, site.index)):
+        if not near or "agent" not in site.entities:
             return ""
         for camera in site.entities.get("camera", {}):
             recording = site.recorders.get(camera)
@@ -291,18 +314,14 @@ class RecorderWorld(World):
                 return f"{camera} is recorded by {twice} as well as by {recording.agent}"
         return ""
 
-    def _ahead(self, near: set[str], at: tuple[int, int]) -> bool:
-        """Whether the site is behind what an agent took up: a disk is lost, or the leader that it heard is down."""
-        taken = [one.taken for name, one in self.agents.items() if name in near and one.taken is not None]
-        back = bool(self.lost_disks) or not all(one.running for one in self.servers.values())
-        return back and any((one.term, one.index) > at for one in taken)
-
     def play(self) -> None:
         for agent in self.agents.values():
             self.loop.after(self.rng.uniform(0, 3.0), agent.start)
         super().play()
 
     def finished(self) -> None:
+        for name in list(self.hermits):
+            self._gone(self.servers[name])
         for agent in self.agents.values():
             agent.start()
         super().finished()

@@ -11,6 +11,7 @@ import sim
 from watchkeep.agent.directory.follow import Follower
 from watchkeep.hub.directory.assigner import Assigner, Difference
 from watchkeep.hub.directory.cluster import leading
+from watchkeep.hub.directory.cluster.witness import Witness
 from watchkeep.hub.directory.liveness import Liveness, Turned
 from watchkeep.hub.directory.plan import Plan
 from watchkeep.hub.directory.signs import Signs
@@ -61,6 +62,11 @@ def _keeps_all(self: Follower, document: AgentDesired | None) -> object:
     return _answered(self, document)
 
 
+def _believes_none(self: Witness, term: int, known: int) -> bool:
+    """Servers that do not care what agents have taken up."""
+    return False
+
+
 _answered = Follower.answered
 BREAKS = [
     (leading, "recorder_term", _same_term, {2, 10}),
@@ -68,6 +74,7 @@ BREAKS = [
     (Signs, "hear", _deaf, {11}),
     (Assigner, "planned", _writes_nothing, {11}),
     (Follower, "answered", _keeps_all, {10, 11}),
+    (Witness, "hear", _believes_none, {11}),
 ]
 
 

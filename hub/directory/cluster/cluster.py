@@ -15,7 +15,7 @@ Rules:
     each other the one with the better journal (status.py) stays, and the other's edits are delivered to it (merge.py).
   - A leader lives as long as its beat rises, and everybody passes on the highest beat that it has heard.  So a server that is cut off
     from the leader alone does not claim the lead, and pulls the journal from a neighbour.
-  - A term is never used twice: it is above every term seen and carries the rank (terms.py).  Nobody leads before its `lead` is durable.
+  - A term is never used twice: it is above every term seen, also by agents (witness.py), and carries the rank (terms.py).  Nobody leads before its `lead` is durable.
   - Who may claim the lead: candidacy.py.  A recovery server hands over to the first one that has caught up.  With backups, those are
     asked before (reserve.py).
   - A follower cuts its journal only for a better one, and forgets what it had set aside only when its own journal has it again.
@@ -54,6 +54,7 @@ from .steps import (
     Got,
     HandOver,
     Heard,
+    Named,
     Offer,
     Parted,
     Settle,
@@ -67,6 +68,7 @@ from .steps import (
     Wrote,
 )
 from .terms import MARGIN, next_number
+from .witness import RISEN, Witness
 
 STALL_S: Final = 1.0
 """Twice as long as it ever waits by itself: this process was not running."""
@@ -84,6 +86,7 @@ class Cluster:
         self.role = Role.LOOKING
         self._pulse = Pulse(start.me.id, start.site.term)
         self._sight = Sight()
+        self._witness = Witness()
         self._aside = Aside()
         self._aside.add(start.aside, start.site)
         self._leading: Leading | None = None
@@ -113,21 +116,15 @@ class Cluster:
         me = self._me
         return Status(server=me.id, boot=self._start.boot, rank=me.rank, recovery=me.recovery, able=self._able, role=self.role,
                       term=self.site.term, index=self.site.index, hash=self.site.hash, lead=self.lead, url=me.url,
-                      version=self._start.version, rests=self._handover.rests(self._last_at))  # fmt: skip
+                      version=self._start.version, rests=self._handover.rests(self._last_at), named=self._witness.term)  # fmt: skip
 
     def leader(self, now: float) -> str | None:
         """Who takes edits, as far as is known here."""
         return self.lead.server if self.role is Role.LEADING or self._follows(now) else None
 
     def route(self, now: float, via: Set[str] = frozenset()) -> str | None:
-        """The next server on the way of an edit to the leader: the leader itself, or a neighbour that follows it and was not asked yet."""
-        if not self._follows(now):
-            return None
-        near = {name: one for name, one in self._following.near(self._sight.living(now), now).items() if name not in via}
-        if self.lead.server in near:
-            return self.lead.server
-        having = [one for one in near.values() if one.term == self.lead.term]
-        return max(having, key=lambda one: one.merit).server if having else self.lead.server
+        """The next server on the way of an edit to the leader, None when no leader is known; via: those that it came by."""
+        return self._following.way(self.lead, self._sight.living(now), now, via) if self._follows(now) else None
 
     @property
     def members(self) -> Mapping[str, Member]:
@@ -169,6 +166,9 @@ class Cluster:
                 self._hear(status, now, answer=answer)
             case Unheard(server, refused):
                 self._sight.failed(server, now, refused=refused)
+            case Named(term):
+                if self._witness.hear(term, self._seen):
+                    self._sight.hurry(now)
             case Edit() | Settle() | Assign() | Offer() | HandOver():
                 return self._request(event, now)
             case Fetched(server, index):
@@ -211,6 +211,16 @@ class Cluster:
         leading = self.status if self._leading is not None else None
         if self._pulse.hear(status, now, leading=leading):
             self._following.anew(now)
+        self._witness.hear(status.named, self._seen)
+
+    @property
+    def _seen(self) -> int:
+        """The highest term that servers know of."""
+        return max(self._pulse.seen, self.site.term)
+
+    @property
+    def _next_term(self) -> int:
+        return next_number(max(self._seen, self._witness.term), self._me.rank)
 
     def _request(self, event: Request, now: float) -> list[Action]:
         leading = self._leading if self.role is Role.LEADING else None
@@ -223,6 +233,8 @@ class Cluster:
     def _wrote(self, now: float) -> list[Action]:
         for entry in self._writing:
             self.site.apply(entry)
+            if entry.kind == "lead" and self.role in (Role.LEADING, Role.FOLLOWING):
+                self._pulse.rise(entry.payload["server"], entry.term)
         self._aside.look(self.site)
         self._busy, self._writing, self._broken_until = False, (), NEVER
         self._join()
@@ -298,8 +310,7 @@ class Cluster:
             self._sight.hurry(now)
         if self._busy or not self._candidacy.ripe(self._sight, living, now):
             return []
-        seen = max(self._pulse.seen, self.site.term)
-        self._leading = Leading(self._me, next_number(seen, self._me.rank), self.site, self._utc_s)
+        self._leading = Leading(self._me, self._next_term, self.site, self._utc_s)
         self.role = Role.CLAIMING
         return []
 
@@ -326,6 +337,9 @@ class Cluster:
             return []
         self._beat_at = now + POLL_S
         self._pulse.beat()
+        if self._witness.lifts(self._leading.term, now):
+            self._leading.rise(self._next_term)
+            return [Turned(f"goes on in term {self._leading.term}: {RISEN}")]
         if self._aside.owes_numbers(self._leading.tip):
             return []
         self._leading.leases(able_ones(self._me.id, self._sight.living(now)), now)

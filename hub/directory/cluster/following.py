@@ -11,7 +11,7 @@ not better than the own one: its leader is about to step down.
 Bounds: at most MAX_SERVERS shunned ones.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,6 +78,12 @@ class Following:
     def near(self, living: Mapping[str, Status], now: float) -> dict[str, Status]:
         """Those of the living that could be reached from here lately."""
         return {name: one for name, one in living.items() if self._shunned.get(name, NEVER) <= now}
+
+    def way(self, lead: Lead, living: Mapping[str, Status], now: float, via: Set[str]) -> str:
+        """The next server on the way of an edit to the leader: the leader itself, or a neighbour that follows it and was not asked yet."""
+        near = {name: one for name, one in self.near(living, now).items() if name not in via}
+        having = [] if lead.server in near else [one for one in near.values() if one.term == lead.term]
+        return max(having, key=lambda one: one.merit).server if having else lead.server
 
     def ask(self, up: Upstream, now: float, *, aside: Aside) -> list[Action]:
         """The next question, if it is time for one."""

@@ -60,7 +60,12 @@ class Leading:
         self._gone: dict[str, float] = {}
         self.closing = False
         """Hands over: takes no more requests."""
-        self._append("lead", {"server": me.id})
+        self.rise(term)
+
+    def rise(self, term: int) -> None:
+        """Go on under a later term, which counts when its `lead` is durable."""
+        self.term = term
+        self._append("lead", {"server": self._me.id})
 
     # -- requests ------------------------------------------------------------------------------------------------------
 

@@ -60,6 +60,11 @@ class Pulse:
         """This process was not running for so long."""
         self._rose_at += gap_s
 
+    def rise(self, server: str, term: int) -> None:
+        """A `lead` of this server is durable here: when it is the leader, it goes on in a later term (witness.py)."""
+        if server == self.lead.server and term > self.lead.term:
+            self.lead, self.seen = Lead(term=term, server=server), max(self.seen, term)
+
     def take(self, term: int) -> None:
         """This server leads."""
         self.lead, self.seen = Lead(term=term, server=self._me), max(self.seen, term)

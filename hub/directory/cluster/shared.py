@@ -48,6 +48,7 @@ from .steps import (
     Forgot,
     HandOver,
     Heard,
+    Named,
     Offer,
     Settle,
     Sync,
@@ -57,6 +58,7 @@ from .steps import (
     Unheard,
 )
 from .terms import next_number
+from .witness import RISEN, Witness
 
 RECOVERY_S: Final = 10.0
 RETRY_S: Final = 0.25
@@ -84,6 +86,7 @@ class Shared:
         self._delivering = self._releasing = self._hints = False
         self._aside = Aside()
         self._sight = Sight()
+        self._witness = Witness()
         self._members = Members(start.me, start.members)
         self._members.refresh(start.site)
         self._sight.members(self._members.others)
@@ -96,7 +99,7 @@ class Shared:
         me, site = self._me, self.site
         return Status(server=me.id, boot=self._start.boot, rank=me.rank, recovery=me.recovery, able=self._able, role=self.role,
                       term=site.term, index=site.index, hash=site.hash, lead=self.lead, url=me.url, version=self._start.version,
-                      rests=self._now < self._rest_until)  # fmt: skip
+                      rests=self._now < self._rest_until, named=self._witness.term)  # fmt: skip
 
     @property
     def _me(self) -> Member:
@@ -150,6 +153,9 @@ class Shared:
                 self._hear(status, now, answer=answer)
             case Unheard(server, refused):
                 self._sight.failed(server, now, refused=refused)
+            case Named(term):
+                if self._witness.hear(term, self._seen):
+                    self._sight.hurry(now)
             case Edit() | Settle() | Assign() | Offer() | HandOver():
                 return self._request(event, now)
             case Synced():
@@ -169,8 +175,18 @@ class Shared:
         if self._members.welcome(status, self.site):
             self._sight.members(self._members.others)
         self._sight.heard(status, now, answer=answer)
+        self._witness.hear(status.named, self._seen)
         if status.position > (self.site.term, self.site.index):
             self._sync_at = min(self._sync_at, now)
+
+    @property
+    def _seen(self) -> int:
+        """The highest term that servers know of."""
+        return max(self.lead.term, self.site.term)
+
+    @property
+    def _next_term(self) -> int:
+        return next_number(max(self._seen, self._witness.term), self._me.rank)
 
     def _request(self, event: Request, now: float) -> list[Action]:
         leading = self._leading if self.role is Role.LEADING else None
@@ -184,7 +200,7 @@ class Shared:
         self._sync_at = now if len(event.entries) >= MORE else now + POLL_S
         if event.lead != self.lead or not self._reached:
             self._moved_at = now  # what happened while the database did not answer is not known: its silence is counted from here on
-        self.lead, self._reached = event.lead, True
+        before, self.lead, self._reached = self.lead, event.lead, True
         found = self._read(event)
         self._aside.add(event.aside, self.site)
         self._aside.look(self.site)
@@ -197,11 +213,11 @@ class Shared:
             return found + self._step_down("it has handed over, an operator has ordered it")
         self._leading.wrote(self.site.index, now)
         self._hints = self._hints or bool(event.entries)
-        return found + self._installed(self._leading, now)
+        return found + self._installed(self._leading, before, now)
 
-    def _installed(self, leading: Leading, now: float) -> list[Action]:
+    def _installed(self, leading: Leading, before: Lead, now: float) -> list[Action]:
         if self.role is not Role.CLAIMING:
-            return []
+            return [Turned(f"goes on in term {self.lead.term}: {RISEN}")] if self.lead.term > before.term else []
         self.role = Role.LEADING
         leading.found(self._members.known.values())
         self._sight.hurry(now)
@@ -261,15 +277,16 @@ class Shared:
         if self._syncing:
             return []
         if self._leading is None and now >= self._claim_at() and self._able:
-            term = next_number(max(self.lead.term, self.site.term), self._me.rank)
-            self._leading, self.role = Leading(self._me, term, self.site, self._utc_s), Role.CLAIMING
-            return self._ask(self.lead, Lead(term=term, server=self._me.id))
+            self._leading, self.role = Leading(self._me, self._next_term, self.site, self._utc_s), Role.CLAIMING
+            return self._ask(self.lead, Lead(term=self._leading.term, server=self._me.id))
         if self._leading is not None:
             return self._lead(self._leading, now)
         return self._ask(None, None) if now >= self._sync_at else []
 
     def _lead(self, leading: Leading, now: float) -> list[Action]:
         due = now >= self._beat_at
+        if due and self.role is Role.LEADING and self._witness.lifts(leading.term, now):
+            leading.rise(self._next_term)
         if due and not self._aside.owes_numbers(leading.tip):
             leading.leases(able_ones(self._me.id, self._sight.living(now)), now)
         held = Lead(term=leading.term, server=self._me.id, beat=self.lead.beat + 1)

@@ -56,6 +56,8 @@ class Status(_Said):
     index: int = Field(default=0, ge=0)
     hash: str = Field(default=FIRST_HASH, max_length=64)
     lead: Lead = Lead()
+    named: int = Field(default=0, ge=0)
+    """The latest term that agents have taken up, as far as this server has heard and believes it (witness.py)."""
     url: str = Field(default="", max_length=500)
     version: str = Field(default="", max_length=40)
 

@@ -38,6 +38,13 @@ class Unheard:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """An agent of the site has said that it has taken up this term."""
+
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """Somebody wants the site changed."""
 
@@ -183,7 +190,7 @@ class SyncFailed:
     """The database did not answer; what was to be written may be in it all the same."""
 
 
-Event = (Tick | Heard | Unheard | Edit | Settle | Assign | HandOver | Offer | Fetched | Wrote | WriteFailed | Got | Parted | Failed | Found
+Event = (Tick | Heard | Unheard | Named | Edit | Settle | Assign | HandOver | Offer | Fetched | Wrote | WriteFailed | Got | Parted | Failed | Found
          | WasCut | Delivered | Forgot | Spared | Synced | SyncFailed)  # fmt: skip
 
 

@@ -66,6 +66,21 @@ def test_nothing_new_unknown_agents_and_bad_questions(tmp_path: Path, free_port:
             asker.ask(client.url, "other", (0, 0))
 
 
+def test_an_agent_that_knows_of_a_later_term_is_told_more_again_whichever_server_it_asks(tmp_path: Path,
+                                                                                         free_port: Callable[[], int]) -> None:  # fmt: skip
+    with directory(tmp_path, free_port, "ab") as servers:
+        leader = servers.led()
+        leader.put("agent/edge", {})
+        servers.level()
+        other = next(client for client in servers.clients.values() if client is not leader)
+        wait_for(lambda: ask(other).status == 200, "its document")
+        term, index = position(ask(other))
+        assert ask(other, "stranger", (term + 90, 0)).status == 404
+        wait_for(lambda: ask(other, at=(term + 40, index)).status == 200, "a document above its term")
+        assert term + 40 < position(ask(leader))[0] < term + 90
+        assert leader.put("camera/after", {"url": "rtsp://10.0.0.1/a"}).status == 200
+
+
 def test_one_question_of_an_agent_is_held_and_not_too_many_of_all(tmp_path: Path, free_port: Callable[[], int],
                                                                   monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setattr(routes, "MAX_HELD", 3)

@@ -211,6 +211,20 @@ def test_what_a_promoted_standby_lacks_is_delivered_by_whoever_has_read_it(world
     assert len(world.base.entries) == len({entry.hash for entry in world.base.entries})
 
 
+def test_a_leader_goes_on_above_the_term_that_agents_of_a_lost_database_know(world: World) -> None:
+    world.run(3.0)
+    (leader,) = world.leaders()
+    before = world.base.lead.term
+    world.feed("c", steps.Named(before + 40))
+    world.run(2.0)
+    assert world.leaders() == [leader]
+    assert world.base.lead.term > before + 40
+    assert {one.lead.term for one in world.servers.values()} == {world.base.lead.term}
+    world.feed(leader, steps.Edit(1, (camera(1),), "ops"))
+    assert world.base.entries[-1].term == world.base.lead.term
+    assert any("goes on in term" in why for _, why in world.turns)
+
+
 def test_a_recovery_server_leads_long_after_everybody_else() -> None:
     world = World(2, recovery="a")
     world.run(3.0)

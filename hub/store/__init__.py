@@ -11,7 +11,8 @@
     scan       what is good in a file?             stitch     parts joined into one file
     reader     chunks, bytes, timeline             recovery   the start-up, opening: volume by volume
     catalog    SQLite, a cache of the files        declared   which gaps losses explain
-    lossbook   declared losses on the volumes      events, clock, model
+    lossbook   declared losses on the volumes      anew       what could not be synced at the start, stored anew
+    events, clock, freshness, model
 
 Rules: files are the truth (invariant 6); only what is synced is durable (invariant 3); a name has one hash (invariant 2).
 """

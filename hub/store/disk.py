@@ -173,6 +173,12 @@ class Disk:
         finally:
             os.close(handle)
 
+    def unused(self, path: str) -> str:
+        """The path, or with a number behind it, of which there is no file yet: evidence is not overwritten by other evidence."""
+        taken, name = {*self.names(folder_of(path))}, path.rpartition("/")[2]
+        numbers = (number for number in range(2, len(taken) + 3) if f"{name}.{number}" not in taken)
+        return f"{path}.{next(numbers)}" if name in taken else path
+
     def stat(self, path: str) -> os.stat_result:
         return os.stat(path, dir_fd=self.root_fd, follow_symlinks=False)
 

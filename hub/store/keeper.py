@@ -1,7 +1,7 @@
-"""The threads that keep house: retention (decided in retainer.py), then stitching; and setting damaged files aside.
+"""The threads that keep house: retention (retainer.py), what has to be stored anew (anew.py), stitching; and setting damaged files aside.
 
     wk-store-keeper      evidence locks that expire, what is told of deletions: touches no volume
-    wk-store-keeper-N    one for each volume: its retention and its stitches, so that a disk that hangs holds up no other
+    wk-store-keeper-N    one for each volume: its retention and all the rest, so that a disk that hangs holds up no other
 
 Rules: the only place that deletes, replaces or renames closed files while the archiver runs; one lock for each volume keeps the
 three apart.  A stitch waits until no part of its segment is open.  A volume that fails here is left to its writer to fence.
@@ -18,10 +18,11 @@ from ...wire.causes import EventKind
 from ...wire.errors import FormatError, GoneError, VolumeError
 from ...wire.shell.threads import Supervised
 from ..protect.shelf import LockShelf
+from .anew import Anew
 from .catalog import Catalog, CatalogError
 from .clock import Clock
 from .disk import folder_of
-from .model import Part, Report, SegmentKey
+from .model import ASIDE_SUFFIX, Part, Report, SegmentKey
 from .register import Register
 from .retainer import Policy, Retainer
 from .retention import ClockWatch
@@ -34,8 +35,6 @@ KEEP_S: Final = 2.0
 """How often free space and age are looked at: at 1 GB/s a floor of 5 GB is not used up in between."""
 GRACE_S: Final = 0.5
 """How long a stop waits for each thread of a volume that hangs: it may just have come back."""
-ASIDE_SUFFIX: Final = ".damaged"
-"""Of files that are kept for inspection and never served."""
 SHORT_LIFE_NS: Final = 3600 * 1_000_000_000
 NEAR_FLOOR_BYTES: Final = 1 << 30
 """Five minutes of 16 cameras at 2 Mbit/s: nearer to the floor a volume deletes its oldest files for what is stored now."""
@@ -66,9 +65,9 @@ class Keeper:
     """`start`, `take` of each volume, then `stop` and `join`; `kick` asks for a round at once."""
 
     def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, shelf: LockShelf, clock: Clock, report: Report,
-                 rule: Policy) -> None:  # fmt: skip
+                 rule: Policy, anew: Anew) -> None:  # fmt: skip
         self._volumes, self._register, self._catalog = volumes, register, catalog
-        self._clock, self._report, self._rule = clock, report, rule
+        self._clock, self._report, self._rule, self._anew = clock, report, rule, anew
         self._watches = {volume.root: ClockWatch() for volume in volumes}
         self._watch = ClockWatch()
         """One for each thread: a step is seen before anything is deleted for its age."""
@@ -132,6 +131,7 @@ class Keeper:
         watch.look(now_ns, now)  # `look` tells of it
         if volume.online and not stop.is_set():
             self.retainer.tend(volume, now_ns, now, trusted=watch.trusted(now), stop=stop.is_set)
+            self._anew.tend(volume, stop.is_set)
             self._stitch_all(volume, stop)
 
     def round(self, stop: threading.Event) -> None:
@@ -178,7 +178,7 @@ class Keeper:
             if now is None or (now.first_seq, now.last_seq, now.last_hash) != (part.first_seq, part.last_seq, part.last_hash):
                 raise GoneError(f"{part.path} has changed", remedy="look at it again")
             volume.check()
-            path = self._aside_path(volume, part.path)
+            path = volume.disk.unused(part.path + ASIDE_SUFFIX)
             try:
                 volume.disk.rename(part.path, path)
                 volume.disk.sync_dir(folder_of(path))
@@ -188,13 +188,6 @@ class Keeper:
             self._forget(part)
         self._register.mended(volume.root / part.path)
         return aside
-
-    @staticmethod
-    def _aside_path(volume: Volume, path: str) -> str:
-        """A name that no file has yet: evidence is not overwritten by other evidence."""
-        folder = set(volume.disk.names(folder_of(path)))
-        taken = sum(name.startswith(path.rpartition("/")[2] + ASIDE_SUFFIX) for name in folder)
-        return path + ASIDE_SUFFIX + (f".{taken + 1}" if taken else "")
 
     # -- stitching ---------------------------------------------------------------------------------------------
 

@@ -33,6 +33,8 @@ SegmentKey = tuple[str, int, int]
 Name = tuple[str, int, int]
 """(camera, epoch, seq): exactly one chunk (invariant 2)."""
 
+ASIDE_SUFFIX: Final = ".damaged"
+"""Of files that are kept for inspection and never served."""
 ENTRY: Final = Struct("<IIqQ")
 """One chunk of a part's index: length, flags, wall-clock start, duration.  24 bytes, 1.4 kB for a segment of a minute."""
 assert ENTRY.size == 24

@@ -5,7 +5,8 @@ For each volume, day by day, so that memory holds one day's names:
     1. a temporary file of an unfinished stitch is removed
     2. a file that the catalog knows as closed, with the same size, is believed
     3. any other file is scanned; one that was being written at the crash is proven chunk by chunk, its torn or
-       zero-filled tail is cut, and file and directory are synced before its chunks count as durable (invariant 3)
+       zero-filled tail is cut, and file and directory are synced before its chunks count as durable (invariant 3); when that fails
+       it is renamed, and what is in it is stored anew (anew.py)
     4. a file damaged in the middle, or one that we did not write lately, is left as it is: its good part is served
     5. rows without a file are removed
     6. a part whose chunks another file of the segment holds under the same hashes is removed: what a stitch left behind
@@ -25,6 +26,7 @@ from typing import Final
 from ...wire.errors import FormatError, IdError
 from ...wire.ids import check_id
 from ...wire.paths import SEGMENT_SUFFIX, parse_segment_path
+from .anew import UNSYNCED_SUFFIX, is_unsynced
 from .catalog import Catalog
 from .model import Damaged, Part, SegmentKey
 from .scan import Scan, proven_hash, scan_file
@@ -40,11 +42,12 @@ _BATCH: Final = 500
 
 
 class Recovery:
-    """Recovers one volume; `damage` lists what cannot be served."""
+    """Recovers one volume; `damage` lists what cannot be served, `unsynced` the files of which everything has to be stored anew."""
 
     def __init__(self, volume: Volume, catalog: Catalog) -> None:
         self._volume, self._disk, self._catalog = volume, volume.disk, catalog
         self.damage: list[Damaged] = []
+        self.unsynced: list[str] = []
         self.scanned = 0
         self._found: list[Part] = []
         self._gone: list[tuple[str, str]] = []
@@ -79,6 +82,8 @@ class Recovery:
             for path in self._disk.files_of_day(folder):
                 if path.endswith(TEMP_SUFFIX):
                     self._disk.unlink(path)
+                elif is_unsynced(path):
+                    self.unsynced.append(path)
                 elif path.endswith(SEGMENT_SUFFIX):
                     files[path] = self._disk.stat(path)
         newest = max([newest, *(found.st_mtime for found in files.values())])
@@ -118,12 +123,23 @@ class Recovery:
             log.info("torn tail cut", extra={"path": path, "bytes": scan.part.file_size - scan.part.size, "why": scan.reason})
             scan = Scan(replace(scan.part, file_size=scan.part.size))
         if scan.part is not None:
-            self._disk.sync_path(path)
-            self._sync_names(path)
+            try:
+                self._disk.sync_path(path)
+                self._sync_names(path)
+            except OSError as error:
+                self._give_up(path, error)
+                scan = Scan(None)
         elif _is_torn_start(scan):
             self._disk.unlink(path)
             scan = Scan(None)
         return scan
+
+    def _give_up(self, path: str, error: OSError) -> None:
+        """The kernel may have dropped what it could not write, and would say "done" the next time (invariant 3)."""
+        given_up = self._disk.unused(path + UNSYNCED_SUFFIX)
+        self._disk.rename(path, given_up)
+        log.warning("segment file cannot be synced", extra={"path": given_up, "why": str(error)})
+        self.unsynced.append(given_up)
 
     def _sync_names(self, path: str) -> None:
         steps = path.split("/")

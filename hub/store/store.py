@@ -26,6 +26,7 @@ from ...wire.messages import CameraFreshness, CameraInfo, EpochState, Event, Tim
 from ...wire.seal import Seal
 from ...wire.shell.threads import Supervised
 from ..protect.shelf import LockShelf
+from .anew import Anew
 from .catalog import Catalog, CatalogError
 from .clock import Clock
 from .disk import Disk
@@ -72,8 +73,9 @@ class Store:
         self._volumes = [Volume(path, archiver_id, known, disk(path), self._clock) for path in volumes]
         around = Surroundings(self._register, self._catalog, self._clock, self._reporter.report, sync_ms / 1000)
         self._writers = [VolumeWriter(volume, around, f"wk-store-{number}") for number, volume in enumerate(self._volumes)]
+        self._anew = Anew(self._register, self._accept, self._reporter.report)
         self._keeper = Keeper(self._volumes, self._register, self._catalog, self.locks, self._clock, self._reporter.report,
-                              policy(retention_days, min_free_bytes, camera_days or {}))  # fmt: skip
+                              policy(retention_days, min_free_bytes, camera_days or {}), self._anew)  # fmt: skip
         self._placement = Placement(self._writers, self._catalog)
         self._losses = LossBook(self._volumes)
         self._reader = Reader(self._volumes, self._register, self._catalog, self._keeper.moves, self._losses)
@@ -131,6 +133,7 @@ class Store:
         recovery = Recovery(volume, self._catalog)
         recovery.run()
         self._register.damaged(recovery.damage)
+        self._anew.take(volume, recovery.unsynced)
         log.info("volume recovered", extra={"volume": str(volume.root), "scanned": recovery.scanned, "damaged": len(recovery.damage)})
         if recovery.damage:
             text = f"volume {volume.root}: {len(recovery.damage)} damaged file(s), first {recovery.damage[0].path}"

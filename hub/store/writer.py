@@ -23,8 +23,7 @@ from ...wire.shell.threads import Supervised
 from .catalog import Catalog, CatalogError
 from .clock import Clock
 from .disk import folder_of
-from .keeper import ASIDE_SUFFIX
-from .model import Job, Part, Report, StoreFull, Write
+from .model import ASIDE_SUFFIX, Job, Part, Report, StoreFull, Write
 from .openparts import OpenParts
 from .partfile import PartFile
 from .register import Register

@@ -198,6 +198,7 @@ class Incarnation:
     def _keep(self) -> None:
         if self.alive:
             self.store.keeper.round(_NEVER)
+            self.pump()  # it may have queued what has to be stored anew
             self._loop.after(KEEP_S, self._keep)
 
 

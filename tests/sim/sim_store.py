@@ -14,6 +14,7 @@ from sim_volume_disk import VolumeDisk, root_of
 
 import watchkeep.hub.store.catalog as catalog_file
 from watchkeep.hub.protect.shelf import LockShelf
+from watchkeep.hub.store.anew import Anew
 from watchkeep.hub.store.catalog import Catalog
 from watchkeep.hub.store.clock import Clock
 from watchkeep.hub.store.events import Reporter
@@ -119,8 +120,9 @@ class SimStore(Store):
         around = Surroundings(self._register, catalog, clock, self._reporter.report, sync_s)
         self._writers = [VolumeWriter(volume, around, "wk-sim") for volume in self._volumes]
         self.locks = LockShelf(self._state_dir)
+        self._anew = Anew(self._register, self._accept, self._reporter.report)
         self._keeper = SimKeeper(list(self._volumes), self._register, catalog, self.locks, clock, self._reporter.report,
-                                 policy(30, min_free_bytes, {}))  # fmt: skip
+                                 policy(30, min_free_bytes, {}), self._anew)  # fmt: skip
         self._keeper.removed = removed
         for writer, disk in zip(self._writers, disks, strict=True):
             disk.on_hang = partial(self._hang, writer)

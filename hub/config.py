@@ -71,6 +71,11 @@ class ConsolidationSection(Config):
     settle_s: float = Field(default=60, ge=0, le=86_400)
 
 
+class PatrolSection(Config):
+    every_days: float = Field(default=30, ge=0, le=3650)
+    max_mbit_s: float = Field(default=200, gt=0, le=100_000)
+
+
 class StandbySection(Config):
     sleep_command: tuple[str, ...] = Field(default=(), max_length=32)
     sleep_after_s: float = Field(default=600, ge=1, le=604_800)
@@ -116,6 +121,7 @@ class HubConfig(Config):
     directory: DirectorySection | None = None
     discovery: DiscoverySection = DiscoverySection()
     consolidation: ConsolidationSection = ConsolidationSection()
+    patrol: PatrolSection = PatrolSection()
     standby: StandbySection = StandbySection()
     peer: tuple[PeerSection, ...] = Field(default=(), max_length=MAX_PEERS)
 

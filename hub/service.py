@@ -28,6 +28,7 @@ from .api.server import HttpServer
 from .beacon import BEACON_S, Beacon, Identity, Vitals
 from .broker import EmbeddedBroker
 from .config import Address, ArchiverSection, HubConfig, http_address
+from .consolidate.patrol import PatrolSettings
 from .consolidate.round import Rules
 from .consolidate.share import Share
 from .consolidate.worker import Consolidator, Settings
@@ -154,10 +155,11 @@ class HubService:
         return store
 
     def _make_consolidator(self, store: Store, share: Share) -> Consolidator:
-        hub, wanted = self._config.hub, self._config.consolidation
+        hub, wanted, walk = self._config.hub, self._config.consolidation, self._config.patrol
         rules = Rules(wanted.cameras, wanted.max_mbit_s, wanted.settle_s)
+        patrol = PatrolSettings(hub.data_dir, walk.every_days, walk.max_mbit_s) if walk.every_days else None
         return Consolidator(store, share, Settings(hub.id, hub.site, rules, {peer.id: peer.url for peer in self._config.peer},
-                                                   wanted.every_s, wanted.auto))  # fmt: skip
+                                                   wanted.every_s, wanted.auto, patrol))  # fmt: skip
 
     def _start_beacon(self, url: str, store: Store, consolidator: Consolidator | None) -> None:
         def vitals() -> Vitals:

@@ -100,5 +100,9 @@ class _ConsolidationCollector(Collector):
             ("watchkeep_consolidation_pulled_bytes", "Bytes pulled from peers.", "pulled_bytes"),
             ("watchkeep_consolidation_refused_chunks", "Chunks of peers that did not fit what is held.", "refused"),
             ("watchkeep_files_set_aside", "Damaged files taken out of service.", "set_aside"),
+            ("watchkeep_patrol_files", "Stored files that the patrol has read and proven.", "proven"),
+            ("watchkeep_patrol_bytes", "Bytes of them.", "proven_bytes"),
+            ("watchkeep_patrol_damaged_files", "Those of them that were damaged.", "rotten"),
+            ("watchkeep_patrol_walks", "Walks of the patrol that came to the end of the archive.", "walks"),
         ):
             yield CounterMetricFamily(name, text, value=getattr(totals, field))

@@ -27,14 +27,14 @@ from .compare import Compared, Place, Span, compare, questions
 from .plan import Bounds, Pull, pause_s, pulls, sort_missing
 from .pull import Puller, Stopper
 from .scrub import MAX_ASIDE, Finding, prove_part, set_aside
-from .share import own_runs, parts_of
+from .share import Suspect, own_runs, parts_of
 
 log = logging.getLogger(__name__)
 
 NS: Final = 1_000_000_000
 PROVE_MBIT_S: Final = 800.0
 """How fast own files are proven: 100 MB/s leaves a hard disk time for recording; a day of 16 cameras at 4 Mbit/s takes 2 h."""
-Suspects = Collection[tuple[str, int, int]]
+Suspects = Collection[Suspect]
 Publish = Callable[[ConsolidationState], None]
 
 
@@ -59,6 +59,8 @@ class Round:
         """Of the camera at hand: hashes that pulled chunks have to have.  One a damaged chunk, so MAX_ASIDE files' worth."""
         self.early = False
         """Something was left to the agents, because it is so new."""
+        self.proven: set[str] = set()
+        """Cameras whose doubtful files have been proven; those of others stay doubtful."""
 
     def run(self, *, camera: str = "", prove_all: bool = False, suspects: Suspects = ()) -> None:
         """Do the job; raises WatchkeepError when the peer or the store fails.  A stop ends it early, without an error."""
@@ -69,6 +71,7 @@ class Round:
                 return
             self._expected = {}
             self._prove(name, self._to_prove(name, prove_all, suspects))
+            self.proven.add(name)
             self._camera(name)
             self._change(cameras_done=self.state.cameras_done + 1)
 

@@ -5,6 +5,7 @@ r"""Which peer to look at next.  No I/O, no clock, no threads.
     answered          PRESENT, due        boot changed: due             PRESENT, due
     failed            AWAY                AWAY                          AWAY
     compared                              due again in every_s
+    hurried                               due now
     faltered                              due again in RETRY_S    (its next probe decides)
 
 "due" means settle_s later, so that the agents' journals, which are nearer, go first.
@@ -90,6 +91,13 @@ class Schedule:
         if peer is not None:
             peer.followed_up = early and not peer.followed_up
             peer.due_at = now + (min(self._settle_s, self._every_s) if peer.followed_up else self._every_s)
+
+    def hurried(self, now: float) -> bool:
+        """A file here is damaged: who is there is compared now.  False when nobody is."""
+        present = [peer for peer in self.peers if peer.boot and not peer.why]
+        for peer in present:
+            peer.due_at = now
+        return bool(present)
 
     def to_probe(self, now: float) -> Peer | None:
         return min((peer for peer in self.peers if peer.probe_at <= now), key=lambda peer: peer.probe_at, default=None)

@@ -6,6 +6,7 @@ suspect, so that this archiver heals itself at its next round.  Bounded per requ
 
 import threading
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from blake3 import blake3
@@ -29,6 +30,8 @@ RECORDS_BYTES: Final = 8 << 20
 """Chunks of one answer end at the first one that reaches this: 16 s of 4 Mbit/s, and never more than 8 + 32 MiB."""
 MAX_SUSPECTS: Final = 1000
 """Damaged chunks remembered until the next round; more are found by then, too."""
+Suspect = tuple[str, int, int]
+"""Camera, epoch and seq."""
 
 
 class Share:
@@ -37,7 +40,7 @@ class Share:
     def __init__(self, store: Store, archiver: str) -> None:
         self._store, self._archiver = store, archiver
         self._lock = threading.Lock()
-        self._suspects: set[tuple[str, int, int]] = set()
+        self._suspects: set[Suspect] = set()
 
     def listing(self, camera: str, epoch: int, seq: int, limit: int) -> ChunkListing:
         """Runs from the one on that holds or follows (epoch, seq)."""
@@ -73,14 +76,17 @@ class Share:
             data = self._store.read(chunk.path, chunk.offset, chunk.length)
             digest = proven(data, camera, chunk.epoch, chunk.seq)
         except (VolumeError, FormatError):
-            with self._lock:
-                if len(self._suspects) < MAX_SUSPECTS:
-                    self._suspects.add((camera, chunk.epoch, chunk.seq))
+            self.doubt([(camera, chunk.epoch, chunk.seq)])
             return b""
         return pack_header(Header(RecordKind.CHUNK, camera, chunk.epoch, chunk.seq, len(data), digest)) + data
 
-    def take_suspects(self) -> set[tuple[str, int, int]]:
-        """(camera, epoch, seq) of chunks that could not be given since the last call."""
+    def doubt(self, chunks: Iterable[Suspect]) -> None:
+        """Remember chunks whose files the next round has to prove; past the bound the next look finds them again."""
+        with self._lock:
+            self._suspects.update(islice(chunks, MAX_SUSPECTS - len(self._suspects)))
+
+    def take_suspects(self) -> set[Suspect]:
+        """(camera, epoch, seq) of chunks that could not be given, or are doubted, since the last call."""
         with self._lock:
             taken, self._suspects = self._suspects, set()
             return taken

@@ -1,8 +1,9 @@
-"""The thread of consolidation: probes peers, runs a round when one is due or an operator asks, publishes its progress.
+"""The thread of consolidation: probes peers, runs a round when one is due or an operator asks, else walks on with the patrol.
 
     mDNS sightings ─┐
     listed peers ───┼─▶ schedule ─▶ probe (healthz) ─▶ round ─▶ schedule
     POST order ─────┘   an order ends a round under way, which is due again afterwards
+    patrol ─▶ a damaged file ─▶ doubted, and every peer that is there is due now
 
 Rules: one thread, one round at a time; recording never waits for it (invariant 7).  A peer is who its healthz says it is, of this
 site, and not this archiver itself (invariant 11).  Whatever a peer or a disk does is a reason in the state, never the thread's end.
@@ -26,6 +27,7 @@ from ..api.errors import ApiError
 from ..store import Store
 from ..store.clock import Clock
 from .client import PeerClient, PeerError, PeerHealth
+from .patrol import Patrol, PatrolSettings
 from .pull import Stopper
 from .round import Round, Rules
 from .schedule import Peer, Schedule
@@ -51,6 +53,8 @@ class Settings:
     every_s: float = 3600.0
     auto: bool = True
     """False: only when an operator asks."""
+    patrol: PatrolSettings | None = None
+    """None: files are proven when somebody asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,12 @@ class Totals:
     pulled_bytes: int = 0
     refused: int = 0
     set_aside: int = 0
+    proven: int = 0
+    """Files that the patrol has proven."""
+    proven_bytes: int = 0
+    rotten: int = 0
+    """Those of them that were damaged."""
+    walks: int = 0
 
 
 class Consolidator:
@@ -74,6 +84,7 @@ class Consolidator:
         peers = {name: url for name, url in settings.peers.items() if name != settings.archiver}
         self._schedule = Schedule(peers if settings.auto else {}, every_s=settings.every_s, settle_s=settings.rules.settle_s,
                                   now=self._clock.monotonic())  # fmt: skip
+        self._patrol = None if settings.patrol is None else Patrol(store, settings.patrol, self._clock)
         self._order: tuple[int, ConsolidationOrder] | None = None
         self._sighted: dict[str, str] | None = None
         self._state, self._totals, self._jobs = ConsolidationState(), Totals(), 0
@@ -117,7 +128,10 @@ class Consolidator:
 
     @property
     def totals(self) -> Totals:
-        return self._totals
+        if self._patrol is None:
+            return self._totals
+        walked = self._patrol.walked
+        return replace(self._totals, proven=walked.files, proven_bytes=walked.bytes, rotten=walked.damaged, walks=walked.walks)
 
     def sighted(self, announced: dict[str, str]) -> None:
         """The archivers of this site that mDNS shows now: url by id."""
@@ -148,6 +162,8 @@ class Consolidator:
         while not stop.is_set():
             if not self._next(stop):
                 self._rest()
+        if self._patrol is not None:
+            self._patrol.save()
 
     def _next(self, stop: threading.Event) -> bool:
         """Do the next thing that is due; False when nothing is."""
@@ -159,9 +175,20 @@ class Consolidator:
             self._probe(peer)
         elif (peer := self._schedule.to_compare(now)) is not None:
             self._do_peer(peer, stop)
+        elif self._patrol is not None and self._patrol.next_at <= now:
+            self._do_patrol(self._patrol)
         else:
             return False
         return True
+
+    def _do_patrol(self, patrol: Patrol) -> None:
+        finding = patrol.step()
+        if finding is None:
+            return
+        part = finding.part
+        self._share.doubt([(part.camera, part.epoch, part.last_seq)])
+        if not self._schedule.hurried(self._clock.monotonic()):
+            patrol.tell(finding)
 
     def _take_sightings(self) -> None:
         with self._lock:
@@ -170,7 +197,8 @@ class Consolidator:
             self._schedule.sighted(announced, self._clock.monotonic())
 
     def _rest(self) -> None:
-        deadline = self._schedule.next_deadline()
+        deadlines = [self._schedule.next_deadline(), None if self._patrol is None else self._patrol.next_at]
+        deadline = min((at for at in deadlines if at is not None), default=None)
         pause = _IDLE_S if deadline is None else max(deadline - self._clock.monotonic(), 0.0)
         with self._lock:
             self._lock.wait_for(lambda: self._stopping or self._order is not None or self._sighted is not None, pause)
@@ -223,16 +251,20 @@ class Consolidator:
         """One round; returns whether something was left to the agents.  Raises WatchkeepError, with the reason in the state."""
         self._state = ConsolidationState(job=job, phase=ConsolidationPhase.WAITING, peer=name or url, since_s=self._clock.wall_ns() / 1e9)
         rules = self._settings.rules if order is None else replace(self._settings.rules, settle_s=0.0)
+        suspects, proven = self._share.take_suspects(), set[str]()
         try:
             with self._connected(url) as client:
                 name = self._identify(client, name).id
                 found = Round(self._store, client, name, rules, Stopper(stop, also), self._publish,
                               self._state.model_copy(update={"peer": name}), self._clock)  # fmt: skip
-                found.run(camera=order.camera if order else "", prove_all=order is not None, suspects=self._share.take_suspects())
+                proven = found.proven
+                found.run(camera=order.camera if order else "", prove_all=order is not None, suspects=suspects)
         except BaseException as error:
             why = error.line() if isinstance(error, WatchkeepError) else f"{type(error).__name__}: {error}"
             self._finish(self._state.model_copy(update={"phase": ConsolidationPhase.FAILED, "why": why}))
             raise
+        finally:
+            self._share.doubt(suspect for suspect in suspects if suspect[0] not in proven)
         self._finish(found.state.model_copy(update={"phase": ConsolidationPhase.DONE}))
         return found.early
 

@@ -91,3 +91,17 @@ def test_a_flood_of_announcements_is_bounded() -> None:
     made = schedule()
     made.sighted({f"peer-{number}": "http://x" for number in range(10 * MAX_PEERS)}, 0.0)
     assert len(made.peers) == MAX_PEERS
+
+
+def test_a_damaged_file_here_makes_those_that_are_there_due_at_once() -> None:
+    schedule = Schedule({"b": "http://b", "c": "http://c"}, every_s=3600, settle_s=60, now=0.0)
+    assert not schedule.hurried(0.0), "nobody has answered yet"
+    schedule.answered("b", "boot", 1.0)
+    schedule.failed("c", "no connection", 1.0)
+    assert schedule.to_compare(2.0) is None
+    assert schedule.hurried(2.0)
+    due = schedule.to_compare(2.0)
+    assert due is not None
+    assert due.id == "b"
+    schedule.compared("b", 3.0)
+    assert schedule.to_compare(100.0) is None

@@ -112,7 +112,8 @@ class StagedJournal:
         return self._journal.sync()
 
     def read(self, entry: Entry) -> tuple[bytes | bytearray, ...]:
-        """A record in pieces, header and payload; never a copy of what is in RAM.  Raises like Journal.read, and BusyError when the disk does not answer now."""
+        """A record in pieces, header and payload; never a copy of what is in RAM.  Raises like Journal.read, and BusyError when the disk
+        does not answer now."""
         with self._changed:
             found = self._stage.init_of(*entry.name[:2]) if entry.kind is RecordKind.INIT else self._stage.chunk(*entry.name)
         item = found.item if found is not None else self._journal.recent(entry)

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from ...wire.record import RecordKind
 
-
 Parts = Sequence[bytes | bytearray]
 """One record in pieces, in order: what is in RAM is handed out as it lies there, and never changed."""
 

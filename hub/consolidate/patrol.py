@@ -8,8 +8,8 @@ all files, so that reading is spread evenly:
     pause = every_days x size of the file / size of the archive - time that proving took, and never faster than max_mbit_s
 
 Rules: one file at a time, on the consolidator's thread, when no round is due: recording comes first.  It changes nothing itself.  More than
-MAX_ASIDE damaged files since the start are a broken disk, and end it.  Where it stands is saved every SAVE_S and at the end, so that a server that is restarted each night is read to its end all the same; a place that
-cannot be read or written costs a walk from the beginning, and no more.
+MAX_ASIDE damaged files since the start are a broken disk, and end it.  Where it stands is saved every SAVE_S and at the end, so that a
+server that is restarted each night is read to its end all the same; a place that cannot be read or written costs a walk from the beginning.
 """
 
 import logging

@@ -15,7 +15,8 @@ Rules:
     each other the one with the better journal (status.py) stays, and the other's edits are delivered to it (merge.py).
   - A leader lives as long as its beat rises, and everybody passes on the highest beat that it has heard.  So a server that is cut off
     from the leader alone does not claim the lead, and pulls the journal from a neighbour.
-  - A term is never used twice: it is above every term seen, also by agents (witness.py), and carries the rank (terms.py).  Nobody leads before its `lead` is durable.
+  - A term is never used twice: it is above every term seen, also by agents (witness.py), and carries the rank (terms.py).  Nobody leads
+    before its `lead` is durable.
   - Who may claim the lead: candidacy.py.  A recovery server hands over to the first one that has caught up.  With backups, those are
     asked before (reserve.py).
   - A follower cuts its journal only for a better one, and forgets what it had set aside only when its own journal has it again.
@@ -162,13 +163,8 @@ class Cluster:
 
     def _take(self, event: Event, now: float) -> list[Action]:
         match event:
-            case Heard(status, answer):
-                self._hear(status, now, answer=answer)
-            case Unheard(server, refused):
-                self._sight.failed(server, now, refused=refused)
-            case Named(term):
-                if self._witness.hear(term, self._seen):
-                    self._sight.hurry(now)
+            case Heard() | Unheard() | Named():
+                self._sense(event, now)
             case Edit() | Settle() | Assign() | Offer() | HandOver():
                 return self._request(event, now)
             case Fetched(server, index):
@@ -194,6 +190,16 @@ class Cluster:
             case Tick():
                 pass
         return []
+
+    def _sense(self, event: Heard | Unheard | Named, now: float) -> None:
+        match event:
+            case Heard(status, answer):
+                self._hear(status, now, answer=answer)
+            case Unheard(server, refused):
+                self._sight.failed(server, now, refused=refused)
+            case Named(term):
+                if self._witness.hear(term, self._seen):
+                    self._sight.hurry(now)
 
     def _spared(self, entries: tuple[Entry, ...], now: float) -> list[Action]:
         """Entries of a backup, while no leader is known: taken on as if they had been pulled from one."""

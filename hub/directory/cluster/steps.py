@@ -190,8 +190,8 @@ class SyncFailed:
     """The database did not answer; what was to be written may be in it all the same."""
 
 
-Event = (Tick | Heard | Unheard | Named | Edit | Settle | Assign | HandOver | Offer | Fetched | Wrote | WriteFailed | Got | Parted | Failed | Found
-         | WasCut | Delivered | Forgot | Spared | Synced | SyncFailed)  # fmt: skip
+Event = (Tick | Heard | Unheard | Named | Edit | Settle | Assign | HandOver | Offer | Fetched | Wrote | WriteFailed | Got | Parted | Failed
+         | Found | WasCut | Delivered | Forgot | Spared | Synced | SyncFailed)  # fmt: skip
 
 
 # -- actions -----------------------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def test_many_pieces_arrive_in_order_at_a_peer_that_reads_slowly(tls: bool) -> N
 
     with peer(serve) as url, client_for(url.replace("http", "https") if tls else url) as client:
         if tls:
-            client._http._context = anonymous(ssl.PROTOCOL_TLS_CLIENT)  # type: ignore[attr-defined]  # noqa: SLF001
+            client._http._context = anonymous(ssl.PROTOCOL_TLS_CLIENT)  # type: ignore[attr-defined]
         assert append(client, *pieces).fault is Fault.RESET
     assert bytes(seen.split(b"\r\n\r\n", 1)[1]) == body
 

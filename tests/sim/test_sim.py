@@ -54,8 +54,10 @@ def test_a_seed_replays_exactly_whatever_the_hash_seed() -> None:
     assert len(first.stdout.splitlines()) > 300, "every request is in the trace"
 
 
-def _first_broken() -> int | None:
-    return next((broken.number for seed in range(TRIES) if (broken := sim.one(seed).broken) is not None), None)
+def _first_broken(likely: int) -> int | None:
+    """The number of what is broken in the first seed that shows it; `likely`, which showed it last time, is tried first."""
+    seeds = sorted(range(TRIES), key=lambda seed: seed != likely)
+    return next((broken.number for seed in seeds if (broken := sim.one(seed).broken) is not None), None)
 
 
 def _released_early(self: EpochBook, copies: int, targets: object) -> object:
@@ -113,36 +115,37 @@ def _mirrors(self: Round, camera: str, found: Compared) -> None:
 
 
 BREAKS = [
-    (Desk, "plan", _one_for_all, 7),
-    (EpochBook, "releasable", _released_early, 4),
-    (EpochLedger, "written", _durable_at_once, 3),
-    (ArchiverHealth, "tick", _never_late, 7),
-    (Lanes, "_live", _no_live_lane, 7),
-    (pull, "prove", _believed, 5),
-    (Round, "_fill", _pulls_nothing, 7),
-    (Round, "_fill", _mirrors, 5),
+    (Desk, "plan", _one_for_all, 7, 1),
+    (EpochBook, "releasable", _released_early, 4, 0),
+    (EpochLedger, "written", _durable_at_once, 3, 0),
+    (ArchiverHealth, "tick", _never_late, 7, 1),
+    (Lanes, "_live", _no_live_lane, 7, 0),
+    (pull, "prove", _believed, 5, 8),
+    (Round, "_fill", _pulls_nothing, 7, 5),
+    (Round, "_fill", _mirrors, 5, 8),
 ]
 
 
 @pytest.mark.timeout(300)
 def test_an_agent_that_trusts_answers_without_a_sync_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DurableWatch, "answered", lambda *_: True)
-    assert _first_broken() == 3
+    assert _first_broken(21) == 3
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("state", "row"), [(Health.PAUSED, _impatient), (Health.HOLDING, _distrustful)])
-def test_an_agent_that_takes_over_from_an_announced_absence_is_seen(state: Health, row: dict[Sign, Health],
+@pytest.mark.parametrize(("state", "row", "likely"), [(Health.PAUSED, _impatient, 6), (Health.HOLDING, _distrustful, 37)])
+def test_an_agent_that_takes_over_from_an_announced_absence_is_seen(state: Health, row: dict[Sign, Health], likely: int,
                                                                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setitem(TABLE, state, row)
-    assert _first_broken() == 7
+    assert _first_broken(likely) == 7
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("owner", "name", "instead", "number"), BREAKS, ids=[each[2].__name__.strip("_") for each in BREAKS])
-def test_a_broken_rule_is_seen(owner: object, name: str, instead: object, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("owner", "name", "instead", "number", "likely"), BREAKS, ids=[each[2].__name__.strip("_") for each in BREAKS])
+def test_a_broken_rule_is_seen(owner: object, name: str, instead: object, number: int, likely: int,
+                               monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setattr(owner, name, instead)
-    assert _first_broken() == number
+    assert _first_broken(likely) == number
 
 
 def test_the_regressions_say_why_they_are_kept() -> None:

@@ -5,7 +5,8 @@
                                            all were seen durable: removed; something in it was bad: kept as `.damaged`
 
 Rules: such a file is never synced again (invariant 3), and its name tells that to the next start, too.  It goes only when other files
-have its chunks, or they are past saving.  Nothing here waits: what finds no room, no time or no disk is tried again in the next round.
+have its chunks, or they are past saving.  A volume that is out of use and can be read gives what it has to the others.  Nothing here waits:
+what finds no room, no time or no disk is tried again in the next round.
 """
 
 import logging
@@ -24,7 +25,7 @@ from ...wire.ranges import RangeSet
 from ...wire.record import Header, RecordKind, check_payload
 from ...wire.seal import parse_seal
 from .intake import Batch, sort_records
-from .model import ASIDE_SUFFIX, Conflict, Part, Record, Report
+from .model import ASIDE_SUFFIX, Conflict, Part, Record, Report, StoreFull
 from .register import Register
 from .scan import scan_file
 from .volume import Volume
@@ -55,9 +56,9 @@ class _File:
 class Anew:
     """`take` what recovery found on a volume, then `tend` it again and again, on one thread for each volume."""
 
-    def __init__(self, register: Register, accept: Callable[[Batch], object], report: Report) -> None:
+    def __init__(self, volumes: list[Volume], register: Register, accept: Callable[[Batch], object], report: Report) -> None:
         """`accept` plans and queues a batch, and raises what Store.append raises."""
-        self._register, self._accept, self._report = register, accept, report
+        self._volumes, self._register, self._accept, self._report = volumes, register, accept, report
         self._files: dict[Path, list[_File]] = {}
         """By volume; as many as can be open in a crash, openparts.MAX_OPEN, for each start that had no room for them since."""
 
@@ -68,12 +69,13 @@ class Anew:
             self._report(EventKind.DISK, text, "look for the disk in dmesg: writing to it fails", "")
 
     def tend(self, volume: Volume, stop: Callable[[], bool]) -> None:
+        """A round; a file goes only from a volume that is known to be the one that it was found on."""
         files = self._files.get(volume.root, [])
         for file in [*files]:
             if stop() or volume.hung or volume.pulse.late:
                 return
             try:
-                if not self._advance(volume, file):
+                if not self._advance(volume, file) or not volume.online:
                     continue
                 self._end(volume, file)
             except (OSError, FormatError, VolumeError) as error:
@@ -94,6 +96,8 @@ class Anew:
         state = self._register.state(part.camera, part.epoch, part.first_seq, part.last_seq)
         for span in state.durable:
             file.left.discard(*span)
+        if file.left and not any(other.has_room(min(part.size, BATCH_BYTES)) for other in self._volumes):
+            raise StoreFull("no volume has room", remedy="make room or lower retention_days")  # before anything is read and hashed for it
         records = self._missing(volume, file, part, RangeSet(state.missing))
         if records:
             try:

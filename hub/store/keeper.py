@@ -1,4 +1,4 @@
-"""The threads that keep house: retention (retainer.py), what has to be stored anew (anew.py), stitching; and setting damaged files aside.
+"""The threads that keep house: retention (retainer.py), stitching, what has to be stored anew (anew.py); and setting damaged files aside.
 
     wk-store-keeper      evidence locks that expire, what is told of deletions: touches no volume
     wk-store-keeper-N    one for each volume: its retention and all the rest, so that a disk that hangs holds up no other
@@ -131,8 +131,8 @@ class Keeper:
         watch.look(now_ns, now)  # `look` tells of it
         if volume.online and not stop.is_set():
             self.retainer.tend(volume, now_ns, now, trusted=watch.trusted(now), stop=stop.is_set)
-            self._anew.tend(volume, stop.is_set)
             self._stitch_all(volume, stop)
+        self._anew.tend(volume, stop.is_set)
 
     def round(self, stop: threading.Event) -> None:
         """One look at everything, on the caller's thread."""

@@ -73,7 +73,7 @@ class Store:
         self._volumes = [Volume(path, archiver_id, known, disk(path), self._clock) for path in volumes]
         around = Surroundings(self._register, self._catalog, self._clock, self._reporter.report, sync_ms / 1000)
         self._writers = [VolumeWriter(volume, around, f"wk-store-{number}") for number, volume in enumerate(self._volumes)]
-        self._anew = Anew(self._register, self._accept, self._reporter.report)
+        self._anew = Anew(self._volumes, self._register, self._accept, self._reporter.report)
         self._keeper = Keeper(self._volumes, self._register, self._catalog, self.locks, self._clock, self._reporter.report,
                               policy(retention_days, min_free_bytes, camera_days or {}), self._anew)  # fmt: skip
         self._placement = Placement(self._writers, self._catalog)

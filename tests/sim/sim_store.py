@@ -120,7 +120,7 @@ class SimStore(Store):
         around = Surroundings(self._register, catalog, clock, self._reporter.report, sync_s)
         self._writers = [VolumeWriter(volume, around, "wk-sim") for volume in self._volumes]
         self.locks = LockShelf(self._state_dir)
-        self._anew = Anew(self._register, self._accept, self._reporter.report)
+        self._anew = Anew(list(self._volumes), self._register, self._accept, self._reporter.report)
         self._keeper = SimKeeper(list(self._volumes), self._register, catalog, self.locks, clock, self._reporter.report,
                                  policy(30, min_free_bytes, {}), self._anew)  # fmt: skip
         self._keeper.removed = removed

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hub_store_chunks import Chain, Site, contents, crash_copy, durable, expected, until
@@ -20,6 +21,7 @@ class Failing(Disk):
     failures = 1
     full = False
     full_roots: tuple[str, ...] = ()
+    failed_roots: tuple[str, ...] = ()
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
@@ -43,6 +45,8 @@ class Failing(Disk):
 
     def space(self) -> tuple[int, int]:
         free, total = super().space()
+        if self.root.name in type(self).failed_roots:
+            raise OSError(errno.EIO, "Input/output error")
         return (0 if type(self).full or self.root.name in type(self).full_roots else free), total
 
 
@@ -152,6 +156,48 @@ def test_another_volume_takes_what_its_own_has_no_room_for(tmp_path: Path, monke
         until(lambda: not _given_up(site))
         assert contents(store) == expected(CHAIN, *range(10))
         assert _named(".mp4", full) == []
+
+
+def test_a_volume_that_falls_out_gives_what_it_has_to_another_and_the_file_goes_when_it_is_back(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr("watchkeep.hub.store.writer.TEND_S", 0.02)
+    monkeypatch.setattr("watchkeep.hub.store.writer.PROBE_S", 0.05)
+    site = _killed(tmp_path, 2)
+    (own,) = [volume for volume in site.volumes if _named(".mp4", volume)]
+    Failing.full = True
+    with site.running(disk=Failing) as store:
+        monkeypatch.setattr(Failing, "failed_roots", (own.name,))
+        until(lambda: any("is out of use" in text for text in _said(site)), "the writer to see it")
+        Failing.full = False
+        until(_whole(store), "its chunks on the other volume")
+        assert contents(store) == expected(CHAIN, *range(10))
+        assert [path.is_relative_to(own) for path in _given_up(site)] == [True]
+        monkeypatch.setattr(Failing, "failed_roots", ())
+        until(lambda: not _given_up(site), "the volume's return")
+
+
+def test_without_room_nothing_is_read_again_and_again(killed: Site) -> None:
+    reads: list[str] = []
+
+    class Watched(Failing):
+        def read(self, path: str, offset: int, length: int) -> bytes:
+            if path.endswith(".unsynced"):
+                reads.append(path)
+            return super().read(path, offset, length)
+
+    Failing.full = True
+    with killed.running(disk=Watched) as store:
+        until(lambda: store._anew._files[killed.volumes[0]][0].why, "a look at what is in it")
+        count, rounds = len(reads), [0]
+        real = store._anew.tend
+
+        def tend(*args: Any) -> None:
+            real(*args)
+            rounds[0] += 1
+
+        store._keeper._anew.tend = tend  # type: ignore[method-assign]
+        until(lambda: rounds[0] > 3)
+        assert len(reads) == count > 0
 
 
 def test_a_journal_may_bring_the_same_chunks_meanwhile(killed: Site) -> None:

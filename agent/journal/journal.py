@@ -351,7 +351,8 @@ class Journal:
     def _rescue(self, records: Sequence[Proven]) -> None:
         """Write anew the init segments of a file that had to go although nothing else had room for them.  Under the pen.
 
-        The next append may overwrite that file before they are durable: a power cut in this second leaves chunks without their init.
+        The next append may overwrite that file before they are durable: a power cut in this second leaves chunks without their init,
+        which go to archivers without it (replicate/parcel.py).
         After a failed fsync what it took comes first: recovery believes rising positions only, so whatever stood behind would be void.
         """
         try:

@@ -194,12 +194,12 @@ class Desk:
                 self._reported.add((archiver, why))
                 self._tell(EventKind.TAMPER, f"archiver {archiver}: {why}", "check its address and id", archiver=archiver)
 
-    def blamed(self, archiver: str, guilty: Sequence[ChunkRef], why: str, kind: EventKind, remedy: str) -> None:
-        """These chunks cannot be stored there: excluded for good and reported, one event for each camera."""
+    def blamed(self, archiver: str, guilty: Sequence[ChunkRef], why: str, kind: EventKind, remedy: str, *, orphans: bool = False) -> None:
+        """These chunks cannot be stored there: excluded for good and reported, one event a camera; `orphans` lack their init segment."""
         with self._mutex:
             # A chunk may have been released between plan and read: then nothing is wrong.
             guilty = tuple(ref for ref in guilty if self._ledger.holds(ref))
-            self._account(events.Refused(archiver, guilty))
+            self._account(events.Orphaned(archiver, guilty) if orphans else events.Refused(archiver, guilty))
             for camera in sorted({ref.camera for ref in guilty}):
                 names = [f"{ref.epoch}.{ref.seq}" for ref in guilty if ref.camera == camera]
                 self._tell(kind, f"chunk {told.named(names)} is not stored on {archiver}: {why}", remedy, camera=camera, archiver=archiver)

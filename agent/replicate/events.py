@@ -46,6 +46,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Orphaned:
+    """The journal has lost their init segment, and the archiver does not know their epoch."""
+
+    archiver: str
+    refs: tuple[ChunkRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """The journal has other bytes than were cut."""
 
@@ -73,7 +81,7 @@ class Gone:
     archiver: str
 
 
-Event = Offered | Recovered | Sent | Answered | Unsent | Refused | Unreadable | Moved | Dropped | Gone
+Event = Offered | Recovered | Sent | Answered | Unsent | Refused | Orphaned | Unreadable | Moved | Dropped | Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ class Release:
     low: int
     high: int
     lost: bool = False
-    """Nobody has them and the journal cannot read them: a declared loss, to be told."""
+    """Nobody has them, and nobody can get them from the journal: a declared loss, to be told."""
 
 
 @dataclass(frozen=True, slots=True)

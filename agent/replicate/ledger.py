@@ -8,6 +8,8 @@
                  another boot id makes RECEIVED UNKNOWN
     Unsent       a batch that was not stored: SENT becomes OWED
     Refused      named chunks are never sent there again, and hold nobody up
+    Orphaned     the same for chunks without an init segment where their epoch is not known; without a copy and refused by every target
+                 they are a declared loss
     Unreadable   named chunks are sent to nobody any more; when no archiver may yet turn out to have one, it is released: as it is when
                  there is a copy, which other archivers can have from there, as a declared loss when there is none
     Moved        targets change, at once or at the next cut; at once, whatever lacks copies is assigned to the new ones
@@ -24,7 +26,7 @@ from itertools import groupby
 from ...wire.messages import AppendAnswer, EpochState
 from ...wire.ranges import RangeSet
 from .book import CameraBook, EpochBook, Held
-from .events import Answered, Counts, Dropped, Event, Gone, Moved, Offered, Recovered, Refused, Release, Sent, Unreadable, Unsent
+from .events import Answered, Counts, Dropped, Event, Gone, Moved, Offered, Orphaned, Recovered, Refused, Release, Sent, Unreadable, Unsent
 from .ports import ChunkRef
 from .stages import LEAD_TO_OWED, PENDING, TOUCHED, UNACKNOWLEDGED, EpochStages, Stage, Step
 
@@ -53,6 +55,9 @@ class CopyLedger:
                 self._step_refs(archiver, Step.REFUSE, refs)
             case Answered(archiver, refs, answer):
                 self._answered(archiver, refs, answer)
+            case Orphaned(archiver, refs):
+                self._step_refs(archiver, Step.REFUSE, refs)
+                self._unreadable(tuple(ref for ref in refs if self._is_hopeless(ref)))
             case Unreadable(refs):
                 self._unreadable(refs)
             case Moved(camera, targets, copies, at_cut):
@@ -198,6 +203,13 @@ class CopyLedger:
                 self._dirty[ref.camera, ref.epoch] = None
                 for archiver in list(book.stages):
                     self._step(archiver, book, Step.SPOIL, ref.seq, ref.seq)
+
+    def _is_hopeless(self, ref: ChunkRef) -> bool:
+        """Whether there is no copy of a chunk, and no target that takes it."""
+        book = self._book(ref.camera, ref.epoch)
+        targets = self.cameras[ref.camera].targets if book is not None else ()
+        return (book is not None and bool(targets) and ref.seq in book.lacking(1)
+                and all(ref.seq in book.at(name)[Stage.REFUSED] for name in targets))  # fmt: skip
 
     def _moved(self, name: str, targets: tuple[str, ...], copies: int, *, at_cut: bool) -> None:
         camera = self.cameras.setdefault(name, CameraBook())

@@ -3,14 +3,15 @@
     live chunks │ asks │ catch-up chunks        each epoch's first chunk on a connection follows its INIT record
 
 Rules: never longer than MAX_BATCH_BYTES; what does not fit is left for the next batch.  A chunk that cannot be read is
-named and left out, and holds nothing else up.  Records stay in the pieces in which they lie in RAM, and nothing large is copied.
+named and left out, and holds nothing else up.  One whose init segment the journal has lost goes without it: an archiver that has any
+other chunk of its epoch has that, too.  Records stay in the pieces in which they lie in RAM, and nothing large is copied.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ...wire.errors import BusyError, FormatError, GoneError, VolumeError, WatchkeepError
+from ...wire.errors import BusyError, FormatError, GoneError, WatchkeepError
 from ...wire.record import MAX_BATCH_BYTES, ask
 from .lanes import Ask, Batch
 from .ports import ChunkRef, Parts, Spool
@@ -33,7 +34,9 @@ class Parcel:
     damaged: list[tuple[ChunkRef, str]] = field(default_factory=list)
     """The journal gave other bytes than were cut."""
     unreadable: list[tuple[ChunkRef, str]] = field(default_factory=list)
-    """The disk gave none, or the init segment is lost."""
+    """The disk gave none."""
+    bare: list[ChunkRef] = field(default_factory=list)
+    """Those in it that go without their init segment, which is lost."""
     introduced: set[tuple[str, int]] = field(default_factory=set)
     """(camera, epoch) of the INIT records in it."""
     _small: list[bytes | bytearray] = field(default_factory=list)
@@ -72,8 +75,7 @@ def _add_chunk(parcel: Parcel, ref: ChunkRef, spool: Spool, known: set[tuple[str
     new = epoch not in known and epoch not in parcel.introduced
     try:
         parts = [*spool.read(ref)]
-        if new:
-            parts[:0] = _init(spool, *epoch)
+        init = _init(spool, *epoch) if new else None
     except GoneError:
         parcel.gone.append(ref)
         return
@@ -86,20 +88,41 @@ def _add_chunk(parcel: Parcel, ref: ChunkRef, spool: Spool, known: set[tuple[str
     except (WatchkeepError, OSError) as error:
         parcel.unreadable.append((ref, str(error)))
         return
+    if init is not None:
+        parts[:0] = init
     if parcel.size + sum(map(len, parts)) > MAX_BATCH_BYTES:
         parcel.left.append(ref)
         return
     parcel.add(parts)
     parcel.refs.append(ref)
-    if new:
+    if init is not None:
         parcel.introduced.add(epoch)
+    elif new:
+        parcel.bare.append(ref)
 
 
-def _init(spool: Spool, camera: str, epoch: int) -> Parts:
+def orphans(parcel: Parcel, needed: set[tuple[str, int]], spool: Spool) -> tuple[ChunkRef, ...]:
+    """What cannot be stored where these epochs are not known, for want of an init segment.
+
+    Race: while a full journal writes init segments anew, a reader finds none for a moment; so it is looked for once more.
+    """
+    lost = {epoch for epoch in {(ref.camera, ref.epoch) for ref in parcel.bare} & needed if _is_lost(spool, *epoch)}
+    return tuple(ref for ref in parcel.bare if (ref.camera, ref.epoch) in lost)
+
+
+def _init(spool: Spool, camera: str, epoch: int) -> Parts | None:
+    """None when the journal has it no more, or other bytes in its place."""
     try:
         return spool.read_init(camera, epoch)
-    except (GoneError, FormatError) as error:  # the chunk itself is well: it is stored where its init segment is known
-        raise VolumeError(f"the init segment is lost: {error.message}", remedy="look for earlier journal errors") from error
+    except (GoneError, FormatError):
+        return None
+
+
+def _is_lost(spool: Spool, camera: str, epoch: int) -> bool:
+    try:
+        return _init(spool, camera, epoch) is None
+    except (WatchkeepError, OSError):  # it is there, and the disk does not give it now
+        return False
 
 
 def _add_ask(parcel: Parcel, question: Ask) -> None:

@@ -31,7 +31,7 @@ from .client import AppendClient
 from .desk import Desk
 from .losses import LossDesk
 from .pace import TRIAL, Backoff, Pace
-from .parcel import Parcel, pack
+from .parcel import Parcel, orphans, pack
 from .ports import ChunkRef, Spool
 from .verdict import AppendError, Fault, Verdict, judge
 from .waker import Heard, Waker
@@ -194,8 +194,11 @@ class SendWorker:
 
     def _know(self, parcel: Parcel, answer: AppendAnswer) -> None:
         self._known |= parcel.introduced
-        for camera, states in answer.cameras.items():
-            self._known -= {(camera, state.epoch) for state in states if state.need_init}
+        needed = {(camera, state.epoch) for camera, states in answer.cameras.items() for state in states if state.need_init}
+        self._known -= needed
+        if parcel.bare and (lost := orphans(parcel, needed, self._spool)):
+            why = "it does not know their epoch, and the journal has lost the init segment"
+            self._desk.blamed(self.archiver, lost, why, EventKind.DISK, "look for earlier journal errors", orphans=True)
 
     def _failed(self, refs: tuple[ChunkRef, ...], error: AppendError) -> float:
         """Tell the desk what the error means; returns the pause before the next batch."""

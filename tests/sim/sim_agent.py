@@ -273,8 +273,10 @@ class SimAgent:
             self.on_event(self, event)
         for release in releases:
             self.on_release(self, release)
+            if release.lost:
+                self._give_up(release.camera, release.epoch, release.low, release.high, "damaged in the journal")
             self.journal.release(release.camera, release.epoch, release.low, release.high)
-            self._forget(release.camera, release.epoch, release.low, release.high, self.released)
+            self._forget(release.camera, release.epoch, release.low, release.high, self.declared if release.lost else self.released)
         self.in_force.update({policy.camera: policy.copies for policy in self.setup.cameras})
         self.on_pace(self)
         wait_s = self.setup.pace_s if deadline is None else min(self.setup.pace_s, max(deadline - self.loop.now, 0.01))
@@ -297,11 +299,14 @@ class SimAgent:
                 self.desk.dropped(camera, epoch, low, high)
                 self._forget(camera, epoch, low, high, into)
         for camera, epoch, low, high in runs(gone.lost):
-            listed = next(policy.archivers for policy in self.setup.cameras if policy.camera == camera)
-            wanted = frozenset(self.known if listed is None else listed)
-            self.notes.lose(Note(camera, epoch, low, high, wanted, self.loop.now))
-            self.losses.chunks(camera, epoch, low, high, "the journal was full and no archiver had them")
+            self._give_up(camera, epoch, low, high, "the journal was full and no archiver had them")
         return not gone.lost
+
+    def _give_up(self, camera: str, epoch: int, low: int, high: int, why: str) -> None:
+        listed = next(policy.archivers for policy in self.setup.cameras if policy.camera == camera)
+        wanted = frozenset(self.known if listed is None else listed)
+        self.notes.lose(Note(camera, epoch, low, high, wanted, self.loop.now))
+        self.losses.chunks(camera, epoch, low, high, why)
 
     def _heard(self, archiver: str, answer: AppendAnswer) -> None:
         durable = self.heard.setdefault(archiver, Names())

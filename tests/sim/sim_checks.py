@@ -81,8 +81,14 @@ class Checks:
                         raise Broken(3, f"{archiver.name} calls {camera} {state.epoch}.{low}-{high} durable, and it is not")
 
     def release(self, agent: SimAgent, release: Release) -> None:
-        """Invariant 4: enough archivers have, or had until they lost it by a fault, each chunk on their disks."""
+        """Invariant 4: enough archivers have, or had until they lost it by a fault, each chunk on their disks; of a loss none has any."""
         self.done["releases"] += 1
+        if release.lost:
+            self.done["lost"] += release.high - release.low + 1
+            key = (release.camera, release.epoch)
+            if who := [name for name, durable in agent.heard.items() if durable.of(key).clip(release.low, release.high)]:
+                raise Broken(4, f"{agent.name} declares {release} lost, of which {who} have some durable as it was told")
+            return
         copies = agent.in_force[release.camera]
         held = [self._ever(archiver, release.camera, release.epoch) for archiver in self._archivers.values()]
         if not at_least(copies, held).covers(release.low, release.high):

@@ -51,6 +51,7 @@ class FakeSpool:
         self.broken: set[Name] = set()
         self.damaged: set[Name] = set()
         self.hung: set[Name] = set()
+        self.no_init: set[tuple[str, int]] = set()
         self.lock = Lock()
 
     def append(self, new: list[Ref]) -> list[Ref]:
@@ -72,6 +73,8 @@ class FakeSpool:
         return pack_header(Header(RecordKind.CHUNK, ref.camera, ref.epoch, ref.seq, len(payload), digest(name_of(ref)))), payload
 
     def read_init(self, camera: str, epoch: int) -> Parts:
+        if (camera, epoch) in self.no_init:
+            raise GoneError("gone", remedy="none")
         payload = b"init"
         return pack_header(Header(RecordKind.INIT, camera, epoch, 0, len(payload), blake3(payload).digest())), payload
 

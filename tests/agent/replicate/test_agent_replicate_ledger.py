@@ -2,7 +2,20 @@
 
 from replicate_fakes import Store, name_of, refs
 
-from watchkeep.agent.replicate.events import Answered, Dropped, Gone, Moved, Offered, Recovered, Refused, Release, Sent, Unreadable, Unsent
+from watchkeep.agent.replicate.events import (
+    Answered,
+    Dropped,
+    Gone,
+    Moved,
+    Offered,
+    Orphaned,
+    Recovered,
+    Refused,
+    Release,
+    Sent,
+    Unreadable,
+    Unsent,
+)
 from watchkeep.agent.replicate.ledger import CopyLedger
 from watchkeep.agent.replicate.stages import Stage
 
@@ -49,6 +62,16 @@ def test_what_the_journal_cannot_read_and_nobody_has_is_lost_and_the_next_chunk_
     assert ledger.handle(Unreadable((new[2],)), 0.0) == [Release("cam0", 1, 2, 2, lost=True)]
     assert not ledger.holds(new[2])
     assert stage(ledger, "b", Stage.OWED) == [(0, 1), (3, 4)]
+
+
+def test_what_no_target_takes_for_want_of_an_init_segment_is_lost_unless_there_is_a_copy() -> None:
+    ledger, new = ledger_for("a", "b", copies=2), refs("cam0", 1, 0, 4)
+    ledger.handle(Offered(tuple(new)), 0.0)
+    assert ledger.handle(Orphaned("a", (new[2], new[3])), 0.0) == [], "b may know the epoch"
+    deliver(ledger, Store("b", inits={("cam0", 1)}), new[3:4], fsync=True)
+    assert ledger.handle(Orphaned("b", (new[2],)), 0.0) == [Release("cam0", 1, 2, 2, lost=True)]
+    assert ledger.holds(new[3])
+    assert stage(ledger, "a", Stage.REFUSED) == [(3, 3)]
 
 
 def test_what_cannot_be_read_and_has_a_copy_is_released_without_a_loss() -> None:

@@ -2,13 +2,11 @@
 
 from random import Random
 
-import pytest
 from replicate_fakes import FakeSpool, refs
 
 from watchkeep.agent.replicate import parcel as parcels
 from watchkeep.agent.replicate.lanes import Ask, Batch
 from watchkeep.agent.replicate.pace import CATCHUP_BYTES, FIRST_BYTES, MAX_BYTES, MAX_CHUNKS, MIN_BYTES, Backoff, Pace
-from watchkeep.wire.errors import GoneError
 from watchkeep.wire.record import MAX_BATCH_BYTES, RecordKind, iter_records
 
 
@@ -75,14 +73,19 @@ def test_a_parcel_leaves_what_does_not_fit_what_is_gone_and_what_cannot_be_read(
     assert parcel.size <= MAX_BATCH_BYTES
 
 
-def test_a_chunk_whose_init_segment_is_lost_is_unreadable_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_whose_init_segment_is_lost_goes_without_it() -> None:
     spool = FakeSpool()
-    (ref,) = spool.append(refs("cam0", 1, 0, 0))
+    spool.no_init.add(("cam0", 1))
+    lost, whole = spool.append([*refs("cam0", 1, 0, 0), *refs("cam0", 2, 0, 0)])
+    parcel = parcels.pack(Batch(live=(lost, whole)), spool, set())
+    assert (parcel.bare, parcel.refs, parcel.introduced) == ([lost], [lost, whole], {("cam0", 2)})
+    assert parcels.pack(Batch(live=(lost,)), spool, {("cam0", 1)}).bare == [], "this connection has carried it"
 
-    def lost(camera: str, epoch: int) -> bytes:
-        raise GoneError(f"{camera} {epoch}", remedy="none")
 
-    monkeypatch.setattr(spool, "read_init", lost)
-    parcel = parcels.pack(Batch(live=(ref,)), spool, set())
-    assert [bad for bad, _ in parcel.unreadable] == [ref]
-    assert not parcel.buffers
+def test_only_what_is_still_lost_and_needed_is_an_orphan() -> None:
+    spool = FakeSpool()
+    spool.no_init |= {("cam0", 1), ("cam0", 2), ("cam0", 3)}
+    chunks = spool.append([ref for epoch in (1, 2, 3) for ref in refs("cam0", epoch, 0, 0)])
+    parcel = parcels.pack(Batch(live=tuple(chunks)), spool, set())
+    spool.no_init.discard(("cam0", 3))  # the journal had just been writing it anew
+    assert parcels.orphans(parcel, {("cam0", 2), ("cam0", 3)}, spool) == (chunks[1],)

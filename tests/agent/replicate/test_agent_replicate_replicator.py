@@ -258,6 +258,30 @@ def test_an_unreadable_chunk_is_reported_and_holds_nothing_up(site: Site) -> Non
     assert wait_for(lambda: [event.kind for event in site.events] == [EventKind.DISK])
 
 
+def test_a_chunk_without_its_init_segment_is_stored_where_its_epoch_is_known(site: Site) -> None:
+    site.start([CameraPolicy("cam0", 2)], "a", "b")
+    site.spool.no_init.add(("cam0", 1))
+    site.archivers["b"].store.inits.add(("cam0", 1))
+    chunks = site.offer("cam0", 0, 5)
+    assert wait_for(lambda: site.archivers["b"].stored == names(chunks))
+    assert wait_for(lambda: [event.kind for event in site.events] == [EventKind.DISK])
+    assert "is not stored on a: it does not know their epoch, and the journal has lost the init segment" in site.events[0].text
+    assert site.link("a").healthy
+    assert not site.spool.released
+
+
+def test_a_chunk_without_its_init_segment_is_a_loss_where_nobody_knows_its_epoch(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1)], "a")
+    site.spool.no_init.add(("cam0", 1))
+    chunks = site.offer("cam0", 0, 2)
+    assert wait_for(lambda: {*site.spool.released} == names(chunks))
+    assert wait_for(lambda: sorted(event.kind for event in site.events) == sorted([EventKind.DISK, EventKind.LOSS]))
+    later = site.spool.append(refs("cam0", 2, 0, 0))
+    replicator.offer(later)
+    assert wait_for(lambda: site.archivers["a"].stored == names(later)), "the next epoch is as any other"
+    assert site.link("a").healthy
+
+
 def test_a_damaged_chunk_is_told_once_released_as_a_loss_when_nobody_has_it_and_holds_nothing_up(site: Site) -> None:
     site.start([CameraPolicy("cam0", 2)], "a", "b")
     site.spool.damaged.add(("cam0", 1, 2))

@@ -17,6 +17,7 @@ from ..wire.errors import ConfigError, IdError, UsageError, redact_url, together
 from ..wire.ids import check_id
 from .directory.backup.chains import Schedule, check_cron
 from .directory.entities import MAX_SERVERS, Server
+from .directory.health.watch import DEFAULT_LIMIT_S
 
 Role = Literal["archiver", "directory", "broker"]
 File = Annotated[Path, Field(strict=False)]
@@ -111,6 +112,8 @@ class DirectorySection(Config):
     backup: BackupSection | None = None
     mqtt_commands: tuple[Literal["failover", "move", "maintenance"], ...] = ("failover", "move", "maintenance")
     """What may be ordered over MQTT: whoever may publish at the broker can."""
+    durable_age_alarm_s: float = Field(default=DEFAULT_LIMIT_S, ge=5, le=3600)
+    """How old the newest durable chunk of a camera may become.  Less than 5 s is less than two looks."""
 
 
 class HubConfig(Config):

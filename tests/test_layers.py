@@ -32,7 +32,7 @@ ADAPTERS = {
     "fastapi": ["hub/api/*"],
     "starlette": ["hub/api/*"],
     "typer": ["*/cli.py", "hub/sitectl/options.py", "hub/sitectl/kinds.py", "hub/sitectl/paper.py", "hub/sitectl/record.py",
-              "hub/sitectl/steer.py"],
+              "hub/sitectl/steer.py", "hub/sitectl/watched.py"],
     "rich": ["hub/demo/*", "hub/verify/*", "hub/sitectl/*", "hub/consolidate/cli.py", "hub/directory/backup/commands.py",
              "agent/source/cli.py", "agent/control/screen.py"],
     "blake3": ["*"],

@@ -75,6 +75,7 @@ class EventKind(StrEnum):
     ROLE = "role"
     BACKUP = "backup"
     ASSIGNMENT = "assignment"
+    HEALTH = "health"
     STANDBY_WOKEN = "standby-woken"
     CONFIGURATION = "configuration"
 

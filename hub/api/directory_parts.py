@@ -9,7 +9,10 @@ from .desired import DesiredRoutes
 from .directory import DirectoryRoutes
 from .orders import OrderRoutes
 from .site import SiteRoutes
+from .sitehealth import HealthRoutes
 
 
 def directory_parts(directory: DirectoryPart) -> list[Part]:
-    return [DirectoryRoutes(directory.server), OrderRoutes(directory.orders), SiteRoutes(directory.desk), DesiredRoutes(directory.agents)]
+    # SiteRoutes behind the others: {kind} of /v1/site/{kind} takes every word
+    return [DirectoryRoutes(directory.server), OrderRoutes(directory.orders), HealthRoutes(directory.health), SiteRoutes(directory.desk),
+            DesiredRoutes(directory.agents)]  # fmt: skip

@@ -11,6 +11,7 @@ from ...wire import WIRE_VERSION, http
 from ...wire.desired import AgentDesired
 from ...wire.losses import LossReport
 from ...wire.messages import ConsolidationOrder, ErrorAnswer, Message
+from ..directory.health.model import SiteHealth
 from ..directory.requests import Refusal
 from ..protect.model import LockRequest, LockState
 
@@ -85,6 +86,7 @@ LOSS_BODY: Final[dict[str, Any]] = {
 WHOLE: Final[Answers] = {200: {"content": {JSON: {"schema": {"type": "object"}}}, "description": "the state"}, **BUSY}
 DESIRED: Final[Answers] = {200: {"model": AgentDesired, "description": "what it is to record"},
                            204: {"description": "nothing later than (term, index)"}, **READING}  # fmt: skip
+HEALTH: Final[Answers] = {200: {"model": SiteHealth, "description": "how the site is"}, **BUSY}
 EDITING: Final[Answers] = {
     400: _error("truncated, malformed or bad-request"),
     412: {"model": Refusal, "description": "stale: every change is of a revision that is not there any more"},

@@ -63,6 +63,11 @@ class Steward:
         return {name: life.value for name, life in sorted(self._assigner.agents.lives.items())}
 
     @property
+    def isolated(self) -> bool:
+        """Whether all agents fell silent together, so that it is the servers that are cut off."""
+        return self._assigner.agents.isolated
+
+    @property
     def stores(self) -> dict[str, str]:
         """Archivers that have an address, and whether they answer; of the leader."""
         with self._lock:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from . import kinds, paper, record, steer
+from . import kinds, paper, record, steer, watched
 from .options import AsJson, Servers, connect, console
 from .tree import By, tree
 
@@ -21,6 +21,7 @@ for _kind in kinds.ABOUT:
 app.command()(steer.roles)
 app.command()(steer.failover)
 app.command()(steer.maintenance)
+app.command()(watched.health)
 app.command()(paper.apply)
 app.command()(paper.export)
 app.command()(record.history)

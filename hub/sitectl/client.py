@@ -10,7 +10,7 @@ has changed meanwhile is overwritten.  Time is passed in.
 import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -19,6 +19,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from ...wire import http
 from ...wire.errors import FormatError, RemoteError, UsageError
 from ..directory.exchange import Taken
+from ..directory.health.model import SiteHealth
 from ..directory.requests import ChangeText, ContingencyText, EditRequest, EntityText, HistoryEntry, HistoryPage, Refusal, SettleRequest
 from ..directory.rules import MAX_CHANGES
 from ..directory.site import Change, Site
@@ -55,6 +56,10 @@ class Seen:
     stores: dict[str, str]
     """Of the leader: archivers, and whether they answer."""
     text: bytes
+    health: SiteHealth | None = None
+    """As the server that watches has seen it last."""
+    unseen: str = ""
+    """Why there is no `health`."""
 
 
 class SiteError(RemoteError):
@@ -93,6 +98,18 @@ class SiteClient:
 
     def by_leader(self) -> Seen:
         """As the leader tells it, which knows more than the others; as another server does when the leader cannot be reached."""
+        found = self._by_leader()
+        try:
+            health = self._model(SiteHealth, found.url, self._once(found.url, "GET", http.SITE_HEALTH, None))
+        except RemoteError as error:  # shown, and not waited for: what is described and assigned is known all the same
+            return replace(found, unseen=error.message)
+        return replace(found, health=health)
+
+    def health(self) -> SiteHealth:
+        """How the site is, by the server that watches over it; waits until one has looked."""
+        return self._model(SiteHealth, *self._ask("GET", http.SITE_HEALTH, lacks="no server has looked over the site yet"))
+
+    def _by_leader(self) -> Seen:
         found = self.whole()
         leader = found.site.servers.get(found.leader)
         if leader is None or leader.url.rstrip("/") == found.url.rstrip("/"):
@@ -165,7 +182,8 @@ class SiteClient:
 
     # -- one request to whoever answers --------------------------------------------------------------------------------
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> tuple[str, Reply]:
+    def _ask(self, method: str, path: str, body: bytes | None = None, *,
+             lacks: str = "no directory server leads at the moment") -> tuple[str, Reply]:  # fmt: skip
         """(URL of the server, its answer of success); raises SiteError or RefusedEditError, or why nobody answers."""
         deadline, told = self._monotonic() + WAIT_S, False
         while True:
@@ -183,7 +201,7 @@ class SiteClient:
             if not any(isinstance(one, _NoLeaderError) for one in failed) or self._monotonic() > deadline:
                 raise _nobody(failed)
             if not told:
-                self._say("no directory server leads at the moment, waiting for one")
+                self._say(f"{lacks}, waiting for one")
             told = True
             self._sleep(AGAIN_S)
 

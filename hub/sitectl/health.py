@@ -2,7 +2,7 @@
 
     good      it does what it is to do
     warn      it was announced to be away, or it does less than it could
-    bad       it is gone, or a camera is without recorder or copies
+    bad       it is gone, or a camera is without recorder, copies or durable video
     unknown   nobody here can tell
 
 Rules: only what a directory server has said counts; where nothing is known nothing is claimed.
@@ -11,11 +11,14 @@ Rules: only what a directory server has said counts; where nothing is known noth
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from ..directory.entities import Camera
+from ..directory.health.model import CameraHealth
+from ..directory.health.model import Level as Protection
 from ..directory.rules import copy_rule
 from ..directory.site import Key, Site
+from . import story
 
 
 class Level(StrEnum):
@@ -31,14 +34,8 @@ class Health:
     why: str = ""
 
 
-def absences(site: Site, now_s: float) -> dict[Key, float]:
-    """Who is in a maintenance window now, and until when."""
-    found: dict[Key, float] = {}
-    for window in site.windows.values():
-        if window.start_s <= now_s < window.end_s:
-            key = Key(window.kind, window.target)
-            found[key] = max(found.get(key, 0.0), window.end_s)
-    return found
+_ORDER: Final = (Level.UNKNOWN, Level.GOOD, Level.WARN, Level.BAD)
+"""Of what is known, the worse counts."""
 
 
 def server(name: str, servers: Mapping[str, Mapping[str, Any]]) -> Health:
@@ -60,8 +57,27 @@ def member(key: Key, lives: Mapping[str, str], away: Mapping[Key, float], suspec
             "gone": Health(Level.BAD, "gone")}.get(life, Health(Level.UNKNOWN))  # fmt: skip
 
 
-def camera(site: Site, name: str, one: Camera, lives: Mapping[str, str], without: Mapping[str, str]) -> Health:
-    """By what is assigned, and whether the recorder lives.  without: cameras that the leader found no place for, with why."""
+def camera(site: Site, name: str, one: Camera, lives: Mapping[str, str], without: Mapping[str, str],
+           watched: CameraHealth | None = None) -> Health:  # fmt: skip
+    """By its video, where somebody watches over that, and by what is assigned.
+
+    without: cameras that the leader found no place for, with why; watched: how it goes with its video.
+    """
+    found, assigned = _video(watched), _assigned(site, name, one, lives, without)
+    return assigned if found is None or _ORDER.index(assigned.level) > _ORDER.index(found.level) else found
+
+
+def _video(watched: CameraHealth | None) -> Health | None:
+    """None: nothing is known of it."""
+    if watched is None or watched.state is Protection.UNSEEN:
+        return None
+    if watched.state is Protection.UNPROTECTED:
+        age = "no durable video" if watched.age_s is None else f"no durable video for {story.lasting(watched.age_s)}"
+        return Health(Level.BAD, f"{age}: {watched.why}")
+    return Health(Level.GOOD if watched.state is Protection.PROTECTED else Level.WARN, watched.why)
+
+
+def _assigned(site: Site, name: str, one: Camera, lives: Mapping[str, str], without: Mapping[str, str]) -> Health:
     recording = site.recorders.get(name)
     if recording is None or not recording.agent:
         why = f": {without[name]}" if name in without else ""

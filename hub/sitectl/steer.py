@@ -18,7 +18,8 @@ from ...wire import http
 from ...wire.commands import MAX_ABSENCE_S, FailoverOrder, MaintenanceOrder, MoveOrder, Order, OrderAnswer
 from ...wire.errors import UsageError
 from ..directory.exchange import Taken
-from . import health, story
+from ..directory.health.standing import absences
+from . import story
 from .client import Seen, SiteClient, SiteError
 from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done, remark, show_json
 
@@ -109,7 +110,7 @@ def maintenance(
 
 
 def _absences(seen: Seen, name: str, to: Console, *, as_json: bool) -> None:
-    away = {str(key): end_s for key, end_s in sorted(health.absences(seen.site, time.time()).items())
+    away = {str(key): end_s for key, end_s in sorted(absences(seen.site, time.time()).items())
             if name.rpartition("/")[2] in ("", key.id)}  # fmt: skip
     if as_json:
         show_json(away)

@@ -46,6 +46,14 @@ def span(text: str, most_s: float) -> float:
     return seconds
 
 
+def lasting(seconds: float) -> str:
+    """`34 s`, `12 min`, `3.5 h`, `2 d`: to two or three digits."""
+    for unit, most in (("s", 120.0), ("min", 7200.0), ("h", 172_800.0)):
+        if seconds < most:
+            return f"{seconds / _UNITS[unit[0]]:.3g} {unit}" if unit == "h" else f"{seconds / _UNITS[unit[0]]:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
 def when(at_s: float) -> str:
     """Empty for a time that is none."""
     try:

@@ -14,6 +14,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from ..directory.entities import Agent, Archiver, Camera, Entity, Group, Role
+from ..directory.health.standing import absences
 from ..directory.rules import copy_rule, priority
 from ..directory.site import Key
 from . import health
@@ -43,7 +44,7 @@ class _Drawing:
     def __init__(self, seen: Seen, by: By, now_s: float) -> None:
         self._seen, self._site, self._by = seen, seen.site, by
         self._all = seen.site.cameras
-        self._away = health.absences(seen.site, now_s)
+        self._away = absences(seen.site, now_s)
         self.root = Tree(_head(seen), guide_style="dim")
         self._some("directory", map(self._server, self._ranked()))
         self._some("archivers", (self._archiver(name, one) for name, one in self._site.stores.items()))
@@ -52,6 +53,7 @@ class _Drawing:
         self._some("roles", (self._role(name, one) for name, one in self._site.roles.items()))
         self._places()
         self._cameras()
+        self._watched()
         self._waiting()
 
     def _some(self, title: str, lines: Iterable[Text]) -> None:
@@ -153,7 +155,18 @@ class _Drawing:
                  f"by {recorder}" if by is not By.RECORDER and recorder else "",
                  f"{_copies(copies)} on {', '.join(planned)}" if planned else f"{_copies(copies)}, archivers not planned yet",
                  f"priority {priority(self._site, one)}"]  # fmt: skip
-        return _line(health.camera(self._site, name, one, self._seen.lives, self._seen.without), name, one, facts)
+        watched = self._seen.health.cameras.get(name) if self._seen.health is not None else None
+        return _line(health.camera(self._site, name, one, self._seen.lives, self._seen.without, watched), name, one, facts)
+
+    def _watched(self) -> None:
+        """What is wrong with video, in one line, since a tree of ten thousand cameras has more than a screen."""
+        found = self._seen.health
+        if found is None:
+            self.root.add(Text(f"how video goes is not known: {self._seen.unseen}", "dim"))
+        elif found.blind:
+            self.root.add(Text(f"nothing can be said of any camera's video: {found.blind}", "bold red"))
+        elif found.alarms:
+            self.root.add(Text(f"{_count(len(found.alarms))} without durable video: watchkeep site health", "bold red"))
 
     def _waiting(self) -> None:
         count = len(self._site.contingencies)

@@ -15,6 +15,7 @@ from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Final, Literal
 
+from ..duty import on_duty
 from ..site import Site
 from .chains import Schedule
 from .layout import Backup, Kind
@@ -43,10 +44,7 @@ class Health(StrEnum):
 
 def writes(site: Site, me: str, *, leads: bool) -> bool:
     """Whether this server is the one that writes."""
-    if ROLE not in site.roles:
-        return leads
-    lease = site.leases.get(ROLE)
-    return lease is not None and lease.holder == me
+    return on_duty(site, ROLE, me, leads=leads)
 
 
 class Duty:

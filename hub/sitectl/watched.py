@@ -1,0 +1,74 @@
+"""`watchkeep site health`: how it goes with everybody's video, and who is there.
+
+Rules: what is wrong comes first and is named with why; what is well is counted.  Colours say nothing that words do not.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..directory.health.model import CameraHealth, Level, MemberHealth, SiteHealth, Standing
+from . import story
+from .options import AsJson, Servers, connect, console
+
+LEVELS: Final[Mapping[str, str]] = {Level.UNPROTECTED: "bold red", Level.DEGRADED: "yellow", Level.PLANNED: "yellow", Level.UNSEEN: "dim",
+                                    Level.PROTECTED: "green"}  # fmt: skip
+STANDINGS: Final[Mapping[str, str]] = {Standing.DOWN: "bold red", Standing.PLANNED: "yellow", Standing.UNKNOWN: "dim", Standing.UP: "green"}
+"""The worst first."""
+All = Annotated[bool, typer.Option("--all", help="also what is well")]
+
+
+def health(every: All = False, as_json: AsJson = False, server: Servers = None) -> None:
+    """Cameras whose video does not become durable in time, and who is away; exit code 0 also when something is wrong."""
+    found = connect(server).health()
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        show(found, time.time(), console(), every=every)
+
+
+def show(found: SiteHealth, now_s: float, to: Console, *, every: bool) -> None:
+    """The worst first; ids and reasons as they are, never as markup."""
+    to.print(_counted("cameras", found.cameras, LEVELS), soft_wrap=True)
+    if found.blind:
+        to.print(Text(f"nothing can be said of any camera: {found.blind}", "bold red"), soft_wrap=True)
+    _list({name: one for name, one in found.cameras.items() if every or one.state is not Level.PROTECTED}, LEVELS, now_s, to)
+    kinds = {"agents": found.agents, "archivers": found.archivers, "servers": found.servers, "roles": found.roles}
+    for title, members in kinds.items():
+        if members:
+            to.print(_counted(title, members, STANDINGS), soft_wrap=True)
+            _list({name: one for name, one in members.items() if every or one.state is not Standing.UP}, STANDINGS, now_s, to)
+    to.print(Text(f"server {found.server} watches since {story.when(found.since_s)}, limit {found.limit_s:g} s", "dim"), soft_wrap=True)
+
+
+def _counted(title: str, ones: Mapping[str, CameraHealth | MemberHealth], styles: Mapping[str, str]) -> Text:
+    counts = Counter(str(one.state) for one in ones.values())
+    told = [(f"{counts[state]} {state}", style) for state, style in styles.items() if counts[state]] or [("none", "dim")]
+    return Text.assemble((title, "bold cyan"), "  ", *[piece for one in told for piece in (", ", one)][1:])
+
+
+def _list(ones: Mapping[str, CameraHealth | MemberHealth], styles: Mapping[str, str], now_s: float, to: Console) -> None:
+    if not ones:
+        return
+    order = list(styles)
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
+    table.add_column(overflow="fold", max_width=30)
+    for _ in range(2):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, one in sorted(ones.items(), key=lambda item: (order.index(item[1].state), item[0])):
+        table.add_row(Text(name, "bold"), Text(one.state, styles[one.state]), Text(_time(one, now_s), "dim"), Text(one.why))
+    to.print(table)
+
+
+def _time(one: CameraHealth | MemberHealth, now_s: float) -> str:
+    """Of a camera how old its newest durable chunk is, of others how long it has been so."""
+    if isinstance(one, CameraHealth) and one.age_s is not None and one.state in (Level.UNPROTECTED, Level.PLANNED):
+        return f"for {story.lasting(one.age_s)}"
+    return f"for {story.lasting(max(0.0, now_s - one.since_s))}"

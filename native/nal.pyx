@@ -62,6 +62,17 @@ cdef const unsigned char* next_nal(const unsigned char* at, const unsigned char*
     return NULL
 
 
+cdef const unsigned char* next_header(const unsigned char* at, const unsigned char* end, bint hevc, Nal* nal) noexcept nogil:
+    """As next_nal, but the end of a VCL unit is not searched: `nal` has its first byte alone, and what is returned says only that there
+    is one.  Almost all bytes of a picture are a slice's, which nobody has to look through to know its kind."""
+    if end - at > 3 and at[0] == 0 and at[1] == 0 and (at[2] == 1 or (at[2] == 0 and at[3] == 1)):
+        at += 3 if at[2] == 1 else 4
+    if at < end and at[0] and is_vcl((at[0] >> 1) & 0x3f if hevc else at[0] & 0x1f, hevc):
+        nal.start, nal.size = at, 1
+        return end
+    return next_nal(at, end, nal)
+
+
 cdef size_t prefixed_bound(size_t size) noexcept nogil:
     """The most that put_prefixed writes: a unit costs at least 3 + 1 bytes of Annex B and grows by one, and the first
     unit, which may come without a start code, by four."""
@@ -97,25 +108,25 @@ cdef bint _is_parameter_set(int kind, bint hevc) noexcept nogil:
 cdef bint has_known_sets(const unsigned char* data, size_t size, bint hevc, const unsigned char* sets, size_t length) noexcept nogil:
     """Whether the parameter sets before the first VCL unit are, one behind another, those of `sets`, which parameter_sets gave; or none."""
     cdef Nal nal
-    cdef const unsigned char* source = next_nal(data, data + size, &nal)
+    cdef const unsigned char* source = next_header(data, data + size, hevc, &nal)
     cdef size_t at = 0
     while source != NULL and not is_vcl(_kind(&nal, hevc), hevc):
         if _is_parameter_set(_kind(&nal, hevc), hevc):
             if length - at < CODE + nal.size or memcmp(sets + at + CODE, nal.start, nal.size):
                 return False
             at += CODE + nal.size
-        source = next_nal(source, data + size, &nal)
+        source = next_header(source, data + size, hevc, &nal)
     return at == 0 or at == length
 
 
 cdef int first_vcl(const unsigned char* data, size_t size, bint hevc) noexcept nogil:
     """Type of the first VCL unit, or -1; slices of one picture are all IDR/IRAP or none is (H.264 7.4.1.2.4, H.265 7.4.2.2)."""
     cdef Nal nal
-    cdef const unsigned char* source = next_nal(data, data + size, &nal)
+    cdef const unsigned char* source = next_header(data, data + size, hevc, &nal)
     while source != NULL:
         if is_vcl(_kind(&nal, hevc), hevc):
             return _kind(&nal, hevc)
-        source = next_nal(source, data + size, &nal)
+        source = next_header(source, data + size, hevc, &nal)
     return -1
 
 

@@ -230,7 +230,7 @@ class VolumeWriter:
                 return self.volume.disk.create(path)
             except FileExistsError:
                 # nothing known has this name, so it is a file of which recovery could use nothing: keep it for inspection
-                self.volume.disk.rename(path, path + ASIDE_SUFFIX)
+                self.volume.disk.rename(path, self.volume.disk.unused(path + ASIDE_SUFFIX))
             except FileNotFoundError:
                 # the keeper has removed the empty directory between our mkdir and our open
                 if attempt == _CREATE_TRIES - 1:

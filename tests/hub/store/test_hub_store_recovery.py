@@ -169,11 +169,14 @@ def test_a_resent_chunk_moves_a_useless_file_of_its_name_aside(site: Site) -> No
         pass
     file.parent.mkdir(parents=True)
     file.write_bytes(b"this is no video" * 100)
+    earlier = file.with_name(file.name + ".damaged")
+    earlier.write_bytes(b"evidence of another day")
     with site.running() as store:
         assert [damage.path for damage in store.stats().damage] == [file]
         store.append(CHAIN.batch(0, 1))
         assert contents(store) == expected(CHAIN, 0, 1)
-    assert file.with_name(file.name + ".damaged").exists()
+    assert earlier.read_bytes() == b"evidence of another day"
+    assert file.with_name(file.name + ".damaged.2").read_bytes() == b"this is no video" * 100
 
 
 def test_sigkill_keeps_every_received_chunk_that_the_page_cache_kept(site: Site, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
     ./run reliability                          every case, 50 trials each
     ./run reliability kill stop --trials 100   these cases
-    ./run reliability --long                   the cases outage and broker last 10 minutes instead of 30 s
+    ./run reliability --long                   the cases outage and broker last 10 minutes instead of 30 s,
+                                               no-directory an hour instead of a minute
 
 Rules: a figure counts only with its number of trials and with the frames that were lost meanwhile; exit 1 when a
 target is missed or a frame is lost.
@@ -20,6 +21,7 @@ from pathlib import Path
 from random import Random
 
 import endurance
+import nodirectory
 import pauses
 import recorders
 from rich.console import Console
@@ -31,7 +33,7 @@ TARGETS_S = {"kill": 1.0, "reset": 1.0, "error": 3.0, "silent": 3.0, "stop": 3.0
 REDUNDANT = {f"redundant-{fault}": fault for fault in FAULTS}
 RECORDER_S = {"recorder-kill": 6.0, "recorder-silent": 10.0}
 """p99 of a camera's first chunk from another recorder."""
-KNOWN = (*FAULTS, *REDUNDANT, *recorders.CASES, *endurance.CASES, *pauses.CASES)
+KNOWN = (*FAULTS, *REDUNDANT, *recorders.CASES, *endurance.CASES, *pauses.CASES, *nodirectory.CASES)
 
 
 def run(case: str, args: argparse.Namespace, folder: Path) -> Series:
@@ -42,7 +44,7 @@ def run(case: str, args: argparse.Namespace, folder: Path) -> Series:
         return redundant(REDUNDANT[case], trials=args.trials, cameras=args.cameras, folder=folder, random=random)
     if case in recorders.CASES:
         return recorders.recorders(case, trials=args.trials, cameras=args.cameras, folder=folder, random=random)
-    return (endurance.CASES | pauses.CASES)[case](args, folder, random)
+    return (endurance.CASES | pauses.CASES | nodirectory.CASES)[case](args, folder, random)
 
 
 def missed(case: str, series: Series) -> bool:
@@ -66,7 +68,7 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(KNOWN)}")
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--cameras", type=int, default=4)
-    parser.add_argument("--long", action="store_true", help="10 minutes of outage, and without a broker")
+    parser.add_argument("--long", action="store_true", help="10 minutes of outage, and without a broker; an hour without a directory")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path, help="write every single time as JSON")
     args = parser.parse_args()

@@ -40,24 +40,30 @@ class DirectorySite(Site):
         self.clients: dict[str, Client] = {}
         self.space: Namespace | None = None
         self._away = ""
+        self.front: dict[str, str] = {}
+        """Addresses of servers for agents, by name."""
 
     def servers(self, names: str, *, away: str = "", more: str = "") -> None:
-        """Start them and wait until they agree; `away` runs in a namespace, behind a link that can be cut; more: lines of hub.toml."""
+        """Start them and wait until they agree; `away` runs in a namespace, behind a link that can be cut, and another one for agents;
+        more: lines of hub.toml."""
         self.space, self._away = (Namespace() if away else None), away
         near = self.space.near if self.space else "127.0.0.1"
+        second = self.space.second() if self.space else ""
         hosts = {name: self.space.host if self.space and name == away else near for name in names}
         listed = ",\n".join(f'  {{ id = "{name}", url = "http://{hosts[name]}:{self.port(name)}", rank = {rank} }}'
                             for rank, name in enumerate(names))  # fmt: skip
         for name in names:
             config = self.folder / f"hub-{name}.toml"
             broker = "" if name == away else f'[mqtt]\nurl = "{self.broker_url}"\n'
+            listen = "0.0.0.0" if name == away else hosts[name]
             config.write_text(f'[hub]\nid = "{name}"\nsite = "{self.site}"\nroles = ["directory"]\n'
-                              f'listen = "{hosts[name]}:{self.port(name)}"\ndata_dir = "{self.folder / name}"\n'
+                              f'listen = "{listen}:{self.port(name)}"\ndata_dir = "{self.folder / name}"\n'
                               f"{broker}[discovery]\nmdns = false\n"
                               f"[directory]\nservers = [\n{listed},\n]\n{more}")  # fmt: skip
             self.add(name, ["hub", "run", "-c", str(config)], start=False)
             self.clients[name] = Client(f"http://{hosts[name]}:{self.port(name)}", [])
             self.clients[name].name = name
+            self.front[name] = f"http://{second if name == away else hosts[name]}:{self.port(name)}"
             self.start(name)
         wait_until(lambda: self.leader(names) != "", LEAD_S, "one leader")
 

@@ -30,35 +30,48 @@ SMALL = ("--fps", str(FPS), "--size", "320x180", "--bitrate", "300k", "--loop-se
 ALL_SEQS = 1 << 20
 
 
+FIRST, SECOND = "wkpeer", "wkpeer2"
+"""A namespace's links, as they are called inside."""
+
+
 class Namespace:
     """A network namespace with one link to this machine; `host` is its address, `near` this machine's as it is seen from there."""
 
     def __init__(self) -> None:
         tag = secrets.token_hex(3)
         self.name = f"wk-{tag}"
-        net = f"10.{200 + int(tag[:2], 16) % 50}.{int(tag[2:4], 16)}.{4 * (int(tag[4:], 16) // 4)}"
-        self.near, self.host = (f"{net.rsplit('.', 1)[0]}.{int(net.rsplit('.', 1)[1]) + add}" for add in (1, 2))
         _ip("netns", "add", self.name)
         try:
-            _ip("link", "add", f"wk{tag}", "type", "veth", "peer", "name", "wkpeer", "netns", self.name)
-            _ip("addr", "add", f"{self.near}/30", "dev", f"wk{tag}")
-            _ip("link", "set", f"wk{tag}", "up")
-            _ip("-n", self.name, "addr", "add", f"{self.host}/30", "dev", "wkpeer")
-            for device in ("wkpeer", "lo"):
-                _ip("-n", self.name, "link", "set", device, "up")
+            _ip("-n", self.name, "link", "set", "lo", "up")
+            self.near, self.host = self._link(tag, FIRST)
         except BaseException:
             self.close()
             raise
 
-    def drop(self, *, on: bool) -> None:
+    def second(self) -> str:
+        """One more link, which is cut on its own; returns its address of the namespace."""
+        return self._link(secrets.token_hex(3), SECOND)[1]
+
+    def _link(self, tag: str, inside: str) -> tuple[str, str]:
+        """(this machine's address, the namespace's)."""
+        net, last = f"10.{200 + int(tag[:2], 16) % 50}.{int(tag[2:4], 16)}", 4 * (int(tag[4:], 16) // 4)
+        near, host = f"{net}.{last + 1}", f"{net}.{last + 2}"
+        _ip("link", "add", f"wk{tag}", "type", "veth", "peer", "name", inside, "netns", self.name)
+        _ip("addr", "add", f"{near}/30", "dev", f"wk{tag}")
+        _ip("link", "set", f"wk{tag}", "up")
+        _ip("-n", self.name, "addr", "add", f"{host}/30", "dev", inside)
+        _ip("-n", self.name, "link", "set", inside, "up")
+        return near, host
+
+    def drop(self, *, on: bool, link: str = FIRST) -> None:
         """As if the machine behind the link had lost its power: every packet to it is dropped."""
-        rule = ["-I" if on else "-D", "INPUT", "-i", "wkpeer", "-j", "DROP"]
+        rule = ["-I" if on else "-D", "INPUT", "-i", link, "-j", "DROP"]
         subprocess.run(["ip", "netns", "exec", self.name, "iptables", *rule], check=True)
 
-    def cut(self, *, on: bool) -> None:
+    def cut(self, *, on: bool, link: str = FIRST) -> None:
         """As if the cable was pulled: nothing comes in and nothing gets out."""
-        self.drop(on=on)
-        rule = ["-I" if on else "-D", "OUTPUT", "-o", "wkpeer", "-j", "DROP"]
+        self.drop(on=on, link=link)
+        rule = ["-I" if on else "-D", "OUTPUT", "-o", link, "-j", "DROP"]
         subprocess.run(["ip", "netns", "exec", self.name, "iptables", *rule], check=True)
 
     def close(self) -> None:

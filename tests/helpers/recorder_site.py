@@ -27,18 +27,18 @@ SETTLE_S = 60.0
 class RecorderSite(DirectorySite):
     """record() once, then kill and continue members by name."""
 
-    def record(self, servers: str, *, cameras: int) -> None:
-        """Start everything, and wait until all cameras are recorded."""
+    def record(self, servers: str, *, cameras: int, away: str = "", room: int = 0) -> None:
+        """Start everything, and wait until all cameras are recorded; away: as of servers(); room: of each agent for more cameras."""
         self.names, self.cameras = servers, [f"cam{number}" for number in range(cameras)]
-        self.servers(servers)
+        self.servers(servers, away=away)
         for name in "ab":
             self.archiver(name)
         urls = self.source(*SMALL, cameras=cameras)
-        changes = [{"entity": "agent", "id": name, "value": {"max_cameras": cameras}} for name in AGENTS]
+        changes = [{"entity": "agent", "id": name, "value": {"max_cameras": cameras + room}} for name in AGENTS]
         changes += [{"entity": "archiver", "id": name, "value": {"url": f"http://127.0.0.1:{self.port(name)}"}} for name in "ab"]
         changes += [{"entity": "camera", "id": name, "value": {"url": url, "copies": 2}} for name, url in urls.items()]
         assert self.ask().post("edit", {"changes": changes}).status == 200
-        listed = ", ".join(f'"{client.url}"' for client in self.clients.values())
+        listed = ", ".join(f'"{url}"' for url in self.front.values())
         extra = f"[recording]\nsegment_s = 1.0\n[replication]\nfailback_hold_s = 0.0\n[directory]\nservers = [{listed}]"
         for name in AGENTS:
             self.agent({}, archivers=[], copies=1, name=name, static=True, extra=extra)

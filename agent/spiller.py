@@ -1,7 +1,7 @@
 """What waits for the journal's disk: the threads wk-spill and wk-sync, and what operators are told of that disk.
 
     wk-spill: RAM ─▶ one vectored write ─▶ the journal's files        wk-sync: fdatasync each sync_ms, then the lists of epochs and losses
-               └─ full: give up the oldest file, declare what had no copy, write again
+               └─ full: give up the oldest file, declare what had no copy, save that, write again
 
 Rules: nobody else waits for this disk: cutting and sending go on from RAM (journal/stage.py has the bound), then the rings fill.
 What the disk could not take is tried again, for ever.  Faults are noted here and told by `look`, which the writer's tick
@@ -105,10 +105,7 @@ class Spiller:
             self._epochs.save()
         except (OSError, WatchkeepError) as error:  # the journal holds the epochs as well: no fault of the recording
             self._complain("the list of epochs cannot be kept", error, "check the disk of data_dir")
-        try:
-            self._losses.save()
-        except (OSError, WatchkeepError) as error:  # told from memory; forgotten when the agent ends before
-            self._complain("the list of declared losses cannot be kept", error, "check the disk of data_dir")
+        self._save_losses()
 
     def drain(self, *, everything: bool = False) -> None:
         """Write what is due, or everything, and sync it; ends at the first write that fails.  After the threads have ended."""
@@ -141,8 +138,15 @@ class Spiller:
                 except FullError:
                     raise full from None  # that nothing can be freed helps nobody: what has filled the disk does
                 if not free_of_loss:
+                    self._save_losses()  # before the next write goes over what was lost: until then a power cut brings it back
                     break
         return self._journal.spill(everything=everything)
+
+    def _save_losses(self) -> None:
+        try:
+            self._losses.save()
+        except (OSError, WatchkeepError) as error:  # told from memory; forgotten when the agent ends before the next sync saves it
+            self._complain("the list of declared losses cannot be kept", error, "check the disk of data_dir")
 
     @contextmanager
     def _call(self, kind: str) -> Iterator[None]:

@@ -1,10 +1,11 @@
 """Declared losses on their way to the archivers: the book of lossbook.py behind a mutex, kept in a small file of data_dir.
 
     whoever gives something up ─▶ declare ─▶ book ─▶ due ─▶ wk-send-<archiver> tells ─▶ taken
-                                              └─ save, by wk-sync each sync_ms, when it has changed
+                                              └─ save, when it has changed: by wk-sync each sync_ms, and by wk-spill when
+                                                 the quota cost chunks, before it writes over them
 
-Rules: only `save` touches the disk.  A power cut within sync_ms of a loss can forget to tell it, as it can the chunks of that second;
-the event has been told.
+Rules: only `save` touches the disk.  A power cut within sync_ms of another loss, of frames that never were in the journal, can forget to
+tell it, as it can the chunks of that second; the event has been told.
 """
 
 import threading
@@ -32,7 +33,8 @@ class LossDesk:
         """`wake` is called when there is something to tell; it must not wait."""
         self._slots, self._book = slots, LossBook(slots.read() if slots else None)
         self.wake = wake
-        self._lock = threading.Lock()
+        self._lock, self._saving = threading.Lock(), threading.Lock()
+        """The second is for the slots, one write at a time, and is taken first; who declares or asks never waits for it."""
         self._dirty = False
 
     def configure(self, cameras: Sequence[CameraPolicy]) -> None:
@@ -62,16 +64,18 @@ class LossDesk:
             self._dirty = True
 
     def save(self) -> None:
-        """Write down what has changed since the last call; raises OSError or a WatchkeepError, and then tries again next time."""
-        with self._lock:
-            if not self._dirty or self._slots is None:
-                return
-            data, self._dirty = self._book.dump(), False
-        try:
-            self._slots.write(data)
-        except (OSError, WatchkeepError):
-            self._dirty = True
-            raise
+        """Write down what has changed since the last call; raises OSError or a WatchkeepError, and then tries again next time.  Any
+        thread that may wait for the disk."""
+        with self._saving:
+            with self._lock:
+                if not self._dirty or self._slots is None:
+                    return
+                data, self._dirty = self._book.dump(), False
+            try:
+                self._slots.write(data)
+            except (OSError, WatchkeepError):
+                self._dirty = True
+                raise
 
     def _declare(self, loss: Loss) -> None:
         with self._lock:

@@ -5,6 +5,8 @@ import threading
 from ingest_kit import SetClock
 
 from watchkeep.agent.epochs import EpochBook
+from watchkeep.agent.replicate.losses import LossDesk
+from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.spiller import STALL_S, Spiller
 from watchkeep.wire.errors import FullError, VolumeError
 from watchkeep.wire.shell.threads import Supervised
@@ -89,6 +91,32 @@ def test_a_full_journal_is_reclaimed_once_and_the_same_written():
     journal.due, journal.faults = 1, [FullError("quota", remedy="raise it")] * 2
     assert not spiller.spill()
     assert told == ["reclaim", "reclaim"]
+
+
+def test_a_loss_is_saved_before_anything_is_written_over_it_and_kept_when_it_cannot_be():
+    journal, slots = FakeJournal(due=2), Slots()
+    losses, saved = LossDesk(slots), []
+    losses.configure([CameraPolicy("cam0", 1, ("a",))])
+
+    def reclaim():
+        losses.chunks("cam0", 7, len(saved), len(saved), "full")
+        return False
+
+    spiller = Spiller(journal, EpochBook(Slots(), SetClock(), {}), losses, sync_ms=1000, reclaim=reclaim, faulted=lambda *_: None)
+    write, spill = slots.write, journal.spill
+    journal.spill = lambda **how: (saved.append(slots.data), spill(**how))[1]
+    journal.faults = [FullError("full", remedy="")]
+    assert spiller.spill()
+    assert [data is not None for data in saved] == [False, True]
+    slots.write, journal.faults = broken, [FullError("full", remedy="")]
+    assert spiller.spill(), "a list that cannot be kept stops no recording"
+    slots.write = write
+    spiller.sync()
+    assert LossDesk(slots).due("a") == losses.due("a") != []
+
+
+def broken(data):
+    raise VolumeError("no", remedy="")
 
 
 def test_reclaims_that_cost_nothing_go_on_until_there_is_room():

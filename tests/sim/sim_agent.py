@@ -274,7 +274,7 @@ class SimAgent:
         for release in releases:
             self.on_release(self, release)
             if release.lost:
-                self._give_up(release.camera, release.epoch, release.low, release.high, "damaged in the journal")
+                self._give_up(release.camera, release.epoch, release.low, release.high, "damaged in the journal", mortal=True)
             self.journal.release(release.camera, release.epoch, release.low, release.high)
             self._forget(release.camera, release.epoch, release.low, release.high, self.declared if release.lost else self.released)
         self.in_force.update({policy.camera: policy.copies for policy in self.setup.cameras})
@@ -299,13 +299,13 @@ class SimAgent:
                 self.desk.dropped(camera, epoch, low, high)
                 self._forget(camera, epoch, low, high, into)
         for camera, epoch, low, high in runs(gone.lost):
-            self._give_up(camera, epoch, low, high, "the journal was full and no archiver had them")
+            self._give_up(camera, epoch, low, high, "the journal was full and no archiver had them", mortal=self.disk.fail_syncs > 0)
         return not gone.lost
 
-    def _give_up(self, camera: str, epoch: int, low: int, high: int, why: str) -> None:
+    def _give_up(self, camera: str, epoch: int, low: int, high: int, why: str, *, mortal: bool) -> None:
         listed = next(policy.archivers for policy in self.setup.cameras if policy.camera == camera)
         wanted = frozenset(self.known if listed is None else listed)
-        self.notes.lose(Note(camera, epoch, low, high, wanted, self.loop.now))
+        self.notes.lose(Note(camera, epoch, low, high, wanted, self.loop.now, mortal=mortal))
         self.losses.chunks(camera, epoch, low, high, why)
 
     def _heard(self, archiver: str, answer: AppendAnswer) -> None:

@@ -3,7 +3,8 @@
     reclaimed without a copy ─▶ note ─▶ (reports) ─▶ each archiver of the list ─▶ power cut ─▶ gap `loss`
 
 Rules: notes are written when chunks go, without the product's books.  A note is excused when its agent's process ended before it was
-saved (docs/RELIABILITY.md, limits), at a standby that sleeps, and at an archiver that lost its disks since.
+saved, on a disk that did not sync when the quota took the chunks, or of chunks that still stand there; at a standby that sleeps; and at
+an archiver that lost its disks since.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,9 @@ class Note:
     archivers: frozenset[str]
     at: float
     saved: bool = False
-    """Whether the agent has it on its disk: until then it dies with the process."""
+    """Whether the agent has it on its disk."""
+    mortal: bool = False
+    """Whether it dies with the process before that: the disk did not take it, or what is lost is still on the disk."""
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class Notes:
             note.saved = True
 
     def died(self) -> None:
-        self.all = [note for note in self.all if note.saved]
+        self.all = [note for note in self.all if note.saved or not note.mortal]
 
 
 class LossChecks:

@@ -204,8 +204,8 @@ class Journal:
         needed are carried too, or written anew afterwards; one that cannot be is counted in `lost_inits`.
         """
         choice = self._choose(has_copy, can_carry=self._files.reserve_bytes > 0)
-        if choice is None:
-            self.sync()  # Only what is durable can be freed in order; perhaps it is merely not synced yet.
+        if choice is None or (choice.loses and not self._broken):
+            self.sync()  # Only what is durable can be freed in order; perhaps what would cost less, or nothing, is merely not synced yet.
             choice = self._choose(has_copy, can_carry=self._files.reserve_bytes > 0)
         if choice is not None:
             try:

@@ -41,6 +41,8 @@ class Choice:
 
     file: int
     carry: tuple[Entry, ...] = ()
+    loses: bool = False
+    """Whether what has no copy goes with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def choose(files: Iterable[Candidate], has_copy: HasCopy, *, can_carry: bool) ->
         bare = tuple(chunk for chunk in file.chunks if not has_copy(*chunk.name))
         if not bare:
             return Choice(file.number)
-        oldest = oldest or Choice(file.number)
+        oldest = oldest or Choice(file.number, loses=True)
         gain = 1 - (file.init_bytes + sum(chunk.record_bytes for chunk in bare)) / file.bytes
         for share in WORTH:
             if gain >= share:

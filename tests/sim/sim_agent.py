@@ -92,6 +92,8 @@ class SimAgent:
         self.known = tuple(links)
         self.running = False
         self.stall_s = 0.0
+        self.writing = 0
+        """The journal's file that was written when room had to be made: it could not be freed."""
         self.hung_until = 0.0
         """The journal's disk answers nothing before."""
         self.filming = True
@@ -290,6 +292,8 @@ class SimAgent:
         self.on_offer(self, entries)
 
     def _reclaim(self) -> bool:
+        active = self.log._files._active
+        self.writing = active.number if active is not None else 0
         gone = self.journal.reclaim(self.desk.has_copy)
         self.loop.say(self.name, "reclaims file", gone.file, "with", len(gone.copied), "copied,", len(gone.carried),
                       "carried and", len(gone.lost), "lost chunks")  # fmt: skip

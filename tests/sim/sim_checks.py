@@ -120,7 +120,7 @@ class Checks:
     def _freeable(agent: SimAgent) -> list[Candidate]:
         """The files that the quota could have taken."""
         log = agent.log
-        return [file for file in log._book.owed(log._held.durable) if not log._files.is_open(file.number)]
+        return [file for file in log._book.owed(log._held.durable) if not log._files.is_open(file.number) and file.number != agent.writing]
 
     def event(self, agent: SimAgent, event: Event) -> None:
         if event.kind is EventKind.HOLE and event.text.startswith("hole "):

@@ -17,6 +17,7 @@ from sim_engine import Broken
 
 from watchkeep.hub.store.disk import Disk
 from watchkeep.hub.store.volume import FULL_MARGIN_BYTES
+from watchkeep.wire.paths import SEGMENT_SUFFIX
 
 _ROOT = "."
 
@@ -270,10 +271,11 @@ class VolumeDisk(Disk):
             file.data += bytes(self._rng.randrange(1, 600))
 
     def holds(self) -> Names:
-        """The chunks whose bytes stand in a file now."""
+        """The chunks whose bytes stand in a segment file now; not in one that was set aside because its name was needed: when a disk is
+        unmounted nobody can remove what was given up on it, and nobody is shown that."""
         found = Names()
-        for node in self._live.values():
-            for _, (camera, epoch, seq) in node.chunks if node is not None else ():
+        for path, node in self._live.items():
+            for _, (camera, epoch, seq) in node.chunks if node is not None and path.endswith(SEGMENT_SUFFIX) else ():
                 found.add(camera, epoch, seq, seq)
         return found
 

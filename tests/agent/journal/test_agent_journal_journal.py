@@ -246,6 +246,20 @@ def test_reclaim_prefers_what_has_a_copy_and_names_what_is_lost(tmp_path):
     journal.close()
 
 
+def test_nothing_is_lost_for_a_file_with_copies_that_is_merely_not_synced_yet(tmp_path):
+    journal = open_journal(tmp_path, files=3)
+    entries = journal.append([init_record()])
+    while len({entry.file for entry in entries}) < 2:
+        entries += journal.append(chunk_records(1, start=len(entries) - 1))
+    journal.sync()
+    while len(files := sorted({entry.file for entry in entries})) < 3:
+        entries += journal.append(chunk_records(1, start=len(entries) - 1))
+    second = {entry.seq for entry in entries if entry.file == files[1]}
+    freed = journal.reclaim(lambda camera, epoch, seq: seq in second)
+    assert (freed.file, {entry.seq for entry in freed.copied}, freed.lost) == (files[1], second, ())
+    journal.close()
+
+
 def test_a_full_quota_with_unreachable_archivers_goes_on_recording_by_declared_loss(tmp_path):
     journal = open_journal(tmp_path, files=4)
     lost, kept = [], []

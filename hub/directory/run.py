@@ -26,6 +26,7 @@ from .database import Database, sqlite_url
 from .desk import SiteDesk
 from .health.desk import HealthDesk
 from .health.monitor import Monitor
+from .health.recorder import Recorder
 from .lease import SharedDatabase
 from .orderdesk import OrderDesk
 from .server import DirectoryServer, Settings
@@ -59,8 +60,9 @@ class DirectoryPart:
         self.desk = SiteDesk(self.server, self.steward, me.id)
         self.orders = OrderDesk(self.desk, self.server, me.id, lambda: self.steward.lives, time.time)
         limit_s = (config.directory or DirectorySection()).durable_age_alarm_s
-        self.monitor = Monitor(self.server, self.steward, limit_s, report)
-        self.health = HealthDesk(self.server, self.monitor)
+        self.recorder = Recorder(config.hub.data_dir, self.server)
+        self.monitor = Monitor(self.server, self.steward, self.recorder, limit_s, report)
+        self.health = HealthDesk(self.server, self.monitor, self.recorder)
         self.agents = AgentDesk(self.server, config.hub.site)
         self.backups = self._make_backups()
         self._beacon: Beacon | None = None
@@ -78,6 +80,7 @@ class DirectoryPart:
             raise ConfigError(self._file, "directory.database", error.message, remedy=error.remedy) from error
         self.agents.start()
         self.steward.start()
+        self.recorder.start()
         self.monitor.start()
         if self._config.mqtt.url is not None:
             self._beacon = Beacon(self._config.mqtt.url, self._config.hub.site, self._url, self.server, self.backups)
@@ -100,6 +103,7 @@ class DirectoryPart:
         if self.backups is not None:
             self.backups.stop()
         self.monitor.stop()
+        self.recorder.stop()
         self.steward.stop()
         self.agents.stop()
         self.server.stop()

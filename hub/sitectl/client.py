@@ -19,7 +19,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from ...wire import http
 from ...wire.errors import FormatError, RemoteError, UsageError
 from ..directory.exchange import Taken
-from ..directory.health.model import SiteHealth
+from ..directory.health.model import SiteAvailability, SiteHealth
 from ..directory.requests import ChangeText, ContingencyText, EditRequest, EntityText, HistoryEntry, HistoryPage, Refusal, SettleRequest
 from ..directory.rules import MAX_CHANGES
 from ..directory.site import Change, Site
@@ -108,6 +108,10 @@ class SiteClient:
     def health(self) -> SiteHealth:
         """How the site is, by the server that watches over it; waits until one has looked."""
         return self._model(SiteHealth, *self._ask("GET", http.SITE_HEALTH, lacks="no server has looked over the site yet"))
+
+    def availability(self, start_s: float, end_s: float, kind: str | None) -> SiteAvailability:
+        wanted = {"from": f"{start_s:.3f}", "to": f"{end_s:.3f}", **({} if kind is None else {"kind": kind})}
+        return self._model(SiteAvailability, *self._ask("GET", f"{http.SITE_AVAILABILITY}?{urlencode(wanted)}"))
 
     def _by_leader(self) -> Seen:
         found = self.whole()

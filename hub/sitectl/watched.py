@@ -1,4 +1,4 @@
-"""`watchkeep site health`: how it goes with everybody's video, and who is there.
+"""`watchkeep site health | availability`: how it goes with everybody's video and who is there, now and over a period.
 
 Rules: what is wrong comes first and is named with why; what is well is counted.  Colours say nothing that words do not.
 """
@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..directory.health.model import CameraHealth, Level, MemberHealth, SiteHealth, Standing
+from ...wire.errors import UsageError
+from ..directory.health.model import CameraHealth, Level, MemberHealth, SiteAvailability, SiteHealth, Standing, ThingAvailability
 from . import story
 from .options import AsJson, Servers, connect, console
 
@@ -22,6 +23,11 @@ LEVELS: Final[Mapping[str, str]] = {Level.UNPROTECTED: "bold red", Level.DEGRADE
 STANDINGS: Final[Mapping[str, str]] = {Standing.DOWN: "bold red", Standing.PLANNED: "yellow", Standing.UNKNOWN: "dim", Standing.UP: "green"}
 """The worst first."""
 All = Annotated[bool, typer.Option("--all", help="also what is well")]
+
+Kind = Annotated[str | None, typer.Argument(metavar="[KIND[/ID]]", help="only these: camera, agent, archiver, server or role")]
+From = Annotated[str, typer.Option("--from", metavar="TIME", help="7d or 2h ago, ISO 8601 with a zone, or Unix seconds")]
+To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="like --from; now without it")]
+KINDS: Final = ("camera", "agent", "archiver", "server", "role")
 
 
 def health(every: All = False, as_json: AsJson = False, server: Servers = None) -> None:
@@ -72,3 +78,50 @@ def _time(one: CameraHealth | MemberHealth, now_s: float) -> str:
     if isinstance(one, CameraHealth) and one.age_s is not None and one.state in (Level.UNPROTECTED, Level.PLANNED):
         return f"for {story.lasting(one.age_s)}"
     return f"for {story.lasting(max(0.0, now_s - one.since_s))}"
+
+
+def availability(named: Kind = None, since: From = "30d", to: To = None, as_json: AsJson = False, server: Servers = None) -> None:
+    """How much of a period cameras had durable video, and agents, archivers, servers and roles were there; the worst first.
+
+    What was announced counts as planned, and what nobody watched as unknown: neither counts for or against anybody.
+    """
+    kind, _, name = (named or "").partition("/")
+    if kind and kind not in KINDS:
+        raise UsageError(f"{kind!r} is none of {', '.join(KINDS)}", remedy="write it as camera, or as camera/door")
+    now_s = time.time()
+    found = connect(server).availability(story.since(since, now_s), now_s if to is None else story.since(to, now_s), kind or None)
+    if name:
+        found = found.model_copy(update={"things": [one for one in found.things if one.id == name]})
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        show_period(found, console())
+
+
+def show_period(found: SiteAvailability, to: Console) -> None:
+    """The worst first."""
+    to.print(Text(f"from {story.when(found.from_s)} to {story.when(found.to_s)}", "dim"))
+    if not found.things:
+        to.print(Text("nothing is known of it", "dim"))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", overflow="fold", max_width=32)
+    for column in ("there", "down", "outages", "longest", "planned", "unknown"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for one in sorted(found.things, key=lambda one: (1.0 if one.share is None else one.share, KINDS.index(one.kind), one.id)):
+        table.add_row(Text(f"{one.kind}/{one.id}"), _share(one), *(Text(text, "" if text != "-" else "dim") for text in _seconds(one)))
+    to.print(table)
+
+
+def _share(one: ThingAvailability) -> Text:
+    """Never rounded up to all of it."""
+    if one.share is None:
+        return Text("-", "dim")
+    percent = min(round(one.share * 100, 3), 99.999) if one.down_s > 0 else 100.0
+    return Text(f"{percent:.3f} %", "green" if one.down_s == 0 else "yellow" if one.share >= 0.99 else "bold red")
+
+
+def _seconds(one: ThingAvailability) -> tuple[str, ...]:
+    down, longest, planned, unknown = (story.lasting(of) if of > 0 else "-"
+                                       for of in (one.down_s, one.longest_s, one.planned_s, one.unknown_s))  # fmt: skip
+    return down, str(one.outages) if one.outages else "-", longest, planned, unknown

@@ -1,9 +1,11 @@
-"""How a site is, as the server that watches over it tells: the answer of /v1/site/health.  No I/O.
+"""How a site is, as the server that watches over it tells: the answers of /v1/site/health and availability, and what
+servers copy from each other of what they have seen.  No I/O.
 
 Rules: as all messages: fields may be added, readers ignore what they do not know.
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
@@ -67,3 +69,49 @@ class SiteHealth(Message):
     def alarms(self) -> list[str]:
         """Cameras without durable video."""
         return [name for name, one in self.cameras.items() if one.state is Level.UNPROTECTED]
+
+
+class ThingAvailability(Message):
+    """Seconds of a period; those of up, down, planned and unknown add up to it."""
+
+    kind: str
+    """camera, agent, archiver, server or role."""
+    id: str
+    share: float | None
+    """up / (up + down); None when neither is known."""
+    up_s: float
+    down_s: float
+    planned_s: float
+    unknown_s: float
+    outages: int
+    longest_s: float
+
+
+class SiteAvailability(Message):
+    """Answer to `GET /v1/site/availability`."""
+
+    from_s: float
+    to_s: float
+    things: list[ThingAvailability]
+
+
+class LogText(Message):
+    """One log (record.py) as it goes to another server: what follows what that has, or with its base when that is not known there."""
+
+    base_s: float
+    base_number: int
+    base: dict[str, Standing] | None = None
+    lines: list[tuple[int, float, Annotated[str, Field(max_length=80)], Standing]]
+    until_s: float
+
+
+class RecordsQuestion(Message):
+    """Body of `POST /v1/directory/records`: by log, the last line that the asker has."""
+
+    have: dict[str, int] = Field(max_length=64)
+
+
+class Records(Message):
+    """Answer to it."""
+
+    logs: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}\.[0-9a-f]{8}$")], LogText] = Field(max_length=64)

@@ -23,29 +23,32 @@ from ....wire.causes import EventKind
 from ....wire.messages import Event, Freshness
 from ....wire.shell.threads import Supervised
 from ...request import Connection, RequestError
-from ..duty import on_duty
 from ..server import DirectoryServer
 from ..site import Site
 from ..steward import Steward
-from .model import SiteHealth
+from .model import Level, SiteHealth, Standing
+from .recorder import Recorder
 from .reports import MAX_ANSWER_BYTES, Reports
 from .standing import Members, Roll, absences, standings
 from .watch import Note, Scene, Watch
+from .whose import watches
 
 log = logging.getLogger(__name__)
-ROLE: Final = "health"
-"""The role whose holder watches, in a site that has it; in any other the leader does."""
 ROUND_S: Final = 3.0
 IDLE_S: Final = 1.0
 ASK_S: Final = 1.5
 STOP_S: Final = 5.0
+IN_TIME: Final = {Level.PROTECTED: Standing.UP, Level.DEGRADED: Standing.UP, Level.UNPROTECTED: Standing.DOWN,
+                  Level.PLANNED: Standing.PLANNED, Level.UNSEEN: Standing.UNKNOWN}  # fmt: skip
+"""What a camera's state means for its availability: whether it had durable video."""
 
 
 class Monitor:
     """start() once, after the steward; stop() once, before it.  health() from any thread."""
 
-    def __init__(self, server: DirectoryServer, steward: Steward, limit_s: float, report: Callable[[Event], None]) -> None:
-        self._server, self._steward, self._limit_s, self._report = server, steward, limit_s, report
+    def __init__(self, server: DirectoryServer, steward: Steward, recorder: Recorder, limit_s: float,
+                 report: Callable[[Event], None]) -> None:  # fmt: skip
+        self._server, self._steward, self._recorder, self._limit_s, self._report = server, steward, recorder, limit_s, report
         self._lock = threading.Lock()
         self._found: SiteHealth | None = None
         self._connections: dict[str, Connection] = {}
@@ -66,20 +69,17 @@ class Monitor:
     def _run(self, stop: threading.Event) -> None:
         try:
             while not stop.wait(IDLE_S):
-                if self._on_duty():
+                if watches(self._server):
                     self._watch(stop)
         finally:
             self._keep({})
-
-    def _on_duty(self) -> bool:
-        return on_duty(self._server.view(), ROLE, self._server.me, leads=self._server.leads)
 
     def _watch(self, stop: threading.Event) -> None:
         """As long as it is this server's duty."""
         reports, watch, roll, began_s = Reports(), Watch(self._limit_s), Roll(), time.time()
         log.info("this server watches over the site")
         try:
-            while self._on_duty():
+            while watches(self._server):
                 site = self._server.view()
                 self._ask_all(reports, site, stop)
                 if reports.sighted:
@@ -87,6 +87,7 @@ class Monitor:
                 if stop.wait(ROUND_S):
                     return
         finally:
+            self._recorder.end(time.time())
             with self._lock:
                 self._found = None
 
@@ -101,6 +102,8 @@ class Monitor:
         found = SiteHealth(server=self._server.me, since_s=began_s, limit_s=self._limit_s, blind=watch.blind,
                            cameras=watch.cameras, agents=roll.of("agent"), archivers=roll.of("archiver"),
                            servers=roll.of("server"), roles=roll.of("role"))  # fmt: skip
+        self._recorder.look({**{str(key): one.state for key, one in roll.members.items()},
+                             **{f"camera/{name}": IN_TIME[one.state] for name, one in watch.cameras.items()}}, utc_s)  # fmt: skip
         with self._lock:
             self._found = found
 

@@ -3,11 +3,19 @@
 from rich.console import Console
 from site_kit import Book, camera, put
 
-from watchkeep.hub.directory.health.model import CameraHealth, Level, MemberHealth, SiteHealth, Standing
+from watchkeep.hub.directory.health.model import (
+    CameraHealth,
+    Level,
+    MemberHealth,
+    SiteAvailability,
+    SiteHealth,
+    Standing,
+    ThingAvailability,
+)
 from watchkeep.hub.sitectl.client import Seen
 from watchkeep.hub.sitectl.story import lasting
 from watchkeep.hub.sitectl.tree import By, tree
-from watchkeep.hub.sitectl.watched import show
+from watchkeep.hub.sitectl.watched import show, show_period
 
 NOW = 1_790_000_000.0
 
@@ -71,6 +79,29 @@ def test_the_tree_takes_the_worse_of_video_and_assignment() -> None:
     assert told["cam3"] == ("○", "its recorder e2 is gone")
     assert told["cam4"][0] == "●", "by its assignment alone"
     assert lines[-1] == "1 camera without durable video: watchkeep site health"
+
+
+def test_a_period_is_told_the_worst_first_and_nothing_is_rounded_up_to_all() -> None:
+    def thing(kind: str, name: str, up_s: float, down_s: float, **more: float) -> ThingAvailability:
+        share = up_s / (up_s + down_s) if up_s + down_s else None
+        return ThingAvailability(kind=kind, id=name, share=share, up_s=up_s, down_s=down_s, planned_s=more.get("planned_s", 0.0),
+                                 unknown_s=more.get("unknown_s", 0.0), outages=int(down_s > 0), longest_s=down_s)  # fmt: skip
+
+    things = [thing("agent", "edge-1", 1000.0, 0.0, unknown_s=9000), thing("camera", "door", 99_999_999.0, 1.0),
+              thing("camera", "gate-" * 8, 500.0, 500.0, planned_s=7200.0), thing("role", "backup", 0.0, 0.0, planned_s=60.0)]  # fmt: skip
+    to = Console(width=80, no_color=True, highlight=False)
+    with to.capture() as captured:
+        show_period(SiteAvailability(from_s=NOW - 86_400, to_s=NOW, things=things), to)
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "from 2026-09-20 14:13:20Z to 2026-09-21 14:13:20Z"
+    assert lines[1].split() == ["there", "down", "outages", "longest", "planned", "unknown"]
+    assert lines[2].split()[1:] == ["50.000", "%", "8", "min", "1", "8", "min", "2", "h", "-"]
+    rest = [line.split() for line in lines if line.split()[0] in ("camera/door", "agent/edge-1", "role/backup")]
+    assert [line[:3] for line in rest] == [["camera/door", "99.999", "%"], ["agent/edge-1", "100.000", "%"], ["role/backup", "-", "-"]]
+    with to.capture() as captured:
+        show_period(SiteAvailability(from_s=NOW - 86_400, to_s=NOW, things=[]), to)
+    assert captured.get().splitlines()[1] == "nothing is known of it"
 
 
 def test_a_time_is_told_in_the_unit_that_people_use() -> None:

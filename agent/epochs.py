@@ -1,10 +1,15 @@
-"""The last epoch of every camera, so that numbers rise over restarts, lost disks and clock steps.
+"""The last epoch of every camera, so that numbers rise over restarts, power cuts and clock steps.
 
-Rules: numbers come from wire.ids.next_epoch (a hybrid logical clock), under the term that a directory gave the camera, or that of its last
-epoch when that is higher; `next` never waits for the disk, `save` does
-and belongs to the writer thread.  Numbers that were given out and not saved when the power went are stayed clear of by
-UNSAVED_S.  Chunks may be with the archivers while this disk takes nothing, so a start that cannot save does not rely on what the next one
-will read: it goes on a random distance above.
+    promise of before          given out, by the clock                   counted on by one                the promise on disk
+    ─────────┼──────────────────────────────────────────────────┼───────────────────────────────────────────────┼──────▶
+             where this start begins                       promise - KEPT_S                              where the next one begins
+
+Rules: a number is promised on disk before it is given out, so a start goes on above the promise and thereby above every number of
+before, whatever was lost in the power cut and whatever the clock says then (invariant 10).  `next` never waits for the disk: where
+the clock has leapt above the promise, or the disk takes no new one, it counts on by one; numbers need to rise, not to tell the time.
+`save` does wait, and belongs to the sync thread.  Numbers come from wire.ids.next_epoch (a hybrid logical clock), under the term that a
+directory gave the camera, or that of its last epoch when that is higher.  Chunks may be with the archivers while this disk takes
+nothing: a start that cannot promise anything trusts the clock if that is above what it read, and else goes on a random distance above.
 """
 
 import json
@@ -19,16 +24,21 @@ from .clock import Clock
 
 STATE_BYTES = 256 << 10
 """Two slots; 1000 cameras at 63 + 20 bytes each are 83 kB."""
-UNSAVED_S = 60
-"""A start goes on this far above every number and second that the disk remembers: what was given out in the last moments before
-a power cut was not saved yet, and a clock that went back or starts in 1970 does not cover it.  A minute of failing or stalled
-syncs, or 60 epochs of one camera.  Where UTC is above it nothing changes; a box that restarts each second gets ahead of UTC by
-a minute each time, which only the order after a lost disk would notice."""
+RESERVE_S = 120
+"""A promise reaches this far above the clock and the highest number.  A restart skips what is left of it, so a box that restarts
+each second gets ahead of UTC by two minutes each time; only the order after a lost disk, or after a camera's move to another box
+without a directory, would notice."""
+RENEW_S = 60
+"""A new promise is written when less than this is left: once a minute."""
+KEPT_S = 30
+"""The clock leads no further than this below the promise.  RENEW_S - KEPT_S: a disk may take 30 s for a new promise, and numbers
+still follow the clock.  KEPT_S: a camera that reconnects while the disk takes none has 30 numbers at least, one for each epoch, before
+they are above the promise; from there on the next start needs a clock that has not gone back."""
 ASTRAY_S = 1 << 20
-"""A start whose numbers cannot be saved goes on at random up to twelve days above: two such starts with a clock in 1970 meet once in a
-million."""
-_FLOOR = ""
-"""Stands among the cameras for the floor of the last start, so that a start after a second power cut goes on above it."""
+"""A start that can promise nothing, with a clock below what it read, goes on at random up to twelve days above: two such starts meet
+once in a million."""
+_PROMISE = ""
+"""Stands among the cameras for the promise."""
 MAX_CAMERAS = 2500
 """Cameras remembered, also those that have left the configuration: 208 kB.  Above that the oldest are forgotten."""
 
@@ -48,20 +58,24 @@ class EpochBook:
                  below: Callable[[int], int] = secrets.randbelow) -> None:  # fmt: skip
         """`recovered` has the last epoch of each camera in the journal, newest_s the UTC second of its newest chunk; `below` draws."""
         self._last = _remembered(slots.read())
+        promised = self._last.pop(_PROMISE, 0)
         for camera, epoch in recovered.items():
             self._last[camera] = max(epoch, self._last.get(camera, 0))
         self._slots, self._clock = slots, clock
         self._terms: dict[str, int] = {}
-        self._floor = max([newest_s, *(epoch % (1 << TERM_SHIFT) for epoch in self._last.values())]) + UNSAVED_S
-        """Nothing of this start is at or below it within its term, unless UTC is above it."""
-        self._last[_FLOOR] = self._floor
+        used = max([newest_s, *map(_low, self._last.values())])
+        self._floor = promised if promised >= used else used + RESERVE_S  # no promise, or more was given out on a disk that took none
+        """Nothing of this start is at or below it, within its term."""
+        self._used, self._promised = self._floor, 0
+        """The highest number that was given out, and the highest that the next start will stay clear of."""
         self._lock = threading.Lock()
         self._dirty = True
         try:
             self.save()
         except (OSError, WatchkeepError):  # `save` tries again; until then the next start would begin where this one does
-            self._floor += below(ASTRAY_S)
-            self._last[_FLOOR] = self._floor
+            if clock.utc_s() <= self._floor:
+                self._floor += below(ASTRAY_S)
+            self._promised = max(self._floor, int(clock.utc_s())) + RESERVE_S  # on no disk yet: how far the clock may lead
 
     def known(self, camera: str) -> bool:
         """Whether the camera was recorded before."""
@@ -77,23 +91,36 @@ class EpochBook:
         with self._lock:
             last = self._last.get(camera, 0)
             term = max(self._terms.get(camera, 0), epoch_term(last))
-            epoch = next_epoch(term, max(last, (term << TERM_SHIFT) + self._floor), int(self._clock.utc_s()))
-            self._last[camera] = epoch
+            utc_s = min(int(self._clock.utc_s()), self._promised - KEPT_S)
+            epoch = next_epoch(term, max(last, (term << TERM_SHIFT) + self._floor), utc_s)
+            self._last[camera], self._used = epoch, max(self._used, _low(epoch))
             self._dirty = True
             return epoch
 
     def save(self) -> None:
-        """Write down what was given out since the last call; raises OSError or a WatchkeepError, and then tries again next time."""
+        """Write down what was given out since the last call, and a new promise when it is time.
+
+        Raises OSError or a WatchkeepError, and then tries again next time.  One thread.
+        """
         with self._lock:
-            if not self._dirty:
+            top = max(self._used, int(self._clock.utc_s()))
+            if not self._dirty and self._promised - top >= RENEW_S:
                 return
-            data = json.dumps(dict(sorted(self._last.items(), key=lambda item: item[1])[-MAX_CAMERAS:])).encode()
+            promise = max(self._promised, top + RESERVE_S)
+            newest = sorted(self._last.items(), key=lambda item: item[1])[-MAX_CAMERAS:]
             self._dirty = False
         try:
-            self._slots.write(data)
+            self._slots.write(json.dumps({_PROMISE: promise, **dict(newest)}).encode())
         except (OSError, WatchkeepError):
             self._dirty = True
             raise
+        with self._lock:
+            self._promised = promise
+
+
+def _low(epoch: int) -> int:
+    """An epoch's number within its term."""
+    return epoch % (1 << TERM_SHIFT)
 
 
 def _remembered(data: bytes | None) -> dict[str, int]:

@@ -94,18 +94,23 @@ class Spiller:
 
     def sync(self) -> None:
         """Make what was spilled durable on the local disk."""
+        synced = self._synced()
+        try:
+            self._epochs.save()  # also when the journal fails: numbers are promised in a file of their own, which a full disk takes
+        except (OSError, WatchkeepError) as error:  # numbers rise without it: no fault of the recording
+            self._complain("the list of epochs cannot be kept", error, "check the disk of data_dir")
+        if synced:
+            self._save_losses()
+
+    def _synced(self) -> bool:
         try:
             with self._call("synced"):
                 self._journal.sync()
         except Exception as error:  # noqa: BLE001 - the next sync takes along what this one could not
             self._failed("synced", "journal cannot be synced", error)
-            return
+            return False
         self._well("synced")
-        try:
-            self._epochs.save()
-        except (OSError, WatchkeepError) as error:  # the journal holds the epochs as well: no fault of the recording
-            self._complain("the list of epochs cannot be kept", error, "check the disk of data_dir")
-        self._save_losses()
+        return True
 
     def drain(self, *, everything: bool = False) -> None:
         """Write what is due, or everything, and sync it; ends at the first write that fails.  After the threads have ended."""

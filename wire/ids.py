@@ -8,9 +8,9 @@ a 52-bit number, so it survives JSON readers that keep numbers in doubles:
     │ term (16 bit) │ seconds, or the last one plus 1  │
     └───────────────┴──────────────────────────────────┘
 
-The low part is a hybrid logical clock (Kulkarni et al. 2014): never below the last one used, and never
-below UTC seconds, so a box that lost its disk still sorts after its old video, and a clock that steps
-back cannot make epochs go back (invariant 10).  36 bits of seconds last until the year 4147.
+The low part is a hybrid logical clock (Kulkarni et al. 2014): never below the last one used, and near UTC
+seconds or above, so a box that lost its disk still sorts after its old video, and a clock that steps cannot
+make epochs go back (invariant 10; agent/epochs.py has the rest of it).  36 bits of seconds last until the year 4147.
 """
 
 import re

@@ -1,10 +1,12 @@
 """Epoch numbers, archiver addresses and clock steps: agent/epochs.py, archivers.py, clock.py."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from watchkeep.agent.archivers import MAX_KNOWN, ArchiverBook, remembered
 from watchkeep.agent.clock import Clock, StepWatch
-from watchkeep.agent.epochs import STATE_BYTES, UNSAVED_S, EpochBook
+from watchkeep.agent.epochs import KEPT_S, RESERVE_S, STATE_BYTES, EpochBook
 from watchkeep.wire.causes import ClockQuality
 from watchkeep.wire.errors import FullError
 from watchkeep.wire.ids import TERM_SHIFT, epoch_term
@@ -38,40 +40,94 @@ def test_epochs_rise_over_restarts_lost_disks_and_clock_steps():
     again = EpochBook(slots, clock, {})
     assert again.known("cam0")
     assert not again.known("cam1")
-    assert again.next("cam0") == first + UNSAVED_S + 1
-    assert EpochBook(FakeSlots(), clock, {"cam0": first + 7}).next("cam0") == first + 7 + UNSAVED_S + 1
+    assert again.next("cam0") == first + RESERVE_S + 1
+    assert EpochBook(FakeSlots(), clock, {"cam0": first + 7}).next("cam0") == first + 7 + RESERVE_S + 1
     clock.now = 1_700_000_600.0
     assert EpochBook(FakeSlots(), clock, {"cam0": first}).next("cam0") == 1_700_000_600, "UTC is above all of it"
 
 
-@pytest.mark.parametrize("utc_s", [0.0, 1_700_000_000.0 - 3600])
-def test_epochs_that_a_power_cut_took_unsaved_are_not_given_out_again(utc_s):
+def full(_data):
+    raise OSError(28, "disk full")
+
+
+LIFE = st.lists(st.one_of(
+    st.tuples(st.just("next"), st.sampled_from(["cam0", "cam1"])),
+    st.tuples(st.just("step"), st.sampled_from([1, 45, 86_400, -86_400, 3600, -3600, 10**9, -10**9])),
+    st.tuples(st.just("save"), st.booleans())), max_size=KEPT_S)  # fmt: skip
+
+
+@given(lives=st.lists(LIFE, max_size=5))
+def test_epochs_do_not_go_back_over_power_cuts_whatever_the_clock_does(lives):
+    """Up to KEPT_S of them with a disk that takes nothing, in each life."""
+    clock, slots, newest = FakeClock(), FakeSlots(), {}
+    for life in lives:
+        slots.write = slots.__class__.write.__get__(slots)
+        book = EpochBook(slots, clock, {})  # then, at the end of the life, the power goes
+        for what, how in life:
+            if what == "next":
+                epoch = book.next(how)
+                assert epoch > newest.get(how, 0)
+                newest[how] = epoch
+            elif what == "step":
+                clock.now += how
+            else:
+                slots.write = slots.__class__.write.__get__(slots) if how else full
+                try:
+                    book.save()
+                except OSError:
+                    assert not how
+
+
+def test_numbers_follow_the_clock_once_that_is_promised():
     clock, slots = FakeClock(), FakeSlots()
-    book = EpochBook(slots, clock, {})
-    book.next("cam0")
+    book, start = EpochBook(slots, clock, {}), int(FakeClock.now)
+    clock.now += 86_400
+    assert book.next("cam0") == start + RESERVE_S - KEPT_S, "a leap waits for its promise, and nobody waits for the leap"
+    assert book.next("cam0") == start + RESERVE_S - KEPT_S + 1
     book.save()
-    clock.now += 1800
-    lost = [book.next(camera) for camera in ("cam0", "cam0", "cam1")]  # not saved; archivers may have chunks of them
-    newest_s = int(clock.now) - 5  # of a chunk that the journal had synced before
-    clock.now = utc_s
-    again = EpochBook(slots, clock, {}, newest_s=newest_s)
-    lost_too = [again.next("cam0"), again.next("cam1")]
-    assert min(lost_too) > max(lost)
-    twice = EpochBook(slots, clock, {}, newest_s=newest_s)
-    assert min(twice.next("cam0"), twice.next("cam1")) > max(lost_too)
+    assert book.next("cam0") == start + 86_400
+    for _ in range(600):  # nothing begins for ten minutes
+        clock.now += 1
+        book.save()
+    assert book.next("cam1") == int(clock.now), "as those of a camera do that another box had until now"
+
+
+def test_a_promise_is_renewed_once_a_minute_and_not_at_each_save():
+    clock, slots, written = FakeClock(), FakeSlots(), []
+    slots.write = written.append
+    book = EpochBook(slots, clock, {})
+    for _ in range(600):
+        clock.now += 1
+        book.save()
+    assert 9 <= len(written) - 1 <= 10
+
+
+def test_without_the_list_numbers_go_on_above_what_the_journal_shows():
+    clock = FakeClock()
+    clock.now = 0.0
+    newest_s = 1_700_001_800  # of a camera that has reconnected less often than another one, of which the journal has nothing more
+    assert EpochBook(FakeSlots(), clock, {"cam0": 1_700_000_000}, newest_s=newest_s).next("cam1") > newest_s
 
 
 def test_starts_that_cannot_save_do_not_give_out_the_same_numbers_twice():
     """Archivers have chunks of them: RAM does not wait for the disk."""
     clock, slots, draws = FakeClock(), FakeSlots(), iter([11, 7])
-
-    def full(_data):
-        raise OSError(28, "disk full")
-
     EpochBook(slots, clock, {}).save()
     slots.write, clock.now = full, 0.0
     first, second = (EpochBook(slots, clock, {}, below=lambda _: next(draws)).next("cam0") for _ in range(2))
     assert first - second == 11 - 7
+
+
+def test_starts_that_cannot_save_sort_one_after_the_other_while_the_clock_is_right():
+    clock, slots, start = FakeClock(), FakeSlots(), int(FakeClock.now)
+    EpochBook(slots, clock, {}).next("cam0")
+    slots.write = full
+    for after_s in (600, 610):
+        clock.now = start + after_s
+        assert EpochBook(slots, clock, {}).next("cam0") == start + after_s
+    slots.write = slots.__class__.write.__get__(slots)
+    clock.now = start + 620
+    assert EpochBook(slots, clock, {}).next("cam0") == start + 620
 
 
 @pytest.mark.parametrize("fault", [OSError(28, "disk full"), FullError("disk full", remedy="free some")])
@@ -80,10 +136,10 @@ def test_unsaved_epochs_are_tried_again_after_a_failed_write(fault):
     book = EpochBook(slots, FakeClock(), {})
     book.next("cam0")
 
-    def full(data):
+    def refuse(_data):
         raise fault
 
-    slots.write, write = full, slots.write
+    slots.write, write, slots.data = refuse, slots.write, None
     with pytest.raises(type(fault)):
         book.save()
     slots.write = write
@@ -171,4 +227,4 @@ def test_a_stand_ins_epochs_sort_behind_and_a_term_never_goes_back():
     again = EpochBook(slots, clock, {"cam1": (7 << TERM_SHIFT) + 5})
     assert again.next("cam0") > last
     assert epoch_term(again.next("cam1")) == 7
-    assert again.next("cam2") == int(FakeClock.now) + 2 + UNSAVED_S + 1
+    assert again.next("cam2") == int(FakeClock.now) + 2 + RESERVE_S + 1

@@ -88,7 +88,9 @@ class SimAgent:
         self.notes = Notes()
         self.heard: dict[str, Names] = {}
         """What each known archiver has told this process to be durable."""
-        self.disk.on_slot = lambda name: self.notes.saved() if name == "losses" else None
+        self.disk.on_slot = self._saved
+        self._promised = False
+        """Whether this process has promised its epochs on the disk (agent/epochs.py)."""
         self.known = tuple(links)
         self.running = False
         self.stall_s = 0.0
@@ -139,6 +141,7 @@ class SimAgent:
         for entry in self.journal.recovered:
             last[entry.camera] = max(entry.epoch, last.get(entry.camera, 0))
         newest_s = max((entry.wall_start_ns for entry in self.journal.recovered), default=0) // 1_000_000_000
+        self._promised = False
         self.epochs = EpochBook(Slots(self.disk, "epochs"), self.clock, last, newest_s=newest_s, below=self._rng.randrange)
         self.lines = [self._line(policy.camera) for policy in setup.cameras]
         self.desk = Desk(self.name, setup.limits, monotonic=self.clock.monotonic, utc_s=self.clock.utc_s, wake=self._wake,
@@ -210,7 +213,7 @@ class SimAgent:
             self.disk.power_cut()
         else:
             self.disk.kill()
-        if self.disk.fail_syncs:
+        if not self._promised:
             known = json.loads(self.disk.slots.get("epochs", b"{}"))
             for line in self.lines:
                 self._cuts.went_astray(line.camera, known.get(line.camera, 0))
@@ -226,6 +229,11 @@ class SimAgent:
         self.filming = False
         for line in self.lines if self.running else ():
             line.ended = True
+
+    def _saved(self, slots: str) -> None:
+        if slots == "losses":
+            self.notes.saved()
+        self._promised |= slots == "epochs"
 
     # The threads.
 

@@ -51,7 +51,8 @@ class Cuts:
         return Header(RecordKind.INIT, camera, epoch, 0, len(payload), blake3(payload).digest()), payload
 
     def went_astray(self, camera: str, known: int) -> None:
-        """A box died whose disk took nothing: it can know none of its epochs above this one, so the next have to be others, no more."""
+        """A box died whose disk had taken nothing since its start: it can know none of its epochs above this one, so the next have to be
+        others, no more."""
         self.newest[camera] = min(known, self.newest.get(camera, 0))
 
     def chunk(self, init: Header, seq: int, segment_seq: int, prev: bytes, cause: Cause, wall_ns: int) -> Record:

@@ -31,6 +31,7 @@ FIRST_HASH: Final = "0" * 64
 MAX_ENTRY_BYTES: Final = 16 << 20
 """A site.toml of 4 MB, each of whose entities becomes a change of four times its size at most."""
 MAX_ACTOR: Final = 100
+_FIELDS: Final = frozenset(("term", "index", "actor", "at_s", "kind", "payload", "prev"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,23 @@ def next_entry(before: Entry | None, *, term: int, actor: str, at_s: float, kind
     return entry
 
 
+def _of_a_newer_version(fields: Any) -> str:
+    """What of an entry is unknown here.  To leave it out would make another state than its author's, so it is not taken at all."""
+    if not isinstance(fields, dict):
+        return ""
+    more = sorted(set(fields) - _FIELDS)
+    kind = fields.get("kind")
+    return f"a field {more[0][:40]!r}" if more else f"the kind {kind[:40]!r}" if isinstance(kind, str) and kind not in KINDS else ""
+
+
 def parse(body: bytes, expected_hash: str | None = None) -> Entry:
     """An entry from its stored bytes; raises FormatError, or DigestError when it is not the one that was stored."""
     if len(body) > MAX_ENTRY_BYTES:
         raise FormatError(f"an entry has {len(body)} bytes, more than {MAX_ENTRY_BYTES}", remedy="it is none of ours")
     try:
         fields = json.loads(body)
+        if newer := _of_a_newer_version(fields):
+            raise FormatError(f"an entry of the journal has {newer}, which this version does not know", remedy="update this server")
         entry = Entry(**fields)
         typed = isinstance(entry.payload, dict) and all(isinstance(value, str) for value in (entry.actor, entry.prev))
         numbered = all(type(value) is int and value >= 0 for value in (entry.term, entry.index)) and isinstance(entry.at_s, int | float)

@@ -4,6 +4,7 @@ Rules: every errand ends in exactly one event, whatever happens.  One thread own
 another.  Nothing here decides.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Final, TypeVar
 from urllib.parse import quote, urlencode
@@ -19,6 +20,7 @@ from .entry import FIRST_HASH
 from .exchange import PULL_WAIT_S, EntryPage, HashAt, ParcelText, Said
 from .link import Link, LinkError, Reply
 
+log = logging.getLogger(__name__)
 ASK_LIMIT_S: Final = 1.0
 """Half of SILENT_S: a connection that hangs is given up and a fresh one gets its chance before the server counts as dead."""
 PULL_LIMIT_S: Final = PULL_WAIT_S + 1.0
@@ -36,6 +38,8 @@ class Errands:
 
     def __init__(self, me: str) -> None:
         self._me = me
+        self._told: dict[str, str] = {}
+        """What was told last of each server whose entries cannot be read."""
         self._links: dict[str, Link] = {}
 
     def abort(self) -> None:
@@ -72,9 +76,22 @@ class Errands:
             page = _read(EntryPage, self.send(url, "GET", f"{http.DIRECTORY_ENTRIES}?{query}", None, limit_s=PULL_LIMIT_S))
             if page.parted:
                 return steps.Parted(server, page.term, page.index)
-            return steps.Got(server, tuple(one.entry() for one in page.entries))
         except WatchkeepError:
             return steps.Failed(server)
+        try:
+            entries = tuple(one.entry() for one in page.entries)
+        except WatchkeepError as error:
+            self._tell(server, error)
+            return steps.Failed(server)
+        self._told.pop(server, None)
+        return steps.Got(server, entries)
+
+    def _tell(self, server: str, error: WatchkeepError) -> None:
+        """Once for each reason: a server of a newer version writes what this one cannot follow, until it is updated."""
+        if self._told.get(server) != error.message:
+            self._told[server] = error.message
+            log.warning("the journal of a directory server cannot be followed",
+                        extra={"server": server, "why": error.message, "remedy": error.remedy})  # fmt: skip
 
     def search(self, server: str, url: str, limit: int, mine: Callable[[int], str | None]) -> steps.Event:
         def theirs(index: int) -> str | None:

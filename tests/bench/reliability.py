@@ -4,6 +4,7 @@
     ./run reliability kill stop --trials 100   these cases
     ./run reliability --long                   the cases outage and broker last 10 minutes instead of 30 s,
                                                no-directory an hour instead of a minute
+    ./run reliability upgrade --from COMMIT    directory servers of an older commit, updated one after the other
 
 Rules: a figure counts only with its number of trials and with the frames that were lost meanwhile; exit 1 when a
 target is missed or a frame is lost.
@@ -24,6 +25,7 @@ import endurance
 import nodirectory
 import pauses
 import recorders
+import upgrade
 from rich.console import Console
 from rich.table import Table
 from takeover import FAULTS, Series, percentile, redundant, takeover
@@ -34,6 +36,8 @@ REDUNDANT = {f"redundant-{fault}": fault for fault in FAULTS}
 RECORDER_S = {"recorder-kill": 6.0, "recorder-silent": 10.0}
 """p99 of a camera's first chunk from another recorder."""
 KNOWN = (*FAULTS, *REDUNDANT, *recorders.CASES, *endurance.CASES, *pauses.CASES, *nodirectory.CASES)
+ASKED = tuple(upgrade.CASES)
+"""Cases that want an option of their own, and are run by name only."""
 
 
 def run(case: str, args: argparse.Namespace, folder: Path) -> Series:
@@ -44,7 +48,7 @@ def run(case: str, args: argparse.Namespace, folder: Path) -> Series:
         return redundant(REDUNDANT[case], trials=args.trials, cameras=args.cameras, folder=folder, random=random)
     if case in recorders.CASES:
         return recorders.recorders(case, trials=args.trials, cameras=args.cameras, folder=folder, random=random)
-    return (endurance.CASES | pauses.CASES | nodirectory.CASES)[case](args, folder, random)
+    return (endurance.CASES | pauses.CASES | nodirectory.CASES | upgrade.CASES)[case](args, folder, random)
 
 
 def missed(case: str, series: Series) -> bool:
@@ -65,15 +69,16 @@ def show(console: Console, series: Series) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(KNOWN)}")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join((*KNOWN, *ASKED))}")
     parser.add_argument("--trials", type=int, default=50)
     parser.add_argument("--cameras", type=int, default=4)
+    parser.add_argument("--from", dest="old", metavar="COMMIT", help="upgrade: what the directory servers are at first")
     parser.add_argument("--long", action="store_true", help="10 minutes of outage, and without a broker; an hour without a directory")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path, help="write every single time as JSON")
     args = parser.parse_args()
-    if set(args.cases) - set(KNOWN):
-        parser.error(f"cases are {', '.join(KNOWN)}")
+    if set(args.cases) - {*KNOWN, *ASKED}:
+        parser.error(f"cases are {', '.join((*KNOWN, *ASKED))}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that processes, mounts and namespaces are taken down
     logging.getLogger().addHandler(logging.NullHandler())  # of hubs in this process: their events are part of the case
     console, results, good = Console(), [], True

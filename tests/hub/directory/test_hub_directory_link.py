@@ -1,5 +1,6 @@
 """A link tells a refusal from a silence, opens a closed connection again, and is bounded; what comes over it is proven."""
 
+import json
 import socket
 import threading
 import time
@@ -8,6 +9,7 @@ from contextlib import suppress
 from typing import BinaryIO
 
 import pytest
+from blake3 import blake3
 from cluster_kit import said
 from site_kit import Book, camera
 
@@ -143,6 +145,25 @@ def test_an_errand_ends_in_one_event_whatever_is_answered(speak: Callable[..., S
     assert errands.search("b", speaker.url, 1, lambda index: text.hash) == Found("b", 1)
     assert errands.search("b", speaker.url, 1, lambda index: text.hash) == Failed("b")
     errands.close()
+
+
+def test_what_a_newer_server_says_more_is_passed_over_and_an_entry_that_cannot_be_followed_is_told_once(
+        speak: Callable[..., Speaker], caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+    book = Book(camera(1))
+    text = EntryText.of(book.entries[0])
+    newer = text.body.replace('"kind":"edit"', '"kind":"teleport"')
+    strange = EntryPage(entries=[EntryText(hash=blake3(newer.encode()).hexdigest(), body=newer)])
+    more = json.loads(EntryPage(entries=[text]).model_dump_json()) | {"colour": "red"}
+    state = json.loads(said("b").model_dump_json()) | {"mood": "good"}
+    answers = (f"HTTP/1.1 200 OK\r\nContent-Length: {len(json.dumps(one))}\r\n\r\n{json.dumps(one)}".encode() for one in (more, state))
+    speaker = speak(*answers, reply(strange), reply(strange))
+    errands = Errands("a")
+    assert errands.pull("b", speaker.url, 0, "0" * 64) == Got("b", (book.entries[0],))
+    assert isinstance(errands.ask("b", speaker.url, said("a")), Heard)
+    assert [errands.pull("b", speaker.url, 0, "0" * 64) for _ in range(2)] == [Failed("b")] * 2
+    errands.close()
+    (record,) = [one for one in caplog.records if "cannot be followed" in one.message]
+    assert (record.server, record.remedy) == ("b", "update this server")  # type: ignore[attr-defined]
 
 
 def test_a_state_counts_only_from_the_server_that_was_asked(speak: Callable[..., Speaker], free_port: Callable[[], int]) -> None:

@@ -65,6 +65,14 @@ def test_what_is_no_entry_is_refused(body: bytes) -> None:
         parse(body)
 
 
+@pytest.mark.parametrize(("more", "said"), [({"kind": "burn"}, "the kind 'burn'"), ({"colour": "red"}, "a field 'colour'")])
+def test_an_entry_of_a_newer_version_asks_for_an_update_and_not_for_a_restore(more: dict[str, str], said: str) -> None:
+    fields = {"term": 1, "index": 1, "actor": "x", "at_s": 0, "kind": "edit", "payload": {}, "prev": FIRST_HASH, **more}
+    with pytest.raises(FormatError, match=said) as told:
+        parse(json.dumps(fields).encode())
+    assert told.value.remedy == "update this server"
+
+
 def test_an_older_term_cannot_follow() -> None:
     book = everything()
     with pytest.raises(FormatError, match="older"):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..wire import topics
-from ..wire.causes import CameraStatus, EventKind
+from ..wire.causes import CameraStatus, EventKind, Protection
 from ..wire.messages import AgentBeacon, CameraState, Event
 from ..wire.shell.mqtt import MqttClient
 from .clock import Clock
@@ -39,6 +39,8 @@ WAITED_S = 60.0
 POLL_S = 0.25
 """How soon a changed protection of a camera is seen and published."""
 
+_Shown = tuple[CameraStatus, str, Protection]
+
 
 @dataclass(slots=True)
 class _Told:
@@ -62,7 +64,7 @@ class Reporter:
         """Of the lines that the crew has; the MQTT client's thread adds to it, `run` alone takes away."""
         self._started, self._usage = clock.monotonic(), UsageMeter()
         self._beats = itertools.count()  # the birth comes from the MQTT client's thread
-        self._shown: dict[str, tuple[str, str, str]] = {}
+        self._shown: dict[str, _Shown] = {}
         self._gone: set[str] = set()
         """Taken off their topics since the last beacon."""
         self._period = mqtt.beacon_s if mqtt is not None else 5.0
@@ -122,32 +124,38 @@ class Reporter:
             self._changed.wait(POLL_S)
             self._changed.clear()
             members = self._crew.there()
-            states = self._states(members)
             now = self._clock.monotonic()
-            changed = {name for name, state in states.items() if self._shown.get(name) != (state.status, state.why, state.protection)}
-            self._withdraw(states)
+            seen = self._seen(members)
+            self._withdraw(seen)
             overwritten = self._overwritten.is_set()
             if overwritten:  # one that is set in between is for the next turn
                 self._overwritten.clear()
             everything = now >= due or overwritten
-            for name in states if everything else changed:
-                self._publish(topics.camera_state(self._who.site, name), states[name].model_dump_json().encode())
-                self._shown[name] = (states[name].status, states[name].why, states[name].protection)
-            self._tell_changes(members, states)
+            states = self._states({name: one for name, one in members.items() if everything or self._shown.get(name) != seen[name]})
+            for name, state in states.items():
+                self._publish(topics.camera_state(self._who.site, name), state.model_dump_json().encode())
+                self._shown[name] = (state.status, state.why, state.protection)
+            self._tell_changes(members, seen)
             if everything:
                 due = now + self._period
-                self._withdraw_again(states)
+                self._withdraw_again(seen)
                 self._tell_drops()
                 self._publish(self._topic, self._beacon(list(states.values())))
 
-    def _withdraw(self, states: Mapping[str, CameraState]) -> None:
+    def _seen(self, members: Mapping[str, Member]) -> dict[str, _Shown]:
+        """What of each camera's state is published at once when it changes; four times a second, so nothing else is looked up."""
+        judged = self._replicator.protections()
+        lives = {name: member.ingest.life.shown for name, member in members.items()}
+        return {name: (life.status, life.why, judged.get(name, Protection.PROTECTED)) for name, life in lives.items()}
+
+    def _withdraw(self, states: Mapping[str, _Shown]) -> None:
         """Take cameras that have left off their topics, with an empty retained message."""
         for name in self._shown.keys() - states.keys():
             del self._shown[name]
             self._gone.add(name)
             self._publish(topics.camera_state(self._who.site, name), b"")
 
-    def _withdraw_again(self, states: Mapping[str, CameraState]) -> None:
+    def _withdraw_again(self, states: Mapping[str, _Shown]) -> None:
         """A connect just before a camera left may have put its state, of a moment earlier, behind that message."""
         if self._born.is_set():
             self._born.clear()
@@ -155,14 +163,14 @@ class Reporter:
                 self._publish(topics.camera_state(self._who.site, name), b"")
         self._gone.clear()
 
-    def _tell_changes(self, members: Mapping[str, Member], states: Mapping[str, CameraState]) -> None:
+    def _tell_changes(self, members: Mapping[str, Member], seen: Mapping[str, _Shown]) -> None:
         """An event for each camera whose status is another one; ingest has logged it."""
-        for name, state in states.items():
+        for name, (status, why, _) in seen.items():
             told = self._told_of(members[name].line)
-            if told.status is not state.status:
-                text = f"camera {name} is {state.status.value}" + (f": {state.why}" if state.why else "")
+            if told.status is not status:
+                text = f"camera {name} is {status.value}" + (f": {why}" if why else "")
                 self._send(Event(kind=EventKind.CAMERA, source=self._who.agent, at_s=self._clock.utc_s(), camera=name, text=text))
-            told.status = state.status
+            told.status = status
 
     def _tell_drops(self) -> None:
         lines = [member.line for member in self._crew.everyone().values()]

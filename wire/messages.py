@@ -7,7 +7,7 @@ of one site understand each other; writers never remove a field within WIRE_VERS
 
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from .causes import CameraStatus, ConsolidationPhase, EventKind, Protection
 
@@ -233,9 +233,10 @@ class EpochState(Message):
     """
 
     epoch: int
-    received: list[tuple[int, int]] = []
-    durable: list[tuple[int, int]] = []
-    missing: list[tuple[int, int]] = []
+    # made by `list`: of a default that stands here pydantic makes a deep copy for each epoch of each answer
+    received: list[tuple[int, int]] = Field(default_factory=list)
+    durable: list[tuple[int, int]] = Field(default_factory=list)
+    missing: list[tuple[int, int]] = Field(default_factory=list)
     need_init: bool = False
     """The archiver has no init segment of this epoch yet and stored none of its chunks."""
 

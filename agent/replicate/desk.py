@@ -238,6 +238,11 @@ class Desk:
             (releases, self._releases), (said, self._events) = (self._releases, []), (self._events, [])
             return releases, said, self._policy.next_deadline()
 
+    def protections(self) -> dict[str, Protection]:
+        """How each camera was judged last, which is at each tick of the pacer at least; one that is not named has nothing to protect."""
+        with self._mutex:
+            return {camera: judged.judgement.state for camera, judged in self._judged.items()}
+
     def protection(self, camera: str) -> ProtectionView:
         with self._mutex:
             judged, now = self._judge(camera), self._monotonic()

@@ -28,7 +28,7 @@ from ...wire.ranges import RangeSet
 from .book import CameraBook, EpochBook, Held
 from .events import Answered, Counts, Dropped, Event, Gone, Moved, Offered, Orphaned, Recovered, Refused, Release, Sent, Unreadable, Unsent
 from .ports import ChunkRef
-from .stages import LEAD_TO_OWED, PENDING, TOUCHED, UNACKNOWLEDGED, EpochStages, Stage, Step
+from .stages import COUNTS_COPIES, LEAD_TO_OWED, MAY_RELEASE, PENDING, TOUCHED, UNACKNOWLEDGED, EpochStages, Stage, Step
 
 
 class CopyLedger:
@@ -294,8 +294,10 @@ class CopyLedger:
                 by_camera[book.camera].discard(book.epoch)
                 if not by_camera[book.camera]:
                     del by_camera[book.camera]
-        book.changed()
-        self._dirty[book.camera, book.epoch] = None
+        if step in COUNTS_COPIES:
+            book.changed()
+        if step in MAY_RELEASE or book.unreadable:
+            self._dirty[book.camera, book.epoch] = None
 
     def _count(self, archiver: str, stage: Stage) -> int:
         return sum(len(self.cameras[camera].epochs[epoch].at(archiver)[stage])

@@ -61,9 +61,11 @@ def is_protected(camera: CameraBook, now: float) -> bool:
 def _aged(book: EpochBook, copies: int, now: float) -> int:
     """How many chunks older than GRACE_S have fewer durable copies than `copies`."""
     lacking = book.lacking(copies)
-    young = book.first_since(now - GRACE_S)
     first = lacking.first()
-    return len(lacking.clip(first, young - 1)) if first is not None and first < young else 0
+    if first is None:
+        return 0
+    young = book.first_since(now - GRACE_S)
+    return len(lacking.clip(first, young - 1)) if first < young else 0
 
 
 def _shortage(camera: CameraBook, bare: int, lacking: int) -> str:

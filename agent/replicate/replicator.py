@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from random import Random
 from typing import Final
 
-from ...wire.causes import EventKind
+from ...wire.causes import EventKind, Protection
 from ...wire.errors import WatchkeepError
 from ...wire.ids import check_id
 from ...wire.messages import ArchiverLink, Event
@@ -124,6 +124,9 @@ class Replicator:
 
     def links(self) -> tuple[ArchiverLink, ...]:
         return self._desk.links()
+
+    def protections(self) -> dict[str, Protection]:
+        return self._desk.protections()
 
     def protection(self, camera: str) -> ProtectionView:
         return self._desk.protection(camera)

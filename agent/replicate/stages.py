@@ -73,6 +73,10 @@ PENDING: Final = (Stage.OWED, Stage.SENT, Stage.RECEIVED, Stage.UNKNOWN)
 LEAD_TO_OWED: Final = (Step.ASSIGN, Step.UNSENT, Step.IS_MISSING)
 """A chunk that the journal cannot read is spoiled after each of them."""
 UNACKNOWLEDGED: Final = (Stage.OWED, Stage.SENT, Stage.UNKNOWN)
+MAY_RELEASE: Final = (Step.IS_DURABLE, Step.REFUSE, Step.SPOIL, Step.DISMISS, Step.FORGET)
+"""After any other step nobody less is owed a chunk, and none has a copy more."""
+COUNTS_COPIES: Final = (Step.IS_DURABLE, Step.FORGET)
+"""The steps that change who has a durable copy."""
 TOUCHED: Final[dict[Step, tuple[Stage, ...]]] = {
     step: tuple(stage for stage in PENDING if stage in {*moves, *moves.values()}) for step, moves in TABLE.items()
 }
@@ -93,6 +97,12 @@ class EpochStages:
 
     def apply(self, step: Step, low: int, high: int) -> int:
         """Take the step for every seq of low..high that the table moves; returns how many moved."""
+        for stage, there in self._sets.items():
+            if there and there.covers(low, high):  # all are in one stage, as almost always: no other set has any of them
+                if stage not in TABLE[step]:
+                    return 0
+                self._move(stage, TABLE[step][stage], (low, high))
+                return high - low + 1
         moves = [(source, target, part) for source, target in TABLE[step].items() if (part := self._part(source, low, high))]
         moved = 0
         for source, target, part in moves:

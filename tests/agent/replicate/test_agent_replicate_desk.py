@@ -238,6 +238,20 @@ def test_protection_follows_copies_in_time() -> None:
     assert view.durable_age_s == clock.now - 1000.0
 
 
+def test_protections_are_those_of_the_last_tick() -> None:
+    clock = Clock()
+    desk = Desk("edge-1", HealthLimits(), monotonic=clock, utc_s=clock, wake=lambda: None)
+    desk.configure([CameraPolicy("cam0", 1, ("a",)), CameraPolicy("cam1", 1, ("a",))])
+    desk.know(["a"])
+    desk.offer([Ref("cam0", 1, 0)])
+    desk.tick()
+    assert set(desk.protections().values()) == {Protection.PROTECTED}
+    clock.now += 6
+    assert set(desk.protections().values()) == {Protection.PROTECTED}
+    desk.tick()
+    assert desk.protections() == {"cam0": Protection.UNPROTECTED, "cam1": Protection.PROTECTED}
+
+
 def test_an_answer_that_takes_nothing_is_no_acknowledgement() -> None:
     clock = Clock()
     desk = Desk("edge-1", HealthLimits(), monotonic=clock, utc_s=clock, wake=lambda: None)

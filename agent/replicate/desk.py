@@ -381,15 +381,7 @@ class Desk:
             maintenance_s=round(self._maintenance_s(name), 1))  # fmt: skip
 
     def _why(self, name: str) -> str:
-        """Why an archiver is as it is, for people; empty of one in full use."""
-        health = self._policy.health(name)
-        if health.state is Health.PAUSED:
-            silent = f": {health.why}" if health.silent else ""
-            return f"in maintenance for another {self._maintenance_s(name):.0f} s{silent}"
-        if health.state is Health.WAKING:
-            return f"a cold standby, woken, has not answered yet{f': {health.why}' if health.why else ''}"
-        said = {Health.HOLDING: "answers again, in its hold-down", Health.COLD: "a cold standby, asleep until it is needed"}
-        return said.get(health.state, health.why)
+        return told.why(self._policy.health(name), self._maintenance_s(name))
 
     def _maintenance_s(self, name: str) -> float:
         health = self._policy.health(name)

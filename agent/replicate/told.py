@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 
 from ...wire.causes import EventKind
 from .events import Release
-from .health import Health
+from .health import ArchiverHealth, Health
 from .holes import Closed, Ending, Opened
 from .policy import HealthChanged, RoomChanged
 
@@ -54,6 +54,16 @@ class Told:
     remedy: str
     archiver: str
     camera: str = ""
+
+
+def why(health: ArchiverHealth, maintenance_s: float) -> str:
+    """Why an archiver is as it is, for people; empty of one in full use."""
+    if health.state is Health.PAUSED:
+        return f"in maintenance for another {maintenance_s:.0f} s{f': {health.why}' if health.silent else ''}"
+    if health.state is Health.WAKING:
+        return f"a cold standby, woken, has not answered yet{f': {health.why}' if health.why else ''}"
+    said = {Health.HOLDING: "answers again, in its hold-down", Health.COLD: "a cold standby, asleep until it is needed"}
+    return said.get(health.state, health.why)
 
 
 def health(change: HealthChanged, moves: Sequence[Move], maintenance_s: float = 0.0) -> Told | None:

@@ -238,7 +238,7 @@ class EpochState(Message):
     durable: list[tuple[int, int]] = Field(default_factory=list)
     missing: list[tuple[int, int]] = Field(default_factory=list)
     need_init: bool = False
-    """The archiver has no init segment of this epoch yet and stored none of its chunks."""
+    """The archiver has no init segment of this epoch, or cannot read it now, and stored none of the chunks that came."""
 
 
 class AppendAnswer(Message):

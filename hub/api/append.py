@@ -72,8 +72,8 @@ class Appender:
 
     def _prove_and_store(self, body: bytearray, urgent: bool) -> bytes:
         records = prove(body)
-        self._store.append(records, urgent=urgent)
-        found = states(mentions(records), self._store.state)
+        accepted = self._store.append(records, urgent=urgent)
+        found = states(mentions(records), self._store.state, accepted.need_init)
         left_s = self._maintenance.left_s(time.monotonic())
         return AppendAnswer(archiver=self._archiver, boot=self._boot, cameras=found, maintenance_s=left_s).model_dump_json().encode()
 

@@ -3,7 +3,7 @@
 Rules: an answer speaks only of what the batch mentioned, and calls missing only what an ASK asked for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from ...wire.messages import EpochState
 from ...wire.ranges import RangeSet
@@ -57,9 +57,12 @@ def mentions(records: Iterable[Record]) -> dict[tuple[str, int], Mentions]:
     return found
 
 
-def states(found: dict[tuple[str, int], Mentions], state_of: StateOf) -> dict[str, list[EpochState]]:
-    """The `cameras` of an AppendAnswer."""
+def states(found: dict[tuple[str, int], Mentions], state_of: StateOf,
+           unread: Collection[tuple[str, int]] = ()) -> dict[str, list[EpochState]]:  # fmt: skip
+    """The `cameras` of an AppendAnswer; `unread`: epochs whose init segment was wanted and is not to be had, also those of which files have
+    one that cannot be read now."""
     answer: dict[str, list[EpochState]] = {}
     for (camera, epoch), entry in found.items():
-        answer.setdefault(camera, []).append(entry.state(state_of, camera, epoch))
+        state = entry.state(state_of, camera, epoch)
+        answer.setdefault(camera, []).append(state.model_copy(update={"need_init": True}) if (camera, epoch) in unread else state)
     return answer

@@ -89,6 +89,19 @@ def test_chunks_before_their_init_are_not_stored_and_the_answer_says_so(hub: Hub
     assert not hub.stored(made.batch(0)).cameras["cam0"][0].need_init
 
 
+def test_an_init_that_no_file_gives_any_more_is_asked_for_again(hub: Hub, made: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeep.hub.store.register.MAX_INITS", 1)
+    hub.stored(made.batch(0, 1))
+    hub.wait_durable_of(made, [(0, 1)])
+    (name,) = hub.files()
+    hub.stored(film(1, camera="cam1").batch())  # and the first one's is in memory no more
+    (hub.volumes[0] / name).rename(hub.volumes[0] / "elsewhere")
+    (state,) = hub.stored(made.record(2)).cameras["cam0"]
+    assert state.need_init
+    (state,) = hub.stored(made.init_record() + made.record(2)).cameras["cam0"]
+    assert (state.need_init, [*state.received, *state.durable]) == (False, [(2, 2)])
+
+
 def test_a_good_record_before_a_bad_one_is_not_stored(hub: Hub, made: Film) -> None:
     damaged = bytearray(made.batch())
     damaged[-1] ^= 1

@@ -47,6 +47,11 @@ def test_a_chunk_that_lacks_its_init_is_neither_held_nor_missing() -> None:
     assert (state.received, state.durable, state.missing) == ([], [], [])
 
 
+def test_an_init_that_the_store_cannot_read_is_asked_for_as_well() -> None:
+    found = states(mentions([chunk("a", 1, 30), chunk("a", 2, 30)]), store_state, {("a", 2)})
+    assert [(state.epoch, state.need_init) for state in found["a"]] == [(1, False), (2, True)]
+
+
 def test_an_epoch_of_which_only_the_init_came_is_answered() -> None:
     init: Record = (Header(RecordKind.INIT, "a", 1, 0, 0, bytes(32)), memoryview(b""), None)
     (state,) = states(mentions([init]), store_state)["a"]

@@ -184,7 +184,8 @@ class AgentService:
                 config, kept = taken_up(self._plan.config, plan(self._plan.file, read(self._plan.file)).config)
                 ready, logins = plan(self._plan.file, config), self._read_logins()
             except WatchkeepError as error:
-                self._tell(EventKind.CONFIGURATION, f"the changed configuration is refused as a whole: {error.message}", error.remedy)
+                more = f", and {count} more" if (count := len(error.lines()) - 1) else ""
+                self._tell(EventKind.CONFIGURATION, f"the changed configuration is refused as a whole: {error.message}{more}", error.remedy)
                 raise
             self._plan = ready
             if self._book.listed({one.id: one.url for one in config.archiver}):

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .config import NAME_PATTERN
 from .messages import Message
 
 MAX_MOVED: Final = 1000
@@ -17,7 +18,7 @@ MAX_ABSENCE_S: Final = 366 * 86_400.0
 WINDOW_S: Final = 60.0
 """How far the time of a command may be from the directory's own: clocks of a site differ by seconds, and what waited in a broker is old."""
 
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[a-z0-9/-]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=NAME_PATTERN)]
 Seconds = Annotated[float, Field(ge=1, le=MAX_ABSENCE_S)]
 
 

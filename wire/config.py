@@ -18,17 +18,24 @@ from .errors import ConfigError, together
 
 ID_PATTERN = r"^[a-z0-9-]{1,63}$"
 """wire/ids.py, for fields of a model."""
+NAME_PATTERN = r"^[a-z0-9/-]+$"
+"""An id, or kind/id."""
+TEXT_PATTERN = r"^[^\x00-\x1f\x7f]*$"
+"""One printable line."""
+WORD_PATTERN = r"^[\x21-\x7e]+$"
+"""Printable ASCII without blanks, as in addresses."""
 MAX_CONFIG_BYTES = 4 << 20
 """10 000 cameras at 300 bytes each are 3 MB."""
 
 
 _TEXT, _NUMBER = ("is not a text", 'write it in quotes: "..."'), ("is not a number", "write digits, without quotes")
+_LIST = ("is not a list", "write it in brackets: [..., ...]")
 _SECTION = ("is not a section", "write it as [{key}] with its keys below")
 _WORDS = {
     "string_type": _TEXT, "path_type": _TEXT, "float_type": _NUMBER, "model_type": _SECTION, "dict_type": _SECTION,
     "bool_type": ("is neither true nor false", "write true or false, without quotes"),
     "int_type": ("is not a whole number", "write digits, without quotes"),
-    "tuple_type": ("is not a list", "write it in brackets: [..., ...]"),
+    "list_type": _LIST, "tuple_type": _LIST, "string_too_short": ("is empty", "write something"),
     "greater_than_equal": ("is less than {ge}", "use {ge} or more"),
     "less_than_equal": ("is more than {le}", "use {le} or less"),
     "greater_than": ("is not more than {gt}", "use more than {gt}"),
@@ -36,9 +43,18 @@ _WORDS = {
     "too_short": ("has {actual_length} entries", "give at least {min_length}"),
     "too_long": ("has {actual_length} entries", "give at most {max_length}"),
     "literal_error": ("has a value that is not known", "use {expected}"),
-    "string_pattern_mismatch": ("is no valid id", "use 1 to 63 of a-z, 0-9 and -"),
+    "string_too_long": ("is longer than {max_length} characters", "shorten it"),
+    "finite_number": ("is no finite number", "write digits"),
+    "int_from_float": ("is not a whole number", "write digits, without a point"),
 }  # fmt: skip
 """Problem and remedy for pydantic's kinds of errors; others keep pydantic's own words."""
+_PATTERNS = {
+    ID_PATTERN: ("is no valid id", "use 1 to 63 of a-z, 0-9 and -"),
+    NAME_PATTERN: ("is no valid name", "write an id of a-z, 0-9 and -, or kind/id"),
+    TEXT_PATTERN: ("holds a character that is not printed", "write one line of text"),
+    WORD_PATTERN: ("is empty, or holds a blank or a character that is not ASCII", "leave blanks out, and write others as %XX"),
+}
+"""The same for texts that do not match a pattern of ours."""
 
 
 class Config(BaseModel):
@@ -119,14 +135,18 @@ def _problem(detail: ErrorDetails) -> str:
     return _said(detail)[0]
 
 
+def worded(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    """Problem and remedy of one mistake in something of this model, never with the value; for what is no file."""
+    return _problem(detail), _remedy(detail, model)
+
+
 def _said(detail: ErrorDetails) -> tuple[str, str]:
     """Problem and remedy in words for people who know TOML."""
-    if detail["type"] not in _WORDS:
-        return detail["msg"].removeprefix("Value error, "), "correct the value"
-    problem, remedy = _WORDS[detail["type"]]
     values = {name: _plain(value) for name, value in (detail.get("ctx") or {}).items()} | {"key": _dotted(detail["loc"])}
-    if values.get("pattern", ID_PATTERN) != ID_PATTERN:
-        return detail["msg"], "correct the value"
+    found = _PATTERNS.get(values["pattern"]) if detail["type"] == "string_pattern_mismatch" else _WORDS.get(detail["type"])
+    if found is None:
+        return detail["msg"].removeprefix("Value error, "), "correct the value"
+    problem, remedy = found
     return problem.format_map(values), remedy.format_map(values)
 
 

@@ -33,7 +33,7 @@ class Control:
         try:
             return Answer(reloaded=self._reload())
         except WatchkeepError as error:
-            return Answer(error=error.message, remedy=error.remedy)
+            return Answer(error=error.message, remedy=error.remedy, also=tuple(error.lines()[1:]))
 
     def _move(self, request: Request) -> Answer:
         now = self._copier.overview()

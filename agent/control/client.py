@@ -16,8 +16,19 @@ from .server import short_path
 ANSWER_S: Final = 10.0
 
 
+class RefusedError(UsageError):
+    """The agent does not do what it was asked, for one reason or several."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.also = answer.also
+        super().__init__(answer.error, remedy=answer.remedy)
+
+    def lines(self) -> list[str]:
+        return [self.line(), *self.also]
+
+
 def ask(folder: Path, request: Request) -> Answer:
-    """The answer of the agent with this data_dir; raises WatchkeepError when none runs, UsageError when it refuses."""
+    """The answer of the agent with this data_dir; raises WatchkeepError when none runs, RefusedError when it refuses."""
     try:
         with short_path(folder) as path, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ANSWER_S)
@@ -35,7 +46,7 @@ def ask(folder: Path, request: Request) -> Answer:
         raise WatchkeepError(f"the agent's answer cannot be read ({type(error).__name__})",
                              remedy="use the watchkeep command of the agent's own version") from error  # fmt: skip
     if answer.error:
-        raise UsageError(answer.error, remedy=answer.remedy)
+        raise RefusedError(answer)
     return answer
 
 

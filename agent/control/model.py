@@ -58,3 +58,5 @@ class Answer(Message):
     reloaded: Reloaded | None = None
     error: str = ""
     remedy: str = ""
+    also: tuple[str, ...] = ()
+    """What else is wrong, a line each: a file's other mistakes."""

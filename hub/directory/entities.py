@@ -19,12 +19,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ...wire.config import Config
+from ...wire.config import ID_PATTERN, TEXT_PATTERN, WORD_PATTERN, Config
 
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
-Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Text = Annotated[str, StringConstraints(max_length=200, pattern=TEXT_PATTERN)]
 """One printable line: it ends in tables and events."""
-Url = Annotated[str, StringConstraints(max_length=500, pattern=r"^[\x21-\x7e]+$")]
+Url = Annotated[str, StringConstraints(max_length=500, pattern=WORD_PATTERN)]
 Ids = Annotated[tuple[Id, ...], Field(max_length=64)]
 Capacity = Annotated[float, Field(ge=0, le=1e9)]
 Copies = Annotated[int, Field(ge=1, le=8)]
@@ -55,7 +55,7 @@ class Location(Entity):
 
 class Camera(Entity):
     url: Url | None = None
-    host: Annotated[str, StringConstraints(max_length=255, pattern=r"^[\x21-\x7e]+$")] | None = None
+    host: Annotated[str, StringConstraints(max_length=255, pattern=WORD_PATTERN)] | None = None
     channel: Annotated[int, Field(ge=1, le=999)] = 1
     stream: Literal["main", "sub"] = "main"
     profile: Id = "generic"

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from ...wire.commands import COMMANDS, WINDOW_S, Command, CommandReply, Outcome
+from ...wire.config import worded
 from ...wire.errors import IdError
 from ...wire.ids import check_id
 
@@ -96,7 +97,8 @@ def _parsed(to: Address, payload: bytes) -> "Command | _No":
     try:
         return kind.model_validate_json(payload)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        text = f"{where}: {first['msg']}" if where else first["msg"]
-        return _No(Outcome.MALFORMED, text[:300], f"its fields are {', '.join(kind.model_fields)}")
+        first = error.errors(include_url=False, include_input=False)[0]
+        if not first["loc"]:
+            return _No(Outcome.MALFORMED, "it is no JSON object", f"its fields are {', '.join(kind.model_fields)}")
+        text, remedy = worded(first, kind)
+        return _No(Outcome.MALFORMED, f"{'.'.join(map(str, first['loc']))} {text}"[:300], remedy[:300])

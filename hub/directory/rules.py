@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from ...wire.config import worded
 from ...wire.errors import FormatError, IdError
 from ...wire.ids import check_id
 from .entities import KINDS, MAX_ENTITIES, MAX_SERVERS, Agent, Camera, Entity, Group, Location
@@ -97,10 +98,7 @@ def _malformed(path: str, kind: str, value: dict[str, Any]) -> Iterator[Problem]
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
             at = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
-            unknown = detail["type"] == "extra_forbidden"
-            text = "is not a known field" if unknown else detail["msg"].removeprefix("Value error, ")
-            remedy = f"known fields: {', '.join(KINDS[kind].model_fields)}" if unknown else "correct it"
-            yield Problem("malformed", path + at, text, remedy)
+            yield Problem("malformed", path + at, *worded(detail, KINDS[kind]))
     except FormatError as error:
         yield Problem("malformed", path, error.message, error.remedy)
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ...wire import http
 from ...wire.commands import MAX_ABSENCE_S, FailoverOrder, MaintenanceOrder, MoveOrder, Order, OrderAnswer
+from ...wire.config import worded
 from ...wire.errors import UsageError
 from ..directory.exchange import Taken
 from ..directory.health.standing import absences
@@ -138,8 +139,8 @@ def _order(kind: type[O], **fields: object) -> O:
         return kind.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        what = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{what}: {first['msg']}", remedy="ids are 1 to 63 of a-z, 0-9 and -") from error
+        text, remedy = worded(first, kind)
+        raise UsageError(f"{'.'.join(map(str, first['loc']))} {text}", remedy=remedy) from error
 
 
 def _told(answer: OrderAnswer, to: Console) -> None:

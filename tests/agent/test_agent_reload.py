@@ -10,6 +10,9 @@ from typer.testing import CliRunner
 
 from watchkeep.agent import cli
 from watchkeep.agent.config import AgentConfig, read
+from watchkeep.agent.control.answer import Control
+from watchkeep.agent.control.client import RefusedError
+from watchkeep.agent.control.model import Request
 from watchkeep.agent.reload import FIXED, taken_up
 from watchkeep.agent.reporter import Reporter
 from watchkeep.agent.service import AgentService
@@ -133,3 +136,17 @@ def test_reload_of_a_wrong_file_by_the_command_is_exit_code_2(file):
         done = CliRunner().invoke(cli.app, ["reload", "-c", str(file)])
     assert isinstance(done.exception, UsageError)
     assert done.exception.exit_code == 2
+
+
+def test_every_mistake_that_the_agent_finds_is_told_by_the_command_and_counted_in_the_event(file, told):
+    """The command itself reads the file only to find the agent; here it is a good one by then."""
+    with AgentService(plan(file, read(file))) as service:
+        file.write_text(file.read_text() + MORE + 'copys = 2\ningest = "vlc"\n')
+        answer = Control(service._replicator, service._reporter.status, service.reload).answer(Request(command="reload"))
+    with pytest.raises(UsageError) as refused:
+        raise RefusedError(answer)
+    lines = refused.value.lines()
+    assert len(lines) == 2, lines
+    assert "camera[1].copys" in "".join(lines)
+    (event,) = changes(told)
+    assert event.text.endswith(", and 1 more")

@@ -6,7 +6,7 @@ from site_kit import Book, camera, gone, put
 from watchkeep.hub.directory import entities
 from watchkeep.hub.directory.entities import KINDS, MAX_SERVERS
 from watchkeep.hub.directory.rules import MAX_PROBLEMS, problems
-from watchkeep.hub.directory.site import Change, Key
+from watchkeep.hub.directory.site import Change, Key, Site
 
 SECRET = "hunter2"
 
@@ -109,3 +109,17 @@ def test_the_list_of_problems_has_an_end() -> None:
 
 def test_every_kind_says_what_it_is_for_in_its_table() -> None:
     assert [kind for kind in KINDS if f"    {kind} " not in str(entities.__doc__)] == []
+
+
+@pytest.mark.parametrize("change", [
+    camera(9, priority="5"), camera(9, priority=1.5), camera(9, copies=99), camera(9, mbit_s=0), camera(9, mbit_s=float("inf")),
+    camera(9, archivers="a"), camera(9, archivers=["B!"]), camera(9, archivers=["a"] * 65), camera(9, name="x" * 201), camera(9, name=7),
+    camera(9, name="two\nlines"), camera(9, transport="ip"), put("camera/cam9", url="rtsp://h/a b"), put("camera/cam9", host=""),
+    put("agent/e", standby="yes"), put("role/r", servers=[]), put("server/s", url="http://h:1"), put("server/s", url="ftp://h", rank=0),
+    camera(9, colour="red"),
+])  # fmt: skip
+def test_every_mistake_is_told_in_words_of_ours(change: Change) -> None:
+    for problem in problems(Site(), (change,)):
+        said = f"{problem.text}; {problem.remedy}"
+        assert not [word for word in ("should", "Input", "Extra", "valid string", "Value error", "[type=", "{") if word in said], said
+        assert problem.remedy

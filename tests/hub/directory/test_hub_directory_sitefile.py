@@ -89,7 +89,7 @@ def test_one_wrong_line_refuses_the_whole_file_and_all_of_them_are_told() -> Non
     with pytest.raises(ConfigError) as caught:
         check("site.toml", data, Site(), applied(Site(), data))
     assert caught.value.key == "camera/cam1.copys"
-    assert "known fields" in caught.value.line()
+    assert "did you mean copies?" in caught.value.line()
     assert caught.value.file == "site.toml:15"
     data = FILE.replace(b'archivers = ["a"]', b'archivers = ["z"]').replace(b'profile = "axis"', b'group = "none"')
     with pytest.raises(ConfigError) as caught:

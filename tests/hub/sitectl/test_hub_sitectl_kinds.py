@@ -72,7 +72,7 @@ def test_what_does_not_fit_is_refused_with_path_and_remedy(one: Client) -> None:
         ("camera add x --url rtsp://h/s --group halls --copies 2", 1, "camera/x.copies: 2 copies cannot stand on 1 archivers"),
         ("camera add X --url rtsp://h/s", 1, "use 1 to 63 of a-z, 0-9 and -"),
         ("group add halls", 1, "group/halls: exists already"),
-        ("group set halls --failback perhaps", 1, "group/halls.failback: Input should be 'auto' or 'sticky'"),
+        ("group set halls --failback perhaps", 1, "group/halls.failback: has a value that is not known; use 'auto' or 'sticky'"),
         ("group set halls --copies two", 2, "--copies"),
         ("group set halls", 2, "give one of --name"),
         ("group set halls --unset nothing", 2, "a group has no 'nothing'"),

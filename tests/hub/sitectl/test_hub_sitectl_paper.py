@@ -66,7 +66,7 @@ def test_a_site_is_written_down_once_and_lived_with(one: Client, tmp_path: Path)
 def test_one_wrong_line_refuses_the_whole_file(one: Client, tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
     for wrong, line, part in (
-        ('host = "10.1.0.2"\ncopys = 2', 14, "camera/gate.copys: is not a known field"),
+        ('host = "10.1.0.2"\ncopys = 2', 14, "camera/gate.copys: is not a known key"),
         ('host = "u:p@10.1.0.2"', 11, "camera/gate: host holds credentials"),
         ('host = "10.1.0.2"\ngroup = "none"', 11, "camera/gate: names group 'none'"),
         ('host = "10.1.0.2"\n[[tree]]\nid = "oak"', 14, "tree: is no kind of entity"),

@@ -101,7 +101,7 @@ def test_the_next_server_is_asked_when_one_is_dead_and_edits_go_to_the_leader(tm
         urls = f"http://127.0.0.1:{free_port()} {servers.clients['b'].url}"
         assert "on 2 servers" in done("location", "add", "hq", server=urls)
         servers.stop("a")
-        late = site("location", "add", "annex", server=servers.clients["b"].url)
+        late = within("location", "add", "annex", server=servers.clients["b"].url)
         assert late.code == 0, late
         assert "waiting for one" in late.err
         assert "on one server" in late.out

@@ -37,8 +37,9 @@ from .control.server import ControlServer
 from .credentials import NAME, read_logins
 from .crew import Crew, Member
 from .datadir import open_journal, open_slots, prepare
+from .directory.absences import Absences
 from .directory.link import DirectoryLink
-from .directory.resolve import Login, resolve
+from .directory.resolve import Login, addresses, resolve
 from .discovery import Discovery
 from .epochs import EpochBook
 from .ingest import Ingest
@@ -99,6 +100,7 @@ class AgentService:
         self._epochs = EpochBook(open_slots(self._data / "epochs.slots"), self._clock, last, newest_s=newest_s)
         known = open_slots(self._data / "archivers.slots")
         self._book = ArchiverBook({one.id: one.url for one in config.archiver}, remembered(known.read()))
+        self._absences = Absences()
         self._losses = LossDesk(open_slots(self._data / "losses.slots"))
         self._replicator = self._replication(profile.tick_ms)
         self._spiller = Spiller(self._journal, self._epochs, self._losses, sync_ms=profile.sync_ms, reclaim=self._reclaim,
@@ -121,7 +123,7 @@ class AgentService:
         self._watch = Supervised("wk-watch", self._look_at_cameras)
         self._link = DirectoryLink(self._data, config.agent.site, config.agent.id, config.directory.servers, self._directed)
         self._logins = self._logins_at_start()
-        self._book.told(self._told_archivers())
+        self._heed()
         self._crew.apply(self._wanted())
 
     def _hire(self, camera: str, wanted: Wanted, cause: Cause | None) -> Member:
@@ -199,7 +201,7 @@ class AgentService:
     def _directed(self) -> None:
         """The directory wants something else; on its thread."""
         with self._reloading:
-            if self._book.told(self._told_archivers()):
+            if self._heed():
                 self._replicator.set_archivers(self._book.urls())
             changes = self.apply(self._wanted())
         if changes:
@@ -215,9 +217,10 @@ class AgentService:
                        "lower max_cameras of this agent in the directory, or choose another profile")  # fmt: skip
         return found.wanted
 
-    def _told_archivers(self) -> dict[str, str]:
-        document = self._link.document
-        return {one.id: one.url for one in document.archivers if one.url.startswith("http://")} if document is not None else {}
+    def _heed(self) -> bool:
+        """Take over what the directory says of archivers; whether an address is another one."""
+        self._absences.told(self._link.document)
+        return self._book.told(addresses(self._link.document))
 
     def _read_logins(self) -> dict[str, Login]:
         return read_logins(self._data / NAME) if self._plan.config.directory.servers else {}
@@ -312,7 +315,8 @@ class AgentService:
         self._sleepers = {one.id: wake.sleeper(one.mac, one.wake_broadcast) for one in self._plan.config.archiver if one.mac is not None}
         return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=(), limits=limits, tick_s=tick_ms / 1000,
                           catchup_share=settings.catchup_share, hurry=self._hurry, on_event=self._report,
-                          crowded=self._crowded, cold=self._sleepers.keys(), wake_up=self._wake_up, losses=self._losses)  # fmt: skip
+                          crowded=self._crowded, cold=self._sleepers.keys(), wake_up=self._wake_up, losses=self._losses,
+                          absent=lambda archiver: self._absences.left_s(archiver, self._clock.utc_s()))  # fmt: skip
 
     def _wake_up(self, archiver: str) -> None:
         try:

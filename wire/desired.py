@@ -15,6 +15,8 @@ from .messages import Message
 MAX_CAMERAS: Final = 10_000
 """As many as an agent of the site may be given; about 3 MB.  How many it can record is its profile's affair."""
 MAX_ARCHIVERS: Final = 1000
+MAX_ABSENCES: Final = 1000
+"""Of windows past and to come; 80 kB.  Those that end last."""
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
 Address = Annotated[str, StringConstraints(max_length=500, pattern=r"^[\x21-\x7e]+$")]
 
@@ -46,6 +48,14 @@ class DesiredArchiver(Message):
     url: Address
 
 
+class DesiredAbsence(Message):
+    """An operator has planned that an archiver may be silent from then until then, in UTC: nobody takes over from it meanwhile."""
+
+    archiver: Id
+    start_s: float
+    end_s: float
+
+
 class AgentDesired(Message):
     site: Id
     agent: Id
@@ -54,3 +64,4 @@ class AgentDesired(Message):
     cameras: Annotated[tuple[DesiredCamera, ...], Field(max_length=MAX_CAMERAS)] = ()
     archivers: Annotated[tuple[DesiredArchiver, ...], Field(max_length=MAX_ARCHIVERS)] = ()
     """Those with an address; others are found by mDNS."""
+    absences: Annotated[tuple[DesiredAbsence, ...], Field(max_length=MAX_ABSENCES)] = ()

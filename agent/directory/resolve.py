@@ -44,6 +44,11 @@ def resolve(static: Mapping[str, Wanted], document: AgentDesired | None, logins:
     return Resolved({**static, **given}, tuple(camera.id for camera in cameras[room:]))
 
 
+def addresses(document: AgentDesired | None) -> dict[str, str]:
+    """The archivers that can be reached as the directory says."""
+    return {one.id: one.url for one in document.archivers if one.url.startswith("http://")} if document is not None else {}
+
+
 def _wanted(camera: DesiredCamera, logins: Mapping[str, Login], profile: Callable[[str], CameraProfile]) -> Wanted:
     policy = CameraPolicy(camera.id, camera.copies, camera.archivers, camera.priority)
     return Wanted(_source(camera, logins, profile), policy, camera.term)

@@ -47,14 +47,15 @@ class Replicator:
                  on_event: Callable[[Event], None] | None = None, utc_s: Callable[[], float] = time.time,
                  random: Random | None = None, crowded: Callable[[], bool] = lambda: False,
                  cold: Collection[str] = (), wake_up: Callable[[str], None] = lambda _archiver: None,
-                 losses: LossDesk | None = None) -> None:  # fmt: skip
+                 losses: LossDesk | None = None, absent: Callable[[str], float] = lambda _archiver: 0.0) -> None:  # fmt: skip
         """`on_event` is called on the pacer's thread, `hurry` (desk.py) on any; they must not wait for anything.  `crowded` says
         whether the journal is so full that it can bridge nothing more, `wake_up` wakes one of the `cold` archivers, as often as it
-        takes; both are called on the pacer's thread."""
+        takes; both are called on the pacer's thread.  `absent` says how long an archiver may be away as planned by others than itself;
+        any thread."""
         self._spool, self._agent, self._tick_s, self._share = spool, agent, tick_s, catchup_share
         self._limits, self._random = limits or HealthLimits(), random or Random()
         self._on_event, self._utc_s, self._crowded = on_event or (lambda _event: None), utc_s, crowded
-        self._wake_up, self._losses = wake_up, losses or LossDesk()
+        self._wake_up, self._losses, self._absent = wake_up, losses or LossDesk(), absent
         self._losses.wake = self._wake
         self._losses.configure(cameras)
         self._workers: dict[str, SendWorker] = {}
@@ -151,7 +152,7 @@ class Replicator:
     def _hire(self, name: str, url: str) -> SendWorker:
         return SendWorker(name, url, self._desk, self._spool, agent=self._agent, tick_s=self._tick_s,
                           ack_timeout_s=self._limits.ack_timeout_s, catchup_share=self._share,
-                          random=Random(self._random.getrandbits(64)), losses=self._losses)  # fmt: skip
+                          random=Random(self._random.getrandbits(64)), losses=self._losses, absent=self._absent)  # fmt: skip
 
     def _wake(self) -> None:
         for worker in self._workers.values():

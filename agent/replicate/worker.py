@@ -19,6 +19,7 @@ Whatever plan() counted as sent is answered for, also when this thread fails.  W
 import logging
 import threading
 import time
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
@@ -53,7 +54,10 @@ class SendWorker:
     """Carries chunks to one archiver; start, wake as often as there is something new, stop, join."""
 
     def __init__(self, archiver: str, url: str, desk: Desk, spool: Spool, *, agent: str, tick_s: float, ack_timeout_s: float,
-                 catchup_share: float, random: Random, losses: LossDesk | None = None) -> None:  # fmt: skip
+                 catchup_share: float, random: Random, losses: LossDesk | None = None,
+                 absent: Callable[[str], float] = lambda _archiver: 0.0) -> None:  # fmt: skip
+        """`absent`: how long the archiver may be away as planned by others than itself; it may say so of itself too."""
+        self._absent = absent
         self.archiver, self.url = archiver, url
         self._desk, self._spool, self._tick_s = desk, spool, tick_s
         self._client = AppendClient(url, agent, read_timeout_s=ack_timeout_s)
@@ -184,6 +188,8 @@ class SendWorker:
             self._client.close()
             raise AppendError(f"archiver {answer.archiver[:63]!r} answers at this address", Fault.FOREIGN, remedy="correct address or id")
         self._know(parcel, answer)
+        if (left_s := self._absent(self.archiver)) > answer.maintenance_s:
+            answer = answer.model_copy(update={"maintenance_s": left_s})
         if not self._desk.stored(self.archiver, refs, answer, parcel.size):
             self._failing = True
             return self._backoff.pause()

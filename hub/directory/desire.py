@@ -7,7 +7,7 @@ agent that has its lease, and in no other: who records it is decided in plan.py,
 from collections.abc import Iterable
 from typing import Final
 
-from ...wire.desired import MAX_ARCHIVERS, MAX_CAMERAS, AgentDesired, DesiredArchiver, DesiredCamera
+from ...wire.desired import MAX_ABSENCES, MAX_ARCHIVERS, MAX_CAMERAS, AgentDesired, DesiredAbsence, DesiredArchiver, DesiredCamera
 from .entities import Camera
 from .rules import copy_rule, priority
 from .site import Key, Recording, Site
@@ -38,7 +38,13 @@ def desired(site: Site, name: str, agent: str, mine: Iterable[str] | None = None
     listed = [DesiredArchiver(id=store, url=one.url) for store, one in site.stores.items() if one.url is not None]
     return AgentDesired(site=name, agent=agent, term=site.term, index=site.index,
                         cameras=tuple(_camera(site, camera, one, site.recorders[camera]) for camera, one in cameras[:MAX_CAMERAS]),
-                        archivers=tuple(listed[:MAX_ARCHIVERS]))  # fmt: skip
+                        archivers=tuple(listed[:MAX_ARCHIVERS]), absences=_absences(site))  # fmt: skip
+
+
+def _absences(site: Site) -> tuple[DesiredAbsence, ...]:
+    """Past ones too: which of them are over is for the agent's clock to say, since this is the same at every moment."""
+    windows = sorted((one.end_s, one.start_s, one.target) for one in site.windows.values() if one.kind == "archiver")
+    return tuple(DesiredAbsence(archiver=target, start_s=start_s, end_s=end_s) for end_s, start_s, target in windows[-MAX_ABSENCES:])
 
 
 def _entity(site: Site, camera: str) -> Camera:

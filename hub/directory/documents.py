@@ -71,7 +71,9 @@ class Documents:
         """Everything that goes into its document, by revision."""
         site = self._site
         cameras, groups = site.entities.get("camera", {}), site.entities.get("group", {})
-        found: list[object] = [tuple((name, record.revision) for name, record in site.entities.get("archiver", {}).items())]
+        found: list[object] = [tuple((name, record.revision) for name, record in site.entities.get("archiver", {}).items()),
+                               tuple((name, record.revision) for name, record in site.entities.get("window", {}).items()
+                                     if record.value.get("kind") == "archiver")]  # fmt: skip
         for name in self._cameras.get(agent, ()):
             record = cameras[name]
             group = groups.get(str(record.value.get("group")))

@@ -107,7 +107,7 @@ def maintenance(
         return
     _told(answer, to)
     if on and answer.text.startswith("archiver/"):
-        remark("agents are told by the archiver itself: before a restart also `watchkeep hub maintenance on --url ITS-ADDRESS`")
+        remark("agents that follow the directory know in some seconds; others only by `watchkeep hub maintenance on --url ITS-ADDRESS`")
 
 
 def _absences(seen: Seen, name: str, to: Console, *, as_json: bool) -> None:

@@ -39,6 +39,11 @@ def other(agent: str) -> str:
     return next(name for name in AGENTS if name != agent)
 
 
+def away_s(site: RecorderSite, agent: str) -> float:
+    """What is left of a planned absence of archiver a, as an agent knows it."""
+    return next(link.maintenance_s for link in site.view.agents[agent].links if link.archiver == "a")
+
+
 def test_a_killed_recorders_cameras_go_on_at_the_other_and_it_learns_so_when_it_is_back(site):
     site.record("x", cameras=2)
     dead = site.recorders()["cam0"]
@@ -52,6 +57,8 @@ def test_a_killed_recorders_cameras_go_on_at_the_other_and_it_learns_so_when_it_
     wait_until(lambda: site.view.agents[dead].boot != beats and site.view.agents[dead].cameras == 0, 40, "its having nothing to record")
     wait_until(lambda: site.lives()[dead] == "lives", 20, "its being there")
     assert set(site.recorders().values()) == {other(dead)}, "sticky"
+    assert site.ask().post("maintenance", {"name": "archiver/a", "on": True, "lasting_s": 600}).status == 200
+    wait_until(lambda: all(away_s(site, name) > 0 for name in AGENTS), 20, "both agents' knowing that archiver a may be away")
     proven(site)
 
 

@@ -31,13 +31,16 @@ class Site:
         self.hurried: SimpleQueue[Sequence[str]] = SimpleQueue()
         self.archivers: dict[str, HttpArchiver] = {}
         self.replicators: list[Replicator] = []
+        self.absent: dict[str, float] = {}
+        """What is left of absences that are planned, by archiver."""
 
     def start(self, cameras: list[CameraPolicy], *names: str, hold_s: float = 60.0, tick_s: float = 0.02, share: float = 0.5) -> Replicator:
         for name in names:
             self.archivers.setdefault(name, HttpArchiver(name))
         limits = HealthLimits(ack_timeout_s=ACK_S, failback_hold_s=hold_s)
         replicator = Replicator(self.spool, agent="edge-1", cameras=cameras, limits=limits, tick_s=tick_s, on_event=self.events.append,
-                                catchup_share=share, hurry=self.hurried.put, random=Random(1))  # fmt: skip
+                                catchup_share=share, hurry=self.hurried.put, random=Random(1),
+                                absent=lambda name: self.absent.get(name, 0.0))  # fmt: skip
         self.replicators.append(replicator)
         replicator.start()
         replicator.set_archivers({name: self.archivers[name].url for name in names})
@@ -417,6 +420,23 @@ def test_an_archiver_that_dies_between_two_batches_is_known_at_once_and_its_came
     site.archivers["a"].kill()
     assert site.hurried.get(timeout=5) == ["cam0"]  # the tick of a minute is not waited for
     assert not site.link("a").healthy
+
+
+def test_nobody_takes_over_from_an_archiver_that_is_away_as_the_site_has_planned(site: Site) -> None:
+    replicator = site.start([CameraPolicy("cam0", 1, ("a", "b"))], "a", "b")
+    site.absent["a"] = 60.0
+    site.offer("cam0", 0, 4)
+    assert replicator.drain(5)
+    assert wait_for(lambda: site.link("a").maintenance_s > 50.0)
+    site.archivers["a"].kill()
+    late = site.offer("cam0", 5, 9)
+    assert wait_for(lambda: "in maintenance" in site.link("a").why and "no connection" in site.link("a").why)
+    site.archivers["a"].heal()
+    assert wait_for(lambda: site.archivers["a"].stored >= names(late))
+    assert site.archivers["b"].stored == set()
+    assert [event.kind for event in site.events if event.kind is EventKind.TAKEOVER] == []
+    del site.absent["a"]
+    assert wait_for(lambda: site.link("a").healthy and site.link("a").maintenance_s == 0.0)
 
 
 def test_a_peer_that_closes_idle_connections_stays_healthy(site: Site) -> None:

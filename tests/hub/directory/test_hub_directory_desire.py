@@ -45,6 +45,15 @@ def test_an_unknown_agent_has_no_document_and_an_idle_one_an_empty_one() -> None
     assert told(book, "edge").cameras == ()
 
 
+def test_absences_of_archivers_are_told_to_everybody_and_those_of_others_to_nobody() -> None:
+    book = Book(put("agent/edge"), put("archiver/a"), put("server/d", url="http://h:1", rank=0),
+                put("window/late", kind="archiver", target="a", start_s=50.0, end_s=60.0),
+                put("window/early", kind="archiver", target="a", start_s=10.0, end_s=20.0),
+                put("window/agent", kind="agent", target="edge", start_s=10.0, end_s=20.0),
+                put("window/server", kind="server", target="d", start_s=10.0, end_s=20.0))  # fmt: skip
+    assert [(one.archiver, one.start_s, one.end_s) for one in told(book, "edge").absences] == [("a", 10.0, 20.0), ("a", 50.0, 60.0)]
+
+
 def test_a_camera_that_is_gone_or_moved_is_not_told_any_more() -> None:
     book = Book(put("agent/one"), put("agent/two"), camera(0), camera(1))
     book.assign({"cam0": "one", "cam1": "one"})

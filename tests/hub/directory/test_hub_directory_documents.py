@@ -39,7 +39,8 @@ def test_an_agent_gets_its_document_once() -> None:
 
 @pytest.mark.parametrize("change", [
     camera(0, group="doors", copies=2), put("group/doors", copies=2), gone("camera/cam0"), put("archiver/b", url="http://h:1"),
-], ids=["its camera", "a group", "it is gone", "an archiver"])  # fmt: skip
+    put("window/w", kind="archiver", target="a", start_s=1.0, end_s=2.0),
+], ids=["its camera", "a group", "it is gone", "an archiver", "an archiver's absence"])  # fmt: skip
 def test_what_concerns_it_is_told(change) -> None:
     book, documents = site()
     documents.after("one", (0, 0))

@@ -188,11 +188,17 @@ class Cast:
 
     def archiver(self, name: str, *, extra: str = "") -> Member:
         """A hub with the archiver role and one volume; waits until it answers."""
-        volume = self.folder / f"volume-{name}"
-        volume.mkdir(exist_ok=True)
-        member = self._hub(name, ["archiver"], f'[archiver]\nvolumes = ["{volume}"]\nmin_free_bytes = 100_000_000\n{extra}')
-        self.wait_listening(name, f"archiver {name}")
-        return member
+        self.archivers(name, extra=extra)
+        return self.members[name]
+
+    def archivers(self, *names: str, extra: str = "") -> None:
+        """Several of them; they start at once and are then waited for, because most of a start is imports."""
+        for name in names:
+            volume = self.folder / f"volume-{name}"
+            volume.mkdir(exist_ok=True)
+            self._hub(name, ["archiver"], f'[archiver]\nvolumes = ["{volume}"]\nmin_free_bytes = 100_000_000\n{extra}')
+        for name in names:
+            self.wait_listening(name, f"archiver {name}")
 
     def _hub(self, name: str, roles: list[str], sections: str) -> Member:
         data = self.folder / f"hub-{name}"

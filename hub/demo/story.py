@@ -45,8 +45,7 @@ class Story:
     def play(self) -> Iterator[Scene]:
         """Yield scenes until the verdict stands; raises WatchkeepError when the site does not come up."""
         yield Scene("starting two archivers")
-        for name in ARCHIVERS:
-            self._cast.archiver(name)
+        self._cast.archivers(*ARCHIVERS)
         yield Scene("starting cameras and agent; the agent finds the archivers by mDNS")
         frames = math.ceil(self._seconds * FPS)
         urls = self._cast.source("--frames", str(frames), "--fps", str(FPS), "--size", self._size, cameras=self._cameras)

@@ -95,10 +95,9 @@ class FaultSite(Site):
         self.wrapped: dict[str, list[str]] = {}
         """Commands that members are started through, such as `ip netns exec`."""
 
-    def archivers(self, *names: str) -> None:
-        for name in names:
-            self.archiver(name)
-            self.urls[name] = f"http://127.0.0.1:{self.port(name)}"
+    def archivers(self, *names: str, extra: str = "") -> None:
+        super().archivers(*names, extra=extra)
+        self.urls |= {name: f"http://127.0.0.1:{self.port(name)}" for name in names}
 
     def _hub(self, name: str, roles: list[str], sections: str) -> Member:
         """With no floor of free space, so that a small disk fills up instead of making room by retention."""

@@ -31,8 +31,7 @@ class RecorderSite(DirectorySite):
         """Start everything, and wait until all cameras are recorded; away: as of servers(); room: of each agent for more cameras."""
         self.names, self.cameras = servers, [f"cam{number}" for number in range(cameras)]
         self.servers(servers, away=away)
-        for name in "ab":
-            self.archiver(name)
+        self.archivers("a", "b")
         urls = self.source(*SMALL, cameras=cameras)
         changes = [{"entity": "agent", "id": name, "value": {"max_cameras": cameras + room}} for name in AGENTS]
         changes += [{"entity": "archiver", "id": name, "value": {"url": f"http://127.0.0.1:{self.port(name)}"}} for name in "ab"]

@@ -54,9 +54,7 @@ def test_clocks_that_step_cut_mark_and_go_on(site):
     """edge-1 boots in 1970 and records cam0 to a while its clock steps; b, which records cam1 of edge-2, finds itself 2 years ahead."""
     clock, ahead = clocked(site, "edge-1", "Europe/Berlin"), clocked(site, "b")
     clock.at(datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
-    for name in "ab":
-        site.archiver(name, extra="retention_days = 365")  # the end of summer time is weeks away, 1970 is further
-        site.urls[name] = f"http://127.0.0.1:{site.port(name)}"
+    site.archivers("a", "b", extra="retention_days = 365")  # the end of summer time is weeks away, 1970 is further
     urls = site.source(*SMALL[:-1], "2", cameras=2)
     site.record({"cam0": urls["cam0"]}, copies=1, to=["a"])
     site.record({"cam1": urls["cam1"]}, copies=1, to=["b"], name="edge-2", segment_s=1.0)

@@ -8,8 +8,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
 def test_nothing_reaches_the_disk_until_both_archivers_are_away_and_nothing_is_lost(tmp_path):
     with site_in(tmp_path) as site:
-        for name in "ab":
-            site.archiver(name)
+        site.archivers("a", "b")
         frames = 20 * 25
         urls = site.source("--frames", str(frames), "--fps", "25", "--size", "320x180", cameras=1)
         site.agent(urls, archivers=["a", "b"], copies=2, extra='mode = "on-outage"')

@@ -56,8 +56,7 @@ def clip(frames: int, slices: int = 1) -> list[bytes]:
 
 
 def test_what_was_sent_is_on_both_archivers_byte_for_byte_and_plays(site):
-    for name in "ab":
-        site.archiver(name)
+    site.archivers("a", "b")
     site.add("h265", ["source", "--port", str(site.port("h265")), *PICTURE, "--codec", "h265", "--bframes", "2"])
     urls = site.source(*PICTURE, "--audio", "aac", cameras=1)
     site.wait_listening("h265", "the source of H.265", 60)

@@ -25,8 +25,7 @@ def site(tmp_path):
 
 
 def two_archivers(site: Site) -> None:
-    site.archiver("a")
-    site.archiver("b")
+    site.archivers("a", "b")
 
 
 def test_an_archiver_killed_three_times_ends_with_the_same_bytes_as_the_other(site):

@@ -13,8 +13,7 @@ FPS, FRAMES = 25, 12 * 25
 
 def test_sighup_changes_cameras_and_the_frames_of_the_others_are_all_there(tmp_path):
     with site_in(tmp_path) as site:
-        for name in "ab":
-            site.archiver(name)
+        site.archivers("a", "b")
         urls = site.source("--frames", str(FRAMES), "--fps", str(FPS), "--size", "320x180", cameras=4)
         wanted = [urls["cam0"], urls["cam1"], urls["cam2"]]
         site.agent({f"cam{number}": url for number, url in enumerate(wanted)}, archivers=["a", "b"], copies=1)

@@ -53,6 +53,16 @@ def test_a_failure_is_logged_with_its_name_and_the_body_runs_again(supervised: l
     assert all(record.exc_info for record in caplog.records)
 
 
+def test_a_thread_that_is_stopped_before_its_first_turn_still_does_its_last_write(supervised: list[Supervised]) -> None:
+    body = Body(failures=0)
+    thread = Supervised("wk-test", body)
+    supervised.append(thread)
+    thread.stop()
+    thread.start()
+    assert thread.join(WAIT_S)
+    assert body.runs == 1
+
+
 def test_the_kernel_knows_the_first_15_bytes_of_a_threads_name(supervised: list[Supervised]) -> None:
     names: list[str] = []
     thread = Supervised("wk-send-archiver-1", lambda _stop: names.append(Path(f"/proc/self/task/{get_native_id()}/comm").read_text()))

@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 class Supervised:
     """A thread that runs `body(stop)` and runs it again after an unexpected exception, until stopped.
 
-    body returns normally only when stop is set or when its work is finished.
+    body returns normally only when stop is set or when its work is finished.  It runs once even when it is stopped before its first
+    turn: a last write is part of it.
     """
 
     def __init__(self, name: str, body: Callable[[threading.Event], None], *,
@@ -49,7 +50,7 @@ class Supervised:
     def _run(self) -> None:
         _tell_kernel(self.name)
         pause = self._first
-        while not self.stop_event.is_set():
+        while True:
             started = time.monotonic()
             try:
                 self._body(self.stop_event)
@@ -59,7 +60,8 @@ class Supervised:
                 log.exception("thread failed, it starts again", extra={"worker": self.name, "pause_s": round(pause, 1)})
             if time.monotonic() - started > self._max:
                 pause = self._first  # it had worked for long: this is a new trouble, not the same one again
-            self.stop_event.wait(pause * random.uniform(0.5, 1.0))
+            if self.stop_event.wait(pause * random.uniform(0.5, 1.0)):
+                return
             pause = min(pause * 2, self._max)
 
 

@@ -5,10 +5,13 @@ Rules: a test that leaves a thread, socket or file open fails, because the produ
 """
 
 import gc
+import itertools
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,10 @@ from hypothesis import settings
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("repeatable")
 
+_PORTS, _PORT_BLOCK = range(10_000, 19_950), 50
+"""Each process of tests takes turns in a block of its own.  Below 32768, from where Linux takes ports for outgoing connections and for
+port 0: one of those, of a test beside this one, would keep a server from its start.  hub/demo/cast.py has those above."""
+_asked = itertools.count()
 _GRACE_S = 3.0
 """A thread that was told to stop, or a socket that its peer still closes, gets this long to be gone."""
 
@@ -63,21 +70,18 @@ def nothing_left_behind() -> Iterator[None]:
     assert not opened, f"files or sockets left open: {sorted(opened)}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
-    """A function that returns TCP ports free on 127.0.0.1, never the same twice in one test.
-
-    For programs that cannot bind port 0 themselves; another process may still take the port first.
-    """
-    given: set[int] = set()
+    """A function that returns TCP ports free on 127.0.0.1, never the same twice in one test; for programs that cannot bind port 0
+    themselves, or that start again on the same one."""
 
     def port() -> int:
-        while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                number = int(probe.getsockname()[1])
-            if number not in given:
-                given.add(number)
+        for _ in range(_PORT_BLOCK):
+            number = _PORTS[os.getpid() * _PORT_BLOCK % len(_PORTS) + next(_asked) % _PORT_BLOCK]
+            with socket.socket() as probe, suppress(OSError):
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a server has closed a minute ago is free
+                probe.bind(("127.0.0.1", number))
                 return number
+        raise AssertionError("none of this process's ports is free")
 
     return port

@@ -69,8 +69,8 @@ class Servers:
         self._running[name].callback(service.stop)
         client = Client(service.url, [])
         client.name = name
-        assert client.get("/openapi.json").status == 200  # FastAPI makes its routes at first use, which two apps must not do at once
         self.clients[name] = client
+        assert client.get("/openapi.json").status == 200  # FastAPI makes its routes at first use, which two apps must not do at once
         return client
 
     def stop(self, name: str) -> None:

@@ -14,6 +14,7 @@ from watchkeep.wire import seal, segment
 FRAMES = 6000
 GOP = 20
 DEADLINE_S = 60
+TRIES = 20
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,11 @@ def test_release_moves_nothing_into_a_copy_under_way() -> None:
 
 
 def test_close_leaves_a_build_under_way_its_memory() -> None:
+    """On a busy machine a build may be done before anybody looks: then it is tried again."""
+    assert any(_closed_while_building() for _ in range(TRIES))
+
+
+def _closed_while_building() -> bool:
     ring = new_ring(RINGS[0], capacity=64 << 20)
     for number in range(20):
         push(ring, bytes([number]) * (1 << 20), dts=number * FRAME)
@@ -127,8 +133,8 @@ def test_close_leaves_a_build_under_way_its_memory() -> None:
             noticed = True
     ring.close()
     worker.join(DEADLINE_S)
-    assert noticed
     assert found == [wanted]
+    return noticed
 
 
 def _take(ring: Ring) -> bytes:

@@ -13,7 +13,6 @@ belongs into tests/sim/regressions.txt (of directory servers: regressions_direct
 import argparse
 import gc
 import logging
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -27,8 +26,6 @@ from sim_engine import Result
 from sim_processes import Processes
 from sim_report import SAVE_EVERY_S, Progress, Sweep
 
-NICE = 10
-"""A sweep takes hours and is in nobody's way."""
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 DIRECTORY_REGRESSIONS = Path(__file__).with_name("regressions_directory.txt")
 MADE = {"recording": "chunks", "directory": "acknowledged edits", "recorders": "documents taken up"}
@@ -73,7 +70,6 @@ def replay(seed: int, world: str, *, trace: bool) -> int:
 
 
 def report(first: int, count: int, jobs: int, budget_s: float, world: str, file: Path | None) -> int:
-    os.nice(NICE)
     done = Sweep.load(file, world, first) if file is not None else Sweep(world, first)
     progress = Progress(done, count)
     began, before_s = time.monotonic(), done.took_s

@@ -59,7 +59,6 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path, monkeypat
             yield _result(seed, Broken(4, "lost") if seed == 1 else None)
 
     monkeypatch.setattr(sim, "sweep", sweep)
-    monkeypatch.setattr(sim.os, "nice", lambda by: by)
     command = ["--seeds", "4", "--report", str(tmp_path / "report.json")]
     with pytest.raises(KeyboardInterrupt):
         sim.main(command)

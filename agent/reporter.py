@@ -55,6 +55,9 @@ class _Told:
 class Reporter:
     """Owns the MQTT client and no thread: `run` is the body of one."""
 
+    desired: Callable[[], tuple[int, int]] = staticmethod(lambda: (0, 0))
+    """(term, index) of what the directory wants, as far as it is taken up; set before start()."""
+
     def __init__(self, who: Identity, mqtt: MqttSection | None, crew: Crew, replicator: Replicator, journal: StagedJournal,
                  clock: Clock, declare: Callable[[str, float, float, int, str], None] = lambda *_: None) -> None:  # fmt: skip
         """`declare(camera, start_s, end_s, count, what)` hears of every loss of frames; it must not wait."""
@@ -226,4 +229,4 @@ class Reporter:
         oldest = 0.0 if usage.oldest is None else max(self._clock.utc_s() - usage.oldest.wall_start_ns / 1e9, 0.0)
         return beacon(self._who, beat=beat, sent_s=self._clock.utc_s(), uptime_s=round(now - self._started, 1),
                       cameras=states, links=self._replicator.links(), journal_bytes=usage.bytes, journal_max_bytes=usage.max_bytes,
-                      oldest_owed_age_s=round(oldest, 1), usage=self._usage.read())  # fmt: skip
+                      oldest_owed_age_s=round(oldest, 1), usage=self._usage.read(), desired=self.desired())  # fmt: skip

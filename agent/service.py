@@ -122,6 +122,7 @@ class AgentService:
         self._reloading = threading.Lock()
         self._watch = Supervised("wk-watch", self._look_at_cameras)
         self._link = DirectoryLink(self._data, config.agent.site, config.agent.id, config.directory.servers, self._directed)
+        self._reporter.desired = lambda: self._link.at
         self._logins = self._logins_at_start()
         self._heed()
         self._crew.apply(self._wanted())

@@ -68,14 +68,15 @@ def camera_state(who: Identity, line: Line, life: CameraLife, copies: Protection
 
 
 def beacon(who: Identity, *, beat: int, sent_s: float, uptime_s: float, cameras: Sequence[CameraState], links: tuple[ArchiverLink, ...],
-           journal_bytes: int, journal_max_bytes: int, oldest_owed_age_s: float, usage: Usage) -> AgentBeacon:  # fmt: skip
+           journal_bytes: int, journal_max_bytes: int, oldest_owed_age_s: float, usage: Usage,
+           desired: tuple[int, int] = (0, 0)) -> AgentBeacon:  # fmt: skip
     """The agent's beacon."""
     return AgentBeacon(
         agent=who.agent, site=who.site, version=VERSION, online=True, boot=who.boot, beat=beat, sent_s=sent_s, uptime_s=uptime_s,
         cameras=len(cameras), recording=sum(camera.status.value == "recording" for camera in cameras), journal_bytes=journal_bytes,
         journal_max_bytes=journal_max_bytes, oldest_owed_age_s=oldest_owed_age_s, links=links,
         cpu_percent=usage.cpu_percent, cpu_percent_per_camera=round(usage.cpu_percent / max(len(cameras), 1), 4),
-        wakeups_s=usage.wakeups_s, rss_mb=usage.rss_mb)  # fmt: skip
+        wakeups_s=usage.wakeups_s, rss_mb=usage.rss_mb, desired_term=desired[0], desired_index=desired[1])  # fmt: skip
 
 
 def stopped(state: CameraState, utc_s: float) -> CameraState:

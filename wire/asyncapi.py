@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from . import VERSION, topics
 from .commands import COMMANDS, CommandReply
+from .desired import AgentPlan
 from .ids import MAX_ID_BYTES
 from .messages import AgentBeacon, ArchiverBeacon, CameraState, DirectoryBeacon, Event
 
@@ -49,6 +50,8 @@ def _channels() -> list[_Channel]:
 
     found = [
         channel("agentBeacon", topics.agent_beacon("p0", "p1"), ("agent",), AgentBeacon, "How an agent is, with a will.", retained=True),
+        channel("agentDesired", topics.agent_desired("p0", "p1"), ("agent",), AgentPlan, "What the directory wants of an agent.",
+                retained=True),
         channel("archiverBeacon", topics.archiver_beacon("p0", "p1"), ("archiver",), ArchiverBeacon, "How an archiver is, with a will.",
                 retained=True),
         channel("directoryBeacon", topics.directory_beacon("p0", "p1"), ("server",), DirectoryBeacon,

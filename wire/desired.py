@@ -1,4 +1,4 @@
-"""What a directory wants of one agent: answer to `GET /v1/site/agents/<id>/desired`.
+"""What a directory wants of one agent: answer to `GET /v1/site/agents/<id>/desired`, and what of it is told on MQTT.
 
 Rules: as in messages.py: readers ignore fields that they do not know.  A document is whole: a camera that is not in it is not this
 agent's any more.  No password is ever in it: a camera names its `credentials`, and the agent's own file has them.  (term, index) is the
@@ -65,3 +65,30 @@ class AgentDesired(Message):
     archivers: Annotated[tuple[DesiredArchiver, ...], Field(max_length=MAX_ARCHIVERS)] = ()
     """Those with an address; others are found by mDNS."""
     absences: Annotated[tuple[DesiredAbsence, ...], Field(max_length=MAX_ABSENCES)] = ()
+
+
+class PlannedCamera(Message):
+    """One camera that an agent is to record; where it is and by which login says only its document over HTTP."""
+
+    id: str
+    term: int = 0
+    """Of its epochs with this recorder."""
+    copies: int = 1
+    archivers: list[str] | None = None
+    """In order; None: all that are known, by id."""
+    priority: int = 5
+
+
+class AgentPlan(Message):
+    """`agent/<id>/desired`, retained: what the directory wants of an agent."""
+
+    agent: str
+    site: str
+    server: str
+    at_s: float
+    term: int
+    index: int
+    digest: str
+    cameras: int = 0
+    plan: tuple[PlannedCamera, ...] = ()
+    """The most important cameras, as many as fit."""

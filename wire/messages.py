@@ -59,6 +59,9 @@ class AgentBeacon(Message):
     wakeups_s: float = 0.0
     rss_mb: float = 0.0
     links: tuple[ArchiverLink, ...] = ()
+    desired_term: int = 0
+    desired_index: int = 0
+    """Of the directory's document that it has taken up: those of an AgentPlan."""
 
 
 class CameraState(Message):

@@ -13,6 +13,10 @@ def agent_beacon(site: str, agent: str) -> str:
     return f"{_site(site)}/agent/{check_id('agent', agent)}/beacon"
 
 
+def agent_desired(site: str, agent: str) -> str:
+    return f"{_site(site)}/agent/{check_id('agent', agent)}/desired"
+
+
 def archiver_beacon(site: str, archiver: str) -> str:
     return f"{_site(site)}/archiver/{check_id('archiver', archiver)}/beacon"
 

@@ -44,6 +44,11 @@ class DirectoryLink:
         """What was taken up last; None without a directory, or before its first answer."""
         return self._follower.taken if self._follower is not None else None
 
+    @property
+    def at(self) -> tuple[int, int]:
+        """(term, index) of `document`; (0, 0) without one."""
+        return self._follower.at if self._follower is not None else (0, 0)
+
     def start(self) -> None:
         if self._follower is not None:
             self._thread.start()

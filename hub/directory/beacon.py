@@ -24,9 +24,11 @@ WILL_BEAT: Final = -1
 class Beacon:
     """start() once, stop() once, then the server; turned() and publish() from any thread, never blocking."""
 
-    def __init__(self, broker: str, site: str, url: str, server: DirectoryServer, backups: Runner | None, *,
-                 period_s: float = BEACON_S) -> None:  # fmt: skip
+    def __init__(self, broker: str, site: str, url: str, server: DirectoryServer, backups: Runner | None,
+                 more: Callable[[], list[tuple[str, bytes]]] = list, *, period_s: float = BEACON_S) -> None:  # fmt: skip
+        """`more` is what else is retained, for each connect."""
         self._site, self._url, self._server, self._backups, self._period_s = site, url, server, backups, period_s
+        self._more = more
         self._beats = itertools.count()
         self._started_s = time.monotonic()
         self._told = threading.Event()
@@ -56,6 +58,10 @@ class Beacon:
         """Anything else that this server tells; not retained."""
         self._client.publish(topic, payload)
 
+    def keep(self, topic: str, payload: bytes) -> None:
+        """The same, retained."""
+        self._client.publish(topic, payload, retain=True)
+
     def turned(self) -> None:
         """The role has changed: say so now."""
         self._told.set()
@@ -77,12 +83,14 @@ class Beacon:
                                sent_s=time.time(), url=self._url).model_dump_json().encode()  # fmt: skip
 
     def _birth(self) -> list[tuple[str, bytes]]:
-        return [(self._topic, self.compose(next(self._beats)).model_dump_json().encode())]
+        return [self._own(), *self._more()]
+
+    def _own(self) -> tuple[str, bytes]:
+        return self._topic, self.compose(next(self._beats)).model_dump_json().encode()
 
     def _beat(self, stop: threading.Event) -> None:
         while not stop.is_set():
             self._told.wait(self._period_s)
             self._told.clear()
             if not stop.is_set():
-                for topic, payload in self._birth():
-                    self._client.publish(topic, payload, retain=True)
+                self.keep(*self._own())

@@ -59,6 +59,13 @@ class Documents:
         known = self._known[agent]
         return known.body if known.since > at else None
 
+    def all(self) -> dict[str, tuple[Position, bytes]]:
+        """Since when the document of every agent of the site says what it says, and the document."""
+        for agent in self._site.entities.get("agent", {}):
+            if agent not in self._known:
+                self._make(agent)
+        return {agent: (one.since, one.body) for agent, one in sorted(self._known.items())}
+
     def _make(self, agent: str) -> None:
         site = self._site
         found = desired(site, self._name, agent, self._cameras.get(agent, ()))

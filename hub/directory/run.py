@@ -13,6 +13,7 @@ from ...wire.errors import ConfigError, WatchkeepError
 from ...wire.messages import Event
 from ..config import DirectorySection, HubConfig
 from .agents import AgentDesk
+from .announcer import Announcer
 from .backup.clock import local_zone
 from .backup.copy import Copy
 from .backup.job import Origin
@@ -66,6 +67,8 @@ class DirectoryPart:
         self.agents = AgentDesk(self.server, config.hub.site)
         self.backups = self._make_backups()
         self._beacon: Beacon | None = None
+        self._announcer: Announcer | None = None
+        self._unlisten: Callable[[], None] = lambda: None
         self._commander: Commander | None = None
 
     def start(self) -> None:
@@ -83,11 +86,23 @@ class DirectoryPart:
         self.recorder.start()
         self.monitor.start()
         if self._config.mqtt.url is not None:
-            self._beacon = Beacon(self._config.mqtt.url, self._config.hub.site, self._url, self.server, self.backups)
+            self._announcer = Announcer(self._config.hub.site, self._config.hub.id, self._keep)
+            self._beacon = Beacon(self._config.mqtt.url, self._config.hub.site, self._url, self.server, self.backups, self._announcer.birth)
             self._take_commands(self._beacon)
             self._beacon.start()
+            self._unlisten = self.agents.listen(self._announce)
+            self._announce()  # what the last pass has found, when nothing changes any more
         if self.backups is not None:
             self.backups.start()
+
+    def _announce(self) -> None:
+        """On the thread of the documents, after each of its passes."""
+        if self._announcer is not None:
+            self._announcer.look(self.server.view(), time.time(), leads=self.server.leads)
+
+    def _keep(self, topic: str, payload: bytes) -> None:
+        if self._beacon is not None:
+            self._beacon.keep(topic, payload)
 
     def _take_commands(self, beacon: Beacon) -> None:
         hub, wanted = self._config.hub, self._config.directory or DirectorySection()
@@ -96,6 +111,7 @@ class DirectoryPart:
         beacon.listen(topics.commands(hub.site), self._commander.heard)
 
     def stop(self) -> None:
+        self._unlisten()
         if self._commander is not None:
             self._commander.stop()
         if self._beacon is not None:

@@ -17,13 +17,14 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from watchkeep.wire import commands, messages, topics
+from watchkeep.wire import commands, desired, messages, topics
 from watchkeep.wire.causes import CameraStatus, ConsolidationPhase, EventKind, Protection
 
 DOC = Path(__file__).parents[2] / "docs" / "MQTT.md"
 BLOCK = re.compile(r"<!-- fields: (?P<model>\w+) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
 HEAD = "| field | type | default | meaning |\n|---|---|---|---|\n"
-ON_MQTT = (messages.AgentBeacon, messages.ArchiverLink, messages.CameraState, messages.ArchiverBeacon,
+ON_MQTT = (messages.AgentBeacon, desired.AgentPlan, desired.PlannedCamera,
+           messages.ArchiverLink, messages.CameraState, messages.ArchiverBeacon,
            messages.DirectoryBeacon, messages.BackupState, messages.VolumeState,
            messages.ConsolidationState, messages.SetAside, messages.Event, *commands.COMMANDS.values(), commands.CommandReply)  # fmt: skip
 WORDS = {str: "string", int: "integer", float: "number", bool: "true or false", NoneType: "null"}

@@ -107,6 +107,8 @@ def test_without_a_directory_an_agent_starts_with_what_it_was_told_last(tmp_path
         epoch = service._epochs.next("x")
     with agent(tmp_path, DEAD) as service:
         assert there(service) == ["cam0", "x"]
+        said = service._reporter.status(service._replicator.overview()).beacon
+        assert (said.desired_term, said.desired_index) == (3, 7)
         assert service._book.urls() == {"a": "http://127.0.0.1:1"}
         assert service._epochs.next("x") > epoch
     (tmp_path / "data" / CACHE).write_bytes(b'{"site"')

@@ -64,7 +64,7 @@ class Checks:
                                    "bridged", "woken", "idle", "rounds", "torn", "pulled", "told"), 0)  # fmt: skip
         self.cold: frozenset[str] = frozenset()
         """Standbys: used last, and off until then."""
-        self._progress: dict[tuple[str, str], tuple[int, float, float]] = {}
+        self._progress: dict[tuple[str, str, str], tuple[int, float, float]] = {}
         """(life of an agent, archiver) to chunks durable there, and since when there are no more although some wait for it."""
         self.holes: set[tuple[str, str, str]] = set()
         """(life of an agent, camera, archiver) of the holes that it has told of and not closed."""
@@ -212,7 +212,8 @@ class Checks:
 
     def _durable(self, agent: SimAgent, name: str) -> None:
         """Who answers and makes nothing durable is found out in time; answers may take a while, and so may the question."""
-        ledger, now, place = agent.desk._ledger, agent.loop.now, (agent.life, name)
+        ledger, now = agent.desk._ledger, agent.loop.now
+        place = agent.life, name, ledger._boots.get(name, "")  # one that was restarted between two looks has its time anew
         durable, since, looked = self._progress.get(place, (-1, now, now))
         unseen = now > looked + LOOK_S  # the agent stood still, and what happened between the looks nobody saw
         absent = agent.desk._policy.health(name).state is not Health.HEALTHY  # silent, announced or not: durable.py counts answers alone

@@ -26,11 +26,12 @@ def assigned(site: Site) -> dict[str, list[str]]:
 
 
 def desired(site: Site, name: str, agent: str, mine: Iterable[str] | None = None) -> AgentDesired | None:
-    """The document of an agent of the site called `name`; None for an agent that the site does not have.
+    """The document of an agent of the site called `name`; None for an agent that the site never had.  One that was removed keeps its
+    cameras until the plan has given them to others, and then has none.
 
     mine: its cameras as `assigned` lists them, for who has that list already.
     """
-    if Key("agent", agent) not in site:
+    if Key("agent", agent) not in site and agent not in site.retired:
         return None
     names = assigned(site).get(agent, ()) if mine is None else mine
     cameras = [(camera, _entity(site, camera)) for camera in names]

@@ -48,7 +48,7 @@ class SiteDesk:
         servers = {name: one.model_dump(mode="json", include={"role", "term", "index", "able", "recovery", "version"})
                    for name, one in self._server.servers().items()}  # fmt: skip
         state = self._server.view().to_json()
-        del state["taken"]
+        del state["taken"], state["retired"]
         return {**state, "leader": "" if leader is None else leader.id, "servers": servers, "lives": self._steward.lives,
                 "stores": self._steward.stores, "without": self._steward.without}  # fmt: skip
 

@@ -47,7 +47,7 @@ class Documents:
         self._site, self._cameras = site, assigned(site)
         agents = site.entities.get("agent", {})
         for agent in list(self._known):
-            if agent not in agents:
+            if agent not in agents and agent not in site.retired:
                 del self._known[agent]
             elif anew or self._made_of(agent) != self._known[agent].made_of:
                 self._make(agent)

@@ -17,6 +17,8 @@ from ...wire.errors import FormatError
 from .entities import KINDS, Agent, Archiver, Camera, Entity, Group, Location, MaintenanceWindow, Role, Server
 from .entry import FIRST_HASH, Entry
 
+MAX_RETIRED: Final = 1000
+"""Removed agents that are remembered, those removed last."""
 MAX_TAKEN: Final = 10_000
 """Entries of other branches that are remembered as taken in, the newest ones: 0.7 MB.  One that is delivered again after so many is
 looked at anew: what it says is either there already or shown to an operator once more."""
@@ -116,6 +118,9 @@ class Site:
     contingencies: dict[str, Contingency] = field(default_factory=dict)
     taken: dict[str, int] = field(default_factory=dict)
     """Hashes of entries of another branch, to the index of the entry here that took them in (cluster/merge.py)."""
+    retired: dict[str, int] = field(default_factory=dict)
+    """Agents that somebody removed, to the entry that did it: they are told that nothing is theirs any more.  One that was never here is
+    told nothing, and goes on with what another directory gave it."""
 
     def get(self, key: Key) -> Record | None:
         return self.entities.get(key.kind, {}).get(key.id)
@@ -182,18 +187,27 @@ class Site:
             records = self.entities.setdefault(change.key.kind, {})
             if change.value is not None:
                 records[change.key.id] = Record(change.key.kind, change.value, index)
+                if change.key.kind == "agent":
+                    self.retired.pop(change.key.id, None)
                 continue
-            records.pop(change.key.id, None)
+            if records.pop(change.key.id, None) is not None and change.key.kind == "agent":
+                self._retire(change.key.id, index)
             if change.key.kind == "camera" and change.key.id in self.recorders:
                 self.recorders[change.key.id] = Recording("", self.recorders[change.key.id].term)
                 self.archivers.pop(change.key.id, None)
             if change.key.kind == "role" and change.key.id in self.leases:
                 self.leases[change.key.id] = Lease("", self.leases[change.key.id].number)
 
+    def _retire(self, agent: str, index: int) -> None:
+        self.retired[agent] = index
+        while len(self.retired) > MAX_RETIRED:
+            del self.retired[next(iter(self.retired))]
+
     def copy(self) -> "Site":
         """One that can be changed without this one; records are shared, they never change."""
         return Site(self.index, self.term, self.hash, self.leader, {kind: dict(records) for kind, records in self.entities.items()},
-                    dict(self.recorders), dict(self.archivers), dict(self.leases), dict(self.contingencies), dict(self.taken))  # fmt: skip
+                    dict(self.recorders), dict(self.archivers), dict(self.leases), dict(self.contingencies), dict(self.taken),
+                    dict(self.retired))  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """The whole state, for snapshots and `GET /v1/site`."""
@@ -206,7 +220,7 @@ class Site:
             "leases": {name: list(lease) for name, lease in sorted(self.leases.items())},
             "contingencies": {one.origin: {"entries": list(one.entries), "why": one.why, "index": one.index}
                               for _, one in sorted(self.contingencies.items())},
-            "taken": list(self.taken.items()),
+            "taken": list(self.taken.items()), "retired": list(self.retired.items()),
         }  # fmt: skip
 
     @classmethod
@@ -222,7 +236,7 @@ class Site:
                 {name: Lease(*lease) for name, lease in data["leases"].items()},
                 {origin: Contingency(origin, tuple(one["entries"]), one["why"], one["index"])
                  for origin, one in data["contingencies"].items()},
-                dict(data["taken"]))  # fmt: skip
+                dict(data["taken"]), dict(data["retired"]))  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"this is no state of a site: {error!r}", remedy="take another snapshot") from error
 

@@ -127,7 +127,8 @@ class SiteClient:
     def _seen(url: str, reply: Reply) -> Seen:
         try:
             data = json.loads(reply.body)
-            return Seen(url, Site.from_json({**data, "taken": []}), data["leader"], dict(data["servers"]), dict(data.get("lives", {})),
+            site = Site.from_json({**data, "taken": [], "retired": []})
+            return Seen(url, site, data["leader"], dict(data["servers"]), dict(data.get("lives", {})),
                         dict(data.get("without", {})), dict(data.get("stores", {})), reply.body)  # fmt: skip
         except (ValueError, KeyError, TypeError, FormatError) as error:
             raise _nonsense(url, reply) from error

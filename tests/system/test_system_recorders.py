@@ -59,6 +59,10 @@ def test_a_killed_recorders_cameras_go_on_at_the_other_and_it_learns_so_when_it_
     assert set(site.recorders().values()) == {other(dead)}, "sticky"
     assert site.ask().post("maintenance", {"name": "archiver/a", "on": True, "lasting_s": 600}).status == 200
     wait_until(lambda: all(away_s(site, name) > 0 for name in AGENTS), 20, "both agents' knowing that archiver a may be away")
+    before = {camera: site.term(camera) for camera in site.cameras}
+    assert site.ask().delete(f"agent/{other(dead)}").status == 200
+    wait_until(lambda: site.view.agents[other(dead)].cameras == 0, TAKEN_UP_S, "the removed agent's having nothing to record")
+    wait_until(lambda: site.taken_up(before), TAKEN_UP_S, "recording by the one that is left")
     proven(site)
 
 

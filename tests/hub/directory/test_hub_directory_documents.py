@@ -85,11 +85,23 @@ def test_a_server_that_lags_tells_nothing() -> None:
     assert documents.after("one", (9, 1)) is None
 
 
-def test_an_agent_that_is_not_there_or_not_any_more_is_unknown() -> None:
+def test_an_agent_that_was_removed_is_told_so_when_its_cameras_are_anothers() -> None:
     book, documents = site()
     documents.after("one", (0, 0))
     book.edit(gone("agent/one"))
     documents.renew(book.site.copy())
+    assert documents.after("one", (1, 2)) is None, "nobody else has its camera yet"
+    book.assign({"cam0": "two"})
+    documents.renew(book.site.copy())
+    body = documents.after("one", (1, 2))
+    assert (cameras(body), at(body)) == ([], (1, 4))
+    assert documents.after("one", (1, 4)) is None
+
+
+def test_an_agent_that_was_never_there_or_of_which_this_journal_knows_nothing_is_unknown() -> None:
+    _, documents = site()
+    documents.after("one", (0, 0))
+    documents.renew(Book(put("agent/two")).site)
     for agent in ("one", "three"):
         with pytest.raises(UnknownAgentError, match=agent):
-            documents.after(agent, (0, 0))
+            documents.after(agent, (1, 2))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from site_kit import Book, camera, gone, put
 
+from watchkeep.hub.directory import site
 from watchkeep.hub.directory.entry import FIRST_HASH, MAX_ENTRY_BYTES, Entry, next_entry, parse
 from watchkeep.hub.directory.site import Change, Contingency, Key, Lease, Recording, Site, fold
 from watchkeep.wire.errors import DigestError, FormatError
@@ -139,6 +140,21 @@ def test_what_a_newer_version_wrote_is_kept_and_does_no_harm() -> None:
     assert Site.from_json(book.site.to_json()).digest() == book.site.digest()
     assert book.site.cameras["cam1"].url == "rtsp://h/1"
     assert book.site.get(Key("hologram", "h1")).value == {"depth": 3}  # type: ignore[union-attr]
+
+
+def test_removed_agents_are_remembered_until_they_are_back_and_so_many_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site, "MAX_RETIRED", 2)
+    book = Book(*(put(f"agent/edge-{number}") for number in range(4)), camera(1))
+    book.edit(gone("agent/edge-0"), gone("camera/cam1"))
+    book.edit(gone("agent/edge-1"), gone("agent/edge-2"))
+    assert book.site.retired == {"edge-1": 3, "edge-2": 3}
+    book.edit(put("agent/edge-1"))
+    assert book.site.retired == {"edge-2": 3}
+    assert Site.from_json(book.site.to_json()).digest() == book.site.digest()
+    older = book.site.to_json()
+    del older["retired"]
+    with pytest.raises(FormatError):
+        Site.from_json(older)
 
 
 @pytest.mark.parametrize("data", [{}, [], None, {"index": 1}, {**Site().to_json(), "entities": {"camera": 3}}])

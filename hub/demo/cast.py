@@ -212,11 +212,13 @@ class Cast:
         return self.add(name, ["hub", "run", "-c", str(config)])
 
     def agent(self, cameras: Mapping[str, str], *, archivers: Sequence[str], copies: int, name: str = "edge-1",
-              static: bool = False, extra: str = "", ingest: str = "") -> Member:  # fmt: skip
+              static: bool = False, extra: str = "", ingest: str = "", profile: str = "generic",
+              beacon_s: float = 1.0) -> Member:  # fmt: skip
         """An agent recording cameras (id to URL) with copies on the named archivers, found by mDNS or listed; ingest: not the default."""
         config = self.folder / f"{name}.toml"
-        lines = ["[agent]", f'id = "{name}"', f'site = "{self.site}"', f'data_dir = "{self.folder / name}"', "[mqtt]",
-                 f'url = "{self.broker_url}"', "beacon_s = 1.0", "[discovery]", f"mdns = {str(not static).lower()}",
+        lines = ["[agent]", f'id = "{name}"', f'site = "{self.site}"', f'data_dir = "{self.folder / name}"',
+                 f'profile = "{profile}"', "[mqtt]", f'url = "{self.broker_url}"', f"beacon_s = {beacon_s}", "[discovery]",
+                 f"mdns = {str(not static).lower()}",
                  'interfaces = ["127.0.0.1"]', "[journal]", "max_bytes = 2_000_000_000", extra]  # fmt: skip
         lines += [f'[[archiver]]\nid = "{one}"\nurl = "http://127.0.0.1:{self.port(one)}"' for one in archivers if static]
         listed = ", ".join(f'"{one}"' for one in archivers)

@@ -23,16 +23,23 @@ from judge import BASELINE, FPS, LIMITS, Counted, Result, faults
 from rich.console import Console
 from rich.table import Table
 
-from watchkeep.hub.demo.cast import Cast, free_port, listening, wait_until
+from watchkeep.hub.demo.cast import Cast, Member, free_port, listening, wait_until
 from watchkeep.hub.verify.verify import verify_paths
+from watchkeep.profiles import recorder_profile
 
 HERE = Path(__file__).resolve().parent
 ARCHIVERS = ("a", "b")
 
 
-def idle_rss(cast: Cast) -> float:
+def agent_of(cast: Cast, urls: dict[str, str], cameras: int, *, name: str = "edge-1", ingest: str = "") -> Member:
+    """An agent as an installer of so many cameras would have it: a profile with room for them, beacons as often as by default."""
+    profile = "generic" if cameras <= recorder_profile("generic").max_cameras else "x86-server"
+    return cast.agent(urls, archivers=ARCHIVERS, copies=2, name=name, static=True, ingest=ingest, profile=profile, beacon_s=5.0)
+
+
+def idle_rss(cast: Cast, cameras: int) -> float:
     """RSS in MB of an agent that runs with no camera."""
-    agent = cast.agent({}, archivers=ARCHIVERS, copies=2, name="idle", static=True)
+    agent = agent_of(cast, {}, cameras, name="idle")
     time.sleep(6)  # what is measured is the state after a few seconds of doing nothing, no condition shows it
     rss = usage.read(agent.pid).rss_mb
     cast.stop("idle")
@@ -41,7 +48,7 @@ def idle_rss(cast: Cast) -> float:
 
 def record(cast: Cast, urls: dict[str, str], result: Result, warm_s: float, ingest: str) -> None:
     """Run agent and archivers for result.seconds after warming up; fills in their figures."""
-    agent = cast.agent(urls, archivers=ARCHIVERS, copies=2, static=True, ingest=ingest)
+    agent = agent_of(cast, urls, result.cameras, ingest=ingest)
     time.sleep(warm_s)
     hubs = [cast.members[name] for name in ARCHIVERS]
     before, hubs_before, start = usage.read(agent.pid), [usage.read(hub.pid) for hub in hubs], time.monotonic()
@@ -113,7 +120,7 @@ def main() -> int:
             cast.broker()
             for name in ARCHIVERS:
                 cast.archiver(name)
-            result.agent_idle_rss_mb = idle_rss(cast)
+            result.agent_idle_rss_mb = idle_rss(cast, args.cameras)
             record(cast, {f"cam{i}": f"rtsp://127.0.0.1:{port}/cam{i}" for i in range(args.cameras)}, result, args.warm, args.ingest)
             check(cast, result)
             baseline.measure(f"rtsp://127.0.0.1:{port}/cam", result)

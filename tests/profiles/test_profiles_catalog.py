@@ -61,7 +61,7 @@ def test_a_profile_says_nothing_that_is_not_acted_on(model):
 
 
 def test_the_shipped_names():
-    assert profiles.names("recorders") == ["generic", "intel-n100", "raspberry-pi-5"]
+    assert profiles.names("recorders") == ["generic", "intel-n100", "raspberry-pi-5", "x86-server"]
     assert profiles.names("cameras") == ["axis", "generic", "hikvision", "reolink"]
 
 
@@ -75,7 +75,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all_known():
         profiles.recorder_profile("rasberry-pi5")
     assert "recorders/rasberry-pi5.toml" in error.value.message
     assert "did you mean raspberry-pi-5?" in error.value.remedy
-    assert "generic, intel-n100, raspberry-pi-5" in error.value.remedy
+    assert "generic, intel-n100, raspberry-pi-5, x86-server" in error.value.remedy
     with pytest.raises(ProfileError) as error:
         profiles.camera_profile("zzz")
     assert error.value.remedy == "known ones: axis, generic, hikvision, reolink"

@@ -25,3 +25,5 @@ class Left:
     units: list[tuple[int, Unit]]
     messages: list[tuple[int, bytes]]
     pictured: float
+    reports: tuple[tuple[int, bytes, float], ...] = ()
+    """RTCP that came before all that, and when: it ends no ride."""

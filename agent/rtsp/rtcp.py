@@ -68,6 +68,11 @@ def parse(compound: bytes) -> Iterator[SenderReport | Goodbye]:
         at = end
 
 
+def can_wait(compound: bytes) -> bool:
+    """Whether a compound may be heard seconds later, with the time at which it came: it says no goodbye."""
+    return not any(isinstance(said, Goodbye) for said in parse(compound))
+
+
 class Reporter:
     """The reports of one track; `ssrc` is ours, `name` stays the same for all tracks of a session."""
 

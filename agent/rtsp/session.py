@@ -161,6 +161,8 @@ class NativeSession:
         left = self._drive(Ride(self.stream, deadline, self._pictured))
         if left is None:
             return False
+        for channel, compound, at in left.reports:
+            self._hear(self._controls[channel], compound, at)
         self._left = left.units, left.messages
         self._pictured = max(self._pictured, left.pictured)
         self._opened.handle(actions.Tick())
@@ -181,13 +183,18 @@ class NativeSession:
             if channel == _TEXT:
                 self._opened.handle(actions.Received(data))
                 continue
-            number = self._controls[channel]
-            for report in rtcp.parse(data):
-                bye = bye or (isinstance(report, rtcp.Goodbye) and number == 0)
-                self._sources[number] = report.ssrc
-                if isinstance(report, rtcp.SenderReport):
-                    self._reporters[number].heard(report, now)
-                    self.timeline.report(video=number == 0, stamp=report.timestamp, ntp=report.ntp)
+            bye = self._hear(self._controls[channel], data, now) or bye
+        return bye
+
+    def _hear(self, number: int, compound: bytes, at: float) -> bool:
+        """RTCP of one track that came then; True when the camera says goodbye."""
+        bye = False
+        for report in rtcp.parse(compound):
+            bye = bye or (isinstance(report, rtcp.Goodbye) and number == 0)
+            self._sources[number] = report.ssrc
+            if isinstance(report, rtcp.SenderReport):
+                self._reporters[number].heard(report, at)
+                self.timeline.report(video=number == 0, stamp=report.timestamp, ntp=report.ntp)
         return bye
 
     def _report(self, now: float) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from watchkeep.agent.clock import Clock
-from watchkeep.agent.pump import Pump
+from watchkeep.agent.pump import MAX_REPORTS, Pump
 from watchkeep.agent.reader import Loan
 from watchkeep.agent.rtsp.ride import Ride
 from watchkeep.native import Ring
@@ -138,6 +138,40 @@ def test_messages_go_back_and_so_does_a_camera_that_hangs_up():
         ends.camera.close()
         assert ends.outcome().units == []
         assert ends.stream.state == 1
+
+
+REPORT = struct.pack(">BBHIIIIII", 0x80, 200, 6, 9, 1, 2, 3, 4, 5)
+BYE = struct.pack(">BBHI", 0x81, 203, 1, 9)
+
+
+def control(compound):
+    return b"$\1" + len(compound).to_bytes(2, "big") + compound
+
+
+def test_sender_reports_end_no_ride_and_are_told_with_their_time_when_it_is_over():
+    with driven() as (pump, wire):
+        began = wire.clock.monotonic()
+        wire.drive(pump)
+        wire.camera.sendall(control(REPORT))
+        for _ in range(3):
+            wire.frame()
+        assert wire.noticed.wait(10)
+        assert wire.result == []
+        wire.camera.sendall(control(REPORT))
+        wire.frame()
+        wire.camera.sendall(control(REPORT + BYE))
+        left = wire.outcome()
+        assert left.messages == [(1, REPORT + BYE)]
+        assert [(channel, data) for channel, data, _ in left.reports] == [(1, REPORT), (1, REPORT)]
+        assert began <= left.reports[0][2] <= left.reports[1][2] <= wire.clock.monotonic()
+
+
+def test_a_camera_that_sends_reports_without_end_goes_back():
+    with driven() as (pump, wire):
+        wire.drive(pump)
+        wire.camera.sendall(control(REPORT) * (MAX_REPORTS + 2))
+        left = wire.outcome()
+        assert (len(left.reports), left.messages) == (MAX_REPORTS, [(1, REPORT)] * 2)
 
 
 def test_a_camera_whose_frames_are_not_usual_yet_is_not_taken():

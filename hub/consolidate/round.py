@@ -26,7 +26,7 @@ from .client import PeerClient
 from .compare import Compared, Place, Span, compare, questions
 from .plan import Bounds, Pull, pause_s, pulls, sort_missing
 from .pull import Puller, Stopper
-from .scrub import MAX_ASIDE, Finding, prove_part, set_aside
+from .scrub import MAX_ASIDE, Finding, OutOfUseError, prove_part, set_aside
 from .share import Suspect, own_runs, parts_of
 
 log = logging.getLogger(__name__)
@@ -63,17 +63,24 @@ class Round:
         """Cameras whose doubtful files have been proven; those of others stay doubtful."""
 
     def run(self, *, camera: str = "", prove_all: bool = False, suspects: Suspects = ()) -> None:
-        """Do the job; raises WatchkeepError when the peer or the store fails.  A stop ends it early, without an error."""
+        """Do the job; raises WatchkeepError when the peer or the store fails, and OutOfUseError at its end when a disk left a camera out.
+        A stop ends it early, without an error."""
         cameras = [camera] if camera else self._cameras()
         self._change(phase=ConsolidationPhase.PROVING, cameras=len(cameras), files=self._count(cameras) if prove_all else 0)
+        left = None
         for name in cameras:
             if self._stop():
                 return
             self._expected = {}
-            self._prove(name, self._to_prove(name, prove_all, suspects))
-            self.proven.add(name)
-            self._camera(name)
+            try:
+                self._prove(name, self._to_prove(name, prove_all, suspects))
+                self.proven.add(name)
+                self._camera(name)
+            except OutOfUseError as error:  # others are on other disks
+                left = error
             self._change(cameras_done=self.state.cameras_done + 1)
+        if left is not None:
+            raise left
 
     def _change(self, **changes: object) -> None:
         self.state = self.state.model_copy(update=changes)

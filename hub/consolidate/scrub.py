@@ -5,8 +5,9 @@
     3. append those that were good, from the file that was set aside, as if they had just arrived
     4. the rest comes from a peer, and has to fit: `expected` holds their hashes as far as good neighbours prove them
 
-Rules: the damaged file is kept, never repaired in place and never taken for the truth (never re-baselined).  A crash between 2
-and 3 leaves the good chunks in the file that was set aside: a peer has them, too.  More than MAX_ASIDE damaged files in one
+Rules: what cannot be read is damaged only where its volume is in use: a disk that hangs or is gone says nothing about its files, and
+nothing of it is set aside.  The damaged file is kept, never repaired in place and never taken for the truth (never re-baselined).  A crash
+between 2 and 3 leaves the good chunks in the file that was set aside: a peer has them, too.  More than MAX_ASIDE damaged files in one
 job are a broken disk and not damaged files: it stops and says so.
 """
 
@@ -36,6 +37,10 @@ MAX_ASIDE: Final = 64
 _APPEND_BYTES: Final = 8 << 20
 
 
+class OutOfUseError(VolumeError):
+    """The volume of a file is out of use, so nothing is known about the file."""
+
+
 @dataclass(slots=True)
 class Finding:
     """What proving one file found."""
@@ -58,7 +63,7 @@ class Finding:
 
 
 def prove_part(store: Store, part: Part) -> Finding:
-    """Prove a closed part, which has its index; reads the whole file, changes nothing.  Raises nothing that a disk does."""
+    """Prove a closed part, which has its index; reads the whole file, changes nothing.  Raises OutOfUseError alone."""
     finding = Finding(part)
     init = _read(store, part, 0, part.init_bytes)
     if init is None or blake3(init).digest() != part.init_hash:
@@ -92,10 +97,15 @@ def _problem(store: Store, part: Part, entry: Entry) -> str:
 
 
 def _read(store: Store, part: Part, offset: int, length: int) -> bytes | None:
-    try:
-        return store.read(store.path_of(part), offset, length)
-    except VolumeError:
-        return None
+    """None when the disk does not give it, twice: between the first look and the volume's state a disk may have come back."""
+    for _ in range(2):
+        try:
+            return store.read(store.path_of(part), offset, length)
+        except VolumeError as error:
+            why = store.out_of_use(part)
+            if why:
+                raise OutOfUseError(f"{part.path} cannot be proven: {why}", remedy="look for the disk in dmesg") from error
+    return None
 
 
 def set_aside(store: Store, finding: Finding, init: bytes) -> SetAside | None:

@@ -97,6 +97,13 @@ class Reader:
         except OSError as error:
             raise VolumeError(f"{path} cannot be read ({error.strerror})", remedy="check the disk") from error
 
+    def out_of_use(self, part: Part) -> str:
+        """Why the volume of a part is not in use; empty when it is."""
+        volume = next(volume for volume in self._volumes if volume.id == part.volume)
+        if volume.hung or volume.pulse.late:
+            return f"volume {volume.root} hangs"
+        return "" if volume.online else f"volume {volume.root}: {volume.why}"
+
     def _read_moved(self, path: Path, offset: int, length: int, shift: int) -> bytes:
         """The init segment stays at the start; everything after it has moved up."""
         init = self._part_at(path)

@@ -312,6 +312,10 @@ class Store:
         """A part as it is now, with its index; None when it was joined into another or deleted, or is being written."""
         return self._reader.with_index(part)
 
+    def out_of_use(self, part: Part) -> str:
+        """Why the volume of a part is not in use; empty when it is."""
+        return self._reader.out_of_use(part)
+
     def path_of(self, part: Part) -> Path:
         return self._reader.path_of(part)
 

@@ -1,6 +1,8 @@
 """Own files proven and set aside: what is damaged is named, what is good survives, a broken disk is not mistaken for files."""
 
-from collections.abc import Iterator
+import errno
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,11 +10,12 @@ from archive_kit import Pair, cheap, held, hub_named, pair, whole
 from blake3 import blake3
 from hub_kit import film, wait_for
 
-from watchkeep.hub.consolidate.scrub import prove_part, set_aside
+from watchkeep.hub.consolidate.scrub import OutOfUseError, prove_part, set_aside
 from watchkeep.hub.consolidate.share import parts_of
 from watchkeep.hub.store import Store
 from watchkeep.hub.store.model import Part
 from watchkeep.wire.causes import ConsolidationPhase
+from watchkeep.wire.errors import VolumeError
 from watchkeep.wire.messages import Event
 
 EPOCH = 7
@@ -167,3 +170,52 @@ def test_many_damaged_files_are_a_broken_disk(tmp_path: Path, monkeypatch: pytes
 
         wait_for(stopped, "the end of trust in that disk")
         assert len(list(a.volumes[0].rglob("*.damaged"))) <= 4
+
+
+def test_a_disk_that_hangs_says_nothing_about_its_files(store: Store) -> None:
+    """A seed of the simulation: what hung when it was read was set aside as damaged a moment later."""
+    part = closed(store, 0)
+    (volume,) = store._volumes
+    volume.hang("a call to the disk does not return")
+    with pytest.raises(OutOfUseError, match="hangs"):
+        prove_part(store, part)
+    volume.hung, volume.online = False, False
+    with store.path_of(part).open("r+b") as stream:  # it is out of use, and gives nonsense besides
+        stream.truncate(part.init_bytes)
+    volume.disk.read = refuse(99)  # type: ignore[method-assign]
+    with pytest.raises(OutOfUseError, match="cannot be proven"):
+        prove_part(store, part)
+
+
+def refuse(times: int) -> Callable[[str, int, int], bytes]:
+    """A disk's read that fails so often, then gives nothing."""
+    left = iter(range(times))
+
+    def read(*_: object) -> bytes:
+        if next(left, None) is None:
+            return b""
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    return read
+
+
+def test_one_read_that_fails_is_tried_again_and_a_sector_that_stays_unreadable_is_damage(store: Store, monkeypatch) -> None:
+    part = closed(store, 0)
+    read, failed = store.read, set[int]()
+
+    def once(path: Path, offset: int, length: int) -> bytes:
+        if offset in failed:
+            return read(path, offset, length)
+        failed.add(offset)
+        raise VolumeError("cannot be read", remedy="")
+
+    def never(path: Path, offset: int, length: int) -> bytes:
+        if offset == [*part.entries()][3].offset:
+            raise VolumeError("cannot be read", remedy="")
+        return read(path, offset, length)
+
+    monkeypatch.setattr(store, "read", once)
+    assert prove_part(store, part).good
+    assert len(failed) > len(CHUNKS[:10])
+    monkeypatch.setattr(store, "read", never)
+    assert list(prove_part(store, part).damaged) == [3]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from recorder_site import AGENTS, RecorderSite, recorder_site
+from recorder_site import AGENTS, SETTLE_S, RecorderSite, recorder_site
 from wksite import wait_until
 
 from watchkeep.wire.ids import epoch_term
@@ -44,12 +44,26 @@ def away_s(site: RecorderSite, agent: str) -> float:
     return next(link.maintenance_s for link in site.view.agents[agent].links if link.archiver == "a")
 
 
+def health(site: RecorderSite, kind: str) -> set[str]:
+    """How the directory says that it goes with all of a kind."""
+    answer = site.ask().get("/v1/site/health")
+    return {one["state"] for one in answer.json()[kind].values()} if answer.status == 200 else set()
+
+
+def seconds(site: RecorderSite, kind: str, name: str) -> dict[str, float]:
+    """What the directory has seen of one; empty for nothing."""
+    things = site.ask().get(f"/v1/site/availability?kind={kind}").json()["things"]
+    return next((one for one in things if one["id"] == name), {})
+
+
 def test_a_killed_recorders_cameras_go_on_at_the_other_and_it_learns_so_when_it_is_back(site):
     site.record("x", cameras=2)
+    wait_until(lambda: health(site, "cameras") == {"protected"}, SETTLE_S, "both cameras' being protected")
     dead = site.recorders()["cam0"]
     before = site.fails(dead)
     assert before
     wait_until(lambda: site.taken_up(before), TAKEN_UP_S, "the stand-in's recording")
+    wait_until(lambda: health(site, "agents") == {"up", "down"}, SETTLE_S, "the directory's seeing that one is gone")
     assert set(site.recorders().values()) == {other(dead)}
     assert any(event.kind == "assignment" and f"agent {dead} is gone" in event.text for event in site.view.events)
     beats = site.view.agents[dead].boot
@@ -59,6 +73,9 @@ def test_a_killed_recorders_cameras_go_on_at_the_other_and_it_learns_so_when_it_
     assert set(site.recorders().values()) == {other(dead)}, "sticky"
     assert site.ask().post("maintenance", {"name": "archiver/a", "on": True, "lasting_s": 600}).status == 200
     wait_until(lambda: all(away_s(site, name) > 0 for name in AGENTS), 20, "both agents' knowing that archiver a may be away")
+    wait_until(lambda: seconds(site, "archiver", "a").get("planned_s", 0) > 0, SETTLE_S, "its absence's counting as planned")
+    assert seconds(site, "agent", dead)["down_s"] > 0
+    assert seconds(site, "camera", "cam0")["up_s"] > 0
     before = {camera: site.term(camera) for camera in site.cameras}
     assert site.ask().delete(f"agent/{other(dead)}").status == 200
     wait_until(lambda: site.view.agents[other(dead)].cameras == 0, TAKEN_UP_S, "the removed agent's having nothing to record")

@@ -56,9 +56,10 @@ def _handles() -> set[str]:
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
-    """Fail a test after which a thread, socket or file of it is still there.  Set up first, so torn down last."""
-    threads, handles = _threads(), _handles()
+    """Fail a test after which a thread, socket or file of it is still there, or another priority.  Set up first, so torn down last."""
+    threads, handles, policy = _threads(), _handles(), os.sched_getscheduler(0)
     yield
+    assert os.sched_getscheduler(0) == policy, "this process has been given another scheduling policy"
     deadline = time.monotonic() + _GRACE_S
     while (left := _threads() - threads) and time.monotonic() < deadline:
         next(iter(left)).join(0.05)

@@ -61,10 +61,11 @@ class Documents:
 
     def all(self) -> dict[str, tuple[Position, bytes]]:
         """Since when the document of every agent of the site says what it says, and the document."""
-        for agent in self._site.entities.get("agent", {}):
+        agents = self._site.entities.get("agent", {})
+        for agent in agents:
             if agent not in self._known:
                 self._make(agent)
-        return {agent: (one.since, one.body) for agent, one in sorted(self._known.items())}
+        return {agent: (one.since, one.body) for agent, one in sorted(self._known.items()) if agent in agents}
 
     def _make(self, agent: str) -> None:
         site = self._site

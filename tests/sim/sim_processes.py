@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from sim_engine import Result
 
-NICE = 10
+NICE = 5
 """A sweep takes hours and is in nobody's way; one in the tests leaves the cores to tests that look at a clock."""
 BATCH = 20
 """Seeds of a process: three seconds, and 50 MB that nobody tidies."""

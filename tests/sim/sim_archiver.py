@@ -269,6 +269,7 @@ class SimArchiver:
         for disk in self.disks:
             self.lost_with_disks.update(disk.durable)
         self.disks = [self._disk() for _ in self.disks]
+        self.acked = Names()  # what was told of the old ones says nothing of these
         self.catalog.close()
 
     def ever(self) -> Names:

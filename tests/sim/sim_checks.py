@@ -325,7 +325,7 @@ class Checks:
                 if missing := expected.minus(there):
                     raise Broken(5, f"{archiver.name} had {key}: {missing} durable, which is not {what} any more")
         for key, seqs in archiver.acked.epochs.items():
-            if missing := seqs.minus(durable.of(key)).minus(archiver.lost_with_disks.of(key)):
+            if missing := seqs.minus(durable.of(key)):
                 raise Broken(3, f"{archiver.name} has acknowledged {key}: {missing} and never had it")
 
     def kept(self, agents: Sequence[SimAgent]) -> None:

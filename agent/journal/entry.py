@@ -12,6 +12,8 @@ from watchkeep.wire.seal import Seal, SealFlag, parse_seal
 
 Item = tuple[bytes, bytes | bytearray]
 """A packed header and its payload, as they stand in a file one after the other."""
+Proven = tuple[Header, bytes | bytearray, Seal | None]
+"""A record with its seal, None for an init segment."""
 
 
 class Entry(NamedTuple):

@@ -85,10 +85,11 @@ class FileSet:
         self.used = sum(self._sizes.values())
         for left in reversed(found.leftovers):
             try:
-                self._resume(left, go_on=left.number == found.tail)
-            except OSError as error:  # What was read stands; new records begin a new file.
+                self._resume(left, found)
+            except OSError as error:  # What was read stands, and is written anew (doubt.py); the file is given up.
                 self._spoiled.add(left.number)
-                found.cuts.append(Cut(left.number, left.end, 0, f"cannot be flushed or gone on with: {error.strerror}"))
+                found.unsynced.add(left.number)
+                found.cuts.append(Cut(left.number, left.end, 0, f"cannot be flushed: {error.strerror}"))
 
     def path(self, number: int) -> Path:
         return self._folder / file_name(number)
@@ -170,20 +171,25 @@ class FileSet:
             self._disk.close(tail.handle)
         self._active, self._sealed, self._abandoned = None, [], []
 
-    def _resume(self, left: Leftover, *, go_on: bool) -> None:
-        """Flush a recovered file, without what is void in it, and go on writing it when wanted.
+    def _resume(self, left: Leftover, found: Found) -> None:
+        """Flush a recovered file, without what is void in it, and go on writing it when it is the tail and the disk has room.
 
         What is void goes for good: behind a torn record stand whole ones, whose positions are given out again.
         """
         handle = self._disk.open(self.path(left.number), create=False)
-        size = self._sizes[left.number]
+        size, go_on = self._sizes[left.number], left.number == found.tail
         try:
             if left.void:
                 self._disk.truncate(handle, left.end)
                 size = left.end
             if go_on:
-                size = max(self._file_bytes, left.end)
-                self._disk.allocate(handle, size)
+                try:
+                    self._disk.allocate(handle, max(self._file_bytes, left.end))
+                    size = max(self._file_bytes, left.end)
+                except OSError as error:  # Its records are as good as before; new ones begin a new file.
+                    go_on = False
+                    self._spoiled.add(left.number)
+                    found.cuts.append(Cut(left.number, left.end, 0, f"cannot be gone on with: {error.strerror}"))
             self._disk.sync(handle)
             if go_on:
                 self._active = Tail(left.number, handle, size, left.end, left.end)

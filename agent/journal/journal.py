@@ -18,11 +18,11 @@ from typing import Final
 
 from watchkeep.wire.errors import DigestError, FormatError, FullError, GoneError, UsageError, VolumeError
 from watchkeep.wire.record import HEADER_BYTES, Header, RecordKind, check_payload, pack_header, parse_header
-from watchkeep.wire.seal import Seal
 
 from .book import Book
 from .disk import Disk, volume_errors
-from .entry import Entry, Item, entry_of, seal_of
+from .doubt import doubtful, keep
+from .entry import Entry, Item, Proven, entry_of, seal_of
 from .files import FileSet
 from .held import Held
 from .reclaim import Choice, Dropped, HasCopy, batches, choose, dropped
@@ -40,8 +40,6 @@ _SYNC_ATTEMPTS: Final = 2
 """A failed fsync is answered with one new file at once; if that fails as well, the caller hears of it and tries later."""
 
 Record = tuple[Header, bytes | bytearray]
-Proven = tuple[Header, bytes | bytearray, Seal | None]
-"""A record with its seal, None for an init segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +75,14 @@ class Journal:
         self.cuts: list[Cut] = found.cuts
         self._next = found.next_position
         self._files = FileSet(disk, folder, found, file_bytes=file_bytes, max_bytes=max_bytes)
-        self._held = Held(ram_bytes, self._next - 1)
-        self._broken = False
-        self._abandoned = self._lost_inits = 0
+        self._abandoned, self._lost_inits = len(found.unsynced), 0
+        doubted = doubtful(found, self.recovered, ram_bytes)
+        self._held = Held(ram_bytes, doubted[0].position - 1 if doubted else self._next - 1)
+        if doubted:
+            self._next, gone = keep(doubted, self._readable, self._book, self._held, self._next)
+            self.cuts += gone
+            self.recovered = self._book.restored()
+        self._broken = bool(doubted)
 
     @classmethod
     def open(cls, folder: Path, *, max_bytes: int, file_bytes: int = FILE_BYTES, ram_bytes: int = RAM_BYTES,

@@ -37,6 +37,10 @@ class Found:
     next_number: int = 1
     next_position: int = 1
     leftovers: list[Leftover] = field(default_factory=list)
+    durable: int = 0
+    """Every record up to here was fsynced before, as the heads say; of the others those in `leftovers` are fsynced now."""
+    unsynced: set[int] = field(default_factory=set)
+    """Leftovers whose fsync failed: FileSet notes them (doubt.py)."""
     tail: int | None = None
     """The file that the next record may be added to; None when it has to begin a new one."""
 
@@ -47,13 +51,13 @@ def recover(disk: Disk, folder: Path) -> Found:
     found.sizes = {number: size for name, size in disk.sizes(folder).items() if (number := file_number(name)) is not None}
     found.next_number = max(found.sizes, default=0) + 1
     heads = _heads(disk, folder, found)
-    durable = max((head.durable for head in heads), default=0)
+    found.durable = max((head.durable for head in heads), default=0)
     found.next_position = max((head.first for head in heads), default=1)
     later: FileHead | None = None
     for head in reversed(heads):
         with disk.reader(folder / file_name(head.number)) as read:
-            walked = walk(read, head, durable)
-        if _take(found, head, walked, later, durable):
+            walked = walk(read, head, found.durable)
+        if _take(found, head, walked, later):
             later = head
     for number in [number for number in found.sizes if number not in found.entries]:
         disk.unlink(folder / file_name(number))
@@ -77,7 +81,7 @@ def _heads(disk: Disk, folder: Path, found: Found) -> list[FileHead]:
     return heads
 
 
-def _take(found: Found, head: FileHead, walked: Walk, later: FileHead | None, durable: int) -> bool:
+def _take(found: Found, head: FileHead, walked: Walk, later: FileHead | None) -> bool:
     """Enter one file's walk; False when the file holds nothing that stands."""
     if _is_loss(head, walked, later):
         size = max(found.sizes[head.number] - walked.end, 0)
@@ -92,8 +96,8 @@ def _take(found: Found, head: FileHead, walked: Walk, later: FileHead | None, du
     if later is None and walked.next == found.next_position:
         found.tail = head.number
     outranked = len(entries) < len(walked.entries)
-    torn = walked.next > durable and bool(walked.stop)
-    if later is None or outranked or torn or walked.next > durable + 1:
+    torn = walked.next > found.durable and bool(walked.stop)
+    if later is None or outranked or torn or walked.next > found.durable + 1:
         end = entries[-1].offset + entries[-1].record_bytes if outranked else walked.end
         found.leftovers.append(Leftover(head.number, end, void=later is None or outranked or torn))
     return True

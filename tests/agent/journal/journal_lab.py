@@ -181,6 +181,10 @@ class ForgetfulDisk(FaultyDisk):
         self._shortened.clear()
         self._names = {path.name: self._id(path) for path in sorted(folder.iterdir())}
 
+    def killed(self) -> None:
+        """The process that knew which fsyncs have failed is gone; the page cache stays."""
+        self._lost.clear()
+
     def power_cut(self, target: Path, rng: random.Random) -> Path:
         """What stands on the disk after a power cut, in a new folder: of each unsynced block the old or the new state."""
         target.mkdir()

@@ -4,6 +4,7 @@ import errno
 import random
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from journal_lab import (
@@ -22,6 +23,7 @@ from journal_lab import (
 from watchkeep.agent.journal.journal import Journal
 from watchkeep.agent.journal.layout import file_name
 from watchkeep.wire.errors import FullError, VolumeError
+from watchkeep.wire.record import HEADER_BYTES, RecordKind
 
 
 def append_each(journal: Journal, names: Iterable[int]) -> None:
@@ -238,4 +240,70 @@ def test_the_init_of_a_file_that_goes_is_durable_elsewhere_first(tmp_path):
         assert again.init_of("cam0", 1) is not None, f"cut {number}"
         assert set(seqs(again.recovered)) >= set(range(2, 8)), f"cut {number}"
         again.close()
+    journal.close()
+
+
+def left_by_a_kill(folder: Path, chunks: int) -> ForgetfulDisk:
+    """A journal of which all but half the chunks stand in the page cache alone; of four, the last is in a second file."""
+    folder.mkdir(exist_ok=True)
+    disk = ForgetfulDisk(folder)
+    journal = open_journal(folder, disk)
+    journal.append([init_record(), *chunk_records(chunks // 2)])
+    journal.sync()
+    journal.append(chunk_records(chunks - chunks // 2, start=chunks // 2))
+    kill(journal)
+    return disk
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("chunks", [2, 4])
+def test_what_a_start_cannot_sync_is_written_anew_and_survives_a_power_cut(tmp_path, chunks, seed):
+    disk = left_by_a_kill(tmp_path / "killed", chunks)
+    disk.fail["sync"] = [errno.EIO]
+    journal = open_journal(tmp_path / "killed", disk)
+    assert seqs(journal.recovered) == list(range(chunks))
+    doubted = journal.chunk("cam0", 1, chunks // 2)
+    assert journal.usage().durable < doubted.position, "nobody knows it to be on the disk"
+    assert journal.usage().abandoned_files == 1
+    assert journal.chunk(*doubted.name).position <= journal.sync()
+    kill(journal)
+    again = open_journal(disk.power_cut(tmp_path / "cut", random.Random(seed)))
+    found = {entry.seq: again.read(entry)[HEADER_BYTES:] for entry in again.recovered if entry.kind is RecordKind.CHUNK}
+    assert found == {header.seq: payload for header, payload in chunk_records(chunks)}
+    again.close()
+
+
+def test_what_cannot_be_read_any_more_after_a_start_that_could_not_sync_it_is_cut_by_name(tmp_path):
+    disk = left_by_a_kill(tmp_path, 2)
+    disk.fail |= {"sync": [errno.EIO], "reader": [None, None, errno.EIO, None, errno.EIO]}  # head and walk; the init segment and two chunks
+    journal = open_journal(tmp_path, disk)
+    assert seqs(journal.recovered) == [0]
+    assert [cut.name for cut in journal.cuts if cut.name] == [("cam0", 1, 1)]
+    assert journal.usage().lost_inits == 1
+    journal.close()
+
+
+def test_a_start_keeps_no_more_in_ram_than_could_have_been_unsynced(tmp_path):
+    journal = open_journal(tmp_path, ram_bytes=1500)
+    entries = [entry for seq in range(3) for entry in journal.append(chunk_records(1, start=seq))]
+    kill(journal)
+    disk = FaultyDisk()
+    disk.fail["sync"] = [errno.EIO]
+    again = open_journal(tmp_path, disk, ram_bytes=1500)
+    assert again.usage().durable == entries[0].position, "two more were too many for the RAM"
+    assert again.usage().unsynced_bytes == sum(entry.record_bytes for entry in entries[1:])
+    again.append(chunk_records(1, start=3))
+    assert again.usage().unsynced_bytes == entries[0].record_bytes, "they were synced before more was taken"
+    again.close()
+
+
+def test_a_start_on_a_full_disk_syncs_what_it_finds_and_begins_a_new_file(tmp_path):
+    left_by_a_kill(tmp_path, 2)
+    disk = FaultyDisk()
+    disk.fail["allocate"] = [errno.ENOSPC]
+    journal = open_journal(tmp_path, disk)
+    assert disk.calls.count("sync") == 1
+    assert journal.usage().unsynced_bytes == 0
+    [entry] = journal.append(chunk_records(1, start=2))
+    assert entry.file == 2
     journal.close()

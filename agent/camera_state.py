@@ -7,6 +7,7 @@
     any           fault(s)      s: connecting | stalled | unauthorized | unsupported
     any           ended         connecting
     any           turned        connecting, and the first pause again
+    any           afresh        the same, and the first pause again
 
 Rules: retries for ever, pause 0.5 s (or what the camera's profile says: never less than that) doubling to 30 s, each with
 jitter of +-25 %, and back to the first pause after 10 s of recording; a camera that refuses its credentials is asked every
@@ -70,6 +71,10 @@ class CameraLife:
         self._first, self._most = first_pause_s, max(first_pause_s, MAX_PAUSE_S)
         self._pause, self._recording_since = first_pause_s, None
         return self._show(CameraStatus.CONNECTING, utc_s, "its configuration has changed")
+
+    def afresh(self) -> None:
+        """What it failed for may be over: the next pause is the first one again."""
+        self._pause = self._first
 
     def pause_s(self, jitter: float) -> float:
         """How long to wait before the next try; jitter is a random number from 0 to 1.

@@ -112,6 +112,10 @@ class Crew:
         with self._lock:
             return {name: member for name, member in self._members.items() if not member.leaving}
 
+    def epochs(self) -> dict[str, int]:
+        """Of the newest chunk of each camera that is there; 0 before its first one."""
+        return {name: member.line.stats.epoch for name, member in self.there().items()}
+
     def everyone(self) -> dict[str, Member]:
         """The same with those that leave."""
         with self._lock:
@@ -156,7 +160,9 @@ class Crew:
         for name, member in self._members.items():
             if member.leaving or name not in self._wanted:
                 continue
-            member.wanted = self._wanted[name]
+            before, member.wanted = member.wanted, self._wanted[name]
+            if before.relieves and not member.wanted.relieves:
+                member.ingest.again()
             if name in turned:
                 member.ingest.turn(member.wanted.source)
                 member.give_up_at = self._monotonic() + PATIENCE_S

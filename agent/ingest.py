@@ -64,7 +64,7 @@ class Ingest:
         self._cause, self._changed, self._open, self._tell = first_cause, changed, open_session, tell
         self._open_native, self._choice, self._pump = open_native, EngineChoice(camera.ingest), pump
         self.life = CameraLife(clock.utc_s(), camera.first_pause_s)
-        self._clock_step, self._turned = threading.Event(), threading.Event()
+        self._clock_step, self._turned, self._afresh = threading.Event(), threading.Event(), threading.Event()
         self._next = camera
         self._left_out = ""
         self._told, self._untold = -TELL_S, 0
@@ -81,6 +81,11 @@ class Ingest:
         """
         self._next = camera
         self._turned.set()
+
+    def again(self) -> None:
+        """Try now, and from the first pause on, if the camera is not recording: what has refused the session may be over.  Any thread."""
+        if self.life.shown.status is not CameraStatus.RECORDING:
+            self._afresh.set()
 
     def hasten(self) -> None:
         """End the read of a session that is to end because of `turn`; one that is of the new source already is left alone."""
@@ -116,8 +121,11 @@ class Ingest:
 
     def _pause(self, stop: threading.Event, seconds: float) -> None:
         left = seconds
-        while not self._turned.is_set() and not stop.wait(min(left, TURN_S)) and left > TURN_S:
+        while not (self._turned.is_set() or self._afresh.is_set()) and not stop.wait(min(left, TURN_S)) and left > TURN_S:
             left -= TURN_S
+        if self._afresh.is_set():
+            self._afresh.clear()
+            self.life.afresh()
 
     def _try_once(self, stop: threading.Event) -> tuple[CameraStatus, str]:
         """One session from its opening to its end; returns what to show now."""

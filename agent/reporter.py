@@ -69,6 +69,8 @@ class Reporter:
         self._beats = itertools.count()  # the birth comes from the MQTT client's thread
         self._shown: dict[str, _Shown] = {}
         self._gone: set[str] = set()
+        self._passed_on: set[str] = set()
+        """Cameras that were leaving to another agent when they were looked at last."""
         """Taken off their topics since the last beacon."""
         self._period = mqtt.beacon_s if mqtt is not None else 5.0
         self._topic = topics.agent_beacon(who.site, who.agent)
@@ -130,6 +132,7 @@ class Reporter:
             now = self._clock.monotonic()
             seen = self._seen(members)
             self._withdraw(seen)
+            self._passed_on = {name for name, member in members.items() if member.wanted.leaving}
             overwritten = self._overwritten.is_set()
             if overwritten:  # one that is set in between is for the next turn
                 self._overwritten.clear()
@@ -152,9 +155,11 @@ class Reporter:
         return {name: (life.status, life.why, judged.get(name, Protection.PROTECTED)) for name, life in lives.items()}
 
     def _withdraw(self, states: Mapping[str, _Shown]) -> None:
-        """Take cameras that have left off their topics, with an empty retained message."""
+        """Take cameras that have left off their topics, with an empty retained message, but for those of which another agent tells now."""
         for name in self._shown.keys() - states.keys():
             del self._shown[name]
+            if name in self._passed_on:
+                continue
             self._gone.add(name)
             self._publish(topics.camera_state(self._who.site, name), b"")
 

@@ -56,6 +56,10 @@ class Wanted:
     policy: CameraPolicy
     term: int = 0
     """Of the directory that gave it to this recorder; 0 without one."""
+    relieves: bool = False
+    """Another recorder has it until this one has begun; when that is over, a session that was refused is tried again at once."""
+    leaving: bool = False
+    """Another recorder is about to have it, and tells of it from then on."""
 
 
 @dataclass(frozen=True, slots=True)

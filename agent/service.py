@@ -121,7 +121,8 @@ class AgentService:
         self._reading = Supervised("wk-read", self._reader.run, max_pause_s=WRITER_PAUSE_S)
         self._reloading = threading.Lock()
         self._watch = Supervised("wk-watch", self._look_at_cameras)
-        self._link = DirectoryLink(self._data, config.agent.site, config.agent.id, config.directory.servers, self._directed)
+        self._link = DirectoryLink(self._data, config.agent.site, config.agent.id, config.directory.servers, self._directed,
+                                   self._crew.epochs)  # fmt: skip
         self._reporter.desired = lambda: self._link.at
         self._logins = self._logins_at_start()
         self._heed()

@@ -41,6 +41,10 @@ class DesiredCamera(Message):
     priority: Annotated[int, Field(ge=0, le=9)] = 5
     term: Annotated[int, Field(ge=0, le=MAX_TERM)] = 0
     """Of the recorder: the high bits of the camera's epochs, so that whoever stands in sorts behind."""
+    relieves: bool = False
+    """Another agent may be recording it, and goes on until this one says that it does (begun.py)."""
+    leaving: bool = False
+    """This agent is the other one: it records as before, until the camera is in its document no more."""
 
 
 class DesiredArchiver(Message):

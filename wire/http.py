@@ -61,7 +61,7 @@ INTERNAL: Final = "internal"  # 500
 
 
 def desired(agent: str) -> str:
-    """What an agent is to record: an AgentDesired.  `?term=&index=&hold_s=`: 204 when there is none later within hold_s seconds."""
+    """What an agent is to record: an AgentDesired.  `?term=&index=&hold_s=&begun=`: 204 when there is none later within hold_s seconds."""
     return f"{SITE}/agents/{agent}/desired"
 
 

@@ -38,11 +38,15 @@ class DirectoryClient:
         self._connection: HTTPConnection | None = None
         self._aborted = False
 
-    def ask(self, server: str, agent: str, at: tuple[int, int]) -> AgentDesired | None:
-        """The document of an agent that knows (term, index), None when there is no later one.  Raises WatchkeepError."""
+    def ask(self, server: str, agent: str, at: tuple[int, int], begun: str = "") -> AgentDesired | None:
+        """The document of an agent that knows (term, index), None when there is no later one.  Raises WatchkeepError.
+
+        begun: what it records by now of what another one leaves to it (wire/begun.py).
+        """
         if server != self._server:
             self.close()
         path = f"{urlsplit(server).path.rstrip('/')}{http.desired(agent)}?term={at[0]}&index={at[1]}&hold_s={HOLD_S:g}"
+        path += f"&begun={begun}" if begun else ""
         while True:
             fresh = self._connection is None
             try:

@@ -13,12 +13,14 @@ knows a later term goes on above that one.  All servers are tried in turn withou
 pause; after a round in which none was of use there is one, which doubles from FIRST_PAUSE_S to MAX_PAUSE_S.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Final
 
+from ...wire.begun import written
 from ...wire.desired import AgentDesired
 from ...wire.errors import FormatError
+from ...wire.ids import epoch_term
 
 FIRST_PAUSE_S: Final = 1.0
 MAX_PAUSE_S: Final = 4.0
@@ -67,6 +69,17 @@ class Follower:
             return Verdict.QUIET
         self.taken = document
         return Verdict.NEWS
+
+    def begun(self, epochs: Callable[[], Mapping[str, int]]) -> str:
+        """What to say with the next question of cameras that another agent is leaving to this one (wire/begun.py): those that it records.
+
+        epochs: of each camera's newest chunk, so that what is said has been cut, and does not only wait in a ring.
+        """
+        relieved = [one for one in self.taken.cameras if one.relieves] if self.taken is not None else []
+        if not relieved:
+            return ""
+        newest = epochs()
+        return written({one.id: one.term for one in relieved if epoch_term(newest.get(one.id, 0)) >= one.term})
 
     @staticmethod
     def pause(verdict: Verdict, took_s: float) -> float:

@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,9 +32,10 @@ STOP_S: Final = 4.0
 class DirectoryLink:
     """start() once, stop() once, also when it was not started."""
 
-    def __init__(self, folder: Path, site: str, agent: str, servers: Sequence[str], taken: Callable[[], None]) -> None:
-        """`taken` is called on the thread when `document` is another one."""
-        self._cache, self._agent, self._taken = folder / CACHE, agent, taken
+    def __init__(self, folder: Path, site: str, agent: str, servers: Sequence[str], taken: Callable[[], None],
+                 epochs: Callable[[], Mapping[str, int]]) -> None:  # fmt: skip
+        """`taken` is called on the thread when `document` is another one; `epochs` there too, for the newest one of each camera."""
+        self._cache, self._agent, self._taken, self._epochs = folder / CACHE, agent, taken, epochs
         self._follower = Follower(site, agent, servers, _cached(self._cache)) if servers else None
         self._client, self._told = DirectoryClient(), dict[str, str]()
         self._thread = Supervised("wk-directory", self._run)
@@ -64,7 +65,7 @@ class DirectoryLink:
         while not stop.is_set():
             server, began = follower.server, time.monotonic()
             try:
-                verdict = follower.answered(self._client.ask(server, self._agent, follower.at))
+                verdict = follower.answered(self._client.ask(server, self._agent, follower.at, follower.begun(self._epochs)))
             except WatchkeepError as error:
                 self._tell(server, error, stop)
                 stop.wait(follower.missed(random.random()))

@@ -6,7 +6,7 @@
     its profile, or its address                   unsupported       the same
 
 Rules: cameras of agent.toml win over those of the directory with the same id, and come first when there is not room for all; those
-that find none are named.  Credentials go only to the camera that names them, and are shown nowhere.
+that find none are named, but for one that is leaving anyway.  Credentials go only to the camera that names them, and are shown nowhere.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def resolve(static: Mapping[str, Wanted], document: AgentDesired | None, logins:
     cameras = [camera for camera in document.cameras if camera.id not in static] if document is not None else []
     room = max(limit - len(static), 0)
     given = {camera.id: _wanted(camera, logins, profile) for camera in cameras[:room]}
-    return Resolved({**static, **given}, tuple(camera.id for camera in cameras[room:]))
+    return Resolved({**static, **given}, tuple(camera.id for camera in cameras[room:] if not camera.leaving))
 
 
 def addresses(document: AgentDesired | None) -> dict[str, str]:
@@ -51,7 +51,7 @@ def addresses(document: AgentDesired | None) -> dict[str, str]:
 
 def _wanted(camera: DesiredCamera, logins: Mapping[str, Login], profile: Callable[[str], CameraProfile]) -> Wanted:
     policy = CameraPolicy(camera.id, camera.copies, camera.archivers, camera.priority)
-    return Wanted(_source(camera, logins, profile), policy, camera.term)
+    return Wanted(_source(camera, logins, profile), policy, camera.term, camera.relieves, camera.leaving)
 
 
 def _source(camera: DesiredCamera, logins: Mapping[str, Login], profile: Callable[[str], CameraProfile]) -> Source:

@@ -15,6 +15,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from ...wire import begun as wire_begun
 from ...wire import http
 from ..directory.agents import AgentDesk
 from ..directory.documents import UnknownAgentError
@@ -45,19 +46,22 @@ class DesiredRoutes:
 
         @routes.get(http.desired("{agent}"), response_class=Response, responses=openapi.DESIRED)
         async def desired(agent: Id, request: Request, term: Annotated[int, Query(ge=0)] = 0, index: Annotated[int, Query(ge=0)] = 0,
-                          hold_s: Annotated[float, Query(ge=0, le=MAX_HOLD_S)] = 0.0) -> Response:  # fmt: skip
-            """What an agent is to record, whole; 204 when there is nothing later than (term, index) within hold_s seconds."""
+                          hold_s: Annotated[float, Query(ge=0, le=MAX_HOLD_S)] = 0.0, begun: str = "") -> Response:  # fmt: skip
+            """What an agent is to record, whole; 204 when there is nothing later than (term, index) within hold_s seconds.
+
+            begun: cameras that it records by now of those that another agent is leaving to it, with their terms: `cam0.24,cam7.32`.
+            """
             with self._gate.admit():
                 try:
-                    found = await self._answer(request, agent, (term, index), hold_s)
+                    found = await self._answer(request, agent, (term, index), hold_s, wire_begun.read(begun))
                 except UnknownAgentError as error:
                     raise ApiError(http.NOT_FOUND, error.message, remedy=error.remedy) from error
             return Response(status_code=204) if found is None else Response(found, media_type=TEXT)
 
         return routes
 
-    async def _answer(self, request: Request, agent: str, at: tuple[int, int], hold_s: float) -> bytes | None:
-        self._desk.sign(agent, at[0])
+    async def _answer(self, request: Request, agent: str, at: tuple[int, int], hold_s: float, begun: dict[str, int]) -> bytes | None:
+        self._desk.sign(agent, at[0], begun=begun)
         found = self._desk.after(agent, at)
         if found is not None or hold_s == 0:
             return found

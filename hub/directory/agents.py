@@ -9,7 +9,7 @@ follow, says so, and the agent goes to the next one.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ...wire.shell.threads import Supervised
@@ -18,6 +18,7 @@ from .documents import Documents, Position, UnknownAgentError
 from .errors import BusyError
 from .listeners import Listeners
 from .server import DirectoryServer
+from .signs import NOTHING
 
 PAUSE_S: Final = 0.02
 """At least, between two passes: edits that come together are taken together."""
@@ -60,9 +61,9 @@ class AgentDesk:
                 raise
             raise BusyError("this server may not know all of the site yet", remedy="try again in a second") from error
 
-    def sign(self, agent: str, term: int = 0, *, closed: bool = False) -> None:
-        """It has asked, having taken up this term, or its connection broke while it did."""
-        if self._server.signs.own(agent, closed=closed) and term > self._server.status.term:
+    def sign(self, agent: str, term: int = 0, *, closed: bool = False, begun: Mapping[str, int] = NOTHING) -> None:
+        """It has asked, having taken up this term and begun with these cameras, or its connection broke while it did."""
+        if self._server.signs.own(agent, closed=closed, begun=begun) and term > self._server.status.term:
             self._server.name(term)
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:

@@ -11,6 +11,7 @@ Rules:
   - Who stands in has a higher term than who it stands in for: the leader gives them (cluster/leading.py).
   - A camera that finds no recorder stays with an agent that is gone: it may be recording it, cut off, and goes on when it is back.
     From one that lives it is taken away: there it is that has no room for it.
+  - Who is relieved stops when its successor has begun (leaving.py): written as Relieve says, with or without a plan.
   - Balance comes last: one camera at a time, after BALANCE_S in which nothing else was to be done.
 
 Bounds: one plan under way; NAMED cameras in a line.
@@ -24,6 +25,7 @@ from ...wire.causes import EventKind
 from ...wire.ids import MAX_TERM
 from .cluster.terms import BLOCK
 from .desire import NOBODY
+from .leaving import HAND_OVER_S, Late, Leaving, Release
 from .liveness import COLD_S, Life, Liveness
 from .plan import Alive, Plan
 from .signs import Sign
@@ -67,6 +69,14 @@ class Make:
 
 
 @dataclass(frozen=True, slots=True)
+class Relieve:
+    """Write that nobody leaves these cameras any more, and report to written(); told: to be told once it is."""
+
+    left: dict[str, int]
+    told: list[Told]
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """What is to be written down; moves: to be told once it is, short: at once."""
 
@@ -80,12 +90,13 @@ class Difference:
 
 
 class Assigner:
-    """look() several times a second; planned() and written() after a Make, before the next look()."""
+    """look() several times a second; planned() and written() after a Make, written() after a Relieve, before the next look()."""
 
     def __init__(self, now: float, *, cold_s: float = COLD_S) -> None:
         self.agents = Liveness(cold_until=now + cold_s)
         self.without: dict[str, str] = {}
         """Cameras that nobody records or that have too few copies, with why, by the leader's last plan."""
+        self._leaving = Leaving()
         self._leads = False
         self._seen: tuple[object, ...] = ()
         self._hash = ""
@@ -95,14 +106,15 @@ class Assigner:
         self._not_before = self._quiet_since = now
         self._leases: dict[str, Lease] = {}
 
-    def look(self, scene: Scene, now: float) -> list[Told | Make]:
-        """Take in how things are; the caller tells and makes in order."""
+    def look(self, scene: Scene, now: float) -> list[Told | Make | Relieve]:
+        """Take in how things are; the caller tells, makes and writes in order."""
         edited, self._hash = scene.site.hash != self._hash, scene.site.hash
         if edited:
             self.agents.know(scene.site.entities.get("agent", {}), now)
-        found: list[Told | Make] = list(self._turned(scene, now))
+        found: list[Told | Make | Relieve] = list(self._turned(scene, now))
         if not scene.leads:
             self._leads, self._due = False, None
+            self._leaving.reset()
             return found
         if not self._leads:
             self._leads, self._leases = True, dict(scene.site.leases)
@@ -110,7 +122,9 @@ class Assigner:
             self._wanted(now)
         found += self._roles(scene.site) if edited else []
         self._changes(scene, now, edited=edited)
-        return found + self._make(scene, now)
+        found += self._make(scene, now)
+        release = self._leaving.look(scene.site, scene.signs, now)
+        return found if release is None else [*found, Relieve(release.left, self._late(release))]
 
     # -- what has happened ---------------------------------------------------------------------------------------------
 
@@ -142,6 +156,14 @@ class Assigner:
         if seen != self._seen or (edited and site.index != self._own):
             self._seen = seen
             self._wanted(now + DEBOUNCE_S)
+
+    def _late(self, release: Release) -> list[Told]:
+        """Of those whose camera somebody who lives was recording; else it is told already that nobody does."""
+        late = [one for one in release.late if self.agents.life(one.before) is Life.LIVES]
+        in_time = f"within {HAND_OVER_S:g} s"
+        return [Told(EventKind.ASSIGNMENT, f"{agent} has not begun with {_listed(names)} {in_time}: {before} stops all the same",
+                     f"look what {agent} says of the camera; one that takes a single session is free only now")
+                for (agent, before), names in _ways(late).items()]  # fmt: skip
 
     def _wanted(self, when: float) -> None:
         self._due = when if self._due is None else min(self._due, when)
@@ -199,7 +221,7 @@ class Assigner:
         return [*found, *([Told(EventKind.ASSIGNMENT, f"{_listed(mended)}: all that was missing is there again")] if mended else [])]
 
     def written(self, index: int | None, now: float) -> None:
-        """The difference is entry `index`; None: it is not in the journal, as far as is known."""
+        """The difference, or who is relieved, is entry `index`; None: it is not in the journal, as far as is known."""
         if index is None:
             self._wanted(now + RETRY_S)
         else:
@@ -209,6 +231,13 @@ class Assigner:
 def _agent(site: Site, camera: str) -> str:
     found = site.recorders.get(camera)
     return NOBODY if found is None else found.agent
+
+
+def _ways(late: list[Late]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in late:
+        found.setdefault((one.agent, one.before), []).append(one.camera)
+    return found
 
 
 def _moves(recorders: Mapping[str, str], site: Site) -> list[Told]:

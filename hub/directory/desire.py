@@ -1,7 +1,7 @@
 """desired(site, name, agent): what one agent is to record, and how.  No I/O, no clock.
 
 Rules: a pure view of the state, so every server gives the same answer at the same index.  A camera stands in the document of the
-agent that has its lease, and in no other: who records it is decided in plan.py, not here.
+agent that has its lease, and of the one that had it before until leaving.py ends that: who records it is decided in plan.py, not here.
 """
 
 from collections.abc import Iterable
@@ -10,18 +10,19 @@ from typing import Final
 from ...wire.desired import MAX_ABSENCES, MAX_ARCHIVERS, MAX_CAMERAS, AgentDesired, DesiredAbsence, DesiredArchiver, DesiredCamera
 from .entities import Camera
 from .rules import copy_rule, priority
-from .site import Key, Recording, Site
+from .site import Key, Site
 
 NOBODY: Final = ""
 
 
 def assigned(site: Site) -> dict[str, list[str]]:
-    """Cameras by the agent that has their lease, each list in order of their names."""
+    """Cameras by the agent that has their lease or is leaving them, each list in order of their names."""
     found: dict[str, list[str]] = {}
     cameras = site.entities.get("camera", {})
-    for camera, recording in sorted(site.recorders.items()):
-        if recording.agent != NOBODY and camera in cameras:
-            found.setdefault(recording.agent, []).append(camera)
+    leaving = [(camera, one) for camera, leaves in site.leaving.items() for one in leaves]
+    for camera, recording in sorted([*site.recorders.items(), *leaving]):
+        if recording.agent != NOBODY and camera in cameras and camera not in found.setdefault(recording.agent, [])[-1:]:
+            found[recording.agent].append(camera)
     return found
 
 
@@ -35,10 +36,10 @@ def desired(site: Site, name: str, agent: str, mine: Iterable[str] | None = None
         return None
     names = assigned(site).get(agent, ()) if mine is None else mine
     cameras = [(camera, _entity(site, camera)) for camera in names]
-    cameras.sort(key=lambda one: (-priority(site, one[1]), one[0]))
+    cameras.sort(key=lambda one: (_leaves(site, one[0], agent), -priority(site, one[1]), one[0]))
     listed = [DesiredArchiver(id=store, url=one.url) for store, one in site.stores.items() if one.url is not None]
     return AgentDesired(site=name, agent=agent, term=site.term, index=site.index,
-                        cameras=tuple(_camera(site, camera, one, site.recorders[camera]) for camera, one in cameras[:MAX_CAMERAS]),
+                        cameras=tuple(_camera(site, camera, one, agent) for camera, one in cameras[:MAX_CAMERAS]),
                         archivers=tuple(listed[:MAX_ARCHIVERS]), absences=_absences(site))  # fmt: skip
 
 
@@ -54,9 +55,16 @@ def _entity(site: Site, camera: str) -> Camera:
     return found
 
 
-def _camera(site: Site, name: str, camera: Camera, recording: Recording) -> DesiredCamera:
+def _leaves(site: Site, camera: str, agent: str) -> bool:
+    return site.recorders[camera].agent != agent
+
+
+def _camera(site: Site, name: str, camera: Camera, agent: str) -> DesiredCamera:
     copies, listed = copy_rule(site, camera)
+    leaving = _leaves(site, name, agent)
+    recording = next(one for one in site.leaving[name] if one.agent == agent) if leaving else site.recorders[name]
     return DesiredCamera(
         id=name, url=camera.url, host=camera.host, channel=camera.channel, stream=camera.stream, profile=camera.profile,
         transport=camera.transport, ingest=camera.ingest, credentials=camera.credentials, copies=copies,
-        archivers=site.archivers.get(name) if listed is None else listed, priority=priority(site, camera), term=recording.term)  # fmt: skip
+        archivers=site.archivers.get(name) if listed is None else listed, priority=priority(site, camera), term=recording.term,
+        leaving=leaving, relieves=name in site.leaving and not leaving)  # fmt: skip

@@ -5,6 +5,7 @@ JSON that is the same whoever sent it.  A refusal is a RefusedError with every p
 BusyError, and an UnsureError when it may have been made all the same.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -170,9 +171,14 @@ def _wanted(entry: Entry, entity: str | None, actor: str | None, since_s: float 
             and (entity is None or entity in _touches(entry.payload)))  # fmt: skip
 
 
+def _assigned(payload: dict[str, Any]) -> Iterator[str]:
+    for what in ("recorders", "archivers", "leaving"):
+        yield from payload.get(what, ())
+
+
 def _touches(payload: dict[str, Any]) -> set[str]:
     """Entities that an entry changes, as kind/id."""
     changed = {f"{change['entity']}/{change['id']}" for change in payload.get("changes", ())}
-    changed |= {f"camera/{name}" for name in (*payload.get("recorders", ()), *payload.get("archivers", ()))}
+    changed |= {f"camera/{name}" for name in _assigned(payload)}
     changed |= {f"{change['entity']}/{change['id']}" for one in payload.get("entries", ()) for change in one.get("changes", ())}
     return changed | ({f"role/{payload['role']}"} if "role" in payload else set())

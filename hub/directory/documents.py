@@ -85,5 +85,6 @@ class Documents:
         for name in self._cameras.get(agent, ()):
             record = cameras[name]
             group = groups.get(str(record.value.get("group")))
-            found.append((name, record.revision, site.recorders[name], site.archivers.get(name), group and group.revision))
+            who = (site.recorders[name], site.leaving.get(name, ()))
+            found.append((name, record.revision, who, site.archivers.get(name), group and group.revision))
         return tuple(found)

@@ -29,6 +29,8 @@ class SignsText(_Sent):
 
     boot: str = Field(max_length=64)
     agents: dict[Id, tuple[int, Annotated[float, Field(ge=0)], bool]] = Field(default_factory=dict)
+    begun: dict[Id, dict[Id, int]] = Field(default_factory=dict)
+    """Of these agents: cameras that they said they record, with their terms (wire/begun.py)."""
 
 
 class Said(Status):

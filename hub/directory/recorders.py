@@ -13,7 +13,8 @@ from .rules import priority
 from .site import Site
 
 UNEVEN: Final = 0.25
-"""Two agents whose load differs by more than a quarter of their capacity are worth the second that a move costs."""
+"""Two agents whose load differs by more than a quarter of their capacity are worth a move: a camera is recorded by both for some seconds
+then (leaving.py), and its next recorder asks it for a stream of its own."""
 FULLEST: Final = 4
 """Agents that a move for balance looks at; the cameras of a fuller one may all be bound to it."""
 

@@ -5,10 +5,10 @@ Rules: the lock is held for what a list of agents takes to walk through, so the 
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from .exchange import SignsText
-from .signs import Sign, Signs
+from .signs import NOTHING, Sign, Signs
 
 
 class SignBook:
@@ -17,10 +17,10 @@ class SignBook:
     def __init__(self, me: str, boot: str) -> None:
         self._signs, self._lock = Signs(me, boot), threading.Lock()
 
-    def own(self, agent: str, *, closed: bool = False) -> bool:
+    def own(self, agent: str, *, closed: bool = False, begun: Mapping[str, int] = NOTHING) -> bool:
         """An agent has asked this server, or its connection broke while it did.  Returns whether it is one of the site."""
         with self._lock:
-            return self._signs.own(agent, time.monotonic(), closed=closed)
+            return self._signs.own(agent, time.monotonic(), closed=closed, begun=begun)
 
     def say(self) -> dict[str, SignsText]:
         """What every other server is told."""

@@ -7,12 +7,13 @@ reaches a leader that the server itself cannot reach.  Only the server that was 
 passing its last sign round.
 
 Bounds: agents of the site, one sign for each server that they have asked; of others nothing is kept.  A sign is passed on for
-RELAYED_S, the newest MAX_SAID of them: 3 kB for 200 agents.
+RELAYED_S, the newest MAX_SAID of them: 3 kB for 200 agents.  What agents have begun goes along, MAX_BEGUN_SAID cameras of it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from .exchange import SignsText
@@ -21,16 +22,21 @@ RELAYED_S: Final = 8.0
 """Twice SILENT_S: what is older changes nothing."""
 MAX_SAID: Final = 4000
 """400 kB, if ids are as long as they may be; agents beyond them count as silent unless they ask the leader itself."""
+MAX_BEGUN_SAID: Final = 4000
+"""300 kB more, for as long as cameras move: the rest of it is said when these need not be said any more."""
 SAID_BYTES: Final = 1 << 20
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 MAX_ORIGINS: Final = 14
 """Twice MAX_SERVERS: those of before and after a change of all servers."""
 
 
 class Sign(NamedTuple):
-    """The newest of an agent: when, by the own clock; closed: its connection broke then, else it asked."""
+    """The newest of an agent: when, by the own clock; closed: its connection broke then, else it asked, and named what it has begun."""
 
     at: float
     closed: bool
+    begun: Mapping[str, int] = NOTHING
+    """Terms by camera (wire/begun.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class _Sign:
     count: int
     at: float
     closed: bool
+    begun: Mapping[str, int]
 
 
 class Signs:
@@ -55,12 +62,12 @@ class Signs:
         for agent in agents:
             self._known.setdefault(agent, {})
 
-    def own(self, agent: str, now: float, *, closed: bool) -> bool:
+    def own(self, agent: str, now: float, *, closed: bool, begun: Mapping[str, int] = NOTHING) -> bool:
         """It has asked this server, or its connection to this server broke.  Returns whether it is an agent of the site."""
         if agent not in self._known:
             return False
         self._count += 1
-        self._known[agent][self._me] = _Sign(self._boot, self._count, now, closed)
+        self._known[agent][self._me] = _Sign(self._boot, self._count, now, closed, begun)
         return True
 
     def hear(self, said: dict[str, SignsText], now: float) -> None:
@@ -68,7 +75,7 @@ class Signs:
         for origin, text in said.items():
             if origin != self._me:
                 for agent, (count, age_s, closed) in text.agents.items():
-                    self._learn(agent, origin, _Sign(text.boot, count, now - age_s, closed))
+                    self._learn(agent, origin, _Sign(text.boot, count, now - age_s, closed, text.begun.get(agent, NOTHING)))
 
     def _learn(self, agent: str, origin: str, sign: _Sign) -> None:
         known = self._known.get(agent)
@@ -85,13 +92,16 @@ class Signs:
         young = [(sign.at, agent, origin, sign) for agent, known in self._known.items() for origin, sign in known.items()
                  if now - sign.at < RELAYED_S]  # fmt: skip
         found: dict[str, SignsText] = {}
+        room = MAX_BEGUN_SAID
         for _, agent, origin, sign in young if len(young) <= MAX_SAID else nlargest(MAX_SAID, young):
             text = found.setdefault(origin, SignsText(boot=sign.boot))
             if text.boot == sign.boot:
                 text.agents[agent] = (sign.count, max(0.0, round(now - sign.at, 3)), sign.closed)
+                if sign.begun and (room := room - len(sign.begun)) >= 0:
+                    text.begun[agent] = dict(sign.begun)
         return found
 
     def newest(self) -> dict[str, Sign]:
         """The last sign of each agent that gave one."""
         last = {agent: max(known.values(), key=lambda sign: sign.at) for agent, known in self._known.items() if known}
-        return {agent: Sign(sign.at, sign.closed) for agent, sign in last.items()}
+        return {agent: Sign(sign.at, sign.closed, sign.begun) for agent, sign in last.items()}

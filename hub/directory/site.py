@@ -112,6 +112,8 @@ class Site:
     entities: dict[str, dict[str, Record]] = field(default_factory=dict)
     recorders: dict[str, Recording] = field(default_factory=dict)
     """By camera.  A camera that nobody records keeps its last term here, with no agent."""
+    leaving: dict[str, tuple[Recording, ...]] = field(default_factory=dict)
+    """By camera: those who had it before, and go on until the present one records it (leaving.py)."""
     archivers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Planned lists of cameras that name none themselves."""
     leases: dict[str, Lease] = field(default_factory=dict)
@@ -194,6 +196,7 @@ class Site:
                 self._retire(change.key.id, index)
             if change.key.kind == "camera" and change.key.id in self.recorders:
                 self.recorders[change.key.id] = Recording("", self.recorders[change.key.id].term)
+                self.leaving.pop(change.key.id, None)
                 self.archivers.pop(change.key.id, None)
             if change.key.kind == "role" and change.key.id in self.leases:
                 self.leases[change.key.id] = Lease("", self.leases[change.key.id].number)
@@ -206,8 +209,8 @@ class Site:
     def copy(self) -> "Site":
         """One that can be changed without this one; records are shared, they never change."""
         return Site(self.index, self.term, self.hash, self.leader, {kind: dict(records) for kind, records in self.entities.items()},
-                    dict(self.recorders), dict(self.archivers), dict(self.leases), dict(self.contingencies), dict(self.taken),
-                    dict(self.retired))  # fmt: skip
+                    dict(self.recorders), dict(self.leaving), dict(self.archivers), dict(self.leases), dict(self.contingencies),
+                    dict(self.taken), dict(self.retired))  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """The whole state, for snapshots and `GET /v1/site`."""
@@ -216,6 +219,7 @@ class Site:
             "entities": {kind: {name: {"value": record.value, "revision": record.revision} for name, record in sorted(records.items())}
                          for kind, records in sorted(self.entities.items()) if records},
             "recorders": {name: list(recording) for name, recording in sorted(self.recorders.items())},
+            "leaving": {name: [list(one) for one in leaves] for name, leaves in sorted(self.leaving.items())},
             "archivers": {name: list(listed) for name, listed in sorted(self.archivers.items())},
             "leases": {name: list(lease) for name, lease in sorted(self.leases.items())},
             "contingencies": {one.origin: {"entries": list(one.entries), "why": one.why, "index": one.index}
@@ -232,6 +236,7 @@ class Site:
                 {kind: {name: Record(kind, record["value"], record["revision"]) for name, record in records.items()}
                  for kind, records in data["entities"].items()},
                 {name: Recording(*recording) for name, recording in data["recorders"].items()},
+                {name: tuple(Recording(*one) for one in leaves) for name, leaves in data.get("leaving", {}).items()},
                 {name: tuple(listed) for name, listed in data["archivers"].items()},
                 {name: Lease(*lease) for name, lease in data["leases"].items()},
                 {origin: Contingency(origin, tuple(one["entries"]), one["why"], one["index"])
@@ -252,6 +257,10 @@ def _edit(site: Site, entry: Entry) -> None:
 def _assign(site: Site, entry: Entry) -> None:
     for camera, recording in entry.payload["recorders"].items():
         site.recorders[camera] = Recording(*recording)
+    for camera, leaves in entry.payload.get("leaving", {}).items():
+        site.leaving[camera] = tuple(Recording(*one) for one in leaves)
+        if not leaves:
+            del site.leaving[camera]
     for camera, listed in entry.payload["archivers"].items():
         if listed is None:
             site.archivers.pop(camera, None)

@@ -12,15 +12,15 @@ Bounds: one probe under way, PROBE_LIMIT_S; with fifty dead archivers a round ta
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from typing import Final
+from typing import Any, Final
 
 from ...wire import http
 from ...wire.errors import WatchkeepError
 from ...wire.messages import Event
 from ...wire.shell.threads import Supervised
-from .assigner import Assigner, Difference, Make, Scene, Told
+from .assigner import Assigner, Make, Relieve, Scene, Told
 from .cluster import steps
 from .link import Link
 from .plan import plan
@@ -36,6 +36,7 @@ PROBE_LIMIT_S: Final = 2.0
 WRITE_S: Final = 8.0
 """A leader answers within ACK_S and a write; what takes longer is looked at anew."""
 STOP_S: Final = 5.0
+NONE: Final[Mapping[str, Any]] = {}
 
 
 class Steward:
@@ -87,10 +88,13 @@ class Steward:
                 gone = self._reach.gone
             signs = self._server.signs.newest(site.entities.get("agent", {}))
             for action in self._assigner.look(Scene(site, self._server.leads, signs, gone, time.time()), now):
-                if isinstance(action, Told):
-                    self._tell(action)
-                else:
-                    self._make(action)
+                match action:
+                    case Told():
+                        self._tell(action)
+                    case Make():
+                        self._make(action)
+                    case Relieve(left, told):
+                        self._written(self._write(left=left), told)
 
     def _make(self, make: Make) -> None:
         site, began = self._server.view(), time.monotonic()
@@ -101,14 +105,16 @@ class Steward:
             self._tell(told)
         if not differs:
             return
-        index = self._write(differs)
-        self._assigner.written(index, time.monotonic())
-        if index is not None:
-            for told in differs.moves:
-                self._tell(told)
+        self._written(self._write(differs.recorders, differs.archivers), differs.moves)
 
-    def _write(self, differs: Difference) -> int | None:
-        future = self._server.submit(lambda ticket: steps.Assign(ticket, differs.recorders, differs.archivers))
+    def _written(self, index: int | None, news: list[Told]) -> None:
+        self._assigner.written(index, time.monotonic())
+        for told in news if index is not None else ():
+            self._tell(told)
+
+    def _write(self, recorders: Mapping[str, str] = NONE, archivers: Mapping[str, tuple[str, ...] | None] = NONE,
+               left: Mapping[str, int] = NONE) -> int | None:  # fmt: skip
+        future = self._server.submit(lambda ticket: steps.Assign(ticket, dict(recorders), dict(archivers), left=left))
         with suppress(TimeoutError):
             answer = future.result(WRITE_S)
             if isinstance(answer, steps.Done):

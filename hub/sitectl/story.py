@@ -101,6 +101,8 @@ def _assigned(payload: Mapping[str, Any]) -> list[Difference | str]:
     for camera, (agent, _) in sorted(payload.get("recorders", {}).items()):
         by_agent.setdefault(agent, []).append(camera)
     found: list[Difference | str] = [f"{agent or 'nobody'} records {listed(names)}" for agent, names in sorted(by_agent.items())]
+    left = [camera for camera, leaves in sorted(payload.get("leaving", {}).items()) if not leaves]
+    found += [f"who had {listed(left)} before stops"] if left else []
     by_list: dict[str, list[str]] = {}
     for camera, archivers in sorted(payload.get("archivers", {}).items()):
         by_list.setdefault(", ".join(archivers or ()) or "no planned archivers", []).append(camera)

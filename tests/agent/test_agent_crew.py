@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from ingest_kit import FakeSession, frame
@@ -140,6 +141,21 @@ def test_a_camera_that_is_only_kept_otherwise_is_not_asked_anew():
         shown = made.films[0][1].shown
         made.until(lambda: made.films[0][1].shown > shown + 50)
         assert len(made.films) == 1
+
+
+def test_a_camera_that_nobody_else_has_any_more_is_asked_again_and_is_no_change(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Ingest, "again", lambda self: asked.append(self))  # noqa: PLW0108 (a list's method is bound to no instance)
+    with stage() as made:
+        relieving = replace(wanted("cam0"), relieves=True)
+        made.crew.apply({"cam0": relieving} | cast("cam1"))
+        made.until(lambda: len(made.films) == 2 and all(made.crew.epochs().values()))
+        assert (made.crew.apply({"cam0": relieving} | cast("cam1")), asked) == (Changes(), [])
+        assert made.crew.apply(cast("cam0", "cam1")) == Changes()
+        assert asked == [made.crew.there()["cam0"].ingest]
+        assert made.crew.apply(cast("cam0", "cam1")) == Changes()
+        assert len(asked) == 1
+        assert set(made.crew.epochs()) == {"cam0", "cam1"}
 
 
 def test_another_address_is_the_same_cameras_next_epoch_with_its_cause():

@@ -376,6 +376,30 @@ def test_another_source_ends_the_session_and_the_pause_and_is_not_taken_for_a_fa
         assert made.ingest.life.reconnects == 2, "the mute one, and the end of the script"
 
 
+def test_a_camera_that_has_refused_is_asked_at_once_when_that_may_be_over_and_one_that_records_is_left_alone():
+    left = []
+
+    def look():
+        left.append(made.ingest._afresh.is_set())
+
+    with bench() as made:
+        made.sessions += [SILENT, SILENT, FakeSession([*frames(0, 10), made.ingest.again, look, *frames(10, 10)])]
+        pauses = []
+
+        def pause_s(jitter):
+            pauses.append(plain(0.5))
+            if len(pauses) == 1:
+                made.ingest.again()
+            return 3600.0 if len(pauses) == 1 else 0.0
+
+        plain, made.ingest.life.pause_s = made.ingest.life.pause_s, pause_s
+        made.ingest.run(made.stop)
+        made.take(flush=True)
+        assert made.epochs == [(Cause.FIRST_START, 20)]
+        assert pauses[:2] == [made.ingest.life._first] * 2, "from the first pause on"
+        assert left == [False]
+
+
 def test_a_source_that_changes_before_anything_was_recorded_is_still_a_first_start():
     with bench(FakeSession(frames(0, 10))) as made:
         made.ingest.turn(Source("rtsp://h/y", "tcp", 0.0))

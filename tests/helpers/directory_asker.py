@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from watchkeep.agent.directory.client import DirectoryClient
 from watchkeep.agent.directory.follow import Follower
 from watchkeep.wire.errors import WatchkeepError
+from watchkeep.wire.ids import TERM_SHIFT
 
 
 class Asker:
@@ -18,6 +19,8 @@ class Asker:
     def __init__(self, agent: str, servers: Sequence[str]) -> None:
         self.agent = agent
         self._follower, self._client = Follower("demo", agent, servers, None), DirectoryClient()
+        self.refuses: set[str] = set()
+        """Cameras that it cannot open."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"asker-{agent}")
         self._thread.start()
@@ -27,6 +30,10 @@ class Asker:
         """What it is to record: cameras with their terms."""
         taken = self._follower.taken
         return {} if taken is None else {one.id: one.term for one in taken.cameras}
+
+    def _epochs(self) -> dict[str, int]:
+        """It records at once what it is to record, but for what it `refuses`."""
+        return {name: term << TERM_SHIFT for name, term in self.cameras.items() if name not in self.refuses}
 
     def silence(self) -> None:
         """Ask nothing more, with the connection open."""
@@ -45,6 +52,7 @@ class Asker:
         while not self._stop.wait(pause):
             pause = 0.02
             try:
-                self._follower.answered(self._client.ask(self._follower.server, self.agent, self._follower.at))
+                self._follower.answered(self._client.ask(self._follower.server, self.agent, self._follower.at,
+                                                         self._follower.begun(self._epochs)))  # fmt: skip
             except WatchkeepError:
                 pause = self._follower.missed(random.random())

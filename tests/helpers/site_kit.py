@@ -3,6 +3,7 @@
 from typing import Any
 
 from watchkeep.hub.directory.entry import Entry, next_entry
+from watchkeep.hub.directory.leaving import leaving_after
 from watchkeep.hub.directory.site import Change, Key, Site
 
 
@@ -41,8 +42,10 @@ class Book:
     def edit(self, *changes: Change) -> Entry:
         return self.write("edit", changes=[change.to_json() for change in changes], note="")
 
-    def assign(self, recorders: dict[str, str], archivers: dict[str, list[str] | None] | None = None) -> Entry:
-        """Recorders by camera, each under the next term of its own."""
+    def assign(self, recorders: dict[str, str], archivers: dict[str, list[str] | None] | None = None,
+               left: dict[str, int] | None = None) -> Entry:  # fmt: skip
+        """Recorders by camera, each under the next term of its own; left: cameras that nobody leaves any more, with their terms."""
         terms = {name: self.site.recorders[name].term if name in self.site.recorders else 0 for name in recorders}
         given = {name: [agent, terms[name] + 1] for name, agent in recorders.items()}
-        return self.write("assign", recorders=given, archivers=archivers or {})
+        leaving = {name: [list(one) for one in leaves] for name, leaves in leaving_after(self.site, recorders, left or {}).items()}
+        return self.write("assign", recorders=given, archivers=archivers or {}, leaving=leaving)

@@ -2,30 +2,33 @@
 
     per round: faults of servers and agents, edits ─▶ quiet ─▶ when all servers see each other: every camera has a recorder in touch
     at the end: healed, all started ─▶ as in sim_directory_world.py, and each camera is recorded by exactly one agent, the directory's
+    whenever an agent stops a camera   ─▶ who has it now has begun with it, or had HAND_OVER_S to
 
 Rules: signs, liveness, plan, what is written and what agents take up are the product's; only threads, HTTP and disks are played.  Whatever
-happens, no two agents ever record one camera under one term: names of chunks would be given twice.
+happens, no two agents ever record one camera under one term: names of chunks would be given twice.  A planned
+move between two that are in touch leaves no moment without a recorder.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from sim_directory_net import Net
 from sim_directory_server import SimServer
 from sim_directory_world import World
-from sim_engine import START_S, Broken, Loop, Result, broken_by
+from sim_engine import START_S, Broken, Result, broken_by
+from sim_follower import SINGLE, SimAgent
 
-from watchkeep.agent.directory.client import ANSWER_S, HOLD_S
-from watchkeep.agent.directory.follow import Follower
-from watchkeep.hub.directory.assigner import Assigner, Make, Scene
+from watchkeep.agent.directory.client import HOLD_S
+from watchkeep.hub.directory.assigner import Assigner, Make, Relieve, Scene
 from watchkeep.hub.directory.cluster import steps
 from watchkeep.hub.directory.cluster.status import Role
 from watchkeep.hub.directory.desire import desired
+from watchkeep.hub.directory.entry import Entry
+from watchkeep.hub.directory.leaving import HAND_OVER_S
 from watchkeep.hub.directory.plan import plan
 from watchkeep.hub.directory.signs import Signs
-from watchkeep.hub.directory.site import Change, Key
+from watchkeep.hub.directory.site import Change, Key, Recording
+from watchkeep.wire.begun import read
 from watchkeep.wire.desired import AgentDesired
-from watchkeep.wire.errors import FormatError
 
 LOOK_S = 0.2
 SETTLED_S = 60.0
@@ -58,10 +61,16 @@ class RecorderServer(SimServer):
             return
         scene = Scene(site.copy(), self.cluster.role is Role.LEADING, self.signs.newest(), frozenset(), self._utc_s())
         for action in self.assigner.look(scene, self.loop.now):
-            if isinstance(action, Make):
-                self._make(action, scene)
-            else:
-                self.loop.say(self.name, action.text)
+            match action:
+                case Make():
+                    self._make(action, scene)
+                case Relieve(left) if not self._writing:
+                    self._writing = True
+                    self.request(lambda ticket, left=left: steps.Assign(ticket, {}, {}, left=left), self._written)
+                case Relieve():
+                    pass  # the plan comes first; it is named again
+                case told:
+                    self.loop.say(self.name, told.text)
 
     def _make(self, make: Make, scene: Scene) -> None:
         found = plan(scene.site, make.alive, scene.utc_s, max_moves=make.max_moves)
@@ -97,9 +106,9 @@ class RecorderServer(SimServer):
         else:
             super().receive(kind, body, reply)
 
-    def _desired(self, agent: str, at: tuple[int, int], reply: Callable[[Any], None]) -> None:
+    def _desired(self, agent: str, at: tuple[int, int], begun: str, reply: Callable[[Any], None]) -> None:
         assert self.cluster is not None
-        if self.signs.own(agent, self.loop.now, closed=False) and at[0] > self.cluster.site.term:
+        if self.signs.own(agent, self.loop.now, closed=False, begun=read(begun)) and at[0] > self.cluster.site.term:
             self.feed(steps.Named(at[0]))
         if not self._tell(agent, at, reply):
             held = self._holds[agent] = (at, reply)
@@ -117,7 +126,7 @@ class RecorderServer(SimServer):
         if found is None:
             reply("unknown")
         elif (found.term, found.index) > at:
-            reply(found)
+            reply((found, dict(self.cluster.site.recorders)))
         return found is None or (found.term, found.index) > at
 
     def _serve_polls(self) -> None:
@@ -132,78 +141,6 @@ class RecorderServer(SimServer):
             self.signs.own(agent, self.loop.now, closed=True)
 
 
-class SimAgent:
-    """A recorder's machine: what it took up stands on its disk."""
-
-    def __init__(self, loop: Loop, net: Net, name: str, servers: list[str], took: Callable[[str, AgentDesired], None]) -> None:
-        self.loop, self.net, self.name, self._servers, self._took = loop, net, name, servers, took
-        self._rng = loop.random(f"agent {name}")
-        self.boot, self.powered, self.running, self.stopped = 0, True, False, False
-        self.taken: AgentDesired | None = None
-        self._inbox: list[Callable[[], None]] = []
-        net.hosts[name] = self
-
-    @property
-    def cameras(self) -> dict[str, int]:
-        """What it records, with its terms."""
-        return {one.id: one.term for one in self.taken.cameras} if self.running and self.taken is not None else {}
-
-    def start(self) -> None:
-        if not self.running:
-            self.boot += 1
-            self.running, self.stopped = True, False
-            self._follower = Follower("demo", self.name, self._servers, self.taken)
-            self._ask()
-
-    def kill(self, *, power: bool) -> None:
-        self.loop.say(self.name, "loses power" if power else "is killed")
-        self.running = self.stopped = False
-        self.boot += 1
-        self._inbox.clear()
-        for name in () if power else self._servers:
-            server = self.net.hosts[name]
-            if server.running and self.net.open(self.name, name):
-                self.loop.after(0.002, lambda server=server, boot=server.boot: server.later(boot, lambda: server.hung_up(self.name)))
-
-    def stop(self) -> None:
-        self.stopped = self.running
-
-    def resume(self) -> None:
-        self.stopped = False
-        inbox, self._inbox = self._inbox, []
-        for call in inbox:
-            call()
-
-    def later(self, boot: int, call: Callable[[], None]) -> None:
-        if boot == self.boot and self.running:
-            if self.stopped:
-                self._inbox.append(lambda: self.later(boot, call))
-            else:
-                call()
-
-    def _ask(self) -> None:
-        began, boot = self.loop.now, self.boot
-
-        def next_in(pause_s: float) -> None:
-            self.loop.after(max(pause_s, 0.005), lambda: self.later(boot, self._ask))
-
-        def answered(found: Any) -> None:
-            try:
-                verdict = self._follower.answered(None if found == "nothing" else found) if found != "unknown" else None
-            except FormatError:
-                verdict = None
-            if verdict is None:
-                next_in(self._follower.missed(self._rng.random()))
-                return
-            if self._follower.taken is not self.taken and self._follower.taken is not None:
-                self.taken = self._follower.taken
-                self._took(self.name, self.taken)
-            next_in(self._follower.pause(verdict, self.loop.now - began))
-
-        self.net.call(self.name, self._follower.server, "desired", (self.name, self._follower.at), answered,
-                      lambda _: next_in(self._follower.missed(self._rng.random())), ANSWER_S)  # fmt: skip
-
-
 class RecorderWorld(World):
     """Servers and three agents; each may record everything."""
 
@@ -214,13 +151,57 @@ class RecorderWorld(World):
         self.agents: dict[str, SimAgent] = {}
         for name in ("one", "two", "three"):
             turned = self.rng.sample(self.names, len(self.names))
-            self.agents[name] = SimAgent(self.loop, self.net, name, turned, self._took)
+            self.agents[name] = SimAgent(self.loop, self.net, name, turned, self)
         self.recorded: dict[tuple[str, int], str] = {}
+        self.begun: set[tuple[str, int]] = set()
+        """Cameras and terms under which they were recorded."""
+        self.moves: dict[tuple[str, int], tuple[float, set[tuple[str, int]]]] = {}
+        """When a camera was given to somebody under a term, and who might have been recording it, under which terms."""
         self.hermits: dict[str, float] = {}
         """Servers that are to die without having been heard, and since when they are alone."""
-        self.done |= dict.fromkeys(("agent kills", "agent cuts", "hermits", "taken"), 0)
+        self.done |= dict.fromkeys(("agent kills", "agent cuts", "hermits", "taken", "moves", "quiet moves", "relieved", "late"), 0)
 
-    def _took(self, agent: str, document: AgentDesired) -> None:
+    def _written(self, server: str, entry: Entry) -> None:
+        fresh = entry.hash not in self._seen
+        super()._written(server, entry)
+        if fresh and entry.kind == "assign":
+            journal = self.servers[server].disk.entries[: entry.index - 1]
+            for camera, (_, term) in entry.payload["recorders"].items():
+                self.moves[camera, term] = (self.loop.now, self._before(journal, camera))
+
+    def _before(self, journal: list[Entry], camera: str) -> set[tuple[str, int]]:
+        """Who was to record it at the end of this journal; whoever was before that, if the last one has not begun."""
+        for entry in reversed(journal):
+            if any((one["entity"], one["id"], one["value"]) == ("camera", camera, None) for one in entry.payload.get("changes", ())):
+                return set()
+            agent, term = entry.payload.get("recorders", {}).get(camera, ("", 0))
+            if term:
+                earlier = set() if (camera, term) in self.begun else self.moves[camera, term][1]
+                return {(agent, term)} | earlier if agent else set()
+        return set()
+
+    def began(self, camera: str, term: int) -> None:
+        self.begun.add((camera, term))
+
+    def holders(self, camera: str) -> list[str]:
+        return [name for name, one in self.agents.items() if camera in one.records]
+
+    def stops(self, agent: str, camera: str, term: int, recorders: dict[str, Recording]) -> None:
+        """An agent that recorded a camera is told of it no more, by a server that knows of these recorders."""
+        now = recorders.get(camera)
+        if now is None or now.agent in ("", agent):
+            return
+        at, before = self.moves[camera, now.term]
+        self.loop.say(agent, "stops", camera, "under", term, "for", now)
+        if (agent, term) not in before or self.lost_disks:
+            return
+        begun = (camera, now.term) in self.begun
+        self.done["relieved"] += begun
+        self.done["late"] += not begun
+        if not begun and self.loop.now - at < HAND_OVER_S:
+            raise Broken(12, f"{agent} stops {camera} {self.loop.now - at:.1f} s after it was given to {now}, who has not begun")
+
+    def took(self, agent: str, document: AgentDesired) -> None:
         self.done["taken"] += 1
         self.loop.say(agent, "records", *(f"{one.id}/{one.term}" for one in document.cameras))
         for one in document.cameras:
@@ -230,7 +211,14 @@ class RecorderWorld(World):
     def edit(self) -> None:
         running = [one for one in self.servers.values() if one.running and not one.stopped]
         if running:
-            self.rng.choice(running).receive("edit", (self._edit(), frozenset()), self._answered)
+            make = self._move() if self.rng.random() < 0.3 else self._edit()
+            self.rng.choice(running).receive("edit", (make, frozenset()), self._answered)
+
+    def _move(self) -> Callable[[int], steps.Event]:
+        """An operator moves a camera."""
+        self.done["moves"] += 1
+        moved = {f"cam{self.rng.randrange(5)}": self.rng.choice(sorted(self.agents))}
+        return lambda ticket: steps.Assign(ticket, moved, {}, "ops")
 
     def _edit(self) -> Callable[[int], steps.Event]:
         self.made += 1
@@ -292,27 +280,62 @@ class RecorderWorld(World):
             self._until(lambda: not self._amiss(), SETTLED_S)
             if wrong := self._amiss():
                 raise Broken(11, f"after {SETTLED_S:g} s: {wrong}")
+            self._moved()
+
+    def _moved(self) -> None:
+        """An operator moves a camera between two agents that are in touch: at every moment somebody has it open."""
+        leader, near = self._lead(), self._near()
+        given = leader.cluster.site.recorders
+        able = [(camera, one.agent) for camera, one in sorted(given.items()) if one.agent in near and self._free(camera, near)]
+        if len(near) < 2 or not able:
+            return
+        camera, agent = self.rng.choice(able)
+        to, term = self.rng.choice(sorted(near - {agent})), given[camera].term
+        leader.receive("edit", (lambda ticket: steps.Assign(ticket, {camera: to}, {}, "ops"), frozenset()), self._answered)
+        self.done["quiet moves"] += 1
+
+        def over() -> bool:
+            if camera != SINGLE and not self.holders(camera):
+                raise Broken(12, f"nobody has {camera} open while it moves from {agent} to {to}")
+            return leader.cluster.site.recorders[camera].term > term and not self._amiss()
+
+        self._until(over, SETTLED_S)
+        if not over():
+            raise Broken(12, f"{camera} does not move from {agent} to {to} within {SETTLED_S:g} s")
 
     def _amiss(self) -> str:
         """What is wrong with who records what, as the leader has it."""
-        leader = next((one for one in self.servers.values() if one.cluster is not None and one.cluster.role is Role.LEADING), None)
+        leader, near = self._lead(), self._near()
         if leader is None or leader.cluster is None:
             return "nobody leads"
         site, up = leader.cluster.site, [one.name for one in self.servers.values() if one.running]
-        near = {name for name, one in self.agents.items() if one.running and all(self.net.both(name, server) for server in up)}
         out = {name for name, one in self.agents.items() if not one.running or not any(self.net.both(name, server) for server in up)}
         if not near or "agent" not in site.entities:
             return ""
-        for camera in site.entities.get("camera", {}):
-            recording = site.recorders.get(camera)
-            if recording is None or recording.agent in ("", *out):
-                return f"{camera} is given to {recording}, in touch are {sorted(near)}"
-            if recording.agent in near and self.agents[recording.agent].cameras.get(camera) != recording.term:
-                return f"{camera} is not recorded by {recording}"
-            twice = [name for name in near if name != recording.agent and camera in self.agents[name].cameras]
-            if twice:
-                return f"{camera} is recorded by {twice} as well as by {recording.agent}"
-        return ""
+        found = (self._wrong(camera, site.recorders.get(camera), near, out) for camera in site.entities.get("camera", {}))
+        return next(filter(None, found), "")
+
+    def _wrong(self, camera: str, recording: Recording | None, near: set[str], out: set[str]) -> str:
+        if recording is None or recording.agent in ("", *out):
+            return f"{camera} is given to {recording}, in touch are {sorted(near)}"
+        recorder = self.agents[recording.agent]
+        if recording.agent in near and recorder.cameras.get(camera) != recording.term:
+            return f"{camera} is not recorded by {recording}"
+        if recording.agent in near and recorder.records.get(camera) != recording.term and self._free(camera, near):
+            return f"{camera} is not opened by {recording}"
+        twice = [name for name in near if name != recording.agent and camera in self.agents[name].cameras]
+        return f"{camera} is recorded by {twice} as well as by {recording.agent}" if twice else ""
+
+    def _lead(self) -> SimServer | None:
+        return next((one for one in self.servers.values() if one.cluster is not None and one.cluster.role is Role.LEADING), None)
+
+    def _near(self) -> set[str]:
+        """Agents that reach every server that runs."""
+        up = [one.name for one in self.servers.values() if one.running]
+        return {name for name, one in self.agents.items() if one.running and all(self.net.both(name, server) for server in up)}
+
+    def _free(self, camera: str, near: set[str]) -> bool:
+        return camera != SINGLE or set(self.holders(camera)) <= near
 
     def play(self) -> None:
         for agent in self.agents.values():

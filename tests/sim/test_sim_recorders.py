@@ -4,6 +4,7 @@ Rules: as in test_sim.py; the long sweep is `./run sim --recorders --seeds N`.
 """
 
 import os
+from collections.abc import Callable, Mapping
 
 import pytest
 import sim
@@ -12,10 +13,12 @@ from watchkeep.agent.directory.follow import Follower
 from watchkeep.hub.directory.assigner import Assigner, Difference
 from watchkeep.hub.directory.cluster import leading
 from watchkeep.hub.directory.cluster.witness import Witness
+from watchkeep.hub.directory.leaving import Leaving, Release
 from watchkeep.hub.directory.liveness import Liveness, Turned
 from watchkeep.hub.directory.plan import Plan
 from watchkeep.hub.directory.signs import Signs
-from watchkeep.hub.directory.site import Site
+from watchkeep.hub.directory.site import Recording, Site
+from watchkeep.wire.begun import written
 from watchkeep.wire.desired import AgentDesired
 
 SEEDS = 40
@@ -67,14 +70,32 @@ def _believes_none(self: Witness, term: int, known: int) -> bool:
     return False
 
 
+def _leaves_at_once(site: Site, recorders: Mapping[str, str], left: Mapping[str, int]) -> dict[str, tuple[Recording, ...]]:
+    """Whoever loses a camera stops it at once."""
+    return {}
+
+
+def _says_all(self: Follower, epochs: Callable[[], Mapping[str, int]]) -> str:
+    """An agent that says of a camera that it records it when it is told to."""
+    return written({one.id: one.term for one in self.taken.cameras}) if self.taken is not None else ""
+
+
+def _stays(self: Leaving, *_: object) -> Release | None:
+    """Nobody who leaves is ever told to stop."""
+    return None
+
+
 _answered = Follower.answered
 BREAKS = [
     (leading, "recorder_term", _same_term, {2, 10}),
     (Liveness, "tick", _immortal, {11}),
-    (Signs, "hear", _deaf, {11}),
+    (Signs, "hear", _deaf, {11, 12}),
     (Assigner, "planned", _writes_nothing, {11}),
     (Follower, "answered", _keeps_all, {10, 11}),
     (Witness, "hear", _believes_none, {11}),
+    (leading, "leaving_after", _leaves_at_once, {12}),
+    (Follower, "begun", _says_all, {12}),
+    (Leaving, "look", _stays, {11}),
 ]
 
 

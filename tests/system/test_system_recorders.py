@@ -1,4 +1,4 @@
-"""A recorder dies: its cameras go on at another one, under a higher term, and what both recorded is read back."""
+"""A camera is moved, and a recorder dies: cameras go on at another one, under a higher term, and what both recorded is read back."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from recorder_site import AGENTS, SETTLE_S, RecorderSite, recorder_site
 from wksite import wait_until
 
+from watchkeep.hub.verify.report import Report
 from watchkeep.wire.ids import epoch_term
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -20,7 +21,7 @@ def site(tmp_path: Path) -> Iterator[RecorderSite]:
         yield made
 
 
-def proven(site: RecorderSite) -> None:
+def proven(site: RecorderSite) -> Report:
     """No chunk is damaged, within each session of a camera no frame is missing and none is there twice, and terms only rise."""
     report = site.finish()
     assert sorted(camera.camera for camera in report.cameras) == site.cameras
@@ -29,6 +30,7 @@ def proven(site: RecorderSite) -> None:
         assert [(one.first, one.missing_frames, one.duplicates) for one in camera.sessions] == [(0, 0, ())] * len(camera.sessions)
         terms = [epoch_term(span.epoch) for span in site_spans(camera)]
         assert terms == sorted(terms)
+    return report
 
 
 def site_spans(camera):
@@ -56,9 +58,27 @@ def seconds(site: RecorderSite, kind: str, name: str) -> dict[str, float]:
     return next((one for one in things if one["id"] == name), {})
 
 
-def test_a_killed_recorders_cameras_go_on_at_the_other_and_it_learns_so_when_it_is_back(site):
+def moved(site: RecorderSite, camera: str) -> int:
+    """Both live; returns once the one that had it has stopped, with the term under which it recorded."""
+    before, term = site.recorders()[camera], site.term(camera)
+    assert site.ask().post("move", {"cameras": [camera], "agent": other(before)}).status == 200
+    wait_until(lambda: site.recorders().get(camera) == other(before) and not site.site_now()["leaving"], TAKEN_UP_S, "the move")
+    left = [name for name, who in site.recorders().items() if who == before]
+    wait_until(lambda: site.view.agents[before].cameras == len(left), TAKEN_UP_S, "its end")
+    return term
+
+
+def overlap_s(report: Report, camera: str, term: int) -> float:
+    """How long this term was recorded beside the next one, by the frames that were proven; negative: a gap."""
+    spans = site_spans(report.camera(camera))
+    first = next(one for one in spans if epoch_term(one.epoch) > term)
+    return max(one.end_s for one in spans if epoch_term(one.epoch) == term) - first.start_s
+
+
+def test_a_camera_moves_without_a_gap_and_a_killed_recorders_go_on_at_the_other_and_it_learns_so_when_it_is_back(site):
     site.record("x", cameras=2)
     wait_until(lambda: health(site, "cameras") == {"protected"}, SETTLE_S, "both cameras' being protected")
+    term = moved(site, "cam0")
     dead = site.recorders()["cam0"]
     before = site.fails(dead)
     assert before
@@ -80,7 +100,7 @@ def test_a_killed_recorders_cameras_go_on_at_the_other_and_it_learns_so_when_it_
     assert site.ask().delete(f"agent/{other(dead)}").status == 200
     wait_until(lambda: site.view.agents[other(dead)].cameras == 0, TAKEN_UP_S, "the removed agent's having nothing to record")
     wait_until(lambda: site.taken_up(before), TAKEN_UP_S, "recording by the one that is left")
-    proven(site)
+    assert overlap_s(proven(site), "cam0", term) > 0
 
 
 def test_leader_and_recorder_are_killed_at_once(site):

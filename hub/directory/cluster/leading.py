@@ -18,6 +18,7 @@ from typing import Any, Final
 from ....wire.errors import IdError
 from ..entities import Role
 from ..entry import Entry, Kind
+from ..leaving import leaving_after
 from ..rules import Problem, problems
 from ..site import Change, Key, Lease, Recording, Site
 from .merge import MAX_KEPT, NUMBERED, Parcel, judge
@@ -75,8 +76,8 @@ class Leading:
                 return self.edit(ticket, changes, actor, note)
             case Settle(ticket, origin, apply, actor):
                 return self.settle(ticket, origin, actor, apply=apply)
-            case Assign(ticket, recorders, archivers, actor):
-                return self.assign(ticket, recorders, archivers, actor)
+            case Assign():
+                return self.assign(event)
             case Offer(ticket, parcel, base_known):
                 return self.offer(ticket, parcel, base_known=base_known)
 
@@ -104,9 +105,9 @@ class Leading:
         payload = {"origin": origin, "verdict": "apply" if apply else "dismiss", "changes": [change.to_json() for change in changes]}
         return self._wait(ticket, self._append("settle", {**payload, "note": ""}, actor))
 
-    def assign(self, ticket: int, recorders: dict[str, str], archivers: dict[str, tuple[str, ...] | None],
-               actor: str = DIRECTORY) -> list[Action]:  # fmt: skip
+    def assign(self, wanted: Assign) -> list[Action]:
         """Whoever records a camera from now on does so under a term that nobody had before."""
+        ticket, recorders = wanted.ticket, wanted.recorders
         if full := self._full(ticket):
             return full
         none = Recording("", 0)
@@ -114,9 +115,13 @@ class Leading:
             terms = {name: recorder_term(self.tip.recorders.get(name, none).term, self._me.rank) for name in recorders}
         except IdError as error:
             return [Refused(ticket, (Problem("used-up", "recorders", error.message, error.remedy),))]
-        payload = {"recorders": {name: [agent, terms[name]] for name, agent in recorders.items()},
-                   "archivers": {name: None if listed is None else list(listed) for name, listed in archivers.items()}}  # fmt: skip
-        return self._wait(ticket, self._append("assign", payload, actor))
+        payload: dict[str, Any] = {
+            "recorders": {name: [agent, terms[name]] for name, agent in recorders.items()},
+            "archivers": {name: None if listed is None else list(listed) for name, listed in wanted.archivers.items()},
+        }
+        if changed := leaving_after(self.tip, recorders, wanted.left):
+            payload["leaving"] = {name: [list(one) for one in leaves] for name, leaves in changed.items()}
+        return self._wait(ticket, self._append("assign", payload, wanted.actor))
 
     def hand_over(self, ticket: int, actor: str) -> list[Action]:
         """The lead is to go to another server: this only writes down who wanted it, handover.py does it."""

@@ -5,7 +5,8 @@ the shell's own number of a request, answered exactly once.  Of Write, Cut and F
 shell needs one thread for its database; of Pull, Search and Deliver too, so one for following.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..entry import Entry
 from ..rules import Problem
@@ -66,12 +67,16 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """The plan has changed: recorders by camera ("": nobody), planned lists by camera (None: none any more).  The leader adds terms."""
+    """The plan has changed: recorders by camera ("": nobody), planned lists by camera (None: none any more).  The leader adds terms.
+
+    left: cameras that nobody is leaving any more, as long as they are recorded under the terms that are named here.
+    """
 
     ticket: int
     recorders: dict[str, str]
     archivers: dict[str, tuple[str, ...] | None]
     actor: str = "directory"
+    left: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

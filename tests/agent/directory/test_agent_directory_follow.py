@@ -13,6 +13,7 @@ from watchkeep.profiles import camera_profile
 from watchkeep.wire.causes import CameraStatus
 from watchkeep.wire.desired import AgentDesired, DesiredCamera
 from watchkeep.wire.errors import ConfigError, FormatError
+from watchkeep.wire.ids import TERM_SHIFT
 
 
 def document(term, index, *cameras, site="demo", agent="edge-1"):
@@ -36,6 +37,30 @@ def test_what_is_taken_never_goes_back(answers):
             assert (verdict is Verdict.NEWS) == (at > taken)
             taken = at
         assert made.at == taken
+
+
+def test_what_is_recorded_of_cameras_that_another_agent_leaves_is_said_until_none_is_left():
+    asked = []
+
+    def epochs():
+        asked.append(True)
+        return {"mine": 24 << TERM_SHIFT, "begun": (24 << TERM_SHIFT) + 7, "old": 16 << TERM_SHIFT, "new": 0}
+
+    made = follower()
+    assert (made.begun(epochs), asked) == ("", [])
+    given = [DesiredCamera(id=name, url="rtsp://h/1", term=24, relieves=name != "mine") for name in ("mine", "begun", "old", "new", "none")]
+    made.answered(document(1, 1, *given))
+    assert made.begun(epochs) == "begun.24"
+    made.answered(document(1, 2, *(one.model_copy(update={"relieves": False}) for one in given)))
+    asked.clear()
+    assert (made.begun(epochs), asked) == ("", [])
+
+
+def test_for_one_that_leaves_the_room_of_others_is_not_taken_and_nobody_is_told():
+    given = [DesiredCamera(id=name, url="rtsp://h/1", term=24, leaving=name == "last", relieves=name == "new") for name in ("new", "last")]
+    found = resolve({}, document(1, 1, *given), {}, camera_profile, 1)
+    assert (list(found.wanted), found.without_room) == (["new"], ())
+    assert found.wanted["new"].relieves
 
 
 @pytest.mark.parametrize("wrong", [

@@ -14,6 +14,7 @@ from watchkeep.agent.directory.link import CACHE
 from watchkeep.agent.reporter import Reporter
 from watchkeep.agent.service import AgentService
 from watchkeep.agent.setup import plan
+from watchkeep.wire import topics
 from watchkeep.wire.causes import CameraStatus, EventKind
 from watchkeep.wire.desired import AgentDesired, DesiredArchiver, DesiredCamera
 from watchkeep.wire.errors import ConfigError
@@ -98,6 +99,21 @@ def test_cameras_of_the_directory_come_change_and_go_and_static_ones_stay(tmp_pa
         "the directory's assignment is taken up: x is added",
         "the directory's assignment is taken up: y is added, x is kept otherwise",
         "the directory's assignment is taken up: y is asked anew, x is removed"]  # fmt: skip
+
+
+def test_the_state_of_a_camera_that_was_left_to_another_agent_is_not_withdrawn_and_that_of_others_is(tmp_path, servers, monkeypatch):
+    published = []
+    monkeypatch.setattr(Reporter, "_publish", lambda self, topic, payload: published.append((topic, payload)))
+    x, y = (topics.camera_state("demo", name) for name in "xy")
+    with agent(tmp_path, servers[0].url) as service:
+        servers[0].say(document(7, camera("x"), camera("y")))
+        until(lambda: {x, y} <= {topic for topic, _ in published})
+        servers[0].say(document(8, camera("y"), camera("x", leaving=True)))
+        until(lambda: service._reporter._passed_on == {"x"})
+        servers[0].say(document(9))
+        until(lambda: (y, b"") in published)
+        until(lambda: not service._crew.there().keys() - {"cam0"})
+    assert (x, b"") not in published
 
 
 def test_without_a_directory_an_agent_starts_with_what_it_was_told_last(tmp_path, servers):

@@ -5,7 +5,21 @@ from typing import Any
 import pytest
 from site_kit import Book, camera, gone, put
 
-from watchkeep.hub.directory.assigner import BALANCE_S, DEBOUNCE_S, NAMED, REST, RETRY_S, USED_UP, Assigner, Difference, Make, Scene, Told
+from watchkeep.hub.directory.assigner import (
+    BALANCE_S,
+    DEBOUNCE_S,
+    NAMED,
+    REST,
+    RETRY_S,
+    USED_UP,
+    Assigner,
+    Difference,
+    Make,
+    Relieve,
+    Scene,
+    Told,
+)
+from watchkeep.hub.directory.leaving import HAND_OVER_S
 from watchkeep.hub.directory.liveness import CLOSED_S, COLD_S, SILENT_S, START_S
 from watchkeep.hub.directory.plan import plan
 from watchkeep.hub.directory.signs import Sign
@@ -27,20 +41,31 @@ class Player:
         self.told: list[str] = []
         self.plans: list[float] = []
         self.cost_s = 0.0
+        self.deaf: set[str] = set()
+        """Cameras that no agent can open."""
 
     def run(self, seconds: float) -> "Player":
         for _ in range(round(seconds / LOOK_S)):
             self.now = round(self.now + LOOK_S, 3)
             if self.now % 1 == 0:
-                self.signs |= {name: Sign(self.now, closed=False) for name in self.awake}
+                self.signs |= {name: Sign(self.now, closed=False, begun=self._begun(name)) for name in self.awake}
             scene = Scene(self.book.site.copy(), self.leads, self.signs, self.gone, UTC_S + self.now)
             for action in self.assigner.look(scene, self.now):
                 self._do(action)
         return self
 
-    def _do(self, action: Told | Make) -> None:
+    def _begun(self, agent: str) -> dict[str, int]:
+        site = self.book.site
+        return {name: site.recorders[name].term for name in site.leaving
+                if site.recorders[name].agent == agent and name not in self.deaf}  # fmt: skip
+
+    def _do(self, action: Told | Make | Relieve) -> None:
         if isinstance(action, Told):
             self.told.append(action.text)
+            return
+        if isinstance(action, Relieve):
+            self.told += [told.text for told in action.told]
+            self.assigner.written(self.book.assign({}, left=action.left).index, self.now)
             return
         self.plans.append(self.now)
         site = self.book.site.copy()
@@ -107,7 +132,7 @@ def test_agents_that_die_together_are_one_plan() -> None:
     for name in ("a0", "a1", "a2"):
         play.dies(name, closed=True)
     play.run(10)
-    assert (len(play.plans), len(book.entries)) == (plans + 1, entries + 1)
+    assert (len(play.plans), len(book.entries)) == (plans + 1, entries + 2), "and one when the others have begun"
     assert set(play.recorders.values()) <= {"a3", "a4"}
 
 
@@ -255,6 +280,45 @@ def test_a_camera_whose_terms_are_used_up_stays_where_it_is_and_keeps_no_other_f
     play.run(4)
     assert play.recorders == {"cam0": "one", "cam1": "two"}
     assert f"cam0: not recorded by anybody; cam0: {USED_UP}" in play.told
+
+
+def test_who_lives_is_relieved_when_its_successor_has_begun_and_that_is_no_reason_to_plan() -> None:
+    play = player("one", "two").run(START_S + 1)
+    play.book.assign({"cam0": "two"})
+    play.run(0.5)
+    plans = len(play.plans)
+    assert play.book.site.leaving["cam0"][0].agent == "one"
+    play.run(1)
+    assert play.book.site.leaving == {}
+    play.run(5)
+    assert len(play.plans) == plans
+    assert play.recorders == {"cam0": "two", "cam1": "one"}
+
+
+def test_who_lives_stops_after_a_time_in_which_its_successor_has_not_begun_and_that_is_told() -> None:
+    play = player("one", "two").run(START_S + 1)
+    play.told.clear()
+    play.deaf.add("cam0")
+    play.book.assign({"cam0": "two"})
+    play.run(HAND_OVER_S - 0.5)
+    assert (play.book.site.leaving["cam0"][0].agent, play.told) == ("one", [])
+    play.run(1)
+    assert play.book.site.leaving == {}
+    assert play.told == ["two has not begun with cam0 within 15 s: one stops all the same"]
+
+
+def test_a_new_leader_gives_the_whole_time_again() -> None:
+    play = player("one", "two").run(START_S + 1)
+    play.deaf.add("cam0")
+    play.book.assign({"cam0": "two"})
+    play.run(HAND_OVER_S - 1)
+    play.leads = False
+    play.run(0.5)
+    play.leads = True
+    play.run(HAND_OVER_S - 1)
+    assert "cam0" in play.book.site.leaving
+    play.run(1.5)
+    assert play.book.site.leaving == {}
 
 
 def test_roles_are_told_when_they_go_to_another_server_and_long_lists_are_cut() -> None:

@@ -59,8 +59,25 @@ def test_a_camera_that_is_gone_or_moved_is_not_told_any_more() -> None:
     book.assign({"cam0": "one", "cam1": "one"})
     book.assign({"cam0": "two"})
     book.edit(gone("camera/cam1"))
+    book.assign({}, left={"cam0": 2})
     assert told(book, "one").cameras == ()
-    assert [(one.id, one.term) for one in told(book, "two").cameras] == [("cam0", 2)]
+    assert [(one.id, one.term, one.relieves) for one in told(book, "two").cameras] == [("cam0", 2, False)]
+
+
+def test_a_camera_that_moves_is_told_to_both_until_the_new_one_has_begun_and_last_to_the_one_that_leaves() -> None:
+    book = Book(put("agent/one"), put("agent/two"), camera(0, priority=9), camera(1))
+    book.assign({"cam0": "one", "cam1": "one"})
+    book.assign({"cam0": "two"})
+    assert [(one.id, one.term, one.leaving, one.relieves) for one in told(book, "one").cameras] == [
+        ("cam1", 1, False, False), ("cam0", 1, True, False)]  # fmt: skip
+    assert [(one.id, one.term, one.leaving, one.relieves) for one in told(book, "two").cameras] == [("cam0", 2, False, True)]
+
+
+def test_no_document_names_a_camera_twice_whatever_the_journal_says() -> None:
+    """An agent would refuse it, and each one after it."""
+    book = Book(put("agent/one"), camera(0))
+    book.write("assign", recorders={"cam0": ["one", 8]}, archivers={}, leaving={"cam0": [["one", 1]]})
+    assert [(one.id, one.term, one.leaving) for one in told(book, "one").cameras] == [("cam0", 8, False)]
 
 
 steps = st.lists(st.tuples(st.sampled_from(["add", "remove", "die", "return"]), st.integers(0, 5)), max_size=12)
@@ -87,7 +104,9 @@ def test_every_camera_with_a_recorder_is_in_exactly_one_document(edits: list[tup
         moved = {name: agent for name, agent in found.recorders.items()
                  if name not in book.site.recorders or book.site.recorders[name].agent != agent}  # fmt: skip
         book.assign(moved, {name: list(listed) for name, listed in found.archivers.items()})
-        documents = {name: [one.id for one in told(book, name).cameras] for name in names}
+        documents = {name: [one.id for one in told(book, name).cameras if not one.leaving] for name in names}
+        leaving = {(one.id, name, one.term) for name in names for one in told(book, name).cameras if one.leaving}
+        assert leaving == {(name, *one) for name, leaves in book.site.leaving.items() for one in leaves}
         recorded = {name: one.agent for name, one in book.site.recorders.items() if one.agent and name in book.site.cameras}
         assert sorted(one for listed in documents.values() for one in listed) == sorted(recorded)
         assert all(one in documents[agent] for one, agent in recorded.items())

@@ -66,8 +66,12 @@ def test_a_move_is_told_to_both() -> None:
         documents.after(agent, (0, 0))
     book.assign({"cam0": "two"})
     documents.renew(book.site.copy())
-    assert cameras(documents.after("one", (1, 2))) == []
+    assert cameras(documents.after("one", (1, 2))) == ["cam0"]
     assert cameras(documents.after("two", (1, 2))) == ["cam0", "cam1"]
+    book.assign({}, left={"cam0": 2})
+    documents.renew(book.site.copy())
+    assert at(documents.after("one", (1, 3))) == at(documents.after("two", (1, 3))) == (1, 4)
+    assert cameras(documents.after("one", (1, 3))) == []
 
 
 def test_a_new_term_is_told_to_everybody_because_what_they_know_may_have_been_cut_off() -> None:
@@ -85,7 +89,7 @@ def test_a_server_that_lags_tells_nothing() -> None:
     assert documents.after("one", (9, 1)) is None
 
 
-def test_an_agent_that_was_removed_is_told_so_when_its_cameras_are_anothers() -> None:
+def test_an_agent_that_was_removed_is_told_so_when_its_cameras_are_recorded_by_another() -> None:
     book, documents = site()
     documents.after("one", (0, 0))
     book.edit(gone("agent/one"))
@@ -93,9 +97,12 @@ def test_an_agent_that_was_removed_is_told_so_when_its_cameras_are_anothers() ->
     assert documents.after("one", (1, 2)) is None, "nobody else has its camera yet"
     book.assign({"cam0": "two"})
     documents.renew(book.site.copy())
-    body = documents.after("one", (1, 2))
-    assert (cameras(body), at(body)) == ([], (1, 4))
-    assert documents.after("one", (1, 4)) is None
+    assert cameras(documents.after("one", (1, 2))) == ["cam0"], "nobody has begun with it yet"
+    book.assign({}, left={"cam0": 2})
+    documents.renew(book.site.copy())
+    body = documents.after("one", (1, 4))
+    assert (cameras(body), at(body)) == ([], (1, 5))
+    assert documents.after("one", (1, 5)) is None
 
 
 def test_an_agent_that_was_never_there_or_of_which_this_journal_knows_nothing_is_unknown() -> None:

@@ -2,9 +2,11 @@
 
 import pytest
 
-from watchkeep.hub.directory.exchange import Said
+from watchkeep.hub.directory.exchange import Said, SignsText
 from watchkeep.hub.directory.reach import MISSES, Reach
-from watchkeep.hub.directory.signs import MAX_ORIGINS, MAX_SAID, RELAYED_S, SAID_BYTES, Sign, Signs
+from watchkeep.hub.directory.signs import MAX_BEGUN_SAID, MAX_ORIGINS, MAX_SAID, RELAYED_S, SAID_BYTES, Sign, Signs
+from watchkeep.wire.begun import MAX_BEGUN
+from watchkeep.wire.ids import MAX_TERM
 
 
 def servers(*names: str) -> list[Signs]:
@@ -90,6 +92,25 @@ def test_what_is_said_fits_into_what_is_read() -> None:
     assert len(said["a"].agents) == MAX_SAID
     assert names[0] not in said["a"].agents
     assert len(Said(server="x", boot="y", rank=0, signs=said).model_dump_json()) < SAID_BYTES
+
+
+def test_what_an_agent_has_begun_goes_along_with_its_newest_sign_and_is_bounded() -> None:
+    a, b, c = servers("a", "b", "c")
+    c.own("e1", 10.0, closed=False, begun={"cam0": 24})
+    tell(c, b, 10.1)
+    tell(b, a, 10.2)
+    assert a.newest()["e1"].begun == {"cam0": 24}
+    c.own("e1", 11.0, closed=False)
+    tell(c, a, 11.1)
+    assert a.newest()["e1"].begun == {}
+    names = [f"{number:063d}" for number in range(200)]
+    long = {f"{number:063d}": MAX_TERM for number in range(MAX_BEGUN)}
+    a.keep(names)
+    for name in names:
+        a.own(name, 12.0, closed=False, begun=long)
+    said = a.say(12.0)
+    assert sum(map(len, said["a"].begun.values())) == MAX_BEGUN_SAID // MAX_BEGUN * MAX_BEGUN
+    assert len(Said(server="x", boot="y", rank=0, signs={"a": SignsText(boot="b", begun=said["a"].begun)}).model_dump_json()) < 310_000
 
 
 def test_an_archiver_is_gone_after_some_questions_and_none_is_when_none_answers() -> None:

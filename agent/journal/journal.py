@@ -113,8 +113,8 @@ class Journal:
         sealed = [(header, payload, seal_of(header, payload)) for header, payload in records]
         self._room_in_ram(sum(header.record_bytes for header, _, _ in sealed))
         with self._pen, volume_errors(self._folder):
+            self._tidy()  # first, because mending may need the room
             self._mend()
-            self._tidy()
             return self._write(sealed)
 
     def sync(self) -> int:
@@ -126,8 +126,8 @@ class Journal:
         with self._flushing, volume_errors(self._folder):
             for attempt in range(1, _SYNC_ATTEMPTS + 1):
                 with self._pen:
-                    self._mend()
                     self._tidy()
+                    self._mend()
                     batch, upto = self._files.unflushed(), self._next - 1
                 try:
                     self._files.flush(batch)

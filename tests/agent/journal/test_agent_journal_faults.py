@@ -243,6 +243,22 @@ def test_the_init_of_a_file_that_goes_is_durable_elsewhere_first(tmp_path):
     journal.close()
 
 
+def test_a_full_journal_that_could_not_sync_goes_on_once_chunks_are_released(tmp_path):
+    disk = FaultyDisk()
+    journal = open_journal(tmp_path, disk, files=3)
+    entries = journal.append(chunk_records(6))
+    journal.sync()
+    journal.append(chunk_records(3, start=6))
+    assert len(journal_files(tmp_path)) == 3
+    disk.fail["sync"] = [errno.EIO]
+    with pytest.raises(FullError):
+        journal.sync()
+    journal.release_entries(entries[:3])
+    assert journal.sync() == 9, "the file that nobody needs any more made room for what was not durable"
+    assert [journal.chunk("cam0", 1, seq).file for seq in (6, 7, 8)] == [4, 4, 4]
+    journal.close()
+
+
 def left_by_a_kill(folder: Path, chunks: int) -> ForgetfulDisk:
     """A journal of which all but half the chunks stand in the page cache alone; of four, the last is in a second file."""
     folder.mkdir(exist_ok=True)

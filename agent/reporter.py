@@ -69,9 +69,9 @@ class Reporter:
         self._beats = itertools.count()  # the birth comes from the MQTT client's thread
         self._shown: dict[str, _Shown] = {}
         self._gone: set[str] = set()
+        """Taken off their topics since the last beacon."""
         self._passed_on: set[str] = set()
         """Cameras that were leaving to another agent when they were looked at last."""
-        """Taken off their topics since the last beacon."""
         self._period = mqtt.beacon_s if mqtt is not None else 5.0
         self._topic = topics.agent_beacon(who.site, who.agent)
         self._changed, self._overwritten, self._born = threading.Event(), threading.Event(), threading.Event()

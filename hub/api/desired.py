@@ -61,7 +61,7 @@ class DesiredRoutes:
         return routes
 
     async def _answer(self, request: Request, agent: str, at: tuple[int, int], hold_s: float, begun: dict[str, int]) -> bytes | None:
-        self._desk.sign(agent, at[0], begun=begun)
+        self._desk.sign(agent, at, begun=begun)
         found = self._desk.after(agent, at)
         if found is not None or hold_s == 0:
             return found

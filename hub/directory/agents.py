@@ -14,6 +14,7 @@ from typing import Final
 
 from ...wire.shell.threads import Supervised
 from .cluster.status import Role
+from .cluster.witness import named
 from .documents import Documents, Position, UnknownAgentError
 from .errors import BusyError
 from .listeners import Listeners
@@ -61,9 +62,9 @@ class AgentDesk:
                 raise
             raise BusyError("this server may not know all of the site yet", remedy="try again in a second") from error
 
-    def sign(self, agent: str, term: int = 0, *, closed: bool = False, begun: Mapping[str, int] = NOTHING) -> None:
-        """It has asked, having taken up this term and begun with these cameras, or its connection broke while it did."""
-        if self._server.signs.own(agent, closed=closed, begun=begun) and term > self._server.status.term:
+    def sign(self, agent: str, at: Position = (0, 0), *, closed: bool = False, begun: Mapping[str, int] = NOTHING) -> None:
+        """It has asked, having taken up (term, index) and begun with these cameras, or its connection broke while it did."""
+        if self._server.signs.own(agent, closed=closed, begun=begun) and (term := named(at, self._server.status)) is not None:
             self._server.name(term)
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:

@@ -21,6 +21,7 @@ from watchkeep.agent.directory.client import HOLD_S
 from watchkeep.hub.directory.assigner import Assigner, Make, Relieve, Scene
 from watchkeep.hub.directory.cluster import steps
 from watchkeep.hub.directory.cluster.status import Role
+from watchkeep.hub.directory.cluster.witness import named
 from watchkeep.hub.directory.desire import desired
 from watchkeep.hub.directory.entry import Entry
 from watchkeep.hub.directory.leaving import HAND_OVER_S
@@ -108,8 +109,8 @@ class RecorderServer(SimServer):
 
     def _desired(self, agent: str, at: tuple[int, int], begun: str, reply: Callable[[Any], None]) -> None:
         assert self.cluster is not None
-        if self.signs.own(agent, self.loop.now, closed=False, begun=read(begun)) and at[0] > self.cluster.site.term:
-            self.feed(steps.Named(at[0]))
+        if self.signs.own(agent, self.loop.now, closed=False, begun=read(begun)) and (term := named(at, self.cluster.status)) is not None:
+            self.feed(steps.Named(term))
         if not self._tell(agent, at, reply):
             held = self._holds[agent] = (at, reply)
             boot = self.boot

@@ -6,7 +6,7 @@ from site_kit import Book, camera
 from watchkeep.hub.directory.cluster import steps
 from watchkeep.hub.directory.cluster.sight import POLL_S, SILENT_S
 from watchkeep.hub.directory.cluster.status import Lead, Role
-from watchkeep.hub.directory.cluster.witness import REACH, RISE_S, Witness
+from watchkeep.hub.directory.cluster.witness import REACH, RISE_S, Witness, named
 
 
 def leading() -> One:
@@ -84,3 +84,26 @@ def test_a_claim_is_above_what_another_server_was_told_by_agents() -> None:
     one.wait(SILENT_S + 1.0, said("b", named=41))
     assert one.role is Role.LEADING
     assert one.cluster.lead.term == 48
+
+
+def test_a_later_entry_of_a_leaders_own_term_is_one_that_it_has_lost_with_its_disk() -> None:
+    one = leading()
+    status = one.cluster.status
+    assert named((status.term, status.index), status) is None
+    assert named((status.term - 1, status.index + 9), status) is None
+    assert named((status.term + 8, 1), status) == status.term + 8
+    later = named((status.term, status.index + 1), status)
+    assert later == status.term + 1
+    one.feed(steps.Named(later))
+    one.wait(POLL_S)
+    assert (one.role, one.cluster.lead) == (Role.LEADING, Lead(term=16, server="a"))
+
+
+def test_a_follower_that_lags_behind_what_its_agents_have_learns_nothing_of_it() -> None:
+    book = Book()
+    book.write("lead", 8, server="a")
+    one = One("b", 2)
+    one.wait(0.5, said("a", Role.LEADING, 8, 3, Lead(term=8, server="a", beat=1)))
+    one.feed(steps.Got("a", tuple(book.entries)))
+    assert one.role is Role.FOLLOWING
+    assert named((8, 3), one.cluster.status) is None

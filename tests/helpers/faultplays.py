@@ -100,7 +100,8 @@ def small_journal(site: FaultSite, *, max_bytes: int | None = None) -> None:
         profile = profile.replace("journal_max_bytes = 20_000_000_000", f"journal_max_bytes = {max_bytes}")
         text = text.replace("max_bytes = 2_000_000_000", "")
     small.write_text(profile)
-    config.write_text(text.replace("[agent]", f'[agent]\nprofile = "{small}"'))
+    assert text.count('profile = "generic"') == 1
+    config.write_text(text.replace('profile = "generic"', f'profile = "{small}"'))
     rmtree(site.folder / "edge-1" / "journal", ignore_errors=True)  # killed early, it may have none yet
     site.view.cameras.clear()
     site.start("edge-1")

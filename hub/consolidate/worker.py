@@ -199,7 +199,7 @@ class Consolidator:
     def _rest(self) -> None:
         deadlines = [self._schedule.next_deadline(), None if self._patrol is None else self._patrol.next_at]
         deadline = min((at for at in deadlines if at is not None), default=None)
-        pause = _IDLE_S if deadline is None else max(deadline - self._clock.monotonic(), 0.0)
+        pause = _IDLE_S if deadline is None else min(max(deadline - self._clock.monotonic(), 0.0), _IDLE_S)
         with self._lock:
             self._lock.wait_for(lambda: self._stopping or self._order is not None or self._sighted is not None, pause)
 

@@ -209,3 +209,13 @@ def test_what_is_doubted_stays_so_when_a_round_fails(tmp_path: Path) -> None:
     with pytest.raises(PeerError):
         consolidator._run(1, "http://127.0.0.1:1", "b", threading.Event(), lambda: False)
     assert share.take_suspects() == {("cam0", 1, 7)}
+
+
+def test_a_patrol_that_has_ended_lets_the_thread_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock waits for no infinite time: it raises."""
+    monkeypatch.setattr("watchkeep.hub.consolidate.worker._IDLE_S", 0.01)
+    store: Any = None
+    consolidator = Consolidator(store, Share(store, "a"), Settings("a", "site", patrol=PatrolSettings(tmp_path)))
+    assert consolidator._patrol is not None
+    consolidator._patrol.next_at = math.inf
+    consolidator._rest()

@@ -137,11 +137,11 @@ class AppendClient:
     def _send(self, buffers: Buffers) -> None:
         """As long as time is left; the socket's time-out applies to each call alone."""
         connection = cast(socket.socket, self._http.sock)
+        tls = isinstance(connection, ssl.SSLSocket)
         left, first, deadline = [memoryview(buffer) for buffer in buffers], 0, time.monotonic() + self._timeout_s * SEND_FACTOR
         while first < len(left):
             if time.monotonic() > deadline:
                 raise TimeoutError
-            tls = isinstance(connection, ssl.SSLSocket)
             sent = connection.send(left[first]) if tls else connection.sendmsg(left[first : first + MAX_PIECES])
             while first < len(left) and sent >= len(left[first]):
                 sent -= len(left[first])

@@ -23,10 +23,10 @@ from blake3 import blake3
 from ...wire.causes import EventKind
 from ...wire.errors import FormatError, GoneError, VolumeError, WatchkeepError
 from ...wire.messages import SetAside
-from ...wire.record import Header, RecordKind, check_payload
 from ...wire.seal import parse_seal
 from ..store import Record, Store
 from ..store.model import Entry, Part
+from ..store.scan import stored_chunk, stored_init
 from .compare import Place
 from .share import proven
 
@@ -131,10 +131,10 @@ def set_aside(store: Store, finding: Finding, init: bytes) -> SetAside | None:
 def _store_again(store: Store, finding: Finding, init: bytes, aside: Path) -> None:
     """Append the good chunks of a file that was set aside; what fails is missing, and comes from a peer."""
     part = finding.part
-    header = Header(RecordKind.INIT, part.camera, part.epoch, 0, len(init), blake3(init).digest())
+    first = stored_init(part.camera, part.epoch, init)
     for batch in _batches(store, finding, aside):
         try:
-            store.append([(header, memoryview(init), None), *batch])
+            store.append([first, *batch])
         except WatchkeepError as error:
             log.warning("good chunks of a damaged file are not stored again", extra={"path": str(aside), "why": str(error)})
             return
@@ -149,12 +149,9 @@ def _batches(store: Store, finding: Finding, aside: Path) -> Iterator[list[Recor
             continue
         try:
             data = read(entry.offset, entry.length)
-            seal = parse_seal(data)
-            header = Header(RecordKind.CHUNK, seal.camera, seal.epoch, seal.seq, len(data), seal.chunk_hash)
-            check_payload(header, data)
+            batch.append(stored_chunk(finding.part.camera, finding.part.epoch, entry.seq, data))
         except (VolumeError, FormatError):
             continue  # it got worse since it was proven: it is missing now
-        batch.append((header, memoryview(data), seal))
         size += len(data)
         if size >= _APPEND_BYTES:
             yield batch

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from blake3 import blake3
-
 from ...wire import http
 from ...wire.errors import FormatError, VolumeError
 from ...wire.messages import ChunkHash, ChunkHashes, ChunkListing, ChunkRun
@@ -19,7 +17,7 @@ from ...wire.seal import parse_seal
 from ..api.errors import ApiError
 from ..store import Store, StoredChunk
 from ..store.model import Part
-from ..store.scan import prove
+from ..store.scan import prove, stored_init
 from .compare import Place, Run, tidy
 
 MAX_RUNS: Final = 5000
@@ -68,7 +66,7 @@ class Share:
                     break
         if init is None or not body:
             raise ApiError(http.NOT_FOUND, f"none of chunks {first} to {last} of epoch {epoch} can be given", remedy="ask another archiver")
-        return pack_header(Header(RecordKind.INIT, camera, epoch, 0, len(init), blake3(init).digest())) + init + body
+        return pack_header(stored_init(camera, epoch, init)[0]) + init + body
 
     def _record(self, camera: str, chunk: StoredChunk) -> bytes:
         """The chunk as a record; empty when its bytes do not prove themselves any more."""

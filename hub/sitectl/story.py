@@ -26,7 +26,7 @@ def since(text: str, now_s: float) -> float:
         return now_s - float(span[1]) * _UNITS[span[2]]
     try:
         return float(text)
-    except ValueError:
+    except ValueError:  # then it is to be a date
         pass
     try:
         at = datetime.fromisoformat(text.strip())

@@ -16,18 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from blake3 import blake3
-
 from ...wire.causes import EventKind
 from ...wire.errors import DigestError, FormatError, VolumeError
 from ...wire.paths import SEGMENT_SUFFIX
 from ...wire.ranges import RangeSet
-from ...wire.record import Header, RecordKind, check_payload
-from ...wire.seal import parse_seal
 from .intake import Batch, sort_records
 from .model import ASIDE_SUFFIX, Conflict, Part, Record, Report, StoreFull
 from .register import Register
-from .scan import scan_file
+from .scan import scan_file, stored_chunk, stored_init
 from .volume import Volume
 
 log = logging.getLogger(__name__)
@@ -72,7 +68,7 @@ class Anew:
         """A round; a file goes only from a volume that is known to be the one that it was found on."""
         files = self._files.get(volume.root, [])
         for file in [*files]:
-            if stop() or volume.hung or volume.pulse.late:
+            if stop() or volume.hangs:
                 return
             try:
                 if not self._advance(volume, file) or not volume.online:
@@ -117,10 +113,10 @@ class Anew:
         return scan.part is not None
 
     def _init(self, volume: Volume, file: _File, part: Part) -> Record:
-        data = volume.disk.read(file.path, 0, part.init_bytes)
-        if blake3(data).digest() != part.init_hash:
+        record = stored_init(part.camera, part.epoch, volume.disk.read(file.path, 0, part.init_bytes))
+        if record[0].hash != part.init_hash:
             raise DigestError("init segment does not match its hash", remedy="check the disk")
-        return Header(RecordKind.INIT, part.camera, part.epoch, 0, len(data), part.init_hash), memoryview(data), None
+        return record
 
     def _missing(self, volume: Volume, file: _File, part: Part, missing: RangeSet) -> list[Record]:
         """A batch of the chunks that are left and missing, each proven.  One that the disk does not give now may come in the next round;
@@ -132,9 +128,7 @@ class Anew:
                 continue
             try:
                 data = volume.disk.read(file.path, entry.offset, entry.length)
-                seal = parse_seal(data)
-                header = Header(RecordKind.CHUNK, part.camera, part.epoch, entry.seq, len(data), seal.chunk_hash)
-                check_payload(header, data)
+                found.append(stored_chunk(part.camera, part.epoch, entry.seq, data))
             except OSError as error:
                 unread = error
                 continue
@@ -142,7 +136,6 @@ class Anew:
                 file.left.discard(entry.seq, entry.seq)
                 file.bad = True
                 continue
-            found.append((header, memoryview(data), seal))
             size += len(data)
         if unread is not None and not found:
             raise unread

@@ -100,7 +100,7 @@ class Reader:
     def out_of_use(self, part: Part) -> str:
         """Why the volume of a part is not in use; empty when it is."""
         volume = next(volume for volume in self._volumes if volume.id == part.volume)
-        if volume.hung or volume.pulse.late:
+        if volume.hangs:
             return f"volume {volume.root} hangs"
         return "" if volume.online else f"volume {volume.root}: {volume.why}"
 
@@ -117,7 +117,7 @@ class Reader:
         volume = next((volume for volume in self._volumes if path.is_relative_to(volume.root)), None)
         if volume is None or ".." in path.parts:
             raise VolumeError(f"{path} is on no volume of this archiver", remedy="ask for the timeline again")
-        if volume.hung or volume.pulse.late:
+        if volume.hangs:
             raise VolumeError(f"{path} cannot be read: its disk hangs", remedy="look for the disk in dmesg; read another archiver's copy")
         return volume.disk.read(str(path.relative_to(volume.root)), offset, length)
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from ...wire.errors import DigestError, FormatError, TruncatedError
-from ...wire.record import chunk_digest
+from ...wire.record import Header, RecordKind, check_payload, chunk_digest
 from ...wire.seal import Seal, parse_seal
 from ...wire.segment import ChunkAt, Read, chunk_at, init_length, iter_chunks
-from .model import Entry, Part, pack_entry
+from .model import Entry, Part, Record, pack_entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,19 @@ def seal_at(read: Read, offset: int) -> Seal:
 def proven_hash(read: Read, entry: Entry) -> bytes:
     """The hash of a chunk after comparing it with the chunk's bytes; raises FormatError."""
     return prove(read(entry.offset, entry.length))
+
+
+def stored_init(camera: str, epoch: int, data: bytes) -> Record:
+    """An init segment that was stored as the record that brings it; whether it is the right one says its hash."""
+    return Header(RecordKind.INIT, camera, epoch, 0, len(data), blake3(data).digest()), memoryview(data), None
+
+
+def stored_chunk(camera: str, epoch: int, seq: int, data: bytes) -> Record:
+    """The same of a chunk, proven to be the one of this name; raises FormatError."""
+    seal = parse_seal(data)
+    header = Header(RecordKind.CHUNK, camera, epoch, seq, len(data), seal.chunk_hash)
+    check_payload(header, data)
+    return header, memoryview(data), seal
 
 
 def prove(data: bytes) -> bytes:

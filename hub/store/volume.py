@@ -49,6 +49,11 @@ class Volume:
         """Of a volume that is not open yet, the one it had when it was last seen; empty when it never was."""
         return self.identity.volume if self.identity is not None else self._last_id
 
+    @property
+    def hangs(self) -> bool:
+        """Whether it is given up for a call that does not return, or waits for one that is late."""
+        return self.hung or self.pulse.late
+
     def recall(self) -> None:
         """Remember who it was, for what the catalog has of it; touches no volume."""
         self._last_id = self._known.load().get(str(self.root), "")

@@ -23,12 +23,14 @@ CATCHUP_TARGET = 20.0
 MAX_LIVE_AGE_S = 2.0
 
 
-def start(site: FaultSite, *, cameras: int, copies: int, proxied: bool) -> list[FaultProxy]:
-    """Archivers a and b, behind proxies if wanted, a source and an agent that records."""
+LIGHT = ("--fps", str(FPS), "--size", "320x180", "--bitrate", "500k", "--loop-seconds", "10")
+
+
+def start(site: FaultSite, *, cameras: int, copies: int, proxied: bool, source: tuple[str, ...] = LIGHT) -> list[FaultProxy]:
+    """Archivers a and b, behind proxies if wanted, a source with these options and an agent that records."""
     site.archivers("a", "b")
     proxies = [site.behind_proxy(name) for name in "ab"] if proxied else []
-    urls = site.source("--fps", str(FPS), "--size", "320x180", "--bitrate", "500k", "--loop-seconds", "10", cameras=cameras)
-    site.record(urls, copies=copies)
+    site.record(site.source(*source, cameras=cameras), copies=copies)
     site.recording(cameras)
     wait_until(lambda: min(site.held("b" if copies > 1 else "a").values()) >= 2, SETTLE_S, "recording")
     return proxies

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from random import Random
 
+from endurance import start
 from faultproxy import Mode
-from faultrig import FPS, SMALL, FaultSite, fault_site, frozen, small_disk
+from faultrig import FPS, FaultSite, fault_site, frozen, small_disk
 from takeover import SETTLE_S, Series, finish
 from wksite import listening, wait_until
 
@@ -32,11 +33,7 @@ def agent_disk(args: argparse.Namespace, folder: Path, _: Random) -> Series:
     series = Series("agent-disk", f"{args.cameras} cameras of 4 Mbit/s, journal frozen for {STALL_S:g} s, twice", trials=2)
     data = folder / "edge-1"
     with small_disk(folder / "disk.img", data, DISK_MB), fault_site(folder) as site:
-        site.archivers("a", "b")
-        proxies = [site.behind_proxy(name) for name in "ab"]
-        site.record(site.source(*FULL, cameras=args.cameras), copies=2)
-        site.recording(args.cameras)
-        wait_until(lambda: min(site.held("a").values()) >= 2, SETTLE_S, "recording")
+        proxies = start(site, cameras=args.cameras, copies=2, proxied=True, source=FULL)
         with frozen(data):
             _watch(site, series, time.monotonic() + STALL_S)
         site.settled(SETTLE_S)
@@ -73,10 +70,8 @@ def broker(args: argparse.Namespace, folder: Path, _: Random) -> Series:
     away_s = LONG_AWAY_S if args.long else AWAY_S
     series = Series("broker", f"Mosquitto killed for {away_s:g} s, and back empty", trials=1)
     with fault_site(folder) as site:
-        site.archivers("a", "b")
-        site.record(site.source(*SMALL, cameras=args.cameras), copies=1)
-        site.recording(args.cameras)
-        wait_until(lambda: len(site.view.archivers) == 2 and min(site.held("a").values()) >= 1, SETTLE_S, "recording")
+        start(site, cameras=args.cameras, copies=1, proxied=False)
+        wait_until(lambda: len(site.view.archivers) == 2, SETTLE_S, "both archivers' beacons")
         [mosquitto] = site._others
         mosquitto.kill()
         mosquitto.wait()

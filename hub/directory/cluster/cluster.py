@@ -68,7 +68,7 @@ from .steps import (
     WriteFailed,
     Wrote,
 )
-from .terms import MARGIN, next_number
+from .terms import MARGIN
 from .witness import RISEN, Witness
 
 STALL_S: Final = 1.0
@@ -226,7 +226,7 @@ class Cluster:
 
     @property
     def _next_term(self) -> int:
-        return next_number(max(self._seen, self._witness.term), self._me.rank)
+        return self._witness.next_term(self._seen, self._me.rank)
 
     def _request(self, event: Request, now: float) -> list[Action]:
         leading = self._leading if self.role is Role.LEADING else None

@@ -57,7 +57,6 @@ from .steps import (
     Turned,
     Unheard,
 )
-from .terms import next_number
 from .witness import RISEN, Witness
 
 RECOVERY_S: Final = 10.0
@@ -186,7 +185,7 @@ class Shared:
 
     @property
     def _next_term(self) -> int:
-        return next_number(max(self._seen, self._witness.term), self._me.rank)
+        return self._witness.next_term(self._seen, self._me.rank)
 
     def _request(self, event: Request, now: float) -> list[Action]:
         leading = self._leading if self.role is Role.LEADING else None

@@ -17,6 +17,7 @@ from typing import Final
 
 from .sight import NEVER
 from .status import Status
+from .terms import next_number
 
 REACH: Final = 1 << 20
 """131 072 changes of leader that no server remembers: far beyond what a lost disk and old backups can hide.  At one rise in RISE_S the
@@ -49,6 +50,10 @@ class Witness:
         if news:
             self.term = term
         return news
+
+    def next_term(self, known: int, rank: int) -> int:
+        """What a server of this rank leads in next: above all that servers know of, and agents."""
+        return next_number(max(known, self.term), rank)
 
     def lifts(self, term: int, now: float) -> bool:
         """Whether the leader of this term has to rise above `self.term` now; counted as done."""

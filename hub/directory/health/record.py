@@ -10,7 +10,9 @@ Bounds: MAX_LINES; beyond it the oldest quarter is folded into the base.  20 000
 come back each day; 3 MB.  The base has one entry for each thing of the site.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from .model import Standing
@@ -97,7 +99,16 @@ class Log:
 
     def after(self, number: int) -> list[Line] | None:
         """What follows a line; None when that is folded into the base by now."""
-        return None if number < self.base_number else [line for line in self.lines if line.number > number]
+        return None if number < self.base_number else self.lines[self._behind(number) :]
+
+    def following(self, number: int) -> Line | None:
+        """The first one behind a line."""
+        at = self._behind(number)
+        return self.lines[at] if at < len(self.lines) else None
+
+    def _behind(self, number: int) -> int:
+        """Where the lines behind one begin: asked every few seconds of logs in which nothing is new."""
+        return bisect_right(self.lines, number, key=attrgetter("number"))
 
     def turns(self) -> Iterator[tuple[str, float, Standing]]:
         """(key, when, state) in order of time for each key; while nobody watches everything is unknown."""

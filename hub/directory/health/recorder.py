@@ -117,7 +117,7 @@ class Recorder:
         if known < one.base_number:
             return None
         page = lines[:PAGE]
-        following = next((line for line in one.lines if line.number > (page[-1].number if page else known)), None)
+        following = one.following(page[-1].number if page else known)
         until_s = one.until_s if following is None else following.at_s
         return LogText(base_s=one.base_s, base_number=one.base_number, base=one.base if fresh is None else None,
                        lines=[(line.number, line.at_s, line.key, line.state) for line in page], until_s=until_s)  # fmt: skip

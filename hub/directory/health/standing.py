@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ..duty import holder
 from ..orders import DIRECTORY
 from ..site import Key, Site
 from .model import MemberHealth, Standing
@@ -84,8 +85,7 @@ def standings(site: Site, members: Members, away: Collection[Key]) -> dict[Key, 
               for name in site.entities.get("server", {})}  # fmt: skip
     found |= {key: (Standing.PLANNED, "in maintenance") for key in found if key in away}
     for name in site.entities.get("role", {}):
-        lease = site.leases.get(name)
-        found[Key("role", name)] = _held(lease.holder if lease else "", members)
+        found[Key("role", name)] = _held(holder(site, name), members)
     return found | {Key("role", DIRECTORY): _held(members.leader, members)}
 
 

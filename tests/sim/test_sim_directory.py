@@ -10,7 +10,7 @@ import sys
 import pytest
 import sim
 
-from watchkeep.hub.directory.cluster import cluster, leading, merge
+from watchkeep.hub.directory.cluster import leading, merge, witness
 from watchkeep.hub.directory.cluster.aside import Aside
 from watchkeep.hub.directory.cluster.handover import Handover
 from watchkeep.hub.directory.cluster.leading import Leading
@@ -91,7 +91,7 @@ def _never(self: Handover, *_: object, **__: object) -> None:
 _judge = merge.judge
 BREAKS = [
     (leading, "next_number", _next_in_line, {2}),
-    (cluster, "next_number", _next_in_line, {1}),
+    (witness, "next_number", _next_in_line, {1}),
     (Leading, "_wait", _waits_for_nothing, {0, 3}),
     (Aside, "forget", _forgets_at_once, {8}),
     (Pulse, "beats", _for_ever, {4, 5}),

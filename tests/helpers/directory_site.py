@@ -18,7 +18,6 @@ from faultrig import Namespace
 from hub_kit import Answer
 from wksite import Site, wait_until
 
-from watchkeep.hub.demo.cast import Member
 from watchkeep.wire.messages import DirectoryBeacon
 
 LEAD_S = 40.0
@@ -49,6 +48,8 @@ class DirectorySite(Site):
         self.space, self._away = (Namespace() if away else None), away
         near = self.space.near if self.space else "127.0.0.1"
         second = self.space.second() if self.space else ""
+        if self.space:
+            self.wrapped[away] = ["ip", "netns", "exec", self.space.name]
         hosts = {name: self.space.host if self.space and name == away else near for name in names}
         listed = ",\n".join(f'  {{ id = "{name}", url = "http://{hosts[name]}:{self.port(name)}", rank = {rank} }}'
                             for rank, name in enumerate(names))  # fmt: skip
@@ -66,16 +67,6 @@ class DirectorySite(Site):
             self.front[name] = f"http://{second if name == away else hosts[name]}:{self.port(name)}"
             self.start(name)
         wait_until(lambda: self.leader(names) != "", LEAD_S, "one leader")
-
-    def start(self, name: str) -> Member:
-        if self.space is None or name != self._away:
-            return super().start(name)
-        member = self.members[name]
-        command = ["ip", "netns", "exec", self.space.name, sys.executable, "-m", "watchkeep.wire.shell.cli", *member.arguments]
-        with member.log.open("ab") as log:
-            member.reaped = False
-            member.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        return member
 
     def leader(self, names: str) -> str:
         """The one that all of these name as their leader, with equal journals; empty when they do not agree."""

@@ -8,7 +8,6 @@ import http.client
 import secrets
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,8 +91,6 @@ class FaultSite(Site):
         self.namespaces: dict[str, Namespace] = {}
         self.urls: dict[str, str] = {}
         """Where the agent is sent, by archiver id."""
-        self.wrapped: dict[str, list[str]] = {}
-        """Commands that members are started through, such as `ip netns exec`."""
 
     def archivers(self, *names: str, extra: str = "") -> None:
         super().archivers(*names, extra=extra)
@@ -121,16 +118,6 @@ class FaultSite(Site):
         self.start(name)
         wait_until(lambda: durable(self.urls[name], {"cam0": 1}) is not None, 30, f"the start of archiver {name} in its namespace")
         return space
-
-    def start(self, name: str) -> Member:
-        if name not in self.wrapped:
-            return super().start(name)
-        member = self.members[name]
-        command = [*self.wrapped[name], sys.executable, "-m", "watchkeep.wire.shell.cli", *member.arguments]
-        with member.log.open("ab") as log:
-            member.reaped = False
-            member.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        return member
 
     def record(self, urls: dict[str, str], *, copies: int, to: Sequence[str] = (), name: str = "edge-1", extra: str = "",
                hold_s: float = 0.0, segment_s: float = 2.0) -> Member:  # fmt: skip

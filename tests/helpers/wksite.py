@@ -6,12 +6,13 @@ Rules: everything is started through the commands that users have, on loopback, 
 import json
 import re
 import subprocess
+import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from watchkeep.hub.demo.cast import Cast, free_port, listening, wait_until
+from watchkeep.hub.demo.cast import Cast, Member, free_port, listening, wait_until
 from watchkeep.hub.demo.follow import SiteView
 from watchkeep.hub.verify.against import compare_paths
 from watchkeep.hub.verify.report import CameraReport, Report
@@ -30,6 +31,8 @@ class Site(Cast):
         self.view = SiteView()
         self.heard: deque[bytes] = deque(maxlen=10_000)
         """Every message of the site as it came; a test hears some hundreds."""
+        self.wrapped: dict[str, list[str]] = {}
+        """Commands that members are started through, such as `ip netns exec`."""
         self._client: MqttClient | None = None
         self._others: list[subprocess.Popen[bytes]] = []
 
@@ -41,6 +44,16 @@ class Site(Cast):
         self._client = MqttClient(self.broker_url, client_id="test", will=None, birth=list)
         self._client.subscribe(topics.everything(self.site), self._take)
         self._client.start()
+
+    def start(self, name: str) -> Member:
+        if name not in self.wrapped:
+            return super().start(name)
+        member = self.members[name]
+        command = [*self.wrapped[name], sys.executable, "-m", "watchkeep.wire.shell.cli", *member.arguments]
+        with member.log.open("ab") as log:
+            member.reaped = False
+            member.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return member
 
     def _take(self, topic: str, payload: bytes) -> None:
         self.heard.append(payload)

@@ -45,11 +45,12 @@ class DirectorySite(Site):
     def servers(self, names: str, *, away: str = "", more: str = "") -> None:
         """Start them and wait until they agree; `away` runs in a namespace, behind a link that can be cut, and another one for agents;
         more: lines of hub.toml."""
-        self.space, self._away = (Namespace() if away else None), away
+        if away:
+            self.space, self._away = Namespace(), away
         near = self.space.near if self.space else "127.0.0.1"
-        second = self.space.second() if self.space else ""
-        if self.space:
-            self.wrapped[away] = ["ip", "netns", "exec", self.space.name]
+        second = self.space.second()[1] if self.space and away else ""
+        if self.space and away:
+            self.wrapped[away] = self.space.command
         hosts = {name: self.space.host if self.space and name == away else near for name in names}
         listed = ",\n".join(f'  {{ id = "{name}", url = "http://{hosts[name]}:{self.port(name)}", rank = {rank} }}'
                             for rank, name in enumerate(names))  # fmt: skip
@@ -89,7 +90,7 @@ class DirectorySite(Site):
         """Ask the server in the namespace from inside, where the cut link does not matter."""
         assert self.space is not None
         body = "" if value is None else json.dumps(value)
-        command = ["ip", "netns", "exec", self.space.name, sys.executable, "-c", _ASK, method, self.clients[self._away].url + path, body]
+        command = [*self.space.command, sys.executable, "-c", _ASK, method, self.clients[self._away].url + path, body]
         return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60, stdin=subprocess.DEVNULL).stdout)
 
     def beacons(self) -> dict[str, DirectoryBeacon]:

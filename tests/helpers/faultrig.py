@@ -39,6 +39,8 @@ class Namespace:
     def __init__(self) -> None:
         tag = secrets.token_hex(3)
         self.name = f"wk-{tag}"
+        self.command = ["ip", "netns", "exec", self.name]
+        """Before a command: it runs there."""
         _ip("netns", "add", self.name)
         try:
             _ip("-n", self.name, "link", "set", "lo", "up")
@@ -47,9 +49,9 @@ class Namespace:
             self.close()
             raise
 
-    def second(self) -> str:
-        """One more link, which is cut on its own; returns its address of the namespace."""
-        return self._link(secrets.token_hex(3), SECOND)[1]
+    def second(self) -> tuple[str, str]:
+        """One more link, which is cut on its own: (this machine's address, the namespace's)."""
+        return self._link(secrets.token_hex(3), SECOND)
 
     def _link(self, tag: str, inside: str) -> tuple[str, str]:
         """(this machine's address, the namespace's)."""
@@ -65,13 +67,13 @@ class Namespace:
     def drop(self, *, on: bool, link: str = FIRST) -> None:
         """As if the machine behind the link had lost its power: every packet to it is dropped."""
         rule = ["-I" if on else "-D", "INPUT", "-i", link, "-j", "DROP"]
-        subprocess.run(["ip", "netns", "exec", self.name, "iptables", *rule], check=True)
+        subprocess.run([*self.command, "iptables", *rule], check=True)
 
     def cut(self, *, on: bool, link: str = FIRST) -> None:
         """As if the cable was pulled: nothing comes in and nothing gets out."""
         self.drop(on=on, link=link)
         rule = ["-I" if on else "-D", "OUTPUT", "-o", link, "-j", "DROP"]
-        subprocess.run(["ip", "netns", "exec", self.name, "iptables", *rule], check=True)
+        subprocess.run([*self.command, "iptables", *rule], check=True)
 
     def close(self) -> None:
         """Delete the namespace, its link and its rules with it."""
@@ -109,7 +111,7 @@ class FaultSite(Site):
     def in_namespace(self, name: str) -> Namespace:
         """Move an archiver behind a link that can be cut; it is started again there."""
         space = self.namespaces[name] = Namespace()
-        self.wrapped[name] = ["ip", "netns", "exec", space.name]
+        self.wrapped[name] = space.command
         self.stop(name)
         config = self.folder / f"hub-{name}.toml"
         here = f"127.0.0.1:{self.port(name)}"

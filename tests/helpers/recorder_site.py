@@ -4,16 +4,17 @@ Rules: as wksite.py.  Directory servers are named x, y, z, archivers a and b, ag
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from directory_kit import Client
 from directory_site import DirectorySite
-from faultrig import SMALL
+from faultrig import SMALL, Namespace
 from hub_kit import Hub
 from wksite import wait_until
 
+from watchkeep.hub.demo.cast import Member
 from watchkeep.hub.verify.report import Report
 from watchkeep.hub.verify.verify import verify_paths
 from watchkeep.wire import http
@@ -21,20 +22,43 @@ from watchkeep.wire.ids import epoch_term
 from watchkeep.wire.messages import Span, Timeline
 
 AGENTS = ("edge-1", "edge-2")
+ARCHIVERS = ("a", "b")
+HERE = "127.0.0.1"
 SETTLE_S = 60.0
 
 
 class RecorderSite(DirectorySite):
     """record() once, then kill and continue members by name."""
 
+    near = _cameras_at = HERE
+    """Where agents find the hub, and cameras."""
+
+    def apart(self, agent: str) -> None:
+        """This agent will run in a namespace, behind a link to the hub (FIRST) and one to the cameras (SECOND).  Before record()."""
+        self.space = Namespace()
+        self.near, self._cameras_at = self.space.near, self.space.second()[0]
+        self.wrapped[agent] = self.space.command
+
+    @property
+    def broker_url(self) -> str:
+        return f"mqtt://{self.near}:{self.port('broker')}"
+
+    def add(self, name: str, arguments: Sequence[str], *, start: bool = True) -> Member:
+        """Archivers listen where an agent that is apart reaches them, too."""
+        if self.near != HERE and name in ARCHIVERS:
+            config = self.folder / f"hub-{name}.toml"
+            config.write_text(config.read_text().replace(f'listen = "{HERE}:', 'listen = "0.0.0.0:'))
+        return super().add(name, arguments, start=start)
+
     def record(self, servers: str, *, cameras: int, away: str = "", room: int = 0) -> None:
         """Start everything, and wait until all cameras are recorded; away: as of servers(); room: of each agent for more cameras."""
         self.names, self.cameras = servers, [f"cam{number}" for number in range(cameras)]
         self.servers(servers, away=away)
-        self.archivers("a", "b")
-        urls = self.source(*SMALL, cameras=cameras)
+        self.archivers(*ARCHIVERS)
+        listen = [] if self._cameras_at == HERE else ["--host", "0.0.0.0"]
+        urls = {name: url.replace(HERE, self._cameras_at) for name, url in self.source(*SMALL, *listen, cameras=cameras).items()}
         changes = [{"entity": "agent", "id": name, "value": {"max_cameras": cameras + room}} for name in AGENTS]
-        changes += [{"entity": "archiver", "id": name, "value": {"url": f"http://127.0.0.1:{self.port(name)}"}} for name in "ab"]
+        changes += [{"entity": "archiver", "id": name, "value": {"url": f"http://{self.near}:{self.port(name)}"}} for name in ARCHIVERS]
         changes += [{"entity": "camera", "id": name, "value": {"url": url, "copies": 2}} for name, url in urls.items()]
         assert self.ask().post("edit", {"changes": changes}).status == 200
         listed = ", ".join(f'"{url}"' for url in self.front.values())
@@ -92,13 +116,16 @@ class RecorderSite(DirectorySite):
                 self.start(name)
                 wait_until(lambda name=name, boot=boot: self.view.agents[name].boot != boot, SETTLE_S, f"{name}'s return")
         self.settled(SETTLE_S)
-        self.stop_all(*AGENTS, "a", "b", "source")
+        self.stop_all(*AGENTS, *ARCHIVERS, "source")
         self.stop_all(*(name for name in self.names if self.members[name].running))
-        return verify_paths([self.volume(name) for name in "ab"])
+        return verify_paths([self.volume(name) for name in ARCHIVERS])
 
 
 @contextmanager
-def recorder_site(folder: Path) -> Iterator[RecorderSite]:
+def recorder_site(folder: Path, *, apart: str = "") -> Iterator[RecorderSite]:
+    """apart: an agent in a namespace."""
     with RecorderSite(folder) as site:
-        site.mosquitto()
+        if apart:
+            site.apart(apart)
+        site.mosquitto(*({site.near} - {HERE}))
         yield site

@@ -36,9 +36,11 @@ class Site(Cast):
         self._client: MqttClient | None = None
         self._others: list[subprocess.Popen[bytes]] = []
 
-    def mosquitto(self) -> None:
+    def mosquitto(self, *more: str) -> None:
+        """more: addresses beside 127.0.0.1."""
         config = self.folder / "mosquitto.conf"
-        config.write_text(f"listener {self.port('broker')} 127.0.0.1\nallow_anonymous true\n")
+        listeners = [f"listener {self.port('broker')} {host}\n" for host in ("127.0.0.1", *more)]
+        config.write_text("".join(listeners) + "allow_anonymous true\n")
         self.other(["mosquitto", "-c", str(config)])
         wait_until(lambda: listening(self.port("broker")), 20, "Mosquitto's start")
         self._client = MqttClient(self.broker_url, client_id="test", will=None, birth=list)

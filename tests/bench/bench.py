@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import baseline
+import plot
 import usage
-from judge import BASELINE, FPS, LIMITS, Counted, Result, faults
+from judge import BASELINE, FPS, LIMITS, TARGETS, Counted, Result, faults, missed
 from rich.console import Console
 from rich.table import Table
 
@@ -84,56 +85,79 @@ def check(cast: Cast, result: Result) -> None:
 def show(result: Result) -> None:
     """Print the figures."""
     table = Table(title=f"{result.cameras} cameras of {result.mbit_s_per_camera:.1f} Mbit/s, {result.seconds:g} s, {result.when}")
-    for name in ("figure", "watchkeep", "limit", "ffmpeg segment"):
+    for name in ("figure", "watchkeep", "limit", "target", "ffmpeg segment"):
         table.add_column(name, justify="left" if name == "figure" else "right")
     rows = {"agent_cpu_percent_per_camera": result.ffmpeg_cpu_percent_per_camera,
             "agent_rss_mb_per_camera": result.ffmpeg_rss_mb_per_camera, "archiver_cpu_percent_per_camera": None}  # fmt: skip
     for name, other in rows.items():
-        table.add_row(name, f"{getattr(result, name):.3f}", f"{LIMITS[name]:g}", "" if other is None else f"{other:.3f}")
-    table.add_row("agent CPU / ffmpeg CPU", f"{result.cpu_ratio:.2f}", "", "1.00")
-    table.add_row("agent wake-ups a second", f"{result.agent_wakeups_per_s:.0f}", "", "")
+        table.add_row(name, f"{getattr(result, name):.3f}", f"{LIMITS[name]:g}", f"{TARGETS[name]:g}" if name in TARGETS else "",
+                      "" if other is None else f"{other:.3f}")  # fmt: skip
+    table.add_row("agent CPU / ffmpeg CPU", f"{result.cpu_ratio:.2f}", "", f"{TARGETS['cpu_ratio']:g}", "1.00")
+    table.add_row("agent wake-ups a second", f"{result.agent_wakeups_per_s:.0f}", "", f"{TARGETS['agent_wakeups_per_s']:g}", "")
     for one in result.counted:
         said = f"{one.frames} of {one.expected}"
-        table.add_row(f"frames, {one.name}", *(("", "all", said) if one.name == BASELINE else (said, "all", "")))
-    table.add_row("gaps, damage, losses told", f"{result.gaps}, {result.damage}, {result.losses}", "0, 0, 0", "")
+        table.add_row(f"frames, {one.name}", *(("", "all", "all", said) if one.name == BASELINE else (said, "all", "all", "")))
+    table.add_row("gaps, damage, losses told", f"{result.gaps}, {result.damage}, {result.losses}", "0, 0, 0", "0, 0, 0", "")
     Console().print(table)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cameras", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=30)
-    parser.add_argument("--warm", type=float, default=12, help="seconds before measuring starts")
-    parser.add_argument("--ingest", choices=["auto", "native", "pyav"], default="", help="what reads the cameras; the agent's default")
-    parser.add_argument("--shared", type=Path, default=HERE.parents[2] / "shared", help="folder that holds bench/rtsp_load.py")
-    parser.add_argument("--report", type=Path, help="write the figures as JSON")
-    args = parser.parse_args()
-    if not (args.shared / "bench/rtsp_load.py").exists():
-        parser.error(f"{args.shared} has no bench/rtsp_load.py: name the folder that has it with --shared")
-    result = Result(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), args.cameras, args.seconds, ARCHIVERS)
+def run(args: argparse.Namespace, cameras: int) -> Result:
+    """One run with so many cameras."""
+    result = Result(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), cameras, args.seconds, ARCHIVERS)
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="watchkeep-bench-") as folder, Cast(Path(folder)) as cast:
-        load = subprocess.Popen(["/usr/bin/python3", str(args.shared / "bench/rtsp_load.py"), "--cameras", str(args.cameras),
+        load = subprocess.Popen(["/usr/bin/python3", str(args.shared / "bench/rtsp_load.py"), "--cameras", str(cameras),
                                  "--port", str(port)], stdout=subprocess.DEVNULL)  # fmt: skip
         try:
             wait_until(lambda: listening(port), 120, "the start of the load server")
             cast.broker()
             for name in ARCHIVERS:
                 cast.archiver(name)
-            result.agent_idle_rss_mb = idle_rss(cast, args.cameras)
-            record(cast, {f"cam{i}": f"rtsp://127.0.0.1:{port}/cam{i}" for i in range(args.cameras)}, result, args.warm, args.ingest)
+            result.agent_idle_rss_mb = idle_rss(cast, cameras)
+            record(cast, {f"cam{i}": f"rtsp://127.0.0.1:{port}/cam{i}" for i in range(cameras)}, result, args.warm, args.ingest)
             check(cast, result)
             baseline.measure(f"rtsp://127.0.0.1:{port}/cam", result)
         finally:
             load.terminate()
             load.wait()
-    wrong = faults(result)
-    show(result)
-    for line in wrong:
-        print(f"bench: {line}", file=sys.stderr)
+    return result
+
+
+def counts(text: str) -> list[int]:
+    """`8,16,64`."""
+    found = [int(part) for part in text.split(",")]
+    if min(found) < 1:
+        raise ValueError(text)
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cameras", type=counts, default=[16], help="how many; several numbers with commas are as many runs")
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--warm", type=float, default=12, help="seconds before measuring starts")
+    parser.add_argument("--ingest", choices=["auto", "native", "pyav"], default="", help="what reads the cameras; the agent's default")
+    parser.add_argument("--shared", type=Path, default=HERE.parents[2] / "shared", help="folder that holds bench/rtsp_load.py")
+    parser.add_argument("--report", type=Path, help="write the figures as JSON, a list of runs")
+    parser.add_argument("--plot", type=Path, help="draw the figures of all runs that count, as SVG")
+    args = parser.parse_args()
+    if not (args.shared / "bench/rtsp_load.py").exists():
+        parser.error(f"{args.shared} has no bench/rtsp_load.py: name the folder that has it with --shared")
+    results, failed = [], False
+    for cameras in args.cameras:
+        result = run(args, cameras)
+        results.append(result)
+        wrong = [*faults(result), *(missed(result) if args.ingest != "pyav" else [])]
+        failed |= bool(wrong)
+        show(result)
+        for line in wrong:
+            print(f"bench: {cameras} cameras: {line}", file=sys.stderr)
     if args.report:
-        args.report.write_text(json.dumps({**asdict(result), "cpu_ratio": result.cpu_ratio, "faults": wrong}, indent=1) + "\n")
-    return 1 if wrong else 0
+        runs = [{**asdict(one), "cpu_ratio": one.cpu_ratio, "faults": faults(one), "missed": missed(one)} for one in results]
+        args.report.write_text(json.dumps(runs, indent=1) + "\n")
+    if args.plot:
+        args.plot.write_text(plot.svg(results))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

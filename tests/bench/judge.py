@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 FPS = 30
 """Of every camera of the load server."""
 LIMITS = {"agent_cpu_percent_per_camera": 1.0, "agent_rss_mb_per_camera": 12.0, "archiver_cpu_percent_per_camera": 0.5}
+TARGETS = {"cpu_ratio": 0.25, "agent_rss_mb_per_camera": 4.0, "archiver_cpu_percent_per_camera": 0.25, "agent_wakeups_per_s": 100.0}
+"""What the native ingest has to reach from TARGET_CAMERAS on; with fewer the costs that do not grow with cameras weigh more."""
+TARGET_CAMERAS = 64
 BASELINE = "ffmpeg"
 BASELINE_FIGURES = ("ffmpeg_cpu_percent_per_camera", "ffmpeg_rss_mb_per_camera")
 
@@ -60,6 +63,12 @@ class Result:
 def faults(result: Result) -> list[str]:
     """Why the run does not count, one line each; empty when it does."""
     return [*_limits(result), *_told(result), *_frames(result)]
+
+
+def missed(result: Result) -> list[str]:
+    """Targets that a run with the native ingest did not reach, one line each; none for fewer than TARGET_CAMERAS."""
+    return [f"{name} is {getattr(result, name):.3f}, the target is {target:g}" for name, target in TARGETS.items()
+            if result.cameras >= TARGET_CAMERAS and getattr(result, name) > target]  # fmt: skip
 
 
 def _limits(result: Result) -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from baseline import count
-from judge import BASELINE, LIMITS, Counted, Result, faults
+from judge import BASELINE, LIMITS, TARGET_CAMERAS, Counted, Result, faults, missed
 
 
 def good():
@@ -72,3 +72,14 @@ def test_ffmpegs_frames_are_counted_and_one_that_is_missing_is_missed(tmp_path):
                         "-reset_timestamps", "1", "-segment_list", str(tmp_path / f"c{number}.csv"), str(tmp_path / f"c{number}_%05d.mp4")],
                        check=True, stdin=subprocess.DEVNULL)  # fmt: skip
     assert count(tmp_path) == Counted(BASELINE, 2, 179, 180, 89)
+
+
+def test_targets_are_wanted_of_64_cameras_and_named_when_missed():
+    assert missed(replace(good(), cameras=TARGET_CAMERAS - 1, agent_wakeups_per_s=500.0)) == []
+    reached = replace(good(), cameras=TARGET_CAMERAS, agent_cpu_percent_per_camera=0.12, agent_rss_mb_per_camera=4.0)
+    assert missed(reached) == []
+    [line] = missed(replace(reached, agent_wakeups_per_s=100.5))
+    assert line == "agent_wakeups_per_s is 100.500, the target is 100"
+    assert [line.split()[0] for line in missed(replace(reached, agent_cpu_percent_per_camera=0.126, agent_rss_mb_per_camera=4.1,
+                                                       archiver_cpu_percent_per_camera=0.26))] == [
+        "cpu_ratio", "agent_rss_mb_per_camera", "archiver_cpu_percent_per_camera"]  # fmt: skip

@@ -22,6 +22,7 @@ from sim_content import Names
 from sim_delays import Delays
 from sim_engine import Broken
 from sim_store import MOST_LEDGERS
+from sim_worker import SimWorker
 
 from watchkeep.agent.journal.entry import Entry
 from watchkeep.agent.journal.reclaim import Candidate
@@ -64,8 +65,8 @@ class Checks:
                                    "bridged", "woken", "idle", "rounds", "torn", "pulled", "told"), 0)  # fmt: skip
         self.cold: frozenset[str] = frozenset()
         """Standbys: used last, and off until then."""
-        self._progress: dict[tuple[str, str, str], tuple[int, float, float]] = {}
-        """(life of an agent, archiver) to chunks durable there, and since when there are no more although some wait for it."""
+        self._progress: dict[tuple[SimWorker, str], tuple[int, float, float]] = {}
+        """(worker, boot of its archiver) to chunks durable there, and since when there are no more although some wait for it."""
         self.holes: set[tuple[str, str, str]] = set()
         """(life of an agent, camera, archiver) of the holes that it has told of and not closed."""
 
@@ -212,8 +213,8 @@ class Checks:
 
     def _durable(self, agent: SimAgent, name: str) -> None:
         """Who answers and makes nothing durable is found out in time; answers may take a while, and so may the question."""
-        ledger, now = agent.desk._ledger, agent.loop.now
-        place = agent.life, name, ledger._boots.get(name, "")  # one that was restarted between two looks has its time anew
+        ledger, now, worker = agent.desk._ledger, agent.loop.now, agent.workers[name]
+        place = worker, ledger._boots.get(name, "")  # one that was restarted, or removed and given back, has its time anew
         durable, since, looked = self._progress.get(place, (-1, now, now))
         unseen = now > looked + LOOK_S  # the agent stood still, and what happened between the looks nobody saw
         absent = agent.desk._policy.health(name).state is not Health.HEALTHY  # silent, announced or not: durable.py counts answers alone
@@ -221,7 +222,7 @@ class Checks:
             since = now
         self._progress[place] = ledger.durable_at(name), since, now
         self.done["idle"] += agent.desk._durables[name].witness is not None
-        worker, health = agent.workers[name], agent.desk._policy.health(name)
+        health = agent.desk._policy.health(name)
         if worker.waiting_since is None and health.state is Health.HEALTHY and now > since + agent.setup.limits.durable_timeout_s + IDLE_S:
             raise Broken(3, f"{agent.name} takes {name} for healthy, which has made nothing durable for {now - since:.1f} s")
 

@@ -1,10 +1,12 @@
 """One thread that reads every camera of agent/rtsp while nothing about it is unusual: sockets drained on a tick, frames straight to rings.
 
-    camera's thread: open ─▶ first frames ─▶ drive ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▶ what was left: RTCP, a new epoch, a fault ─▶ drive
-                                               └─▶ tick: receive all, each one's lane ─┘
+    camera's thread: open ─▶ first frames ─▶ drive ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▶ what was left: a new epoch, an end, a fault ─▶ drive
+                                               └─▶ tick: receive all, each one's lane,
+                                                         reports and signs of life ───┘
 
-Rules: never waits for a camera: it opens, sends, answers and closes nothing, decodes no parameter sets and makes no init segment; all
-that may take time is left to the camera's own thread, and until that is back the camera's packets wait in its sockets (invariant 7).
+Rules: never waits for a camera: it opens and closes nothing, sends only what a connection takes at once (agent/rtsp/talk.py), decodes no
+parameter sets and makes no init segment; all that may take time is left to the camera's own thread, and until that is back the
+camera's packets wait in its sockets (invariant 7).  So no camera's thread wakes as long as nothing is unusual.
 Bounded: a camera gives 256 kB a tick (native/intake.pxd), and one that has more is asked again HURRY_S later, with all others.
 """
 
@@ -18,18 +20,12 @@ from ..wire.shell.threads import Supervised
 from .clock import Clock
 from .reader import Lender, Loan, Reader
 from .rtsp.ride import Left, Ride
-from .rtsp.rtcp import can_wait
 from .stall import PICTURE_WAIT_S
 
 HURRY_S: Final = 0.01
-TEXT: Final = -1
-"""The channel of what the camera says in RTSP."""
 IDLE_S: Final = 1.0
 """With no camera to read."""
 JOIN_S: Final = 3.0
-MAX_REPORTS: Final = 16
-"""Of a camera, until it goes back: at 5 s from one sender report of a track to the next there are two or four.  One that sends more goes
-back with them."""
 
 
 class _Seat:
@@ -38,7 +34,6 @@ class _Seat:
     def __init__(self, ride: Ride, loan: Loan, reader: Reader, wanted_back: Callable[[], bool], cuts: Callable[[], bool]) -> None:
         self.ride, self.loan, self.reader, self.wanted_back, self.cuts = ride, loan, reader, wanted_back, cuts
         self.pictured, self.over, self.left = ride.pictured, threading.Event(), Left([], [], ride.pictured)
-        self.reports: list[tuple[int, bytes, float]] = []
         self.error: Exception | None = None
 
     def turn(self, now: float, now_ns: int, utc_ns: int) -> bool:
@@ -46,22 +41,15 @@ class _Seat:
         lane, stream = self.loan.lane, self.ride.stream
         lane.arrival_ns, lane.cuts = utc_ns, self.cuts()
         units, messages = stream.process(now_ns)
-        if messages and not units:
-            messages = self._kept_back(messages, now)
+        wanted = False
+        if not units and (messages or now >= self.ride.talk.deadline()):  # what is behind a unit that was left is heard after it
+            messages, wanted = self.ride.talk.aside(messages, now)
         if lane.pictures != self.loan.pictures:
             self.pictured = now
         self.reader.noted(self.loan, now)
-        self.left = Left(units, messages, self.pictured, tuple(self.reports))
-        silent = now - self.pictured > PICTURE_WAIT_S
-        return bool(units or messages or stream.state or silent or now >= self.ride.deadline or not lane.open or self.wanted_back())
-
-    def _kept_back(self, messages: list[tuple[int, bytes]], now: float) -> list[tuple[int, bytes]]:
-        """Sender reports are told later, with the time at which they came: for each of them alone the camera's thread would wake."""
-        for at, (channel, data) in enumerate(messages):
-            if channel == TEXT or len(self.reports) == MAX_REPORTS or not can_wait(data):
-                return messages[at:]
-            self.reports.append((channel, data, now))
-        return []
+        self.left = Left(units, messages, self.pictured)
+        wanted = wanted or now - self.pictured > PICTURE_WAIT_S or self.reader.doubts(now) or self.wanted_back()
+        return bool(units or messages or wanted or stream.state or not lane.open)
 
 
 class Pump:

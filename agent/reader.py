@@ -31,6 +31,8 @@ KEY_WAIT_S = 60.0
 FOREIGN_S = 10.0
 """A key frame that is this old makes one look at the frames that came since, once a second: long GOPs are quite usual (a "smart codec"
 goes up to minutes), and their frames have slices.  Frames without any for this long again are of another codec."""
+BLIND_S = 5.0
+"""A lane looks at none of them: with such a GOP, frames come back for a look this often."""
 
 
 class Session(Protocol):
@@ -160,10 +162,18 @@ class Reader:
 
     def _usual(self) -> bool:
         """Whether nothing is held, lost or due: neither an epoch nor a look at the codec."""
-        looked = max(self._keyed + FOREIGN_S, self._sliced)
         plain = self._units is None and not self._early and self._video_clock.same_ticks
         heard = self._session.audio is None or self._audio_clock.same_ticks
-        return plain and heard and not (self._line.ring.dropping or self._clock_step.is_set() or self._clock.monotonic() - looked > 1)
+        unseen = self._clock.monotonic() - self._looked() > 1
+        return plain and heard and not (self._line.ring.dropping or self._clock_step.is_set() or unseen)
+
+    def doubts(self, now: float) -> bool:
+        """Whether frames have gone through a lane for so long that one of them is to be looked at."""
+        return now - self._looked() > BLIND_S
+
+    def _looked(self) -> float:
+        """Until when nobody needs to look whether frames show a picture."""
+        return max(self._keyed + FOREIGN_S, self._sliced)
 
     def noted(self, loan: "Loan", now: float) -> None:
         """Frames went by: what beacons, watchers and the anchor of UTC have to know of them."""

@@ -1,9 +1,11 @@
 """The sockets of one RTSP session: its connection, and pairs of UDP ports.
 
-Rules: every wait is bounded; opened, used and closed by one thread; what fails is an OSError, which the session makes a state of.
+Rules: every wait is bounded, and there is none to send while `patient` is off; opened, used and closed by one thread at a time; what fails
+is an OSError, which the session makes a state of.
 """
 
 import socket
+from contextlib import suppress
 from typing import Final
 
 from ..udp_ports import udp_pair
@@ -20,6 +22,9 @@ class Link:
     def __init__(self) -> None:
         self.connection: socket.socket | None = None
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
+        self.patient = True
+        self.backlog = bytearray()
+        """What the connection did not take at once, while not patient: bounded by whoever reads, who stops at the first."""
 
     def connect(self, host: str, port: int, seconds: float) -> None:
         """Connect anew; raises OSError."""
@@ -27,10 +32,18 @@ class Link:
         self.connection = socket.create_connection((host, port), timeout=seconds)
 
     def send(self, data: bytes, seconds: float) -> None:
+        """All of it and what waits before it, within that time; while not patient, what the connection takes at once."""
         if self.connection is None:
             raise OSError("there is no connection")
+        self.backlog += data
+        if not self.patient:
+            self.connection.settimeout(0)
+            with suppress(BlockingIOError):
+                del self.backlog[: self.connection.send(self.backlog)]
+            return
+        whole, self.backlog = self.backlog, bytearray()
         self.connection.settimeout(seconds)
-        self.connection.sendall(data)
+        self.connection.sendall(whole)
 
     def read(self, seconds: float) -> bytes:
         """What comes within that time, b"" at the end; raises TimeoutError."""
@@ -51,13 +64,14 @@ class Link:
         return pair[0].getsockname()[1], pair[1].getsockname()[1]
 
     def send_report(self, pair: int, data: bytes, port: int) -> None:
-        """RTCP to the camera's port; a network that does not take it is silent about it."""
+        """RTCP to the camera's port, without waiting; a network that does not take it is silent about it."""
         if self.connection is not None and port:
             host = self.connection.getpeername()
-            self.pairs[pair][1].sendto(data, (host[0], port, *host[2:]))
+            with suppress(BlockingIOError):
+                self.pairs[pair][1].sendto(data, socket.MSG_DONTWAIT, (host[0], port, *host[2:]))
 
     def close(self) -> None:
         for one in ([] if self.connection is None else [self.connection], *self.pairs):
             for each in one:
                 each.close()
-        self.connection, self.pairs = None, []
+        self.connection, self.pairs, self.backlog = None, [], bytearray()

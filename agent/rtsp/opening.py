@@ -71,6 +71,11 @@ class Opened:
     def handle(self, event: actions.Event) -> None:
         self.perform(self.client.handle(event, time.monotonic()))
 
+    def catch_up(self) -> None:
+        """Send what the connection did not take while nothing was to wait for it."""
+        if self.link.backlog:
+            self.perform([actions.Send(b"")])
+
     def perform(self, todo: list[Action]) -> None:
         """Do what the client wants, and tell it what came of it."""
         queue = list(todo)

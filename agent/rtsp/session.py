@@ -6,7 +6,6 @@ Rules: opened, read and closed by one thread; reads are paced, so that each take
 that does not come, end the session from inside.  Stamps are the camera's; RTP knows no decode time, which decode_time.py finds.
 """
 
-import secrets
 import select
 import time
 from collections.abc import Callable, Iterator
@@ -20,11 +19,11 @@ from ..pyav import described
 from ..pyav.ingest import CameraError, Sample, no_picture
 from ..pyav.init_segment import LPCM, AudioFormat, init_from_parameters
 from ..stall import PICTURE_WAIT_S
-from . import actions, rtcp
 from .actions import Track
 from .decode_time import DecodeTimes
 from .opening import Opened
 from .ride import Left, Ride
+from .talk import Talk
 from .timeline import Timeline
 from .transport import Kind
 
@@ -35,7 +34,6 @@ _OPUS_TICKS: Final = 960
 """20 ms at 48 kHz, what cameras send."""
 _LAWS: Final = {"pcm_alaw": "alaw", "pcm_mulaw": "ulaw"}
 _LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
-_TEXT: Final = -1
 
 
 class Data(bytes):
@@ -79,8 +77,6 @@ class NativeSession:
         self.decoded.parameters(self.codec, self._sets)
         self.timeline = Timeline(self.ticks, video.timestamp, self.audio_ticks, audio.timestamp if audio is not None else None)
         self.stream = Stream()
-        self._reporters = [rtcp.Reporter(secrets.randbits(32), secrets.token_hex(8)) for _ in self._tracks]
-        self._sources = [track.transport.ssrc or 0 for track in self._tracks]
         channels = [_channels(track, number) for number, track in enumerate(self._tracks)]
         try:
             for track, (media, control) in zip(self._tracks, channels, strict=True):
@@ -89,7 +85,7 @@ class NativeSession:
         except ValueError as error:
             raise CameraError(CameraStatus.CONNECTING, "the camera gives two tracks one channel",
                               remedy="switch its sound off, or set transport udp for it") from error  # fmt: skip
-        self._controls = {control: number for number, (_, control) in enumerate(channels)}
+        self._talk = Talk(self._opened, self.stream, self._tracks, [control for _, control in channels], self.timeline)
         sockets = [one.fileno() for pair in link.pairs for one in pair]
         self.stream.connect(link.connection.fileno(), datagrams=list(zip(sockets, (c for pair in channels for c in pair), strict=False)))
         self.stream.feed(self._opened.early)
@@ -118,12 +114,13 @@ class NativeSession:
 
     def samples(self) -> Iterator[Sample]:
         """Yield frames until the camera ends the session; raises CameraError when it fails."""
-        self._heard = self._pictured = reported = time.monotonic()
+        self._heard = self._pictured = time.monotonic()
+        self._talk.begin(self._heard)
         while True:
             units, messages = self._left or self.stream.process(time.monotonic_ns())
             self._left = None
             now = time.monotonic()
-            gone = self._read(messages, now) or self.stream.state != 0
+            gone = self._talk.hear(messages, now) or self.stream.state != 0
             fault = self._opened.failure() or self._stalled(now, pictures=any(number == 0 for number, _ in units))
             if gone or fault is not None:
                 units += self.stream.finish()
@@ -133,10 +130,8 @@ class NativeSession:
                 raise fault
             if gone or self._wanted_back():
                 return
-            if now - reported >= rtcp.REPORT_S:
-                self._report(now)
-                reported = now
-            if not self._ride(now, reported):
+            self._talk.say(now)
+            if not self._ride():
                 self._pause(now)
 
     def _stalled(self, now: float, *, pictures: bool) -> CameraError | None:
@@ -153,60 +148,24 @@ class NativeSession:
         not to be, and then frames are read here.  When `wanted_back` says so, `samples` ends."""
         self._drive, self._wanted_back = drive, wanted_back
 
-    def _ride(self, now: float, reported: float) -> bool:
+    def _ride(self) -> bool:
         """Whether the camera has been read by another thread, up to something that it left."""
-        deadline = min(self._opened.client.next_deadline() or now, reported + rtcp.REPORT_S)
         if self._drive is None or self.stream.more:
             return False
-        left = self._drive(Ride(self.stream, deadline, self._pictured))
+        left = self._drive(Ride(self.stream, self._talk, self._pictured))
         if left is None:
             return False
-        for channel, compound, at in left.reports:
-            self._hear(self._controls[channel], compound, at)
         self._left = left.units, left.messages
         self._pictured = max(self._pictured, left.pictured)
-        self._opened.handle(actions.Tick())
+        self._opened.catch_up()
         return True
 
     def _pause(self, now: float) -> None:
-        """To the next tick, then until something comes, or a second has gone."""
+        """To the next tick, then until something comes, something is to be said, or a second has gone."""
         if not self.stream.more:
             self._nap.poll(1000 * TICK_S)
-            self._poll.poll(1000 * min(max((self._opened.client.next_deadline() or now) - now, TICK_S), 1.0))
+            self._poll.poll(1000 * min(max(self._talk.deadline() - now, TICK_S), 1.0))
         receive([self.stream])
-        self._opened.handle(actions.Tick())
-
-    def _read(self, messages: list[tuple[int, bytes]], now: float) -> bool:
-        """Text and RTCP; True when the camera says goodbye."""
-        bye = False
-        for channel, data in messages:
-            if channel == _TEXT:
-                self._opened.handle(actions.Received(data))
-                continue
-            bye = self._hear(self._controls[channel], data, now) or bye
-        return bye
-
-    def _hear(self, number: int, compound: bytes, at: float) -> bool:
-        """RTCP of one track that came then; True when the camera says goodbye."""
-        bye = False
-        for report in rtcp.parse(compound):
-            bye = bye or (isinstance(report, rtcp.Goodbye) and number == 0)
-            self._sources[number] = report.ssrc
-            if isinstance(report, rtcp.SenderReport):
-                self._reporters[number].heard(report, at)
-                self.timeline.report(video=number == 0, stamp=report.timestamp, ntp=report.ntp)
-        return bye
-
-    def _report(self, now: float) -> None:
-        """Receiver reports: over UDP some cameras take them for the sign of life that they wait for."""
-        for number, track in enumerate(self._tracks):
-            reception = rtcp.Reception(*self.stream.counts(number)[:5])
-            report = self._reporters[number].report(self._sources[number], reception, now)
-            if track.transport.kind == "udp":
-                self._opened.link.send_report(number, report, track.transport.server[1])
-            else:
-                head = b"$" + bytes([track.transport.rtcp]) + len(report).to_bytes(2, "big")
-                self._opened.perform([actions.Send(head + report)])
 
     def _sample(self, number: int, unit: Unit) -> Sample:
         if number:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from watchkeep.agent.clock import Clock
-from watchkeep.agent.pump import MAX_REPORTS, Pump
+from watchkeep.agent.pump import Pump
 from watchkeep.agent.reader import Loan
 from watchkeep.agent.rtsp.ride import Ride
 from watchkeep.native import Ring
@@ -36,6 +36,25 @@ class Wire:
         self.result = []
         self.wanted = threading.Event()
         self.clock = Clock()
+        self.heard = []
+        self.said = threading.Event()
+        self.due = self.clock.monotonic() + 60
+        self.wants = self.doubtful = False
+
+    def deadline(self):
+        return self.due
+
+    def aside(self, messages, now):
+        """Hears RTCP, leaves texts, says something when it is due."""
+        at = next((at for at, (channel, _) in enumerate(messages) if channel < 0), len(messages))
+        self.heard += messages[:at]
+        if now >= self.due:
+            self.due = now + 60
+            self.said.set()
+        return messages[at:], self.wants
+
+    def doubts(self, now):
+        return self.doubtful
 
     def frame(self, payload=b"\x41\x9aslice", *, stamp=None):
         self.number += 1
@@ -58,13 +77,13 @@ class Wire:
     def returned(self, loan, lender):
         self.loan = loan
 
-    def drive(self, pump, seconds=60.0):
+    def drive(self, pump):
         """In a thread of its own, as a camera's is."""
         now = self.clock.monotonic()
 
         def body():
             try:
-                self.result.append(pump.drive(Ride(self.stream, now + seconds, now), self, self, self.wanted.is_set, lambda: False))
+                self.result.append(pump.drive(Ride(self.stream, self, now), self, self, self.wanted.is_set, lambda: False))
             except OSError as error:
                 self.result.append(error)
 
@@ -108,14 +127,32 @@ def test_frames_go_into_the_ring_until_the_thread_is_wanted_back():
         assert wire.stream.lane is None
 
 
-@pytest.mark.parametrize("end", ["deadline", "stop"])
-def test_a_camera_goes_back_when_its_time_is_over_or_the_pump_stops(end):
+@pytest.mark.parametrize("end", ["doubt", "stop", "wants"])
+def test_a_camera_goes_back_when_a_frame_is_to_be_looked_at_its_talk_wants_it_or_the_pump_stops(end):
     with driven() as (pump, wire):
-        wire.drive(pump, 0.05 if end == "deadline" else 60.0)
+        wire.drive(pump)
         if end == "stop":
             pump.stop()
-        assert wire.outcome().units == []
+        elif end == "doubt":
+            wire.doubtful = True
+        else:
+            wire.wants, wire.due = True, 0.0
+        left = wire.outcome()
+        assert (left.units, left.messages) == ([], [])
         assert wire.loan.lane.pictures == 0
+
+
+def test_what_is_due_is_said_on_the_way():
+    with driven() as (pump, wire):
+        wire.due = wire.clock.monotonic() + 0.03
+        wire.drive(pump)
+        assert wire.said.wait(10)
+        wire.frame()
+        wire.frame()
+        assert wire.noticed.wait(10)
+        assert wire.result == []
+        wire.wanted.set()
+        wire.outcome()
 
 
 def test_what_is_unusual_goes_back_with_what_is_behind_it():
@@ -141,37 +178,33 @@ def test_messages_go_back_and_so_does_a_camera_that_hangs_up():
 
 
 REPORT = struct.pack(">BBHIIIIII", 0x80, 200, 6, 9, 1, 2, 3, 4, 5)
-BYE = struct.pack(">BBHI", 0x81, 203, 1, 9)
 
 
 def control(compound):
     return b"$\1" + len(compound).to_bytes(2, "big") + compound
 
 
-def test_sender_reports_end_no_ride_and_are_told_with_their_time_when_it_is_over():
+def test_reports_are_heard_on_the_way_and_what_is_left_unheard_goes_back():
     with driven() as (pump, wire):
-        began = wire.clock.monotonic()
         wire.drive(pump)
         wire.camera.sendall(control(REPORT))
         for _ in range(3):
             wire.frame()
         assert wire.noticed.wait(10)
         assert wire.result == []
-        wire.camera.sendall(control(REPORT))
-        wire.frame()
-        wire.camera.sendall(control(REPORT + BYE))
+        wire.camera.sendall(control(REPORT) + b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n")
         left = wire.outcome()
-        assert left.messages == [(1, REPORT + BYE)]
-        assert [(channel, data) for channel, data, _ in left.reports] == [(1, REPORT), (1, REPORT)]
-        assert began <= left.reports[0][2] <= left.reports[1][2] <= wire.clock.monotonic()
+        assert [channel for channel, _ in left.messages] == [-1]
+        assert wire.heard == [(1, REPORT), (1, REPORT)]
 
 
-def test_a_camera_that_sends_reports_without_end_goes_back():
+def test_a_report_behind_an_unusual_frame_is_heard_after_it():
     with driven() as (pump, wire):
-        wire.drive(pump)
-        wire.camera.sendall(control(REPORT) * (MAX_REPORTS + 2))
-        left = wire.outcome()
-        assert (len(left.reports), left.messages) == (MAX_REPORTS, [(1, REPORT)] * 2)
+        wire.frame(stamp=1 << 30)
+        wire.frame(stamp=(1 << 30) + STEP)
+        wire.camera.sendall(control(REPORT))
+        left = wire.drive(pump).outcome()
+        assert (len(left.units), left.messages, wire.heard) == (1, [(1, REPORT)], [])
 
 
 def test_a_camera_whose_frames_are_not_usual_yet_is_not_taken():

@@ -1,0 +1,152 @@
+"""What is said and heard beside the frames: with patience on the session's thread, without on the one that reads all cameras."""
+
+import socket
+import struct
+from types import SimpleNamespace
+
+import pytest
+
+from watchkeep.agent.rtsp import actions
+from watchkeep.agent.rtsp.client import Client
+from watchkeep.agent.rtsp.link import Link
+from watchkeep.agent.rtsp.opening import Opened
+from watchkeep.agent.rtsp.rtcp import REPORT_S
+from watchkeep.agent.rtsp.talk import TEXT, Talk
+from watchkeep.agent.rtsp.timeline import Timeline
+
+SDP = (b"v=0\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=0\r\n"
+       b"m=audio 0 RTP/AVP 0\r\na=control:trackID=1\r\n")  # fmt: skip
+HEADERS = {"DESCRIBE": "Content-Base: rtsp://cam/\r\n", "SETUP": "Transport: RTP/AVP/TCP;unicast\r\nSession: 42;timeout=20\r\n"}
+CONTROL = (1, 3)
+LONG_S = 600_000
+"""Both counters have turned."""
+BYE = struct.pack(">BBHI", 0x81, 203, 1, 9)
+
+
+def sender_report(stamp, ntp_s=0):
+    return struct.pack(">BBHIIIIII", 0x80, 200, 6, 9, ntp_s, 0, stamp % (1 << 32), 4, 5)
+
+
+class Stream:
+    """Counts, and where the lane is that frames go through meanwhile."""
+
+    def __init__(self):
+        self.lane = SimpleNamespace(raw=0, sounds=1, sound_seen=0)
+
+    def counts(self, _):
+        return 10, 0, 0, 10, 1, 0
+
+
+class Rig:
+    """A talk over a socket pair; the client has played already."""
+
+    def __init__(self, monkeypatch):
+        self.camera, ours = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel makes it its least, a few kB
+        self.camera.settimeout(10)
+        self.now = 1000.0
+        monkeypatch.setattr("watchkeep.agent.rtsp.opening.time.monotonic", lambda: self.now)
+        self.link = Link()
+        self.link.connection = ours
+        self.opened = Opened.__new__(Opened)
+        self.opened.link, self.opened.over, self.opened.ended, self.opened.early = self.link, None, False, b""
+        self.opened.client = client = Client("rtsp://cam/live", "tcp", lambda: "token")
+        tracks = self._play(client)
+        self.timeline = Timeline(90_000, None, 8000, None)
+        self.timeline.picture(0)
+        self.timeline.sound(0)
+        self.stream = Stream()
+        self.talk = Talk(self.opened, self.stream, tracks, CONTROL, self.timeline)
+        self.talk.begin(self.now)
+
+    def _play(self, client):
+        done = client.start(self.now) and client.handle(actions.Connected(), self.now)
+        for _ in range(5):
+            [sent] = [one.data for one in done if isinstance(one, actions.Send)]
+            method, number = sent.split(b" ")[0].decode(), sent.split(b"CSeq: ")[1].split(b"\r")[0].decode()
+            body = SDP if method == "DESCRIBE" else b""
+            head = f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{HEADERS.get(method, '')}Content-Length: {len(body)}\r\n\r\n"
+            done = client.handle(actions.Received(head.encode() + body), self.now)
+        [playing] = done
+        return playing.tracks
+
+    def clog(self):
+        """Fill the connection, so that it takes nothing more; what it holds."""
+        self.link.connection.settimeout(0)
+        filled = 0
+        for piece in (1 << 16, 1):
+            try:
+                while True:
+                    filled += self.link.connection.send(bytes(piece))
+            except BlockingIOError:
+                continue
+        return filled
+
+    def received(self, size):
+        data = b""
+        while len(data) < size:
+            data += self.camera.recv(size - len(data))
+        return data
+
+
+@pytest.fixture
+def rig(monkeypatch):
+    rig = Rig(monkeypatch)
+    yield rig
+    rig.link.close()
+    rig.camera.close()
+
+
+def test_reports_go_out_on_the_way_for_each_track_and_the_next_ones_later(rig):
+    rig.now += REPORT_S
+    assert rig.talk.deadline() <= rig.now
+    assert rig.talk.aside([], rig.now) == ([], False)
+    for channel in CONTROL:
+        head = rig.received(4)
+        assert head[:2] == b"$" + bytes([channel])
+        assert rig.received(int.from_bytes(head[2:], "big"))[1] == 201
+    assert rig.talk.deadline() > rig.now
+    assert rig.talk.aside([], rig.now) == ([], False)
+    rig.camera.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        rig.camera.recv(1)
+
+
+def test_the_session_is_kept_alive_on_the_way_and_the_answer_is_heard_there(rig):
+    rig.now += 10  # half of its time-out
+    rig.talk.begin(rig.now)
+    assert rig.talk.aside([], rig.now) == ([], False)
+    asked = rig.received(8)
+    assert asked == b"OPTIONS "
+    assert rig.talk.aside([(TEXT, b"RTSP/1.0 200 OK\r\nCSeq: 99\r\n\r\n")], rig.now) == ([], False)
+
+
+def test_what_ends_the_session_wants_its_thread(rig):
+    assert rig.talk.aside([(TEXT, b"TEARDOWN rtsp://cam/live RTSP/1.0\r\nCSeq: 1\r\n\r\n")], rig.now) == ([], True)
+    assert rig.opened.failure() is not None
+
+
+def test_a_goodbye_and_what_is_behind_it_is_left_to_the_sessions_thread(rig):
+    messages = [(1, sender_report(1)), (1, BYE), (1, sender_report(2))]
+    assert rig.talk.aside(messages, rig.now) == (messages[1:], False)
+    assert rig.talk.hear(messages[1:], rig.now)
+
+
+def test_a_connection_that_takes_nothing_delays_nobody_and_gets_everything_in_order_later(rig):
+    filled = rig.clog()
+    rig.now += REPORT_S
+    assert rig.talk.aside([], rig.now) == ([], True)
+    waiting = bytes(rig.link.backlog)
+    assert waiting[:2] == b"$\1"
+    assert rig.received(filled) == bytes(filled)
+    rig.opened.catch_up()
+    assert rig.received(len(waiting)) == waiting
+    assert not rig.link.backlog
+
+
+def test_sound_that_moves_by_what_reports_say_wants_the_thread_that_knows_where_it_stands(rig):
+    picture, sound = 90_000 * LONG_S, 8000 * LONG_S
+    rig.stream.lane.raw, rig.stream.lane.sound_seen = picture, sound
+    assert rig.talk.aside([(1, sender_report(picture, 50)), (3, sender_report(sound, 50))], rig.now) == ([], False)
+    assert rig.talk.aside([(3, sender_report(sound, 52))], rig.now) == ([], True)
+    assert rig.timeline.shift == 16_000

@@ -158,6 +158,7 @@ class Checks:
         if batch.catchup:
             self._no_live_left(agent, archiver)
         self._by_priority(agent, archiver, batch)
+        self._idle_since(agent, archiver)
 
     def _no_live_left(self, agent: SimAgent, archiver: str) -> None:
         order = agent.desk._policy.order(archiver)
@@ -213,18 +214,26 @@ class Checks:
 
     def _durable(self, agent: SimAgent, name: str) -> None:
         """Who answers and makes nothing durable is found out in time; answers may take a while, and so may the question."""
-        ledger, now, worker = agent.desk._ledger, agent.loop.now, agent.workers[name]
-        place = worker, ledger._boots.get(name, "")  # one that was restarted, or removed and given back, has its time anew
+        since, now = self._idle_since(agent, name), agent.loop.now
+        self.done["idle"] += agent.desk._durables[name].witness is not None
+        worker, health = agent.workers[name], agent.desk._policy.health(name)
+        if worker.waiting_since is None and health.state is Health.HEALTHY and now > since + agent.setup.limits.durable_timeout_s + IDLE_S:
+            raise Broken(3, f"{agent.name} takes {name} for healthy, which has made nothing durable for {now - since:.1f} s")
+
+    def _idle_since(self, agent: SimAgent, name: str) -> float:
+        """Since when an archiver has received something and made no more durable.
+
+        Looked at before each batch, too: it may lose what it has received, with a volume, and get it again before the next pace.
+        """
+        ledger, now = agent.desk._ledger, agent.loop.now
+        place = agent.workers[name], ledger._boots.get(name, "")  # one that was restarted, or removed and given back, has its time anew
         durable, since, looked = self._progress.get(place, (-1, now, now))
         unseen = now > looked + LOOK_S  # the agent stood still, and what happened between the looks nobody saw
         absent = agent.desk._policy.health(name).state is not Health.HEALTHY  # silent, announced or not: durable.py counts answers alone
         if unseen or absent or ledger.durable_at(name) != durable or not ledger.open_epochs(name, Stage.RECEIVED):
             since = now
         self._progress[place] = ledger.durable_at(name), since, now
-        self.done["idle"] += agent.desk._durables[name].witness is not None
-        health = agent.desk._policy.health(name)
-        if worker.waiting_since is None and health.state is Health.HEALTHY and now > since + agent.setup.limits.durable_timeout_s + IDLE_S:
-            raise Broken(3, f"{agent.name} takes {name} for healthy, which has made nothing durable for {now - since:.1f} s")
+        return since
 
     def _owed(self, agent: SimAgent, book: EpochBook, wanted: int) -> None:
         """A chunk that lacks copies is owed to somebody, or it would be forgotten.

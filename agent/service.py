@@ -355,6 +355,9 @@ class AgentService:
             self._losses.chunks(camera, epoch, seq, seq, f"damaged in the journal: {cut.why}")
             self._tell(EventKind.LOSS, f"chunk {epoch}.{seq} is damaged in the journal (file {cut.file}, byte {cut.offset}): {cut.why}; "
                        "unless an archiver has it, it is lost", "check this agent's disk (dmesg, smartctl)", camera=camera)  # fmt: skip
+        for cut in [cut for cut in self._journal.cuts if cut.unread][:MAX_DAMAGE_TOLD]:
+            self._tell(EventKind.DISK, f"journal file {cut.file} cannot be read from byte {cut.offset} on: {cut.why}; what stood there and "
+                       "no archiver has is lost", "replace this agent's disk: it has bad sectors (dmesg, smartctl)")  # fmt: skip
 
     def _clock_stepped(self, change: float) -> None:
         for member in self._crew.everyone().values():

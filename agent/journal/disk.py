@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from watchkeep.wire.errors import FullError, UsageError, VolumeError
+from watchkeep.wire.errors import BusyError, FullError, UsageError, VolumeError
 from watchkeep.wire.shell.files import sync_dir, write_all
 
 Read = Callable[[int, int], bytes]
 """`read(offset, length)` returns up to length bytes; fewer only at the end of the file."""
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_NO_MEANS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""What this process or its machine lacks just then: it says nothing of the disk, nor of what stands there."""
 
 
 class Disk:
@@ -76,14 +78,23 @@ class Disk:
         handle = os.open(path, os.O_RDONLY)
         try:
             os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
-            yield lambda offset, length: os.pread(handle, length, offset)
+            yield lambda offset, length: _read(handle, offset, length)
         finally:
             os.close(handle)
 
 
+def _read(handle: int, offset: int, length: int) -> bytes:
+    """What stands before a bad sector is read without an error: only the next read tells it from a file's end."""
+    found = os.pread(handle, length, offset)
+    while len(found) < length and (more := os.pread(handle, length - len(found), offset + len(found))):
+        found += more
+    return found
+
+
 @contextmanager
 def volume_errors(folder: Path) -> Iterator[None]:
-    """Turn OSError into FullError (no room), UsageError (the folder is in use) or VolumeError (anything else)."""
+    """Turn OSError into FullError (no room), UsageError (the folder is in use), BusyError (no descriptor, no memory) or VolumeError
+    (anything else)."""
     try:
         yield
     except BlockingIOError as cause:
@@ -93,4 +104,6 @@ def volume_errors(folder: Path) -> Iterator[None]:
         reason = cause.strerror or type(cause).__name__
         if cause.errno in _NO_ROOM:
             raise FullError(f"journal {folder}: {reason}", remedy="free space on this disk or lower journal.max_bytes") from cause
+        if cause.errno in _NO_MEANS:
+            raise BusyError(f"journal {folder}: {reason}", remedy="raise LimitNOFILE or give it memory; it is tried again") from cause
         raise VolumeError(f"journal {folder}: {reason}", remedy="check the disk (dmesg, smartctl) and replace it if it fails") from cause

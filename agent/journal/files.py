@@ -81,6 +81,8 @@ class FileSet:
         self._abandoned: list[Tail] = []
         self._spares: list[int] = []
         self._spoiled: set[int] = set()
+        self._doomed: list[int] = []
+        """To be deleted, and the disk has not let them go: one that was remounted read-only, until it takes writes again."""
         self._names, self._names_flushed = 1, 0
         self.used = sum(self._sizes.values())
         for left in reversed(found.leftovers):
@@ -160,7 +162,7 @@ class FileSet:
         self._abandoned.clear()
 
     def retire(self, number: int) -> None:
-        """A file whose records nobody wants becomes a spare, or goes."""
+        """A file whose records nobody wants becomes a spare, or goes; when the disk does not let it go, before the next file is begun."""
         if number in self._spoiled or len(self._spares) >= MAX_SPARES:
             self._delete(number)
         else:
@@ -238,19 +240,24 @@ class FileSet:
 
     def _begin(self, record_bytes: int, *, reserve: bool) -> Tail:
         """A file, recycled or new, with the next number and room for at least one record; FullError or OSError."""
+        refused = self._bury()
         size = max(self._file_bytes, FILE_HEAD_BYTES + record_bytes)
         spare = self._spares[0] if self._spares else None
         size = max(size, self._sizes[spare]) if spare is not None else size
         grows = size - (self._sizes[spare] if spare is not None else 0)
         in_use = self.used - sum(self._sizes[number] for number in self._spares)
         if self.used + grows > self._max_bytes or (not reserve and in_use + size > self._max_bytes - self.reserve_bytes):
-            raise FullError(f"journal {self._folder}: {self.used} of {self._max_bytes} bytes are used",
-                            remedy="bring an archiver back, or raise journal.max_bytes")  # fmt: skip
+            raise _full(self._folder, self.used, self._max_bytes, len(self._doomed), refused)
         number, self._next = self._next, self._next + 1
         self._names += 1
         if spare is not None:
             self._recycle(number)
-        handle = self._disk.open(self.path(number), create=spare is None)
+        try:
+            handle = self._disk.open(self.path(number), create=spare is None)
+        except OSError:
+            if spare is not None:  # it has its new name, and is a spare no more
+                self._delete(number)
+            raise
         self._sizes.setdefault(number, 0)
         try:
             self._disk.allocate(handle, size)
@@ -297,7 +304,30 @@ class FileSet:
             self._disk.truncate(tail.handle, end)
 
     def _delete(self, number: int) -> None:
-        self._disk.unlink(self.path(number))
-        self.used -= self._sizes.pop(number)
-        self._spoiled.discard(number)
-        self._names += 1
+        """Give the file up for good.  Never raises: whoever gave it up has forgotten what was in it, and must be able to say so."""
+        self._doomed.append(number)
+        self._bury()
+
+    def _bury(self) -> OSError | None:
+        """Delete what is to be deleted; returns why not all of it could be, which is tried again at the next file."""
+        refused: OSError | None = None
+        for number in list(self._doomed):
+            try:
+                self._disk.unlink(self.path(number))
+            except FileNotFoundError:
+                pass  # somebody else has done it
+            except OSError as error:
+                refused = error
+                continue
+            self._doomed.remove(number)
+            self.used -= self._sizes.pop(number)
+            self._spoiled.discard(number)
+            self._names += 1
+        return refused
+
+
+def _full(folder: Path, used: int, max_bytes: int, doomed: int, refused: OSError | None) -> FullError:
+    said = f"journal {folder}: {used} of {max_bytes} bytes are used"
+    if refused is None:
+        return FullError(said, remedy="bring an archiver back, or raise journal.max_bytes")
+    return FullError(f"{said}, and {doomed} of its files cannot be deleted ({refused.strerror})", remedy="check the disk (dmesg, mount)")

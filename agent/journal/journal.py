@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from watchkeep.wire.errors import DigestError, FormatError, FullError, GoneError, UsageError, VolumeError
-from watchkeep.wire.record import HEADER_BYTES, Header, RecordKind, check_payload, pack_header, parse_header
+from watchkeep.wire.errors import BusyError, DigestError, FormatError, FullError, GoneError, UsageError, VolumeError
+from watchkeep.wire.record import HEADER_BYTES, Header, RecordKind, pack_header, parse_header
 
 from .book import Book
 from .disk import Disk, volume_errors
@@ -27,7 +27,7 @@ from .files import FileSet
 from .held import Held
 from .reclaim import Choice, Dropped, HasCopy, batches, choose, dropped
 from .recover import recover
-from .scan import Cut
+from .scan import Cut, check_place
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class Journal:
         try:
             with volume_errors(self._folder), self._disk.reader(self._files.path(place.file)) as read:
                 record = read(place.offset, place.record_bytes)
-            _check(place, record)
+            check_place(place, record)
         except (VolumeError, FormatError) as error:
             with self._memory:
                 moved = self._book.find(entry) != place
@@ -245,17 +245,19 @@ class Journal:
         with self._pen, volume_errors(self._folder):
             with self._memory:
                 there = self._book.knows(choice.file)
+                inits = self._book.inits_in(choice.file) if there else []
+            rescued = self._readable(inits)  # first of all: what raises here has dropped nothing yet
+            with self._memory:
                 chunks = self._book.chunks_in(choice.file) if there else []
                 for chunk in chunks:
                     self._held.release(chunk.position)
                     self._book.release(*chunk.name, chunk.seq)
-                inits = self._book.inits_in(choice.file) if there else []
-            rescued = self._readable(inits)
-            if there:
-                with self._memory:
+                needed = {init.name for init in self._book.inits_in(choice.file)} if there else set()
+                if there:
                     self._book.remove_file(choice.file)
+            if there:
                 self._files.retire(choice.file)
-                self._rescue(rescued)
+                self._rescue([one for one in rescued if (one[0].camera, one[0].epoch, one[0].seq) in needed])
         carried = {entry.name for entry in choice.carry} - {entry.name for entry in chunks}
         return dropped(choice.file, chunks, has_copy, tuple(entry for entry in choice.carry if entry.name in carried))
 
@@ -338,7 +340,7 @@ class Journal:
             for number in free:
                 self._book.remove_file(number)
         for number in free:
-            self._files.retire(number)
+            self._files.retire(number)  # never raises
 
     def _carry_inits(self) -> None:
         """Write init segments anew when nothing else keeps their file; it is freed once they are durable.  Under the pen."""
@@ -372,6 +374,8 @@ class Journal:
                 record = self.read(entry)
             except GoneError:
                 continue  # released meanwhile, an init segment with its epoch's last chunk
+            except BusyError:
+                raise  # it stands there, and may be read the next time
             except (DigestError, VolumeError) as error:
                 if entry.kind is RecordKind.INIT:
                     with self._memory:
@@ -386,11 +390,3 @@ class Journal:
         log.error("init segments are lost", extra={"folder": str(self._folder), "count": count, "why": why})
         with self._memory:
             self._lost_inits += count
-
-
-def _check(place: Entry, record: bytes) -> None:
-    """Prove that record is the one that was written at that place; raises FormatError."""
-    header = parse_header(record)
-    if (header.position, header.hash, header.record_bytes) != (place.position, place.hash, place.record_bytes):
-        raise FormatError("another record stands there", remedy="check the disk")
-    check_payload(header, memoryview(record)[HEADER_BYTES:])

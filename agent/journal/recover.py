@@ -3,19 +3,24 @@
 Steps: 1. read the head of every file; a file whose head does not prove itself, or names another number, holds nothing.
 2. Walk the files from the last to the first.  A later file outranks an earlier one: positions from its first
 on are taken from it, because it was begun after a failed fsync or write made the earlier ones void.
-3. Delete the files that hold nothing.  Only this step writes, and doing it again changes nothing.
+3. Delete the files that hold nothing, and set aside, as `<name>.unread`, those that hold nothing else than what the disk does not give
+back.  Only this step writes, and doing it again changes nothing.
 
 Rules: files and records are believed only on proof (scan.py); damage in the middle costs what is damaged, never
-what stands behind it in later files.
+what stands behind it in later files.  A disk that gives back the head of none of several files fails as a whole, and
+nothing on it is touched.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from .disk import Disk
 from .entry import Entry
 from .layout import FILE_HEAD_BYTES, FileHead, file_name, file_number, parse_head
-from .scan import Cut, Walk, walk
+from .scan import BAD_MEDIUM, Cut, Walk, unread, walk
+
+UNREAD: Final = ".unread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ def recover(disk: Disk, folder: Path) -> Found:
     found = Found()
     found.sizes = {number: size for name, size in disk.sizes(folder).items() if (number := file_number(name)) is not None}
     found.next_number = max(found.sizes, default=0) + 1
-    heads = _heads(disk, folder, found)
+    heads, aside = _heads(disk, folder, found)
     found.durable = max((head.durable for head in heads), default=0)
     found.next_position = max((head.first for head in heads), default=1)
     later: FileHead | None = None
@@ -59,33 +64,56 @@ def recover(disk: Disk, folder: Path) -> Found:
             walked = walk(read, head, found.durable)
         if _take(found, head, walked, later):
             later = head
+        elif walked.unread:
+            aside.add(head.number)
     for number in [number for number in found.sizes if number not in found.entries]:
-        disk.unlink(folder / file_name(number))
+        _put_away(disk, folder / file_name(number), keep=number in aside)
         del found.sizes[number]
     found.entries = dict(sorted(found.entries.items()))
     found.cuts.sort(key=lambda cut: (cut.file, cut.offset))
     return found
 
 
-def _heads(disk: Disk, folder: Path, found: Found) -> list[FileHead]:
-    """The heads that prove themselves, ascending; a damaged one is noted, a recycled file's old one is none."""
-    heads = []
+def _put_away(disk: Disk, file: Path, *, keep: bool) -> None:
+    if keep:  # another start, or another machine, may read it
+        disk.rename(file, file.with_name(f"{file.name}{UNREAD}"))
+    else:
+        disk.unlink(file)
+
+
+def _heads(disk: Disk, folder: Path, found: Found) -> tuple[list[FileHead], set[int]]:
+    """The heads that prove themselves, ascending, and the files whose head cannot be read.
+
+    A damaged one is noted, a recycled file's old one is none.
+    """
+    heads: list[FileHead] = []
+    silent: dict[int, OSError] = {}
     for number in sorted(found.sizes):
-        with disk.reader(folder / file_name(number)) as read:
-            data = read(0, FILE_HEAD_BYTES)
+        try:
+            with disk.reader(folder / file_name(number)) as read:
+                data = read(0, FILE_HEAD_BYTES)
+        except OSError as error:
+            if error.errno not in BAD_MEDIUM:
+                raise
+            silent[number] = error
+            found.cuts.append(Cut(number, 0, found.sizes[number], unread(error), unread=True))
+            continue
         head = parse_head(data)
         if head is not None and head.number == number:
             heads.append(head)
         elif head is None and any(data):
             found.cuts.append(Cut(number, 0, found.sizes[number], "the file's head is damaged"))
-    return heads
+    if len(silent) == len(found.sizes) > 1:
+        raise next(iter(silent.values()))
+    return heads, set(silent)
 
 
 def _take(found: Found, head: FileHead, walked: Walk, later: FileHead | None) -> bool:
     """Enter one file's walk; False when the file holds nothing that stands."""
     if _is_loss(head, walked, later):
         size = max(found.sizes[head.number] - walked.end, 0)
-        found.cuts.append(Cut(head.number, walked.end, size, walked.stop or "records are missing here", walked.next))
+        found.cuts.append(Cut(head.number, walked.end, size, walked.stop or "records are missing here", walked.next,
+                              unread=walked.unread and bool(walked.stop)))  # fmt: skip
     found.cuts += [cut for cut in walked.damaged if later is None or cut.position < later.first]
     if later is None:
         found.next_position = max(found.next_position, walked.next)

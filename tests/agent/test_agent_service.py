@@ -139,12 +139,16 @@ def test_the_stage_holds_half_a_minute_of_all_cameras_at_the_profiles_bitrate(tm
 def test_chunks_that_the_start_finds_damaged_are_told_with_their_place(tmp_path, monkeypatch):
     service, told = AgentService(planned(tmp_path)), []
     monkeypatch.setattr(Reporter, "event", lambda self, event: told.append((event.kind, event.camera, event.text)))
-    service._journal.cuts.extend([Cut(4, 1024, 500, "payload does not match its hash", 9, ("cam0", 77, 3)), Cut(5, 2048, 900, "torn")])
+    service._journal.cuts.extend([Cut(4, 1024, 500, "payload does not match its hash", 9, ("cam0", 77, 3)), Cut(5, 2048, 900, "torn"),
+                                  Cut(6, 512, 700, "nothing there", unread=True)])  # fmt: skip
     with service:
         pass
     assert [said for said in told if "damaged in the journal" in said[2]] == [
         (EventKind.LOSS, "cam0", "chunk 77.3 is damaged in the journal (file 4, byte 1024): payload does not match its hash; "
                                  "unless an archiver has it, it is lost")]  # fmt: skip
+    assert [said for said in told if said[0] is EventKind.DISK] == [
+        (EventKind.DISK, "", "journal file 6 cannot be read from byte 512 on: nothing there; "
+                             "what stood there and no archiver has is lost")]  # fmt: skip
 
 
 def test_chunks_that_cannot_be_built_are_a_loss_told_once_by_number(tmp_path, monkeypatch):

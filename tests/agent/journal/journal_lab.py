@@ -95,6 +95,10 @@ class FaultyDisk(Disk):
             raise
         super().write(handle, offset, parts)
 
+    def open(self, path, *, create):
+        self._gate("open")
+        return super().open(path, create=create)
+
     def sync(self, handle):
         self._gate("sync")
         super().sync(handle)
@@ -106,6 +110,10 @@ class FaultyDisk(Disk):
     def reader(self, path):
         self._gate("reader")
         return super().reader(path)
+
+    def unlink(self, path):
+        self._gate("unlink")
+        super().unlink(path)
 
 
 class StallingDisk(FaultyDisk):

@@ -1,9 +1,11 @@
 """What survives a crash: agent/journal/recover.py and scan.py, through the journal that opens what a crash left."""
 
+import errno
 import random
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from journal_lab import FILE_BYTES, ForgetfulDisk, chunk_record, chunk_records, init_record, kill, open_journal, seqs, snapshot
 
+from watchkeep.agent.journal.disk import Disk, Read
 from watchkeep.agent.journal.layout import FILE_HEAD_BYTES, FileHead, file_name, pack_head
-from watchkeep.wire.errors import FullError, GoneError, VolumeError
+from watchkeep.agent.journal.scan import BAD_MEDIUM
+from watchkeep.wire.errors import BusyError, FullError, GoneError, VolumeError
 from watchkeep.wire.record import HEADER_BYTES, pack_header
 
 RAM_DISK = Path("/dev/shm")
@@ -328,3 +332,70 @@ def test_the_fixture_is_as_the_tests_assume(written):
     assert sorted({entry.file for entry in entries}) == [1, 2, 3]
     assert len([e for e in entries if e.file == 3]) >= 2
     assert FILE_BYTES == 4096
+
+
+class RottenDisk(Disk):
+    """Gives nothing back of 512 bytes of a file, as a bad sector does, or fails at it with another error."""
+
+    def __init__(self, sectors: dict[str, int], number: int = errno.EIO) -> None:
+        self.sectors, self.number = sectors, number
+
+    @contextmanager
+    def reader(self, path: Path) -> Iterator[Read]:
+        bad = self.sectors.get(path.name)
+        with super().reader(path) as read:
+
+            def rotten(offset: int, length: int) -> bytes:
+                if bad is not None and offset < bad + 512 and bad < offset + length:
+                    raise OSError(self.number, "a bad sector")
+                return read(offset, length)
+
+            yield rotten
+
+
+@pytest.mark.parametrize("number", sorted(BAD_MEDIUM))
+def test_a_bad_sector_costs_the_records_that_it_holds_and_keeps_nobody_from_recording(tmp_path, written, number):
+    folder, entries = written
+    copy = snapshot(folder, tmp_path / "journal")
+    hit = entries[2]
+    disk = RottenDisk({file_name(hit.file): hit.offset + hit.record_bytes - 600}, number)
+    journal = open_journal(copy, disk)
+    kept = set(seqs(journal.recovered))
+    assert {entry.seq for entry in entries[1:]} - kept == {hit.seq}
+    assert [(cut.name, cut.position) for cut in journal.cuts] == [(hit.name, hit.position)]
+    assert journal.append(chunk_records(1, start=50))
+    journal.close()
+
+
+def test_a_bad_sector_in_a_header_costs_what_follows_in_its_file_and_is_told(tmp_path, written):
+    folder, entries = written
+    copy = snapshot(folder, tmp_path / "journal")
+    hit = entries[2]
+    journal = open_journal(copy, RottenDisk({file_name(hit.file): hit.offset}))
+    gone = {entry.seq for entry in entries if entry.file == hit.file and entry.offset >= hit.offset}
+    assert {entry.seq for entry in entries[1:]} - set(seqs(journal.recovered)) == gone
+    assert [(cut.file, cut.offset, cut.unread) for cut in journal.cuts] == [(hit.file, hit.offset, True)]
+    journal.close()
+
+
+def test_a_file_whose_head_cannot_be_read_is_set_aside_as_it_is(tmp_path, written):
+    folder, entries = written
+    copy = snapshot(folder, tmp_path / "journal")
+    name = file_name(entries[-1].file)
+    raw = (copy / name).read_bytes()
+    journal = open_journal(copy, RottenDisk({name: 0}))
+    assert set(seqs(journal.recovered)) == {entry.seq for entry in entries[1:] if entry.file != entries[-1].file}
+    assert [(cut.file, cut.offset, cut.unread) for cut in journal.cuts if cut.unread] == [(entries[-1].file, 0, True)]
+    assert (copy / f"{name}.unread").read_bytes() == raw
+    journal.close()
+
+
+def test_a_disk_that_gives_nothing_back_or_a_process_that_lacks_something_touches_nothing(tmp_path, written):
+    folder, _ = written
+    copy = snapshot(folder, tmp_path / "journal")
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    with pytest.raises(VolumeError):
+        open_journal(copy, RottenDisk(dict.fromkeys(before, 0)))
+    with pytest.raises(BusyError):
+        open_journal(copy, RottenDisk({max(before): 0}, errno.EMFILE))
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before

@@ -17,6 +17,7 @@ from typing import Final
 
 from ..native.stream import receive
 from ..wire.shell.threads import Supervised
+from .beat import next_beat
 from .clock import Clock
 from .reader import Lender, Loan, Reader
 from .rtsp.ride import Left, Ride
@@ -102,12 +103,10 @@ class Pump:
 
     def run(self, stop: threading.Event) -> None:
         """The thread's body."""
-        due = time.monotonic()
         while not stop.is_set():
             hurry = self._round()
             now = time.monotonic()
-            due = max(due + self._tick_s, now)
-            pause = (HURRY_S if hurry else due - now) if self._seats else IDLE_S
+            pause = (HURRY_S if hurry else next_beat(now, self._tick_s) - now) if self._seats else IDLE_S
             if self._wake.wait(pause):
                 self._wake.clear()
         self._give_back(list(self._seats))

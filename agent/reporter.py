@@ -9,7 +9,7 @@ last one when a camera has left.  The state of a camera that is not recorded her
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..wire import topics
@@ -36,9 +36,6 @@ MARGIN_S = 1.0
 """Stamps of a seal are slewed to UTC, and the last frame before a loss may be a moment old."""
 WAITED_S = 60.0
 """What could not be built may have waited in ring and stage before."""
-POLL_S = 0.25
-"""How soon a changed protection of a camera is seen and published."""
-
 _Shown = tuple[CameraStatus, str, Protection]
 
 
@@ -107,7 +104,9 @@ class Reporter:
                              remedy="give one of the two another agent.id; a copied disk or card brings the id along"))  # fmt: skip
 
     def changed(self) -> None:
-        """A camera's state changed: publish soon.  Any thread."""
+        """A camera's state, its protection or what is wanted of it changed: publish soon; without it nobody looks before the next beacon.
+
+        Any thread."""
         self._changed.set()
 
     def event(self, event: Event) -> None:
@@ -126,7 +125,7 @@ class Reporter:
         """Publish until stopped."""
         due = 0.0
         while not stop.is_set():
-            self._changed.wait(POLL_S)
+            self._changed.wait(max(due - self._clock.monotonic(), 0.0))
             self._changed.clear()
             members = self._crew.there()
             now = self._clock.monotonic()
@@ -138,18 +137,19 @@ class Reporter:
                 self._overwritten.clear()
             everything = now >= due or overwritten
             states = self._states({name: one for name, one in members.items() if everything or self._shown.get(name) != seen[name]})
-            for name, state in states.items():
-                self._publish(topics.camera_state(self._who.site, name), state.model_dump_json().encode())
-                self._shown[name] = (state.status, state.why, state.protection)
-            self._tell_changes(members, seen)
+            messages = [(topics.camera_state(self._who.site, name), state.model_dump_json().encode()) for name, state in states.items()]
+            self._shown |= {name: (state.status, state.why, state.protection) for name, state in states.items()}
             if everything:
                 due = now + self._period
                 self._withdraw_again(seen)
+                messages.append((self._topic, self._beacon(list(states.values()))))
+            self._publish_all(messages)
+            self._tell_changes(members, seen)
+            if everything:
                 self._tell_drops()
-                self._publish(self._topic, self._beacon(list(states.values())))
 
     def _seen(self, members: Mapping[str, Member]) -> dict[str, _Shown]:
-        """What of each camera's state is published at once when it changes; four times a second, so nothing else is looked up."""
+        """What of each camera's state is published at once when it changes; nothing else is looked up."""
         judged = self._replicator.protections()
         lives = {name: member.ingest.life.shown for name, member in members.items()}
         return {name: (life.status, life.why, judged.get(name, Protection.PROTECTED)) for name, life in lives.items()}
@@ -201,8 +201,12 @@ class Reporter:
                              text=f"{count} {what}", remedy=remedy))  # fmt: skip
 
     def _publish(self, topic: str, payload: bytes) -> None:
-        if self._client is not None:
-            self._client.publish(topic, payload, retain=True)
+        self._publish_all([(topic, payload)])
+
+    def _publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """In one go: each waking of the MQTT client's threads costs more than its message."""
+        if self._client is not None and messages:
+            self._client.publish_all(messages, retain=True)
 
     def _birth(self) -> list[tuple[str, bytes]]:
         self._born.set()

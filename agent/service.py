@@ -105,8 +105,8 @@ class AgentService:
         self._replicator = self._replication(profile.tick_ms)
         self._spiller = Spiller(self._journal, self._epochs, self._losses, sync_ms=profile.sync_ms, reclaim=self._reclaim,
                                 faulted=self._journal_faulted, monotonic=self._clock.monotonic)  # fmt: skip
-        self._writer = Writer((), self._journal, self._clock, tick_ms=profile.tick_ms, offer=self._replicator.offer,
-                              stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
+        self._writer = Writer((), self._journal, self._clock, tick_ms=profile.tick_ms, place_ms=profile.read_ms / 2,
+                              offer=self._replicator.offer, stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
         self._pump = Pump(self._clock, tick_s=profile.read_ms / 1000)
         self._crew = Crew(self._hire, self._writer, self._keep, self._clock.monotonic, limit=profile.max_cameras)
         self._reporter = Reporter(self._who, config.mqtt, self._crew, self._replicator, self._journal, self._clock,
@@ -148,8 +148,7 @@ class AgentService:
     def apply(self, cameras: Mapping[str, Wanted]) -> Changes:
         """Record exactly these from now on; others are not touched.  Raises UsageError, with nothing changed, for too many."""
         changes = self._crew.apply(cameras)
-        if changes:
-            self._reporter.changed()
+        self._reporter.changed()
         return changes
 
     def __enter__(self) -> "AgentService":
@@ -269,6 +268,7 @@ class AgentService:
         self._watch.stop()  # only now: it goes on looking for mute cameras
         _guarded(lambda: _join(self._watch, THREAD_STOP_S))
         self._reading.stop()
+        self._reader.wake()
         _guarded(self._spill_the_rest)
         _guarded(lambda: _join(self._reading, THREAD_STOP_S))
         _guarded(self._journal.close)
@@ -317,8 +317,8 @@ class AgentService:
         self._sleepers = {one.id: wake.sleeper(one.mac, one.wake_broadcast) for one in self._plan.config.archiver if one.mac is not None}
         return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=(), limits=limits, tick_s=tick_ms / 1000,
                           catchup_share=settings.catchup_share, hurry=self._hurry, on_event=self._report,
-                          crowded=self._crowded, cold=self._sleepers.keys(), wake_up=self._wake_up, losses=self._losses,
-                          absent=lambda archiver: self._absences.left_s(archiver, self._clock.utc_s()))  # fmt: skip
+                          on_protection=self._protected, crowded=self._crowded, cold=self._sleepers.keys(), wake_up=self._wake_up,
+                          losses=self._losses, absent=lambda archiver: self._absences.left_s(archiver, self._clock.utc_s()))  # fmt: skip
 
     def _wake_up(self, archiver: str) -> None:
         try:
@@ -336,6 +336,9 @@ class AgentService:
 
     def _report(self, event: Event) -> None:
         self._reporter.event(event)
+
+    def _protected(self) -> None:
+        self._reporter.changed()
 
     def _reclaim(self) -> bool:
         """Make room in the journal; whether it cost nothing but copies of what archivers have."""

@@ -11,10 +11,12 @@ A camera whose chunks cannot be built is named and counted, and keeps nobody els
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from ..wire.errors import WatchkeepError
+from .beat import next_beat
 from .clock import Clock, StepWatch
 from .line import Line, Record
 
@@ -38,9 +40,10 @@ class JournalPort(Protocol):
 class Writer:
     """Owns no thread: `run_ticks` is the body of a supervised one."""
 
-    def __init__(self, lines: Sequence[Line], journal: JournalPort, clock: Clock, *, tick_ms: int,
+    def __init__(self, lines: Sequence[Line], journal: JournalPort, clock: Clock, *, tick_ms: int, place_ms: float = 0.0,
                  offer: Callable[[Sequence[Any]], None], stepped: Callable[[float], None], look: Callable[[], None]) -> None:  # fmt: skip
-        """`look` is called at each tick: what others have to do on a thread that never waits for a disk."""
+        """`look` is called at each tick: what others have to do on a thread that never waits for a disk.  place_ms: see beat.py."""
+        self._place_ms = place_ms
         self._lines, self._journal, self._clock, self._tick_ms = tuple(lines), journal, clock, tick_ms
         self._offer, self._stepped, self._look = offer, stepped, look
         self._waiting: list[Record] = []
@@ -65,7 +68,8 @@ class Writer:
     def run_ticks(self, stop: threading.Event) -> None:
         """Tick until stopped, which is noticed within a tick."""
         while not stop.is_set():
-            self._hurry.wait(self._tick_ms / 1000)
+            now = time.monotonic()
+            self._hurry.wait(next_beat(now, self._tick_ms / 1000, self._place_ms / 1000) - now)
             self._hurry.clear()
             if not stop.is_set():
                 self.tick()

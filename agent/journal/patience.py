@@ -60,13 +60,18 @@ class PatientReader:
             raise job.error
         return job.result
 
+    def wake(self) -> None:
+        """Notice that `run` is to stop."""
+        with self._changed:
+            self._changed.notify_all()
+
     def run(self, stop: threading.Event) -> None:
-        """Read what is asked for until stopped; a stop is noticed within PATIENCE_S."""
+        """Read what is asked for until stopped; `wake` follows a stop."""
         with self._changed:
             self._open = True
         try:
             while not stop.is_set():
-                job = self._next()
+                job = self._next(stop)
                 if job is not None and not job.given_up:
                     self._do(job)
         finally:
@@ -77,10 +82,9 @@ class PatientReader:
         """Also when nobody reads any more.  Under the lock."""
         return not self._open or (self._since is not None and self._monotonic() - self._since > PATIENCE_S)
 
-    def _next(self) -> _Job | None:
+    def _next(self, stop: threading.Event) -> _Job | None:
         with self._changed:
-            if not self._jobs:
-                self._changed.wait(PATIENCE_S)
+            self._changed.wait_for(lambda: bool(self._jobs) or stop.is_set())
             job = self._jobs.popleft() if self._jobs else None
             self._since = None if job is None else self._monotonic()
             return job

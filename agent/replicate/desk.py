@@ -44,7 +44,7 @@ class Desk:
     def __init__(self, agent: str, limits: HealthLimits, *, monotonic: Callable[[], float], utc_s: Callable[[], float],
                  wake: Callable[[], None], hurry: Callable[[Sequence[str]], None] = lambda _cameras: None,
                  cold: Collection[str] = ()) -> None:  # fmt: skip
-        """`wake` is called under the mutex when chunks have become owed, `hurry` when an archiver has just taken these cameras
+        """`wake` is called when chunks have become owed, also under the mutex, `hurry` when an archiver has just taken these cameras
         over and waits for their newest video: they may set events, no more.  `cold` are powered off until they are needed."""
         self._agent, self._monotonic, self._utc_s, self._wake, self._hurry = agent, monotonic, utc_s, wake, hurry
         self._mutex = threading.Lock()
@@ -75,7 +75,7 @@ class Desk:
             if strange:
                 self._decide(policy.Configured(tuple(CameraPolicy(camera, 1) for camera in sorted(strange))))
             self._account(events.Recovered(chunks) if recovered else events.Offered(chunks))
-            self._wake()
+        self._wake()  # not under the mutex, for which those who wake would sleep again at once
 
     def dropped(self, camera: str, epoch: int, low: int, high: int) -> None:
         with self._mutex:

@@ -33,7 +33,7 @@ from .protection import ProtectionView
 from .worker import SendWorker
 
 log = logging.getLogger(__name__)
-PACE_S: Final = 0.2
+PACE_S: Final = 0.5
 """How often releases and events are carried out; health deadlines are kept more exactly."""
 JOIN_S: Final = 5.0
 """A worker ends within a connect time-out of 1.5 s once it is told to."""
@@ -44,18 +44,19 @@ class Replicator:
 
     def __init__(self, spool: Spool, *, agent: str, cameras: Sequence[CameraPolicy], limits: HealthLimits | None = None,
                  tick_s: float = 0.1, catchup_share: float = 0.5, hurry: Callable[[Sequence[str]], None] = lambda _cameras: None,
-                 on_event: Callable[[Event], None] | None = None, utc_s: Callable[[], float] = time.time,
-                 random: Random | None = None, crowded: Callable[[], bool] = lambda: False,
+                 on_event: Callable[[Event], None] | None = None, on_protection: Callable[[], None] = lambda: None,
+                 utc_s: Callable[[], float] = time.time, random: Random | None = None, crowded: Callable[[], bool] = lambda: False,
                  cold: Collection[str] = (), wake_up: Callable[[str], None] = lambda _archiver: None,
                  losses: LossDesk | None = None, absent: Callable[[str], float] = lambda _archiver: 0.0) -> None:  # fmt: skip
-        """`on_event` is called on the pacer's thread, `hurry` (desk.py) on any; they must not wait for anything.  `crowded` says
-        whether the journal is so full that it can bridge nothing more, `wake_up` wakes one of the `cold` archivers, as often as it
-        takes; both are called on the pacer's thread.  `absent` says how long an archiver may be away as planned by others than itself;
-        any thread."""
+        """`on_event`, and `on_protection` when a camera is judged otherwise, are called on the pacer's thread, `hurry` (desk.py) on any;
+        they must not wait for anything.  `crowded` says whether the journal is so full that it can bridge nothing more, `wake_up` wakes
+        one of the `cold` archivers, as often as it takes; both are called on the pacer's thread.  `absent` says how long an archiver may
+        be away as planned by others than itself; any thread."""
         self._spool, self._agent, self._tick_s, self._share = spool, agent, tick_s, catchup_share
         self._limits, self._random = limits or HealthLimits(), random or Random()
         self._on_event, self._utc_s, self._crowded = on_event or (lambda _event: None), utc_s, crowded
         self._wake_up, self._losses, self._absent = wake_up, losses or LossDesk(), absent
+        self._on_protection, self._judged = on_protection, dict[str, Protection]()
         self._losses.wake = self._wake
         self._losses.configure(cameras)
         self._workers: dict[str, SendWorker] = {}
@@ -172,6 +173,9 @@ class Replicator:
         for gone in [release for release in releases if release.lost]:
             self._losses.chunks(gone.camera, gone.epoch, gone.low, gone.high, "damaged in the journal, nobody is known to have them")
         self._unreleased.extend(releases)
+        if (judged := self._desk.protections()) != self._judged:
+            self._judged = judged
+            self._on_protection()
         for event in told:
             self._on_event(event)
         self._release()

@@ -3,7 +3,9 @@
     ┌▶ plan ──(nothing)──▶ wait until something is offered, IDLE_S at most ──┐
     │   └─(batch)──▶ send ──▶ taken ────▶ wait for the end of the tick, or   │
     │                  │                  until catch-up has its turn again, │
-    │                  │                  or not at all with live chunks left┤
+    │                  │                  or not at all with live chunks left;
+    │                  │                  when all is sent, as above, but no │
+    │                  │                  earlier than after half a tick     │
     │                  └────▶ failed ───▶ wait for the back-off ─────────────┤
     └──────────── a connection that its peer closes ends any wait ───────────┘
 
@@ -65,6 +67,8 @@ class SendWorker:
         self._share, self._catchup_at = catchup_share, 0.0
         """When catch-up has its turn again, monotonic."""
         self._failing = self._catching_up = self._more = False
+        self._settled = False
+        """The last batch was taken whole, and there was nothing more to send."""
         self._blamed_alone = 0
         self._losses, self._losses_at = losses or LossDesk(), 0.0
         """When losses have their turn again, monotonic."""
@@ -103,28 +107,34 @@ class SendWorker:
 
     def _rest(self, stop: threading.Event, began: float, now: float, pause: float | None) -> None:
         """Wait after a round that ended `now`, as the picture says; back at once when the peer closes the connection."""
-        until = self._until(began, now, pause)
-        while not stop.is_set() and now < until:
+        offered, idle = self._until(began, now, pause)
+        woken = False
+        while not stop.is_set() and now < (until := offered if woken else idle):
             heard = self._waker.wait(until - now, self._client.idle_socket)
             if Heard.PEER in heard:
                 self._client.hung_up()
                 return
-            if Heard.WOKEN in heard and pause is None:
-                return
+            woken = woken or Heard.WOKEN in heard
             now = time.monotonic()
 
-    def _until(self, began: float, now: float, pause: float | None) -> float:
-        """Until when to rest; takes note of when catch-up has its turn again."""
-        if pause is None:
-            return min(now + IDLE_S, self._catchup_at) if self._catchup_at > now else now + IDLE_S
-        end = max(began + self._tick_s, now + pause)
-        if self._catching_up and not self._failing:
-            self._catchup_at = now + (now - began) * (1 / self._share - 1)
-            return max(min(end, self._catchup_at), now + pause)
-        return now + pause if self._more else end
+    def _until(self, began: float, now: float, pause: float | None) -> tuple[float, float]:
+        """Until when to rest if something is offered, and if nothing is; takes note of when catch-up has its turn again."""
+        if pause is not None and not self._settled:
+            end = max(began + self._tick_s, now + pause)
+            if self._catching_up and not self._failing:
+                self._catchup_at = now + (now - began) * (1 / self._share - 1)
+                end = max(min(end, self._catchup_at), now + pause)
+            elif self._more:
+                end = now + pause
+            return end, end
+        idle = min(now + IDLE_S, self._catchup_at) if self._catchup_at > now else now + IDLE_S
+        # offers come a tick apart: half of one keeps batches apart, and needs no second waking for the rest of it
+        offered = now if pause is None else max(began + self._tick_s / 2, now + pause)
+        return offered, max(offered, idle)
 
     def _round(self) -> float | None:
         """One batch; returns how long to pause at least, None when there was nothing to send."""
+        self._settled = False
         try:
             self._client.reconnect()
         except AppendError as error:
@@ -187,7 +197,7 @@ class SendWorker:
         if answer.archiver != self.archiver:
             self._client.close()
             raise AppendError(f"archiver {answer.archiver[:63]!r} answers at this address", Fault.FOREIGN, remedy="correct address or id")
-        self._know(parcel, answer)
+        needed = self._know(parcel, answer)
         if (left_s := self._absent(self.archiver)) > answer.maintenance_s:
             answer = answer.model_copy(update={"maintenance_s": left_s})
         if not self._desk.stored(self.archiver, refs, answer, parcel.size):
@@ -196,15 +206,18 @@ class SendWorker:
         self._pace.stored(parcel.size, time.monotonic() - began)
         self._backoff.reset()
         self._failing, self._blamed_alone = False, 0
+        self._settled = not (self._more or self._catching_up or parcel.left or needed)
         return 0.0
 
-    def _know(self, parcel: Parcel, answer: AppendAnswer) -> None:
+    def _know(self, parcel: Parcel, answer: AppendAnswer) -> bool:
+        """Whether it asks for init segments."""
         self._known |= parcel.introduced
         needed = {(camera, state.epoch) for camera, states in answer.cameras.items() for state in states if state.need_init}
         self._known -= needed
         if parcel.bare and (lost := orphans(parcel, needed, self._spool)):
             why = "it does not know their epoch, and the journal has lost the init segment"
             self._desk.blamed(self.archiver, lost, why, EventKind.DISK, "look for earlier journal errors", orphans=True)
+        return bool(needed)
 
     def _failed(self, refs: tuple[ChunkRef, ...], error: AppendError) -> float:
         """Tell the desk what the error means; returns the pause before the next batch."""

@@ -165,7 +165,7 @@ def test_chunks_that_cannot_be_built_are_a_loss_told_once_by_number(tmp_path, mo
 
 def test_cameras_of_a_running_agent_come_and_go_with_their_states(tmp_path, monkeypatch):
     published = []
-    monkeypatch.setattr(Reporter, "_publish", lambda self, topic, payload: published.append((topic, payload)))
+    monkeypatch.setattr(Reporter, "_publish_all", lambda self, messages: published.extend(messages))
     service = AgentService(planned(tmp_path))
     before = planned(tmp_path).wanted()
     other = {"cam1": Wanted(before["cam0"].source, CameraPolicy("cam1", 1))}

@@ -15,7 +15,7 @@ import pytest
 from mosquitto import Mosquitto
 
 from watchkeep.wire.errors import UsageError
-from watchkeep.wire.shell.mqtt import MqttClient
+from watchkeep.wire.shell.mqtt import REFILL, WINDOW, MqttClient
 
 TOPIC = "watchkeep/v1/demo/agent/e/beacon"
 WAIT_S = 15.0
@@ -260,3 +260,14 @@ def test_stop_without_start_or_broker_is_clean(client: MqttClient) -> None:
 def test_a_wrong_url_is_refused_before_anything_is_started() -> None:
     with pytest.raises(UsageError):
         MqttClient("mqtts://127.0.0.1", client_id="x", will=None, birth=list)
+
+
+def test_a_full_window_is_filled_again_when_half_of_it_is_acknowledged() -> None:
+    client = MqttClient("mqtt://127.0.0.1:1", client_id="full", will=None, birth=list)
+    client.publish_all([("wk/x", b"1"), ("wk/y", b"2")])
+    client._connected = True
+    sendable = []
+    for unacked in (WINDOW - 1, WINDOW, WINDOW - 1, REFILL + 1, REFILL, WINDOW - 1):
+        client._unacked = set(range(unacked))
+        sendable.append(client._sendable())
+    assert sendable == [True, False, False, False, True, True]

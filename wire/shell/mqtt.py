@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -33,6 +33,8 @@ MAX_QUEUED: Final = 1000
 """Messages kept while the broker is away: 1000 of about 2 kB are 2 MB."""
 WINDOW: Final = 20
 """Messages handed to paho and not acknowledged: what a reconnect sends again, and paho's own default for in-flight."""
+REFILL: Final = WINDOW // 2
+"""Once full, the window is filled again from here on: one waking for ten messages, not one for each acknowledgement."""
 CONNECT_TIMEOUT_S: Final = 3.0
 DRAIN_S: Final = 2.0
 """stop() gives the goodbye this long; with joining and a connect under way it returns within about 7 s."""
@@ -69,7 +71,7 @@ class MqttClient:
         self._unacked: set[int] = set()
         self._acked_early: set[int] = set()
         self._filters: dict[str, OnMessage] = {}
-        self._connected = self._stopping = False
+        self._connected = self._stopping = self._full = False
         self._connects = self._births = 0  # a birth is due while they differ
         self._since_s, self._why = time.time(), "not started"
         self._client: paho.Client | None = None
@@ -117,8 +119,13 @@ class MqttClient:
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Send as soon as the broker is there; of a retained topic only the newest waits.  Never blocks, never raises."""
+        self.publish_all([(topic, payload)], retain=retain)
+
+    def publish_all(self, messages: Iterable[Topical], *, retain: bool = False) -> None:
+        """The same for many: those who send them are woken once."""
         with self._changed:
-            self._outbox.put(Outgoing(topic, payload, retain))
+            for topic, payload in messages:
+                self._outbox.put(Outgoing(topic, payload, retain))
             self._changed.notify_all()
 
     def subscribe(self, topic_filter: str, callback: OnMessage) -> None:
@@ -161,7 +168,10 @@ class MqttClient:
             return True
         if not self._connected:
             return False
-        return not self._unacked if self._connects != self._births else bool(self._outbox) and len(self._unacked) < WINDOW
+        if self._connects != self._births:
+            return not self._unacked
+        self._full = len(self._unacked) > (REFILL if self._full else WINDOW - 1)
+        return bool(self._outbox) and not self._full
 
     def _send(self, stop: threading.Event) -> None:
         while True:
@@ -228,7 +238,8 @@ class MqttClient:
                 self._unacked.discard(mid)
             else:
                 self._acked_early.add(mid)
-            self._changed.notify_all()
+            if len(self._unacked) in (0, REFILL):
+                self._changed.notify_all()
 
     def _note(self, connected: bool, why: str) -> None:
         why = redact(why)

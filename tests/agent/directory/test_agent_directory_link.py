@@ -103,7 +103,7 @@ def test_cameras_of_the_directory_come_change_and_go_and_static_ones_stay(tmp_pa
 
 def test_the_state_of_a_camera_that_was_left_to_another_agent_is_not_withdrawn_and_that_of_others_is(tmp_path, servers, monkeypatch):
     published = []
-    monkeypatch.setattr(Reporter, "_publish", lambda self, topic, payload: published.append((topic, payload)))
+    monkeypatch.setattr(Reporter, "_publish_all", lambda self, messages: published.extend(messages))
     x, y = (topics.camera_state("demo", name) for name in "xy")
     with agent(tmp_path, servers[0].url) as service:
         servers[0].say(document(7, camera("x"), camera("y")))

@@ -22,6 +22,7 @@ def reader(monkeypatch) -> Iterator[PatientReader]:
     thread.start()
     yield made
     thread.stop()
+    made.wake()
     assert thread.join(10)
 
 

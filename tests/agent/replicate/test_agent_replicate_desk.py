@@ -323,3 +323,12 @@ def test_what_goes_to_a_stand_in_is_urgent_at_first() -> None:
     assert send(2)
     clock.now += 2
     assert not send(3)
+
+
+def test_who_is_woken_for_what_was_offered_need_not_wait_for_the_mutex() -> None:
+    free: list[bool] = []
+    desk = Desk("edge-1", HealthLimits(), monotonic=Clock(), utc_s=Clock(), wake=lambda: free.append(not desk._mutex.locked()))
+    desk.configure([CameraPolicy("cam0", 1, ("a",))])
+    free.clear()
+    desk.offer([Ref("cam0", 1, 0)])
+    assert free == [True]

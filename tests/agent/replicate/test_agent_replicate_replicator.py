@@ -10,10 +10,12 @@ import pytest
 from replicate_fakes import FakeSpool, Ref, refs
 from replicate_http import HttpArchiver, wait_for
 
+from watchkeep.agent.replicate.desk import Desk
 from watchkeep.agent.replicate.health import HealthLimits
 from watchkeep.agent.replicate.pace import CATCHUP_BYTES
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.replicator import Replicator
+from watchkeep.agent.replicate.worker import SendWorker
 from watchkeep.wire.causes import EventKind, Protection
 from watchkeep.wire.errors import IdError, UsageError
 from watchkeep.wire.messages import ArchiverLink, Event
@@ -493,3 +495,31 @@ def test_chunks_of_before_the_start_of_a_camera_that_is_not_configured_are_deliv
     replicator.recovered(site.spool.append(refs("old", 1, 0, 4)))
     assert replicator.drain(10)
     assert wait_for(lambda: not site.spool.held and not replicator._desk._ledger.cameras and not replicator._desk._policy.cameras())
+
+
+def test_whoever_tells_of_protection_hears_when_a_camera_is_judged_otherwise_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[bool] = []
+    replicator = Replicator(FakeSpool(), agent="edge-1", cameras=[CameraPolicy("cam0", 1)], on_protection=lambda: told.append(True))
+    states = [Protection.PROTECTED, Protection.PROTECTED, Protection.UNPROTECTED, Protection.UNPROTECTED, Protection.PROTECTED]
+    heard = []
+    for state in states:
+        monkeypatch.setattr(replicator._desk, "protections", lambda state=state: {"cam0": state})
+        told.clear()
+        replicator._pace()
+        heard.append(bool(told))
+    assert heard == [True, False, True, False, True]
+
+
+def test_after_a_batch_a_worker_wakes_for_what_is_offered_and_at_no_tick_without() -> None:
+    desk = Desk("edge-1", HealthLimits(), monotonic=lambda: 0.0, utc_s=lambda: 0.0, wake=lambda: None)
+    worker = SendWorker("a", "http://127.0.0.1:1", desk, FakeSpool(), agent="edge-1", tick_s=0.2, ack_timeout_s=2.0, catchup_share=0.5,
+                        random=Random(1))  # fmt: skip
+    worker._settled = True
+    assert worker._until(100.0, 100.05, 0.0) == pytest.approx((100.1, 100.55))
+    assert worker._until(100.0, 100.05, None) == pytest.approx((100.05, 100.55))
+    worker._settled = False
+    assert worker._until(100.0, 100.05, 0.0) == pytest.approx((100.2, 100.2))
+    worker._more = True
+    assert worker._until(100.0, 100.05, 0.0) == pytest.approx((100.05, 100.05))
+    worker._more, worker._failing = False, True
+    assert worker._until(100.0, 100.05, 1.5) == pytest.approx((101.55, 101.55))

@@ -1,0 +1,36 @@
+"""What a process costs, as tests/bench/usage.py reads it: of this one, and of one that has ended."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+import usage
+
+
+def test_this_process_has_a_usage_and_each_thread_its_wakeups():
+    begun, over = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: (begun.set(), over.wait(60)))
+    thread.start()
+    try:
+        assert begun.wait(10)
+        found = usage.read(os.getpid())
+        assert found.rss_mb > 1
+        assert found.wakeups > 0
+        assert (thread.native_id in {number for number, _ in usage.wakeups_by_thread(os.getpid())}) is True
+    finally:
+        over.set()
+        thread.join(10)
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for_is_gone():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        with pytest.raises(ProcessLookupError, match="has ended"):
+            usage.read(child.pid)
+    finally:
+        child.wait()
+    with pytest.raises(FileNotFoundError):
+        usage.read(child.pid)

@@ -19,6 +19,8 @@ class Newest(NamedTuple):
     epoch: int
     seq: int
     at: float
+    end_ns: int
+    """UTC, by its recorder's clock: where what is written of its file ends."""
 
 
 class Freshness:
@@ -27,13 +29,13 @@ class Freshness:
     def __init__(self) -> None:
         self._newest: dict[str, Newest] = {}
 
-    def note(self, camera: str, epoch: int, seq: int, now: float) -> None:
+    def note(self, camera: str, epoch: int, seq: int, now: float, end_ns: int) -> None:
         """Chunks of the camera up to this one are durable."""
         before = self._newest.get(camera)
         if before is not None and (epoch, seq) <= before[:2]:
             return
         self._newest.pop(camera, None)  # so that the dictionary is in order of time
-        self._newest[camera] = Newest(epoch, seq, now)
+        self._newest[camera] = Newest(epoch, seq, now, end_ns)
         if len(self._newest) > MAX_CAMERAS:
             del self._newest[next(iter(self._newest))]
 

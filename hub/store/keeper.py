@@ -10,6 +10,7 @@ three apart.  A stitch waits until no part of its segment is open.  A volume tha
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,7 @@ from .disk import folder_of
 from .model import ASIDE_SUFFIX, Part, Report, SegmentKey
 from .register import Register
 from .retainer import Policy, Retainer
-from .retention import ClockWatch
+from .retention import DISTRUST_S, ClockWatch, Past, behind_s
 from .stitch import Stitch, can_stitch
 from .volume import Volume
 
@@ -38,6 +39,8 @@ GRACE_S: Final = 0.5
 SHORT_LIFE_NS: Final = 3600 * 1_000_000_000
 NEAR_FLOOR_BYTES: Final = 1 << 30
 """Five minutes of 16 cameras at 2 Mbit/s: nearer to the floor a volume deletes its oldest files for what is stored now."""
+REMEMBER_S: Final = 60.0
+"""How often the time is kept for the next start: far below the hour that counts as a step."""
 MAX_MOVES: Final = 1024
 """Removed parts whose new place is remembered, for players that still ask for the old one."""
 
@@ -71,6 +74,9 @@ class Keeper:
         self._watches = {volume.root: ClockWatch() for volume in volumes}
         self._watch = ClockWatch()
         """One for each thread: a step is seen before anything is deleted for its age."""
+        self._remember: Callable[[Past], None] = lambda _: None
+        self._remember_at = float("-inf")
+        self._forgets = self._behind = False
         self._upkeep = {volume.root: threading.Lock() for volume in volumes}
         """Held while one file is deleted, joined or set aside; before the register's lock and the catalog's."""
         self.moves = Moves()
@@ -78,6 +84,11 @@ class Keeper:
         self._wakes = {volume.root: threading.Event() for volume in volumes}
         self._threads = [Supervised(f"wk-store-keeper-{number}", partial(self._body, volume)) for number, volume in enumerate(volumes)]
         self._teller = Supervised("wk-store-keeper", self._look)
+
+    def recall(self, past: Past, remember: Callable[[Past], None]) -> None:
+        """Before the first `take`: what the run before knew of the clock, and who keeps that for the next one (raises OSError)."""
+        self._watches = {volume.root: ClockWatch(past) for volume in self._volumes}
+        self._watch, self._remember = ClockWatch(past), remember
 
     def start(self) -> None:
         self._teller.start()
@@ -116,21 +127,43 @@ class Keeper:
         while not stop.is_set():
             self.look()
             stop.wait(KEEP_S)
+        self._keep_time(self._clock.wall_ns(), self._clock.monotonic())
 
     def look(self) -> None:
         """What touches no volume."""
         now_ns, now = self._clock.wall_ns(), self._clock.monotonic()
-        if self._watch.look(now_ns, now):
-            self._report(EventKind.CLOCK, "the wall clock went forward: nothing is deleted for its age for a day",
-                         "check the clock; restart the archiver when it is right", "")  # fmt: skip
-        self.retainer.look(now_ns, now, trusted=self._watch.trusted(now))
+        if ahead_s := self._watch.look(now_ns, now):
+            self._report(EventKind.CLOCK, f"the wall clock went forward by {_span(ahead_s)}, or this archiver was off for so long: "
+                         "nothing is deleted for its age for a day", "check the clock", "")  # fmt: skip
+        self._compare(now_ns, now)
+        if ahead_s or now >= self._remember_at + REMEMBER_S:
+            self._keep_time(now_ns, now)
+        self.retainer.look(now_ns, now, trusted=self._watch.trusted(now) and not self._behind)
+
+    def _compare(self, now_ns: int, now: float) -> None:
+        """This clock with those of the recorders."""
+        lag_s = behind_s(self._register.newest().values(), now_ns, now)
+        if lag_s and not self._behind:
+            self._report(EventKind.CLOCK, f"all that is recorded is stamped {_span(lag_s)} behind this archiver's clock: "
+                         "nothing is deleted for its age while that is so", "set the clock that is wrong", "")  # fmt: skip
+        self._behind = lag_s > 0
+
+    def _keep_time(self, now_ns: int, now: float) -> None:
+        self._remember_at = now
+        try:
+            self._remember(Past(now_ns, DISTRUST_S if self._behind else self._watch.left_s(now)))
+            self._forgets = False
+        except OSError as error:
+            if not self._forgets:
+                self._report(EventKind.DISK, f"the time cannot be kept for the next start: {error}", "check the disk of data_dir", "")
+            self._forgets = True
 
     def _tend(self, volume: Volume, stop: threading.Event) -> None:
         now_ns, now = self._clock.wall_ns(), self._clock.monotonic()
         watch = self._watches[volume.root]
         watch.look(now_ns, now)  # `look` tells of it
         if volume.online and not stop.is_set():
-            self.retainer.tend(volume, now_ns, now, trusted=watch.trusted(now), stop=stop.is_set)
+            self.retainer.tend(volume, now_ns, now, trusted=watch.trusted(now) and not self._behind, stop=stop.is_set)
             self._stitch_all(volume, stop)
         self._anew.tend(volume, stop.is_set)
 
@@ -216,3 +249,7 @@ class Keeper:
                          "run `watchkeep verify` on it", key[0])  # fmt: skip
             return
         log.info("segment joined", extra={"camera": key[0], "epoch": key[1], "segment": key[2], "parts": len(parts)})
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 86_400:.1f} days" if seconds >= 86_400 else f"{seconds / 3600:.1f} hours"

@@ -81,12 +81,17 @@ class PartFile:
         del self._index[(self.last_seq - self.first_seq + 1) * ENTRY.size :]
         return lost
 
+    @property
+    def end_ns(self) -> int:
+        """UTC, of the last chunk, by its stamp; there is at least one."""
+        _, _, start_ns, duration_ns = ENTRY.unpack_from(self._index, len(self._index) - ENTRY.size)
+        return int(start_ns + duration_ns)
+
     def snapshot(self) -> Part:
         """The part as readers and the catalog see it; it holds at least one chunk."""
-        _, _, start_ns, duration_ns = ENTRY.unpack_from(self._index, len(self._index) - ENTRY.size)
         return Part(
             volume=self.volume, path=self.path, camera=self.camera, epoch=self.epoch, segment_seq=self.segment_seq,
-            first_seq=self.first_seq, last_seq=self.last_seq, start_ns=self._start_ns, end_ns=start_ns + duration_ns,
+            first_seq=self.first_seq, last_seq=self.last_seq, start_ns=self._start_ns, end_ns=self.end_ns,
             init_bytes=len(self._init), init_hash=self._init_hash, last_hash=self._last_hash, cause=self._cause,
             size=self.size, file_size=self.size, index=bytes(self._index))  # fmt: skip
 

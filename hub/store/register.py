@@ -118,7 +118,7 @@ class Register:
             if low <= high:
                 self.ledgers[part.camera, part.epoch].synced(low, high)
                 self.durable += high - low + 1
-                self._fresh.note(part.camera, part.epoch, high, now)
+                self._fresh.note(part.camera, part.epoch, high, now, part.end_ns)
 
     def newest(self) -> dict[str, Newest]:
         """The newest chunk of each camera that has become durable since the start."""

@@ -22,7 +22,7 @@ from ..protect.shelf import LockShelf
 from .catalog import Catalog, CatalogError
 from .model import Part, Report
 from .register import Register
-from .retention import DAY_NS, choose
+from .retention import CLOCK_SET_NS, DAY_NS, choose
 from .tally import Tally
 from .volume import Volume
 
@@ -32,9 +32,6 @@ BATCH: Final = 64
 MARK_S: Final = 600.0
 """How long it is remembered how far a volume begins with locked files only: passing 288 000 of them (25 locked days of 16 cameras) was
 measured as 6 s.  Older video that arrives meanwhile by catch-up goes for its age all the same, for room up to this much later."""
-CLOCK_SET_NS: Final = 1_577_836_800_000_000_000
-"""2020: what is stamped earlier is of a recorder that had booted without a clock, and says nothing of its age (invariant 10).  It is as
-old as its file here.  Its files go in the order of their stamps, so one may have to wait for those before it, at most as long again."""
 Place = tuple[int, str]
 """(end in UTC ns, path): a part's place in the order of age."""
 _START: Final[Place] = (-(1 << 62), "")
@@ -148,6 +145,8 @@ class Retainer:
 
     @staticmethod
     def _expired(volume: Volume, part: Part, before_ns: int) -> bool:
+        """Of a recorder that had no clock a file is as old as it is here.  These go in the order of their stamps, so one may have to
+        wait for those before it, at most as long again."""
         try:
             return part.end_ns >= CLOCK_SET_NS or volume.disk.stat(part.path).st_mtime * 1e9 < before_ns
         except FileNotFoundError:

@@ -29,6 +29,7 @@ from ..protect.shelf import LockShelf
 from .anew import Anew
 from .catalog import Catalog, CatalogError
 from .clock import Clock
+from .clockbook import ClockBook
 from .disk import Disk
 from .events import Reporter
 from .identity import KnownVolumes
@@ -91,6 +92,8 @@ class Store:
         try:
             self._state_dir.mkdir(parents=True, exist_ok=True)
             self.locks.open()
+            times = ClockBook(self._state_dir)
+            self._keeper.recall(times.read(), times.write)
             self._open_catalog()
             self._openings.start()
             ready = self._openings.wait(self._look_at_disks)

@@ -8,7 +8,7 @@ from struct import pack
 from blake3 import blake3
 from sim_engine import Broken
 
-from watchkeep.hub.store.retainer import CLOCK_SET_NS
+from watchkeep.hub.store.retention import CLOCK_SET_NS
 from watchkeep.wire.causes import Cause, ClockQuality
 from watchkeep.wire.ranges import RangeSet
 from watchkeep.wire.record import Header, RecordKind

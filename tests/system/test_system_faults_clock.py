@@ -72,6 +72,10 @@ def test_clocks_that_step_cut_mark_and_go_on(site):
     goes_on(site, "cam0", "recording over the end of summer time", 6)
     assert site.view.cameras["cam0"].epoch == epoch, "local time is nothing to a recorder"
     wait_until(lambda: site.frames("cam1") > before + (AGE_S + 4) * FPS, 60, "a look at the age of b's files after the step")
+    site.stop_all("b")
+    site.start("b")  # with its clock still ahead: nothing is deleted at the start either
+    looked = site.frames("cam1")
+    wait_until(lambda: site.frames("cam1") > looked + 4 * FPS, 40, "recording on b again")
     site.settled()
     site.stop_all("edge-1", "edge-2", "a", "b", "source")
     assert [event for event in site.view.events if event.kind in (EventKind.TAKEOVER, EventKind.LOSS, EventKind.RETENTION)] == []

@@ -88,8 +88,9 @@ def test_damaged_chunks_are_named_the_good_ones_stay_and_the_bad_ones_have_to_co
     assert aside is not None
     assert aside.damaged == seqs
     assert [seq for low, high in missing(store) for seq in range(low, high + 1)] == seqs
-    assert [event.kind for event in events] == ["tamper"]
-    assert part.path in events[0].text
+    (told,) = [event for event in events if event.kind != "clock"]  # these chunks are months old
+    assert told.kind == "tamper"
+    assert part.path in told.text
     left = [chunk.seq for chunk in store.chunks("cam0")]
     assert left == [seq for seq in range(25) if seq not in seqs]
 

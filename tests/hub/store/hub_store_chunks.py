@@ -15,7 +15,9 @@ from typing import Any
 
 from blake3 import blake3
 
-from watchkeep.hub.store import Disk, Record, Store
+from watchkeep.hub.store import Clock, Disk, Record, Store
+from watchkeep.hub.store.clockbook import ClockBook
+from watchkeep.hub.store.retention import Past
 from watchkeep.wire.causes import Cause, ClockQuality
 from watchkeep.wire.messages import Event
 from watchkeep.wire.record import Header, RecordKind, check_payload, chunk_digest
@@ -128,7 +130,11 @@ class Site:
         return Store(settings.pop("archiver", "a"), self.volumes, state_dir=self.state, on_event=self.events.append, **settings)
 
     @contextmanager
-    def running(self, **options: Any) -> Iterator[Store]:
+    def running(self, *, off: bool = False, **options: Any) -> Iterator[Store]:
+        """off: it was off since the last time; else it ran until now, and then started again, as far as it knows."""
+        if not off:
+            self.state.mkdir(exist_ok=True)
+            ClockBook(self.state).write(Past(options.get("clock", Clock()).wall_ns(), 0.0))
         store = self.store(**options)
         store.open()
         try:

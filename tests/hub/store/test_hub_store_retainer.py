@@ -7,7 +7,8 @@ import pytest
 from hub_store_chunks import SECOND_NS, START_NS, Chain, Site, contents, durable, expected, until
 
 from watchkeep.hub.protect.shelf import LOCKS_FILE, Wanted
-from watchkeep.hub.store import Clock, Disk, Store
+from watchkeep.hub.store import Clock, Disk, Store, keeper, retainer
+from watchkeep.hub.store.clockbook import CLOCK_FILE
 from watchkeep.hub.store.retention import DAY_NS
 from watchkeep.wire.causes import EventKind
 
@@ -81,10 +82,55 @@ def test_a_lock_that_expires_gives_its_video_back_and_a_stepped_clock_ends_none(
         until(lambda: store._keeper.retainer.aged_at > rounds + 0.2, "more looks at age")
         assert seqs(store) == [0, 1]
         assert len(store.locks.locks) == 1
+    with site.running(off=True, retention_days=2, clock=Clock(wall_ns=lambda: wall[0])) as store:
+        until(lambda: store._keeper.retainer.aged_at > float("-inf"), "a look at age")
+        assert seqs(store) == [0, 1], "a restart does not make the clock right"
+        assert len(store.locks.locks) == 1
     with site.running(retention_days=2, clock=Clock(wall_ns=lambda: wall[0])) as store:
-        until(lambda: not seqs(store))
+        until(lambda: not seqs(store), "a day later")
         assert len(store.locks.locks) == 0
         assert any("case 7" in text and "expired" in text for text in told(site, EventKind.LOCK))
+
+
+def test_a_start_with_a_clock_that_is_ahead_deletes_nothing_and_says_so(tmp_path: Path) -> None:
+    site, chain = Site(tmp_path), Chain(segment=2)
+    with site.running(clock=Clock(wall_ns=lambda: START_NS)) as store:
+        store.append(chain.batch(*range(4)))
+        lock(store, 0, 2, expires_ns=START_NS + SECOND_NS)
+    for _ in range(2):
+        with site.running(off=True, retention_days=2, clock=Clock(wall_ns=lambda: LATER_NS)) as store:
+            until(lambda: store._keeper.retainer.aged_at > float("-inf"), "a look at age")
+            assert seqs(store) == [0, 1, 2, 3]
+            assert len(store.locks.locks) == 1
+    assert told(site, EventKind.CLOCK) == [
+        "the wall clock went forward by 10.0 days, or this archiver was off for so long: nothing is deleted for its age for a day"]
+    (site.state / CLOCK_FILE).unlink()
+    with site.running(off=True, retention_days=2, clock=Clock(wall_ns=lambda: LATER_NS)) as store:
+        until(lambda: store._keeper.retainer.aged_at > float("-inf"), "a look at age")
+        assert seqs(store) == [0, 1, 2, 3], "nothing is known of the clock"
+
+
+def test_while_all_recorders_say_another_day_nothing_is_deleted_for_its_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retainer, "AGE_S", 0.0)
+    monkeypatch.setattr(keeper, "KEEP_S", 0.01)
+    site, ahead = Site(tmp_path), Clock(wall_ns=lambda: LATER_NS)
+    with site.running(clock=Clock(wall_ns=lambda: START_NS)) as store:
+        store.append(Chain(segment=2).batch(*range(4)))
+    with site.running(retention_days=20, clock=ahead) as store:
+        send(store, Chain(epoch=8, segment=2), 0, 1)
+        until(lambda: told(site, EventKind.CLOCK), "the contradiction was seen")
+        store._keeper.retainer.rule = retainer.policy(2, 0, {})
+        looked = store._keeper.retainer.aged_at
+        until(lambda: store._keeper.retainer.aged_at > looked + 0.1, "more looks at age")
+        assert seqs(store) == [0, 1, 2, 3, 0, 1]
+    assert "stamped 10.0 days behind" in told(site, EventKind.CLOCK)[0]
+    with site.running(off=True, retention_days=2, clock=ahead) as store:
+        until(lambda: store._keeper.retainer.aged_at > float("-inf"), "a look at age")
+        assert seqs(store) == [0, 1, 2, 3, 0, 1], "nobody has said anything since the start"
+    with site.running(retention_days=20, clock=ahead) as store:
+        send(store, Chain("cam1", segment=2, start_ns=LATER_NS), 0, 1)
+        store._keeper.retainer.rule = retainer.policy(2, 0, {})
+        until(lambda: not seqs(store), "a recorder says the same day")
 
 
 def test_locks_that_cannot_be_read_keep_everything_and_say_so(tmp_path: Path) -> None:

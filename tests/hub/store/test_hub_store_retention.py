@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeep.hub.store import Clock
+from watchkeep.hub.store.freshness import Newest
 from watchkeep.hub.store.model import Part
-from watchkeep.hub.store.retention import DAY_NS, DISTRUST_S, ClockWatch, choose
+from watchkeep.hub.store.retention import BEHIND_S, DAY_NS, DISTRUST_S, STEP_S, UNKNOWN, ClockWatch, Past, behind_s, choose
 from watchkeep.wire.causes import EventKind
 
+DAY_S = 86_400
 PART = Part(volume="v", path="p", camera="cam0", epoch=1, segment_seq=0, first_seq=0, last_seq=0, start_ns=0, end_ns=0, init_bytes=0,
             init_hash=b"", last_hash=b"", cause=1, size=0, file_size=100)  # fmt: skip
 PARTS = [replace(PART, path=f"p{number}", end_ns=number) for number in range(10)]
@@ -38,10 +40,47 @@ def test_a_stepped_clock_deletes_nothing_for_its_age_for_a_day() -> None:
     assert not watch.look(START_NS, 0)
     assert not watch.look(START_NS + 60 * SECOND_NS, 60)
     assert watch.trusted(60)
-    assert watch.look(START_NS + 400 * DAY_NS, 62)
+    assert watch.look(START_NS + 400 * DAY_NS, 62) == pytest.approx(400 * DAY_S, abs=100)
     assert not watch.trusted(62 + DISTRUST_S - 1)
     assert not watch.look(START_NS + 400 * DAY_NS + SECOND_NS, 63), "told once"
     assert watch.trusted(62 + DISTRUST_S)
+
+
+@pytest.mark.parametrize(("past", "ahead_s", "left_s"), [
+    (Past(START_NS, 0.0), STEP_S - 1, 0.0),
+    (Past(START_NS, 0.0), STEP_S + 1, DISTRUST_S),
+    (Past(START_NS, 0.0), 400 * DAY_S, DISTRUST_S),
+    (Past(START_NS, 0.0), -400 * DAY_S, 0.0),
+    (Past(START_NS, 5000.0), 60, 5000.0),  # the day goes on
+    (Past(START_NS, 5000.0), STEP_S + 1, DISTRUST_S),
+    (UNKNOWN, 0, DISTRUST_S),
+])  # fmt: skip
+def test_the_run_before_says_whether_the_clock_is_ahead(past: Past, ahead_s: float, left_s: float) -> None:
+    watch = ClockWatch(past)
+    stepped = watch.look(START_NS + int(ahead_s * SECOND_NS), 7.0)
+    assert stepped == (pytest.approx(ahead_s) if ahead_s > STEP_S else 0)
+    assert watch.left_s(7.0) == left_s
+    assert watch.trusted(7.0) is (left_s == 0)
+    assert watch.trusted(7.0 + left_s)
+
+
+def newest(behind_s: float, at: float) -> Newest:
+    """What was stamped so much before the moment at which it became durable; the clock says START_NS at 0."""
+    return Newest(1, 1, at, START_NS + int((at - behind_s) * SECOND_NS))
+
+
+@pytest.mark.parametrize(("lags", "found"), [
+    ([], 0), ([0.0], 0), ([400 * DAY_S], 400 * DAY_S), ([400 * DAY_S, 300 * DAY_S], 300 * DAY_S), ([400 * DAY_S, 1.0], 0),
+    ([BEHIND_S - 1], 0), ([-400 * DAY_S], 0), ([START_NS / SECOND_NS], 0),
+])  # fmt: skip
+def test_a_clock_that_all_recorders_contradict_is_no_reason_to_delete(lags: list[float], found: float) -> None:
+    assert behind_s([newest(lag, 100.0) for lag in lags], START_NS + 200 * SECOND_NS, 200.0) == pytest.approx(found, abs=1e-3)
+
+
+def test_what_came_more_than_an_hour_ago_contradicts_nothing() -> None:
+    came = [newest(400 * DAY_S, 0.0)]
+    assert behind_s(came, START_NS + int(STEP_S * SECOND_NS), STEP_S)
+    assert not behind_s(came, START_NS + int(STEP_S + 1) * SECOND_NS, STEP_S + 1)
 
 
 def test_days_old_segments_go_with_their_directories_and_are_missing_then(tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ other side has closed is opened again once.  What an answer means is the caller'
 
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from io import BufferedReader, RawIOBase
-from typing import Any, Final, NamedTuple
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from ..wire.errors import RemoteError, UsageError
+from ..wire.shell.timed_http import Clock, Response
 
 _BLOCK: Final = 256 << 10
 
@@ -79,7 +79,7 @@ class Connection:
         for attempt in (0, 1):
             fresh = self._http.sock is None
             try:
-                return self._once(method, path, body, {**typed, **(headers or {})}, _Clock(until, silence_s or limit_s), max_bytes)
+                return self._once(method, path, body, {**typed, **(headers or {})}, Clock(until, silence_s or limit_s), max_bytes)
             except TimeoutError as error:
                 self.close()
                 why = f"no answer to {path.partition('?')[0]} in time"
@@ -97,7 +97,7 @@ class Connection:
                 raise
         raise AssertionError("the second attempt returns or raises")
 
-    def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], clock: "_Clock", max_bytes: int) -> Reply:
+    def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], clock: Clock, max_bytes: int) -> Reply:
         if self._aborted:
             raise OSError("given up")
         connection, self._sent = self._http, False
@@ -107,7 +107,7 @@ class Connection:
             if self._aborted:  # abort() found no socket yet
                 raise OSError("given up")
         sock: socket.socket = connection.sock
-        connection.response_class = partial(_Response, clock)  # type: ignore[assignment]
+        connection.response_class = partial(Response, clock)  # type: ignore[assignment]
         clock.arm(sock)
         self._sent = True
         connection.request(method, self._base + path, body, headers)
@@ -131,46 +131,3 @@ class Connection:
         if sock is not None:
             with suppress(OSError):  # closed already, which is what is wanted
                 sock.shutdown(socket.SHUT_RDWR)
-
-
-class _Clock:
-    """What is left of a request's time."""
-
-    def __init__(self, until: float, silence_s: float) -> None:
-        self.until, self.silence_s = until, silence_s
-
-    def left_s(self) -> float:
-        """Raises TimeoutError when nothing is left."""
-        left = self.until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the request's time is over")
-        return left
-
-    def arm(self, sock: socket.socket) -> None:
-        """The next send or read of the socket ends in time: a socket's own time-out starts anew with every read."""
-        sock.settimeout(min(self.left_s(), self.silence_s))
-
-
-class _Response(HTTPResponse):
-    """Headers and body within a request's time, every byte of them."""
-
-    def __init__(self, clock: _Clock, sock: socket.socket, *args: Any, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self.fp = BufferedReader(_Timed(self.fp.detach(), partial(clock.arm, sock)))
-
-
-class _Timed(RawIOBase):
-    def __init__(self, raw: RawIOBase, before: Callable[[], None]) -> None:
-        self._raw, self._before = raw, before
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._before()
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        """As http.client closes it: the socket stays open as long as this is, and no longer."""
-        self._raw.close()
-        super().close()

@@ -8,6 +8,8 @@ a WatchkeepError that says why.
 import contextlib
 import socket
 import threading
+import time
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from pydantic import ValidationError
 from ...wire import http
 from ...wire.desired import AgentDesired
 from ...wire.errors import FormatError, WatchkeepError
+from ...wire.shell.timed_http import Clock, Response
 
 CONNECT_S: Final = 2.0
 HOLD_S: Final = 1.0
@@ -24,6 +27,8 @@ HOLD_S: Final = 1.0
 which an agent counts as dead."""
 ANSWER_S: Final = HOLD_S + 2.0
 """A server that hangs is left in time: the next one has heard of this agent before it counts as dead."""
+WHOLE_ANSWER_S: Final = 10.0
+"""One that sends a trickle is left as well: 128 cameras are 50 kB."""
 MAX_ANSWER_BYTES: Final = 8 << 20
 """10 000 cameras of 400 bytes, twice."""
 REMEDY: Final = "look whether the directory server runs, and at its log"
@@ -62,6 +67,10 @@ class DirectoryClient:
 
     def _asked(self, server: str, path: str) -> tuple[int, bytes]:
         connection = self._connection or self._connect(server)
+        clock = Clock(time.monotonic() + WHOLE_ANSWER_S, ANSWER_S)
+        connection.response_class = partial(Response, clock)  # type: ignore[assignment]
+        if connection.sock is not None:  # else the server closed it behind its last answer, and it is opened again
+            clock.arm(connection.sock)
         connection.request("GET", path)
         response = connection.getresponse()
         body = response.read(MAX_ANSWER_BYTES + 1)

@@ -38,6 +38,8 @@ class DirectoryLink:
         self._cache, self._agent, self._taken, self._epochs = folder / CACHE, agent, taken, epochs
         self._follower = Follower(site, agent, servers, _cached(self._cache)) if servers else None
         self._client, self._told = DirectoryClient(), dict[str, str]()
+        self._behind = False
+        """What is known is not taken up yet: it is tried again with the next answer, also when that brings nothing new."""
         self._thread = Supervised("wk-directory", self._run)
 
     @property
@@ -71,9 +73,11 @@ class DirectoryLink:
                 stop.wait(follower.missed(random.random()))
                 continue
             self._told.pop(server, None)
-            if verdict is Verdict.NEWS:
+            self._behind = self._behind or verdict is Verdict.NEWS
+            if self._behind:
                 self._taken()
                 self._keep(follower)
+                self._behind = False
             stop.wait(follower.pause(verdict, time.monotonic() - began))
         self._client.close()
 

@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from types import MappingProxyType
 from typing import Final, TypeVar, cast
@@ -22,6 +23,7 @@ from ...wire import WIRE_VERSION, http
 from ...wire.errors import UsageError
 from ...wire.losses import Loss, LossAnswer, LossReport
 from ...wire.messages import AppendAnswer, ErrorAnswer, Message
+from ...wire.shell.timed_http import Clock, Response
 from .verdict import AppendError, Fault
 
 M = TypeVar("M", bound=Message)
@@ -33,7 +35,8 @@ MAX_ANSWER_BYTES: Final = 4 << 20
 MAX_PIECES: Final = 512
 """Of one send; IOV_MAX is 1024 on Linux."""
 SEND_FACTOR: Final = 4
-"""A batch that takes longer than this many read time-outs to send is given up: a peer that drains a trickle is as good as hung."""
+"""A batch that takes longer than this many read time-outs to send, or an answer that takes longer than that to come, is given up: a peer
+that drains or sends a trickle is as good as hung."""
 
 
 class AppendClient:
@@ -60,7 +63,6 @@ class AppendClient:
             raise self._fault(Fault.SILENT, "no connection in time", error) from error
         except OSError as error:
             raise self._fault(Fault.REFUSED, "no connection", error) from error
-        cast(socket.socket, self._http.sock).settimeout(self._timeout_s)
         self._used, self._opened_at = False, time.monotonic()
         self.connections += 1
         if self._aborted:  # abort() found no socket to shut down
@@ -70,6 +72,11 @@ class AppendClient:
     def idle_socket(self) -> socket.socket | None:
         """The open connection while nothing is under way: whatever can be read there is its end, or nothing that we asked for."""
         return self._http.sock
+
+    @property
+    def left(self) -> bool:
+        """The peer has closed the idle connection, and `reconnect` has not been called since."""
+        return self._lost or self._refused
 
     def hung_up(self) -> None:
         """The idle connection has something to read, so its peer is done with it: the next `reconnect` finds out about the peer.
@@ -128,10 +135,13 @@ class AppendClient:
         self._http.putheader(http.VERSION_HEADER, str(WIRE_VERSION))
         for name, value in headers.items():
             self._http.putheader(name, value)
+        cast(socket.socket, self._http.sock).settimeout(self._timeout_s)
         # A refusal such as 413 may come, and the connection go, before the body is through: the answer is worth reading.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._http.endheaders()
             self._send(buffers)
+        clock = Clock(time.monotonic() + self._timeout_s * SEND_FACTOR, self._timeout_s)
+        self._http.response_class = partial(Response, clock)  # type: ignore[assignment]
         return self._http.getresponse()
 
     def _send(self, buffers: Buffers) -> None:

@@ -22,6 +22,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -33,7 +34,7 @@ from ...wire.shell.threads import Supervised
 from .client import AppendClient
 from .desk import Desk
 from .losses import LossDesk
-from .pace import TRIAL, Backoff, Pace
+from .pace import TRIAL, Backoff, Budget, Pace
 from .parcel import Parcel, orphans, pack
 from .ports import ChunkRef, Spool
 from .verdict import AppendError, Fault, Verdict, judge
@@ -135,18 +136,15 @@ class SendWorker:
     def _round(self) -> float | None:
         """One batch; returns how long to pause at least, None when there was nothing to send."""
         self._settled = False
-        try:
-            self._client.reconnect()
-        except AppendError as error:
-            return self._failed((), error)
-        self._declare()
-        budget = TRIAL if self._failing else self._pace.budget(catching_up=time.monotonic() >= self._catchup_at)
-        batch = self._desk.plan(self.archiver, budget)
+        losses = self._due_losses(time.monotonic())
+        batch = self._desk.plan(self.archiver, self._budget(asked=bool(losses) or self._client.left))
         self._catching_up, self._more = bool(batch.catchup), batch.more
-        if not batch:
-            return None
         refs = batch.refs
         try:
+            self._client.reconnect()
+            self._declare(losses)
+            if not batch:
+                return None
             self._connect()
             parcel = pack(batch, self._spool, self._known)
             self._set_aside(parcel)
@@ -158,9 +156,15 @@ class SendWorker:
             self._desk.unsent(self.archiver, refs)
             raise
 
-    def _declare(self) -> None:
+    def _budget(self, *, asked: bool) -> Budget:
+        """asked: something is wanted of the archiver before the batch, a connection or that it takes losses.  Then the batch is a
+        question at least: with it the ack time-out runs, so that what hangs meanwhile, as a look-up of its name may for half a minute,
+        delays no takeover."""
+        budget = TRIAL if self._failing else self._pace.budget(catching_up=time.monotonic() >= self._catchup_at)
+        return replace(budget, probe_s=0.0) if asked else budget
+
+    def _declare(self, due: list[Loss]) -> None:
         """Tell what was declared lost, one report a round."""
-        due = self._due_losses(time.monotonic())
         if not due:
             return
         try:

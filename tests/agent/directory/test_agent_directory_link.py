@@ -1,23 +1,25 @@
 """An agent that follows a directory over real HTTP: agent/directory/link.py, client.py, and the service around them."""
 
 import logging
+import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 from directory_stub import directory_stub
 
 from watchkeep.agent.config import read
 from watchkeep.agent.credentials import NAME
-from watchkeep.agent.directory.link import CACHE
+from watchkeep.agent.directory import client
+from watchkeep.agent.directory.link import CACHE, DirectoryLink
 from watchkeep.agent.reporter import Reporter
 from watchkeep.agent.service import AgentService
 from watchkeep.agent.setup import plan
 from watchkeep.wire import topics
 from watchkeep.wire.causes import CameraStatus, EventKind
 from watchkeep.wire.desired import AgentDesired, DesiredArchiver, DesiredCamera
-from watchkeep.wire.errors import ConfigError
+from watchkeep.wire.errors import ConfigError, WatchkeepError
 from watchkeep.wire.ids import epoch_term
 
 pytestmark = pytest.mark.timeout(90)
@@ -186,3 +188,42 @@ def test_a_question_that_is_held_holds_up_no_stop(tmp_path, servers):
         until(lambda: servers[0].asked)
         began = time.monotonic()
     assert time.monotonic() - began < 8
+
+
+def test_what_could_not_be_taken_up_is_tried_again_although_the_directory_says_nothing_new(tmp_path, servers):
+    seen = []
+
+    def taken():
+        seen.append(link.at)
+        if len(seen) == 1:
+            raise RuntimeError("can't start new thread")
+
+    link = DirectoryLink(tmp_path, "demo", "edge-1", [servers[0].url], taken, dict)
+    servers[0].say(document(7, camera("x")))
+    link.start()
+    try:
+        until(lambda: len(seen) == 2)
+        until((tmp_path / CACHE).exists)
+    finally:
+        link.stop()
+    assert seen == [(3, 7), (3, 7)]
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n"])
+def test_a_server_that_trickles_its_answer_is_left(start, monkeypatch):
+    monkeypatch.setattr(client, "WHOLE_ANSWER_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle():
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):  # the agent has had enough
+                connection.sendall(start)
+                while True:
+                    connection.sendall(b"x")
+                    threading.Event().wait(0.02)
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        with closing(client.DirectoryClient()) as asker, pytest.raises(WatchkeepError, match="does not answer in time"):
+            asker.ask(f"http://127.0.0.1:{listener.getsockname()[1]}", "edge-1", (0, 0))
+        thread.join()

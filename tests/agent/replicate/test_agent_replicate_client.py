@@ -1,5 +1,6 @@
 """The HTTP adapter against peers that misbehave on the wire."""
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -125,6 +126,20 @@ def test_a_peer_that_never_answers_and_one_that_reads_nothing() -> None:
             finally:
                 done.set()
         done.clear()
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n"])
+def test_a_peer_that_trickles_its_answer_is_silent(start: bytes) -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        with contextlib.suppress(OSError):  # the agent has had enough
+            connection.sendall(start)
+            while True:
+                connection.sendall(b"x")
+                threading.Event().wait(TIMEOUT_S / 10)
+
+    with peer(serve) as url, client_for(url) as client:
+        assert append(client, ASK).fault is Fault.SILENT
 
 
 def anonymous(purpose: int) -> ssl.SSLContext:

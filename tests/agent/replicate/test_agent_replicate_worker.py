@@ -1,0 +1,60 @@
+"""What a worker waits for before its batch goes out delays no takeover: a name that is looked up, an answer to declared losses."""
+
+import threading
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from replicate_fakes import FakeSpool, refs
+from replicate_http import HttpArchiver, wait_for
+
+from watchkeep.agent.replicate.client import AppendClient
+from watchkeep.agent.replicate.health import HealthLimits
+from watchkeep.agent.replicate.losses import LossDesk
+from watchkeep.agent.replicate.policy import CameraPolicy
+from watchkeep.agent.replicate.replicator import Replicator
+
+CAMERA = CameraPolicy("cam0", 1, ("a", "b"))
+
+
+@pytest.fixture
+def archivers() -> Iterator[dict[str, HttpArchiver]]:
+    made = {name: HttpArchiver(name) for name in "ab"}
+    yield made
+    for one in made.values():
+        one.close()
+
+
+@pytest.mark.parametrize("call", ["connect", "declare"])
+def test_what_hangs_before_a_batch_delays_no_takeover(
+    archivers: dict[str, HttpArchiver], call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses, spool, hung, go_on = LossDesk(), FakeSpool(), threading.Event(), threading.Event()
+    made = Replicator(spool, agent="edge-1", cameras=[CAMERA], limits=HealthLimits(ack_timeout_s=0.4), tick_s=0.02, losses=losses,
+                      random=Random(1))  # fmt: skip
+    made.start()
+    made.set_archivers({name: one.url for name, one in archivers.items()})
+    try:
+        made.offer(spool.append(refs("cam0", 1, 0, 0)))
+        assert wait_for(lambda: archivers["a"].stored == {("cam0", 1, 0)})
+        ordinary, port = getattr(AppendClient, call), archivers["a"].port
+
+        def hang(client: AppendClient, *args: object) -> object:
+            if client._http.port == port:
+                hung.set()
+                go_on.wait(20)
+            return ordinary(client, *args)
+
+        monkeypatch.setattr(AppendClient, call, hang)
+        if call == "declare":
+            losses.chunks("cam0", 7, 2, 3, "full")
+        else:
+            archivers["a"].hang_up()
+        assert hung.wait(10)
+        made.offer(spool.append(refs("cam0", 1, 1, 1)))
+        assert wait_for(lambda: ("cam0", 1, 1) in archivers["b"].stored)
+        go_on.set()
+        assert wait_for(lambda: next(link for link in made.links() if link.archiver == "a").healthy), "it is heard again"
+    finally:
+        go_on.set()
+        made.stop()

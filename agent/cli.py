@@ -7,9 +7,9 @@ import json
 import logging
 import os
 import signal
-import threading
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Annotated, Any
 
 import typer
@@ -36,17 +36,12 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Record in the foreground until SIGTERM or SIGINT; then stop cleanly within 10 s, nothing lost.  SIGHUP reads agent.toml again."""
     ready = plan(config, read(config))
     log.setup(as_json=ready.config.agent.log == "json")
-    stop, again = threading.Event(), threading.Event()
-
-    def end(*_: object) -> None:
-        stop.set()
-        again.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    signal.signal(signal.SIGHUP, lambda *_: again.set())
+    # SimpleQueue.put may interrupt a get of the same thread, as a signal handler does; Event.set could deadlock there.
+    asked: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda received, _frame: asked.put(received))
     with AgentService(ready) as service:
-        service.run(stop, again)
+        service.run(asked)
     if service.stragglers:  # nothing is lost: they hold no frame, and everything else is closed
         logging.getLogger(__name__).warning("left behind", extra={"workers": " ".join(service.stragglers)})
         logging.shutdown()

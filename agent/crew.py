@@ -72,8 +72,7 @@ class Crew:
         """Begin to record; until then `apply` only makes the cameras ready."""
         with self._lock:
             self._started = True
-            for member in self._members.values():
-                member.thread.start()
+            self._begin()
 
     def apply(self, wanted: Mapping[str, Wanted]) -> Changes:
         """Record exactly these from now on; returns what changed.  Raises UsageError, with nothing changed, for too many."""
@@ -106,6 +105,7 @@ class Crew:
             if gone:
                 self._tell()
             self._take_on()
+            self._begin()
 
     def there(self) -> dict[str, Member]:
         """The cameras that are recorded, as they are at this moment; those that leave are not among them."""
@@ -198,8 +198,13 @@ class Crew:
         for name in coming:
             self._members[name] = self._hire(name, self._wanted[name], Cause.CONFIGURATION if self._started else None)
         self._writer.set_lines([member.line for member in self._members.values() if member.dropped_at is None])
-        for name in coming if self._started else ():
-            self._members[name].thread.start()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the threads that are to run and do not: those of new cameras, and those for which there was no room in the machine."""
+        for member in self._members.values() if self._started else ():
+            if not (member.leaving or member.thread.started):
+                member.thread.start()
 
 
 def _is_empty(member: Member) -> bool:

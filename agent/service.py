@@ -16,10 +16,11 @@ connected is not waited for, since it has nothing to drain, and ends beside the 
 
 import logging
 import secrets
+import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
+from queue import SimpleQueue
 
 from ..native import Ring
 from ..profiles import camera_profile
@@ -234,22 +235,25 @@ class AgentService:
             self._tell(EventKind.CONFIGURATION, error.message, error.remedy)
             return {}
 
-    def run(self, stop: threading.Event, again: threading.Event) -> None:
-        """Wait until asked to stop; the threads do the work.  Whenever `again` is set, by SIGHUP or with stop, look what is wanted."""
-        while not stop.is_set():
-            again.wait()
-            again.clear()
-            if not stop.is_set():
-                with suppress(WatchkeepError):  # told already, and nothing has changed
-                    self.reload()
+    def run(self, asked: "SimpleQueue[int]") -> None:
+        """Wait for signals, until one asks to stop; the threads do the work.  SIGHUP asks to look what is wanted, and ends nothing."""
+        while asked.get() == signal.SIGHUP:
+            try:
+                self.reload()
+            except WatchkeepError:
+                continue  # told already, and nothing has changed
+            except Exception as error:
+                log.exception("the configuration could not be read again")
+                self._tell(EventKind.CONFIGURATION, f"the configuration could not be read again: {type(error).__name__}; what is recorded "
+                           "goes on", "please report this with the agent's log")  # fmt: skip
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
     def stragglers(self) -> list[str]:
-        """Camera threads that did not end."""
-        return self._crew.stragglers
+        """Threads that did not end: look-ups of names and connects, of cameras, archivers and directories."""
+        return [*self._crew.stragglers, *self._replicator.stragglers, *self._link.stragglers]
 
     def close(self) -> None:
         """Stop everything, in order, as far as it was started; a step that fails does not keep the next from its turn."""

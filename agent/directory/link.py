@@ -61,6 +61,11 @@ class DirectoryLink:
         self._client.abort()
         self._thread.join(STOP_S)
 
+    @property
+    def stragglers(self) -> list[str]:
+        """The thread, when stop() did not end it: a look-up of a name, or a connect, that nothing can interrupt."""
+        return [self._thread.name] if self._thread.alive else []
+
     def _run(self, stop: threading.Event) -> None:
         follower = self._follower
         assert follower is not None, "started with servers"

@@ -63,6 +63,8 @@ class Replicator:
         """Replaced, never changed: the desk wakes workers without a lock of ours."""
         self._desk = Desk(agent, self._limits, monotonic=time.monotonic, utc_s=utc_s, wake=self._wake, hurry=hurry, cold=cold)
         self._desk.configure(cameras)
+        self._ending: list[SendWorker] = []
+        """Those that have not ended in time."""
         self._hiring = threading.Lock()
         """Held while workers come and go.  Lock order: this one, then the desk's mutex."""
         self._unreleased: deque[Release] = deque()
@@ -106,7 +108,7 @@ class Replicator:
             stay = {name: worker for name, worker in self._workers.items() if urls.get(name) == worker.url}
             new = {name: self._hire(check_id("archiver", name), url) for name, url in urls.items() if name not in stay}
             leave = [worker for name, worker in self._workers.items() if name not in stay]
-            _end(leave)
+            self._end(leave)
             self._losses.know(urls)
             self._desk.know(urls)
             self._workers = stay | new
@@ -144,11 +146,26 @@ class Replicator:
         """End every thread and release what was acknowledged last.  What is not stays in the journal for the next start."""
         with self._hiring:
             self._stopped = True
-            _end(list(self._workers.values()))
+            self._end(list(self._workers.values()))
             self._workers = {}
             self._pacer.stop()
             if self._pacer.join(JOIN_S):
                 self._pace()
+
+    @property
+    def stragglers(self) -> list[str]:
+        """Senders that did not end: a look-up of a name that nothing can interrupt."""
+        return [f"wk-send-{worker.archiver}" for worker in self._ending if not worker.join(0)]
+
+    def _end(self, workers: Sequence[SendWorker]) -> None:
+        """Within JOIN_S, all together."""
+        deadline = time.monotonic() + JOIN_S
+        for worker in workers:
+            worker.stop()
+        late = [worker for worker in workers if not worker.join(max(deadline - time.monotonic(), 0.01))]
+        for worker in late:
+            log.error("a sender does not end", extra={"archiver": worker.archiver})
+        self._ending = [*(worker for worker in self._ending if not worker.join(0)), *late]
 
     def _hire(self, name: str, url: str) -> SendWorker:
         return SendWorker(name, url, self._desk, self._spool, agent=self._agent, tick_s=self._tick_s,
@@ -196,11 +213,3 @@ class Replicator:
             self._release_failed = False
             self._unreleased.popleft()
         self._desk.forget_left()
-
-
-def _end(workers: Sequence[SendWorker]) -> None:
-    for worker in workers:
-        worker.stop()
-    for worker in workers:
-        if not worker.join(JOIN_S):
-            log.error("a sender does not end", extra={"archiver": worker.archiver})

@@ -256,3 +256,23 @@ def test_a_hundred_random_sequences_lose_nothing_disturb_nobody_and_leave_nothin
             assert len(epochs) == len(made.of(name))
             assert all(film.shown - count in (0, 1) for film, (_, count) in zip(made.of(name), epochs, strict=True))
             assert {cause for cause, _ in epochs} == {Cause.FIRST_START, Cause.CONFIGURATION}
+
+
+def test_a_camera_for_whose_thread_there_was_no_room_begins_when_there_is(monkeypatch):
+    refusals = [True, True]
+
+    def start(thread):
+        if thread.name == "wk-cam-b" and refusals:
+            refusals.pop()
+            raise RuntimeError("can't start new thread")
+        ordinary(thread)
+
+    with stage() as made:
+        ordinary = Supervised.start
+        monkeypatch.setattr(Supervised, "start", start)
+        with pytest.raises(RuntimeError):
+            made.crew.apply(cast("a", "b", "c"))
+        with pytest.raises(RuntimeError):
+            made.crew.tend()
+        made.until(lambda: all(made.of(name) for name in "abc"))
+        assert [name for name in "abc" if len(made.of(name)) != 1] == []

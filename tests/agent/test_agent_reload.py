@@ -1,8 +1,10 @@
 """What of a changed agent.toml is taken up while the agent runs: agent/reload.py, and the service around it."""
 
 import json
+import signal
 import threading
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from agent_toml import written
@@ -104,9 +106,9 @@ def test_a_wrong_file_changes_nothing_and_says_why(file, told, change, why):
 
 
 def test_the_command_and_the_signals_way_take_up_cameras_and_archivers(file, told):
-    stop, again = threading.Event(), threading.Event()
+    asked: SimpleQueue[int] = SimpleQueue()
     with AgentService(plan(file, read(file))) as service:
-        thread = threading.Thread(target=service.run, args=(stop, again))
+        thread = threading.Thread(target=service.run, args=(asked,))
         thread.start()
         try:
             cam0 = service._crew.there()["cam0"]
@@ -117,17 +119,58 @@ def test_the_command_and_the_signals_way_take_up_cameras_and_archivers(file, tol
             assert service._crew.there()["cam0"] is cam0
             assert service._book.urls() == {"a": "http://127.0.0.1:2"}
             file.write_text(text)
-            again.set()
+            asked.put(signal.SIGHUP)
             assert any(len(changes(told)) == 2 or threading.Event().wait(0.01) for _ in range(1000)), "it was not read again within 10 s"
             assert list(service._crew.there()) == ["cam0"]
             found = json.loads(CliRunner().invoke(cli.app, ["reload", "--json", "-c", str(file)]).stdout)
             assert found == {"changes": "", "kept": []}
         finally:
-            stop.set()
-            again.set()
+            asked.put(signal.SIGTERM)
             thread.join(10)
         assert not thread.is_alive()
     assert [event.text for event in changes(told)][1] == "the configuration is read again: cam1 is removed"
+
+
+def test_whatever_a_reload_runs_into_ends_no_recording(file, told, monkeypatch):
+    asked: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
+        asked.put(number)
+    with AgentService(plan(file, read(file))) as service, monkeypatch.context() as broken:
+        failures = [RuntimeError("can't start new thread")]
+        ordinary = AgentService.apply
+        broken.setattr(AgentService, "apply", lambda *args: (_ for _ in ()).throw(failures.pop()) if failures else ordinary(*args))
+        service.run(asked)
+    assert [event.text for event in changes(told)] == [
+        "the configuration could not be read again: RuntimeError; what is recorded goes on",
+        "the configuration is read again: no camera has changed"]  # fmt: skip
+
+
+def test_signals_wait_in_a_queue_because_an_event_that_is_set_by_a_handler_may_lock_its_own_thread_out(file, monkeypatch):
+    handlers, seen = {}, []
+
+    class Service:
+        stragglers: tuple[str, ...] = ()
+
+        def __init__(self, _plan):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def run(self, asked):
+            for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+                handlers[number](number, None)
+            assert isinstance(asked, SimpleQueue), "its put may interrupt its get"
+            seen.extend(asked.get_nowait() for _ in range(3))
+
+    monkeypatch.setattr(cli, "AgentService", Service)
+    monkeypatch.setattr(cli.signal, "signal", handlers.__setitem__)
+    monkeypatch.setattr(cli.log, "setup", lambda **_: None)
+    cli.run(file)
+    assert seen == [signal.SIGHUP, signal.SIGTERM, signal.SIGINT]
 
 
 def test_reload_of_a_wrong_file_by_the_command_is_exit_code_2(file):

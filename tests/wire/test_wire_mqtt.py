@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 from mosquitto import Mosquitto
+from paho.mqtt import client as paho
 
 from watchkeep.wire.errors import UsageError
+from watchkeep.wire.shell import mqtt
 from watchkeep.wire.shell.mqtt import REFILL, WINDOW, MqttClient
 
 TOPIC = "watchkeep/v1/demo/agent/e/beacon"
@@ -271,3 +273,28 @@ def test_a_full_window_is_filled_again_when_half_of_it_is_acknowledged() -> None
         client._unacked = set(range(unacked))
         sendable.append(client._sendable())
     assert sendable == [True, False, False, False, True, True]
+
+
+def test_stopping_does_not_wait_for_a_name_that_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    hung, go_on, loops = threading.Event(), threading.Event(), list[threading.Thread]()
+
+    def look_up(_client: paho.Client) -> None:
+        loops.append(threading.current_thread())
+        hung.set()
+        go_on.wait(20)
+        raise OSError("no such name")
+
+    monkeypatch.setattr(paho.Client, "_create_socket_connection", look_up)
+    monkeypatch.setattr(mqtt, "LOOP_END_S", 0.2)
+    one = MqttClient("mqtt://broker.example", client_id="one", will=(TOPIC, b"offline"), birth=list)
+    one.start()
+    try:
+        assert hung.wait(10)
+        began = time.monotonic()
+        one.stop(b"goodbye")
+        assert time.monotonic() - began < 3.0
+        assert loops[0].daemon, "no exit waits for it"
+    finally:
+        go_on.set()
+        for loop in loops:
+            loop.join(10)

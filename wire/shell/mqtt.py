@@ -39,6 +39,8 @@ CONNECT_TIMEOUT_S: Final = 3.0
 DRAIN_S: Final = 2.0
 """stop() gives the goodbye this long; with joining and a connect under way it returns within about 7 s."""
 CLOSE_S: Final = 1.0
+LOOP_END_S: Final = CONNECT_TIMEOUT_S + 1.0
+"""A connect under way ends by then; only a look-up of a name takes longer."""
 MAX_PAYLOAD_BYTES: Final = 256 << 10
 """A beacon of 256 links is 64 kB; what is larger is a mistake and is dropped on arrival."""
 
@@ -155,7 +157,7 @@ class MqttClient:
         with self._changed:
             self._changed.wait_for(lambda: not self._connected, CLOSE_S)
         _cut(client.socket())
-        client.loop_stop()
+        _end_loop(client)
         self._client = None  # ends the reference cycle with its callbacks, so that paho closes its socket pair now
 
     def _drained(self) -> bool:
@@ -250,6 +252,15 @@ class MqttClient:
                 self._since_s = time.time()
             self._connected, self._why = connected, why
             self._changed.notify_all()
+
+
+def _end_loop(client: paho.Client) -> None:
+    """loop_stop() waits for paho's thread however long that looks up the broker's name; the thread is a daemon, so no exit waits for it."""
+    ending = threading.Thread(target=client.loop_stop, name="wk-mqtt-end", daemon=True)
+    ending.start()
+    ending.join(LOOP_END_S)
+    if ending.is_alive():
+        log.warning("mqtt: the name of the broker is still being looked up, its thread is left behind")
 
 
 def _guarded(callback: OnMessage) -> Callable[[Any, Any, paho.MQTTMessage], None]:

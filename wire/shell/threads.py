@@ -44,6 +44,11 @@ class Supervised:
         return not self._thread.is_alive()
 
     @property
+    def started(self) -> bool:
+        """False as well when start() raised RuntimeError, because the machine has no room for another thread: it may be called again."""
+        return self._thread.ident is not None
+
+    @property
     def alive(self) -> bool:
         return self._thread.is_alive()
 

@@ -1,6 +1,7 @@
 """What a worker waits for before its batch goes out delays no takeover: a name that is looked up, an answer to declared losses."""
 
 import threading
+import time
 from collections.abc import Iterator
 from random import Random
 
@@ -8,11 +9,13 @@ import pytest
 from replicate_fakes import FakeSpool, refs
 from replicate_http import HttpArchiver, wait_for
 
+from watchkeep.agent.replicate import replicator
 from watchkeep.agent.replicate.client import AppendClient
 from watchkeep.agent.replicate.health import HealthLimits
 from watchkeep.agent.replicate.losses import LossDesk
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.replicator import Replicator
+from watchkeep.agent.replicate.verdict import AppendError, Fault
 
 CAMERA = CameraPolicy("cam0", 1, ("a", "b"))
 
@@ -58,3 +61,29 @@ def test_what_hangs_before_a_batch_delays_no_takeover(
     finally:
         go_on.set()
         made.stop()
+
+
+def test_senders_that_look_up_names_are_waited_for_together_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicator, "JOIN_S", 0.3)
+    hung, go_on = threading.Semaphore(0), threading.Event()
+
+    def look_up(_client: AppendClient) -> None:
+        hung.release()
+        go_on.wait(20)
+        raise AppendError("no connection", Fault.REFUSED, remedy="-")
+
+    monkeypatch.setattr(AppendClient, "connect", look_up)
+    spool = FakeSpool()
+    made = Replicator(spool, agent="edge-1", cameras=[CameraPolicy("cam0", 4, tuple("abcd"))], tick_s=0.02, random=Random(1))
+    made.start()
+    made.set_archivers({name: f"http://{name}.example" for name in "abcd"})
+    try:
+        made.offer(spool.append(refs("cam0", 1, 0, 0)))
+        assert all(hung.acquire(timeout=10) for _ in "abcd")
+        began = time.monotonic()
+        made.stop()
+        assert time.monotonic() - began < 1.0
+        assert made.stragglers == [f"wk-send-{name}" for name in "abcd"]
+    finally:
+        go_on.set()
+    assert wait_for(lambda: made.stragglers == [])

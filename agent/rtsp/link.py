@@ -66,8 +66,8 @@ class Link:
     def send_report(self, pair: int, data: bytes, port: int) -> None:
         """RTCP to the camera's port, without waiting; a network that does not take it is silent about it."""
         if self.connection is not None and port:
-            host = self.connection.getpeername()
-            with suppress(BlockingIOError):
+            with suppress(OSError):  # a firewall that refuses it, a link that is down: the session ends when nothing comes, not for this
+                host = self.connection.getpeername()
                 self.pairs[pair][1].sendto(data, socket.MSG_DONTWAIT, (host[0], port, *host[2:]))
 
     def close(self) -> None:

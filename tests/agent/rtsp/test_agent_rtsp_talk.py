@@ -1,5 +1,6 @@
 """What is said and heard beside the frames: with patience on the session's thread, without on the one that reads all cameras."""
 
+import errno
 import socket
 import struct
 from types import SimpleNamespace
@@ -150,3 +151,14 @@ def test_sound_that_moves_by_what_reports_say_wants_the_thread_that_knows_where_
     assert rig.talk.aside([(1, sender_report(picture, 50)), (3, sender_report(sound, 50))], rig.now) == ([], False)
     assert rig.talk.aside([(3, sender_report(sound, 52))], rig.now) == ([], True)
     assert rig.timeline.shift == 16_000
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENETUNREACH, errno.EAGAIN])
+def test_a_report_that_the_network_does_not_take_ends_no_session(number):
+    def refuse(*_):
+        raise OSError(number, "refused")
+
+    link = Link()
+    link.connection = SimpleNamespace(getpeername=lambda: ("127.0.0.1", 554))
+    link.pairs = [(None, SimpleNamespace(sendto=refuse))]
+    link.send_report(0, b"report", 5001)

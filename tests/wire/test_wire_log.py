@@ -17,7 +17,13 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     """What was logged so far; the root logger is put back afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    yield lambda: str(capsys.readouterr().err).splitlines()
+
+    def read() -> list[str]:
+        for handler in root.handlers:
+            handler.flush()
+        return str(capsys.readouterr().err).splitlines()
+
+    yield read
     root.handlers[:] = handlers
     root.setLevel(level)
 

@@ -2,6 +2,7 @@
 
 Rules: the root logger gets exactly one handler; `redact` runs on the finished line, so that no library's
 message can carry a credential past it; control characters are escaped, so that no camera can forge a line.
+Nobody waits for whoever reads it (patient_log.py).
 """
 
 import json
@@ -11,6 +12,7 @@ import time
 from typing import Any
 
 from ..errors import redact
+from .patient_log import PatientHandler
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 """What a record always has, and uvicorn's second copy of its text for coloured terminals."""
@@ -41,7 +43,7 @@ class _Formatter(logging.Formatter):
 
 def setup(*, as_json: bool = False, level: str = "INFO") -> None:
     """Install our handler on the root logger; call once, from a command."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = PatientHandler(sys.stderr)
     handler.setFormatter(_Formatter(as_json=as_json))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -9,7 +9,6 @@ import os
 import signal
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +24,7 @@ from .control.model import Request, Status
 from .preflight import disk_note, folder_problem, in_use, list_notes, room_note, room_problem
 from .service import AgentService
 from .setup import Plan, mode, plan
+from .signals import Signals
 
 app = typer.Typer(no_args_is_help=True, help="The edge recorder.")
 DEFAULT_CONFIG = Path("/etc/watchkeep/agent.toml")
@@ -36,12 +36,9 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Record in the foreground until SIGTERM or SIGINT; then stop cleanly within 10 s, nothing lost.  SIGHUP reads agent.toml again."""
     ready = plan(config, read(config))
     log.setup(as_json=ready.config.agent.log == "json")
-    # SimpleQueue.put may interrupt a get of the same thread, as a signal handler does; Event.set could deadlock there.
-    asked: SimpleQueue[int] = SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda received, _frame: asked.put(received))
+    asked = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     with AgentService(ready) as service:
-        service.run(asked)
+        service.run(asked.next)
     if service.stragglers:  # nothing is lost: they hold no frame, and everything else is closed
         logging.getLogger(__name__).warning("left behind", extra={"workers": " ".join(service.stragglers)})
         logging.shutdown()

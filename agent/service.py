@@ -20,7 +20,6 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from queue import SimpleQueue
 
 from ..native import Ring
 from ..profiles import camera_profile
@@ -235,9 +234,10 @@ class AgentService:
             self._tell(EventKind.CONFIGURATION, error.message, error.remedy)
             return {}
 
-    def run(self, asked: "SimpleQueue[int]") -> None:
-        """Wait for signals, until one asks to stop; the threads do the work.  SIGHUP asks to look what is wanted, and ends nothing."""
-        while asked.get() == signal.SIGHUP:
+    def run(self, asked: Callable[[], int]) -> None:
+        """Wait for signals, of which `asked` gives the next one, until one asks to stop; the threads do the work.  SIGHUP asks to look what
+        is wanted, and ends nothing."""
+        while asked() == signal.SIGHUP:
             try:
                 self.reload()
             except WatchkeepError:

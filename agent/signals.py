@@ -1,0 +1,28 @@
+"""The signals that a process gets, one after the other, on the thread that waits for them.
+
+Rules: one object a process, made by its main thread, which alone may wait.  SimpleQueue.put may interrupt a get of the same thread, as a
+signal handler does; Event.set could deadlock there.  Of two signals at one instant the kernel may give one to another thread, which does
+not wake this one: so it looks once a second.
+"""
+
+import signal
+from queue import Empty, SimpleQueue
+from typing import Final
+
+LOOK_S: Final = 1.0
+
+
+class Signals:
+    def __init__(self, *numbers: signal.Signals) -> None:
+        """From now on they do nothing but to be waited for."""
+        self._came: SimpleQueue[int] = SimpleQueue()
+        for number in numbers:
+            signal.signal(number, lambda received, _frame: self._came.put(received))
+
+    def next(self) -> int:
+        """The next one that came, or comes."""
+        while True:
+            try:
+                return self._came.get(timeout=LOOK_S)
+            except Empty:
+                continue

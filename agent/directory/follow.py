@@ -8,14 +8,16 @@
     of another site or agent, or one id twice           refused         the next server
     anything else, or nothing                           refused         the next server
 
-Rules: (term, index) never goes back, whoever says so, also over restarts of the agent; a leader that is asked by one that
-knows a later term goes on above that one.  All servers are tried in turn without a
-pause; after a round in which none was of use there is one, which doubles from FIRST_PAUSE_S to MAX_PAUSE_S.
+Rules: (term, index) never goes back, whoever says it, also over restarts of the agent; a leader that is asked by one that
+knows a later term goes on above that one.  Which server is asked first follows from the agent's id, so that many agents are spread
+over all of them.  They are tried in turn without a pause; after a round in which none was of use there is one, which doubles from
+FIRST_PAUSE_S to MAX_PAUSE_S.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Final
+from zlib import crc32
 
 from ...wire.begun import written
 from ...wire.desired import AgentDesired
@@ -42,7 +44,8 @@ class Follower:
     def __init__(self, site: str, agent: str, servers: Sequence[str], taken: AgentDesired | None) -> None:
         """`taken` is what was taken up last, from the cache; one of another site or agent is nothing."""
         self._site, self._agent, self._servers = site, agent, tuple(servers)
-        self._turn, self._misses, self._pause_s = 0, 0, FIRST_PAUSE_S
+        self._turn = crc32(agent.encode()) % len(self._servers) if self._servers else 0
+        self._misses, self._pause_s = 0, FIRST_PAUSE_S
         self.taken = taken if taken is not None and not self._wrong(taken) else None
 
     @property

@@ -139,7 +139,7 @@ class Server(Entity):
     rank: Annotated[int, Field(ge=0, lt=MAX_SERVERS)]
     """Its own place in the order: the lowest that lives leads, among those that know the newest edits."""
     recovery: bool = False
-    """Disaster recovery: serves nobody and leads only when no other server lives."""
+    """Disaster recovery: serves no agent, and leads only when no other server lives."""
 
     @model_validator(mode="after")
     def _address(self) -> Self:

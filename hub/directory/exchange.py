@@ -94,7 +94,8 @@ class ParcelText(_Sent):
 
 
 class Taken(_Sent):
-    """Answer to a delivery or an edit: the entry that it became, and how many servers have it durable.  index 0: nothing was new."""
+    """Answer to a delivery or an edit: the entry that it became, and how many servers have it durable.  index 0: nothing was new;
+    copies 0: it is in the database that all servers share."""
 
     index: int
     copies: int

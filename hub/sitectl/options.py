@@ -88,5 +88,5 @@ def show_difference(found: Difference, to: Console) -> None:
 
 def done(taken: Taken, to: Console) -> None:
     """Where an edit is now."""
-    kept = "on one server so far, no other is in touch" if taken.copies == 1 else f"on {taken.copies} servers"
-    to.print(Text(f"entry {taken.index}, {kept}", "dim" if taken.copies > 1 else "yellow"))
+    kept = {0: "in the servers' database", 1: "on one server so far, no other is in touch"}.get(taken.copies, f"on {taken.copies} servers")
+    to.print(Text(f"entry {taken.index}, {kept}", "yellow" if taken.copies == 1 else "dim"))

@@ -355,7 +355,7 @@ class Cluster:
         if self._leading is None:
             return []
         begun = max(self._led_at, self._woke_at)
-        return self._leading.answers(frozenset(self._contact.touching(self._sight, begun, now)), now)
+        return self._leading.answers(self._contact.touching(self._sight, begun, now), now)
 
     # -- the database, one thing at a time; the journal of others ------------------------------------------------------
 

@@ -48,10 +48,11 @@ class _Waiting:
 
 
 class Leading:
-    """One leadership, from its claim to its end.  term: its own; site: the state that it begins with, copied."""
+    """One leadership, from its claim to its end.  term: its own; site: the state that it begins with, copied; disks: of its own that an
+    entry is on, 0 where all servers share one database, whose copies are its own affair."""
 
-    def __init__(self, me: Member, term: int, site: Site, utc_s: Callable[[], float]) -> None:
-        self._me, self.term, self._utc_s = me, term, utc_s
+    def __init__(self, me: Member, term: int, site: Site, utc_s: Callable[[], float], *, disks: int = 1) -> None:
+        self._me, self.term, self._utc_s, self._disks = me, term, utc_s, disks
         self.tip = site.copy()
         self.durable = site.index
         self._queue: deque[tuple[Entry, int]] = deque()
@@ -156,7 +157,7 @@ class Leading:
             written = judge(self.tip, parcel, entry, self._me.rank, base_known=base_known)
             if written is not None:
                 index = self._append(written.kind, written.payload, written.actor)
-        return self._wait(ticket, index) if index else [Done(ticket, 0, 1)]
+        return self._wait(ticket, index) if index else [Done(ticket, 0, self._disks)]
 
     def found(self, members: Iterable[Member]) -> None:
         """In a site that knows no servers: those of the configuration become part of it."""
@@ -255,10 +256,10 @@ class Leading:
         found: list[Action] = []
         while self._waiting and (deadline := self._waiting[0].deadline) is not None:
             one = self._waiting[0]
-            copies = 1 + sum(index >= one.index for index in self._has.values())
-            if copies == 1 and touching and now < deadline:
+            others = sum(index >= one.index for index in self._has.values())
+            if not others and touching and now < deadline:
                 break
-            found.append(Done(one.ticket, one.index, copies))
+            found.append(Done(one.ticket, one.index, self._disks + others))
             self._waiting.popleft()
         return found
 

@@ -13,7 +13,7 @@ Rules:
   - The database decides: a claim counts only where the lease is still as it was seen, and a leader appends only where the lease is its own.
     So there are never two leaders on one database, whatever clocks and pauses do.
   - Whoever stands further back claims a poll later, so that mostly the first of the living comes first.
-  - An answer says `copies` 1: on how many disks it is is the database's own affair (its standbys).
+  - An answer says `copies` 0: on how many disks it is is the database's own affair (its standbys).
   - A database that has lost entries (a standby that was behind was promoted) is believed; what this server has read of them is set aside
     there, and the leader takes it in as from a branch (merge.py).  What nobody had read is lost.
 
@@ -276,7 +276,7 @@ class Shared:
         if self._syncing:
             return []
         if self._leading is None and now >= self._claim_at() and self._able:
-            self._leading, self.role = Leading(self._me, self._next_term, self.site, self._utc_s), Role.CLAIMING
+            self._leading, self.role = Leading(self._me, self._next_term, self.site, self._utc_s, disks=0), Role.CLAIMING
             return self._ask(self.lead, Lead(term=self._leading.term, server=self._me.id))
         if self._leading is not None:
             return self._lead(self._leading, now)

@@ -79,14 +79,21 @@ def test_documents_of_others_are_refused_from_servers_and_from_the_cache(wrong):
 def test_servers_are_tried_in_turn_and_only_a_round_in_vain_has_a_pause():
     made = follower("http://one", "http://two")
     assert [(made.server, made.missed(1.0)) for _ in range(6)] == [
-        ("http://one", 0.0), ("http://two", FIRST_PAUSE_S), ("http://one", 0.0), ("http://two", 2 * FIRST_PAUSE_S),
-        ("http://one", 0.0), ("http://two", 4 * FIRST_PAUSE_S)]  # fmt: skip
+        ("http://two", 0.0), ("http://one", FIRST_PAUSE_S), ("http://two", 0.0), ("http://one", 2 * FIRST_PAUSE_S),
+        ("http://two", 0.0), ("http://one", 4 * FIRST_PAUSE_S)]  # fmt: skip
     for _ in range(20):
         assert made.missed(1.0) <= MAX_PAUSE_S
     server = made.server
     made.answered(None)
     assert made.server == server
     assert sorted([made.missed(1.0), made.missed(1.0)]) == [0.0, FIRST_PAUSE_S]
+
+
+def test_many_agents_are_spread_over_all_servers_each_always_at_the_same_one():
+    servers = ("http://one", "http://two", "http://three")
+    first = [Follower("demo", f"edge-{number}", servers, None).server for number in range(300)]
+    assert all(80 <= first.count(server) <= 120 for server in servers)
+    assert first == [Follower("demo", f"edge-{number}", servers, None).server for number in range(300)]
 
 
 STATIC = {"cam0": Wanted(Source("rtsp://static/x", "tcp"), CameraPolicy("cam0", 1))}

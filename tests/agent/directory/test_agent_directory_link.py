@@ -147,7 +147,7 @@ def test_without_a_directory_an_agent_starts_with_what_it_was_told_last(tmp_path
 def test_a_server_that_talks_nonsense_changes_nothing_and_the_next_one_is_heard(tmp_path, servers, caplog, status, body, said):
     caplog.set_level(logging.WARNING, "watchkeep.agent.directory")
     bad, good = servers
-    with agent(tmp_path, bad.url, good.url) as service:
+    with agent(tmp_path, good.url, bad.url) as service:  # of two, edge-1 begins with the second
         bad.say(document(7, camera("x")))
         until(lambda: there(service) == ["cam0", "x"])
         x = service._crew.there()["x"]

@@ -140,6 +140,24 @@ def test_with_a_follower_in_touch_an_edit_is_answered_when_that_has_it_too() -> 
     assert done(one.wait(0.4, said("b"), said("c"))) == [(2, 1)], "bounded: it says that nobody else has it"
 
 
+def test_a_recovery_server_is_waited_for_when_there_is_no_other_one() -> None:
+    one = leading(2, recovery="b")
+    one.wait(0.6, said("b", recovery=True))
+    one.feed(steps.Fetched("b", one.cluster.site.index))
+    assert done(edit(one, 1)) == []
+    assert done(one.feed(steps.Fetched("b", one.cluster.site.index))) == [(1, 2)]
+
+
+def test_a_recovery_server_is_not_waited_for_beside_another_one() -> None:
+    one = leading(recovery="c")
+    one.wait(0.6, said("b"), said("c", recovery=True))
+    one.feed(steps.Fetched("b", one.cluster.site.index), steps.Fetched("c", one.cluster.site.index))
+    edit(one, 1)
+    assert done(one.feed(steps.Fetched("b", one.cluster.site.index))) == [(1, 2)]
+    edit(one, 2)
+    assert done(one.feed(steps.Fetched("c", one.cluster.site.index))) == [(2, 2)], "it is on two disks, whoever's"
+
+
 def test_readers_see_an_edit_when_it_is_durable_and_not_before() -> None:
     one = leading(1)
     one.holds = True

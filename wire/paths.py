@@ -2,6 +2,7 @@
 
     <volume>/watchkeep-volume.json                                          identity, checked before every open
     <volume>/watchkeep-losses.jsonl                                         declared losses, a line each
+    <volume>/watchkeep-locks.jsonl                                          a copy of the evidence locks, one line
     <volume>/<camera>/<YYYY-MM-DD>/<HH>/<MM-SS.mmm>Z.<epoch>.<seq>.mp4      one segment, UTC of its first chunk
 
 Rules: relative, built only from checked ids and numbers, so no name can leave its volume.
@@ -16,6 +17,7 @@ from .ids import check_id
 
 IDENTITY_FILE = "watchkeep-volume.json"
 LOSSES_FILE = "watchkeep-losses.jsonl"
+LOCKS_COPY = "watchkeep-locks.jsonl"
 SEGMENT_SUFFIX = ".mp4"
 _NAME = re.compile(
     r"(?P<camera>[a-z0-9-]{1,63})/(?P<day>\d{4}-\d\d-\d\d)/(?P<hour>\d\d)/(?P<rest>\d\d-\d\d\.\d{3})Z\.(?P<epoch>\d{1,16})\.(?P<seq>\d{1,15})\.mp4",

@@ -4,8 +4,9 @@ Rules: inside, times are UTC ns, because a lock is exact to the chunk; outside t
 zone, as everywhere in the API.  Owner and reason are one printable line each: they end in logs and events.
 """
 
+from collections.abc import Hashable
 from datetime import UTC, datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -40,10 +41,10 @@ class Lock(Message):
         """How it is named in events and errors."""
         return f"lock {self.id} of {self.owner} ({self.reason})"
 
-    def same_as(self, other: Self) -> bool:
-        """Whether both ask for the same, so that a repeated request makes one lock."""
-        asked = {"camera", "start_ns", "end_ns", "owner", "reason", "expires_ns"}
-        return self.model_dump(include=asked) == other.model_dump(include=asked)
+    @property
+    def asked(self) -> Hashable:
+        """What was asked for: a request that is repeated makes one lock."""
+        return self.camera, self.start_ns, self.end_ns, self.owner, self.reason, self.expires_ns
 
 
 Time = Annotated[str | int | float, Field(description="ISO 8601 with a zone, or Unix seconds", examples=["2026-01-02T03:04:05Z"])]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ...wire.shell.files import write_all
+from ...wire.shell.files import publish, write_all
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -115,6 +115,10 @@ class Disk:
         finally:
             os.close(handle)
         self.sync_dir(folder_of(path))
+
+    def publish(self, path: str, data: bytes) -> None:
+        """Replace a file atomically, below the root that is held open (habit 13)."""
+        publish(Path(f"/proc/self/fd/{self.root_fd}/{path}"), data)
 
     def cut(self, path: str, size: int) -> None:
         """Shorten a closed file; durable after `sync_path`."""

@@ -1,4 +1,5 @@
-"""The threads that keep house: retention (retainer.py), stitching, what has to be stored anew (anew.py); and setting damaged files aside.
+"""The threads that keep house: retention (retainer.py), stitching, what has to be stored anew (anew.py), copies of the evidence locks
+(lockbook.py); and setting damaged files aside.
 
     wk-store-keeper      evidence locks that expire, what is told of deletions: touches no volume
     wk-store-keeper-N    one for each volume: its retention and all the rest, so that a disk that hangs holds up no other
@@ -18,11 +19,11 @@ from typing import Final
 from ...wire.causes import EventKind
 from ...wire.errors import FormatError, GoneError, VolumeError
 from ...wire.shell.threads import Supervised
-from ..protect.shelf import LockShelf
 from .anew import Anew
 from .catalog import Catalog, CatalogError
 from .clock import Clock
 from .disk import folder_of
+from .lockbook import LockBook
 from .model import ASIDE_SUFFIX, Part, Report, SegmentKey
 from .register import Register
 from .retainer import Policy, Retainer
@@ -67,9 +68,9 @@ class Moves:
 class Keeper:
     """`start`, `take` of each volume, then `stop` and `join`; `kick` asks for a round at once."""
 
-    def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, shelf: LockShelf, clock: Clock, report: Report,
+    def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, locks: LockBook, clock: Clock, report: Report,
                  rule: Policy, anew: Anew) -> None:  # fmt: skip
-        self._volumes, self._register, self._catalog = volumes, register, catalog
+        self._volumes, self._register, self._catalog, self._locks = volumes, register, catalog, locks
         self._clock, self._report, self._rule, self._anew = clock, report, rule, anew
         self._watches = {volume.root: ClockWatch() for volume in volumes}
         self._watch = ClockWatch()
@@ -80,7 +81,7 @@ class Keeper:
         self._upkeep = {volume.root: threading.Lock() for volume in volumes}
         """Held while one file is deleted, joined or set aside; before the register's lock and the catalog's."""
         self.moves = Moves()
-        self.retainer = Retainer(volumes, register, catalog, shelf, report, rule, self._remove)
+        self.retainer = Retainer(volumes, register, catalog, locks.shelf, report, rule, self._remove)
         self._wakes = {volume.root: threading.Event() for volume in volumes}
         self._threads = [Supervised(f"wk-store-keeper-{number}", partial(self._body, volume)) for number, volume in enumerate(volumes)]
         self._teller = Supervised("wk-store-keeper", self._look)
@@ -139,6 +140,7 @@ class Keeper:
         if ahead_s or now >= self._remember_at + REMEMBER_S:
             self._keep_time(now_ns, now)
         self.retainer.look(now_ns, now, trusted=self._watch.trusted(now) and not self._behind)
+        self._locks.look(now)
 
     def _compare(self, now_ns: int, now: float) -> None:
         """This clock with those of the recorders."""
@@ -162,6 +164,7 @@ class Keeper:
         now_ns, now = self._clock.wall_ns(), self._clock.monotonic()
         watch = self._watches[volume.root]
         watch.look(now_ns, now)  # `look` tells of it
+        self._locks.tend(volume, now)
         if volume.online and not stop.is_set():
             self.retainer.tend(volume, now_ns, now, trusted=watch.trusted(now) and not self._behind, stop=stop.is_set)
             self._stitch_all(volume, stop)

@@ -35,6 +35,7 @@ from .events import Reporter
 from .identity import KnownVolumes
 from .intake import Batch, Known, Plan, Planner, sort_records
 from .keeper import GRACE_S, Keeper
+from .lockbook import LockBook
 from .lossbook import LossBook
 from .model import Accepted, Conflict, Job, Part, Record, Stats, StoredChunk, StoreFull
 from .opening import Openings
@@ -75,8 +76,10 @@ class Store:
         around = Surroundings(self._register, self._catalog, self._clock, self._reporter.report, sync_ms / 1000)
         self._writers = [VolumeWriter(volume, around, f"wk-store-{number}") for number, volume in enumerate(self._volumes)]
         self._anew = Anew(self._volumes, self._register, self._accept, self._reporter.report)
-        self._keeper = Keeper(self._volumes, self._register, self._catalog, self.locks, self._clock, self._reporter.report,
+        self._lockbook = LockBook(self._volumes, self.locks, self._reporter.report)
+        self._keeper = Keeper(self._volumes, self._register, self._catalog, self._lockbook, self._clock, self._reporter.report,
                               policy(retention_days, min_free_bytes, camera_days or {}), self._anew)  # fmt: skip
+        self.locks.on_change = self._keeper.kick
         self._placement = Placement(self._writers, self._catalog)
         self._losses = LossBook(self._volumes)
         self._reader = Reader(self._volumes, self._register, self._catalog, self._keeper.moves, self._losses)
@@ -91,10 +94,10 @@ class Store:
         and leaves nothing open then."""
         try:
             self._state_dir.mkdir(parents=True, exist_ok=True)
-            self.locks.open()
             times = ClockBook(self._state_dir)
             self._keeper.recall(times.read(), times.write)
             self._open_catalog()
+            self.locks.open([str(volume.root) for volume in self._volumes], lost=not any(volume.id for volume in self._volumes))
             self._openings.start()
             ready = self._openings.wait(self._look_at_disks)
         except (OSError, CatalogError) as error:
@@ -122,6 +125,7 @@ class Store:
             volume.open()
         if [other.identity.volume for other in self._volumes if other.identity is not None].count(volume.id) > 1:
             raise VolumeError("two volumes are the same disk", remedy="name every disk once")
+        self._lockbook.load(volume)
 
     def _read(self, volume: Volume) -> None:
         """Everything that is on the volume, once it is open."""
@@ -340,7 +344,7 @@ class Store:
         register = self._register
         return Stats(register.received, register.durable, register.refused, len(register.cameras()),
                      tuple(volume.state() for volume in self._volumes), register.damage(), len(self.locks.locks),
-                     self._keeper.retainer.locked_bytes, self._keeper.retainer.problems)  # fmt: skip
+                     self._keeper.retainer.locked_bytes, (*self._keeper.retainer.problems, *self._lockbook.problems))  # fmt: skip
 
     def extent(self, camera: str, start_ns: int, end_ns: int) -> tuple[int, int]:
         """(files, bytes) of finished segment files that overlap a window."""

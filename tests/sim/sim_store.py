@@ -21,6 +21,7 @@ from watchkeep.hub.store.events import Reporter
 from watchkeep.hub.store.identity import Identity
 from watchkeep.hub.store.intake import sort_records
 from watchkeep.hub.store.keeper import Keeper
+from watchkeep.hub.store.lockbook import LockBook
 from watchkeep.hub.store.lossbook import LossBook
 from watchkeep.hub.store.model import Accepted, Job, Part, Record
 from watchkeep.hub.store.placement import Placement
@@ -121,7 +122,8 @@ class SimStore(Store):
         self._writers = [VolumeWriter(volume, around, "wk-sim") for volume in self._volumes]
         self.locks = LockShelf(self._state_dir)
         self._anew = Anew(list(self._volumes), self._register, self._accept, self._reporter.report)
-        self._keeper = SimKeeper(list(self._volumes), self._register, catalog, self.locks, clock, self._reporter.report,
+        self._lockbook = LockBook(self._volumes, self.locks, self._reporter.report)
+        self._keeper = SimKeeper(list(self._volumes), self._register, catalog, self._lockbook, clock, self._reporter.report,
                                  policy(30, min_free_bytes, {}), self._anew)  # fmt: skip
         self._keeper.removed = removed
         for writer, disk in zip(self._writers, disks, strict=True):

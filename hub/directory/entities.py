@@ -148,6 +148,8 @@ class Server(Entity):
 
 
 class Role(Entity):
+    """Its id is one of roles.py."""
+
     servers: Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_SERVERS)]
     holder: Literal["sticky", "highest"] = "sticky"
     """highest: goes back to the first server of the list as soon as it lives."""

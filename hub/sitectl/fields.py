@@ -40,7 +40,7 @@ HELP: Final = {
     "rank": "its place among the directory servers; the lowest that lives leads",
     "recovery": "leads only when no other server lives",
     "servers": "directory servers that may hold the role, the preferred first",
-    "holder": "whether the role goes back to the first server as soon as it lives",
+    "holder": "sticky: whoever has it keeps it; highest: it goes back to the first server as soon as that lives",
     "kind": "what is absent",
     "target": "whose absence it is",
     "start_s": "from when, as Unix seconds",

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ...wire.errors import UsageError
 from ..directory.requests import EntityText
+from ..directory.roles import ROLES, known
 from ..directory.site import Change, Key
 from ..directory.sitefile import compared, shown
 from .client import RefusedEditError, SiteClient
@@ -24,9 +25,11 @@ TRIES: Final = 3
 """Of `set`: each finds that somebody has changed another field in the milliseconds between reading and writing."""
 ABOUT: Final = {
     "camera": "One RTSP stream profile", "archiver": "Servers that keep video", "agent": "Recorders", "group": "Rules that cameras share",
-    "location": "Buildings, floors, network segments", "window": "Planned absences", "role": "Duties of the hub",
+    "location": "Buildings, floors, network segments", "window": "Planned absences", "role": f"Duties of the hub, {known()}",
     "server": "Directory servers",
 }  # fmt: skip
+IDENT: Final = {"role": f"{' or '.join(ROLES)}, such as in `watchkeep site role add backup --servers a,b`"}
+"""What the id of a kind may be, where it is not free."""
 Unset = Annotated[list[str] | None, typer.Option("--unset", metavar="FIELD", help="back to its default; may be given several times")]
 Revision = Annotated[int | None, typer.Option("--revision", metavar="N", help="only if it still has this one, as `list --json` tells")]
 
@@ -47,7 +50,8 @@ def _a(kind: str) -> str:
 
 def _with_fields(kind: str, do: Callable[..., None], *, changing: bool = False) -> Callable[..., None]:
     """The function as a command line takes it: NAME, one option for each field, then where and who."""
-    parameters = [_parameter("ident", Annotated[str, typer.Argument(metavar="NAME", help=f"id of the {kind}")], inspect.Parameter.empty)]
+    named = IDENT.get(kind, f"id of the {kind}")
+    parameters = [_parameter("ident", Annotated[str, typer.Argument(metavar="NAME", help=named)], inspect.Parameter.empty)]
     parameters += [_parameter(f"field_{field.name}", _option(field), None) for field in fields(kind)]
     if changing:
         parameters += [_parameter("unset", Unset, None), _parameter("revision", Revision, None)]

@@ -20,6 +20,7 @@ from ...wire.config import worded
 from ...wire.errors import UsageError
 from ..directory.exchange import Taken
 from ..directory.health.standing import absences
+from ..directory.roles import NOWHERE, ROLES
 from . import story
 from .client import Seen, SiteClient, SiteError
 from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done, remark, show_json
@@ -55,6 +56,9 @@ def roles(as_json: AsJson = False, server: Servers = None) -> None:
     for name, holder, number, listed, mode in rows:
         table.add_row(Text(name, "bold"), Text(holder or "nobody", "green" if holder else "bold red"), str(number), Text(listed), mode)
     console().print(table)
+    for name in site.roles:
+        if name not in ROLES:
+            remark(f"{name}: {NOWHERE}; `watchkeep site role remove {name}`")
 
 
 def failover(

@@ -15,6 +15,7 @@ from rich.tree import Tree
 
 from ..directory.entities import Agent, Archiver, Camera, Entity, Group, Role
 from ..directory.health.standing import absences
+from ..directory.roles import NOWHERE, ROLES
 from ..directory.rules import copy_rule, priority
 from ..directory.site import Key
 from . import health
@@ -90,6 +91,7 @@ class _Drawing:
         lease = self._site.leases.get(name)
         holder = lease.holder if lease else ""
         how = Health(Level.GOOD, f"held by {holder}") if holder else Health(Level.BAD, "held by nobody")
+        how = how if name in ROLES else Health(Level.WARN, NOWHERE)
         return _line(how, name, one, [f"of {', '.join(one.servers)}", one.holder])
 
     def _places(self) -> None:

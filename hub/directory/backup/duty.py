@@ -16,14 +16,13 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from ..duty import on_duty
+from ..roles import BACKUP
 from ..site import Site
 from .chains import Schedule
 from .layout import Backup, Kind
 from .point import shown
 from .spare import LOOK_S, Note, Seen
 
-ROLE: Final = "backup"
-"""The role whose holder writes backups, in a site that has it; in any other the leader does."""
 NEVER: Final = float("-inf")
 RETRY_S: Final = 60.0
 HUNG_S: Final = 60.0
@@ -44,7 +43,7 @@ class Health(StrEnum):
 
 def writes(site: Site, me: str, *, leads: bool) -> bool:
     """Whether this server is the one that writes."""
-    return on_duty(site, ROLE, me, leads=leads)
+    return on_duty(site, BACKUP, me, leads=leads)
 
 
 class Duty:

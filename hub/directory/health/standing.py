@@ -4,7 +4,7 @@
     agent        it asks a directory server  it is gone (liveness.py)   not heard yet; everybody is silent at once
     archiver     it answers                  it is silent (reports.py)  it has no address; nobody answers at all
     server       it answers                  it does not
-    role         a server that is up has it  nobody, or who is down
+    role         a server that is up has it  nobody, or who is down      this version knows none of its name
 
 Rules: who is in a maintenance window is `planned`, there or not, so that two windows of different luck compare.  The role `directory` is
 the lead itself.
@@ -16,6 +16,7 @@ from typing import Final
 
 from ..duty import holder
 from ..orders import DIRECTORY
+from ..roles import NOWHERE, ROLES
 from ..site import Key, Site
 from .model import MemberHealth, Standing
 
@@ -85,7 +86,7 @@ def standings(site: Site, members: Members, away: Collection[Key]) -> dict[Key, 
               for name in site.entities.get("server", {})}  # fmt: skip
     found |= {key: (Standing.PLANNED, "in maintenance") for key in found if key in away}
     for name in site.entities.get("role", {}):
-        found[Key("role", name)] = _held(holder(site, name), members)
+        found[Key("role", name)] = _held(holder(site, name), members) if name in ROLES else (Standing.UNKNOWN, NOWHERE)
     return found | {Key("role", DIRECTORY): _held(members.leader, members)}
 
 

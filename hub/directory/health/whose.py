@@ -1,27 +1,24 @@
 """Which directory server watches over the site, and where it is.
 
-Rules: the holder of the role ROLE in a site that has it, in any other the leader (duty.py).
+Rules: the holder of the role `health` in a site that has it, in any other the leader (duty.py).
 """
-
-from typing import Final
 
 from ..cluster.status import Member
 from ..duty import holder, on_duty
+from ..roles import HEALTH
 from ..server import DirectoryServer
-
-ROLE: Final = "health"
 
 
 def watches(server: DirectoryServer) -> bool:
     """Whether this server is the one."""
-    return on_duty(server.view(), ROLE, server.me, leads=server.leads)
+    return on_duty(server.view(), HEALTH, server.me, leads=server.leads)
 
 
 def watcher(server: DirectoryServer) -> Member | None:
     """Who is, as far as is known here."""
     site = server.view()
-    if ROLE not in site.roles:
+    if HEALTH not in site.roles:
         return server.leader()
-    name = holder(site, ROLE)
+    name = holder(site, HEALTH)
     found = site.servers.get(name)
     return None if found is None else Member(name, found.url, found.rank, found.recovery)

@@ -1,14 +1,17 @@
 """Edits that do not fit the site are refused whole, with path and reason."""
 
+import re
+
 import pytest
 from site_kit import Book, camera, gone, put
 
-from watchkeep.hub.directory import entities
+from watchkeep.hub.directory import entities, roles
 from watchkeep.hub.directory.entities import KINDS, MAX_SERVERS
 from watchkeep.hub.directory.rules import MAX_PROBLEMS, problems
 from watchkeep.hub.directory.site import Change, Key, Site
 
 SECRET = "hunter2"
+D1 = put("server/d1", url="http://d1:9701", rank=0)
 
 
 def book() -> Book:
@@ -39,6 +42,9 @@ REFUSED = [
     ("unknown", "camera/cam9", [camera(9, recorders=["edge-7"])]),
     ("unknown", "camera/cam9", [gone("camera/cam9")]),
     ("unknown", "window/w", [put("window/w", kind="server", target="d9", start_s=1.0, end_s=2.0)]),
+    ("unknown", "role/backups", [D1, put("role/backups", servers=["d1"])]),
+    ("unknown", "role/consolidator", [D1, put("role/consolidator", servers=["d1"])]),
+    ("unknown", "role/directory", [D1, put("role/directory", servers=["d1"])]),
     ("in-use", "group/door", [gone("group/door")]),
     ("in-use", "agent/edge-2", [gone("agent/edge-2")]),
     ("in-use", "location/hq", [gone("location/hq")]),
@@ -73,7 +79,8 @@ FITS = [
     [gone("agent/edge-2"), put("agent/edge-1")],
     [put("location/hq", parent="campus"), put("location/campus")],
     [camera(0, group="door", copies=1)],
-    [put("role/backup", servers=["d1"]), put("server/d1", url="http://d1:9701", rank=0)],
+    [put("role/backup", servers=["d1"]), D1],
+    [put("role/health", servers=["d1"], holder="highest"), D1],
 ]
 
 
@@ -101,6 +108,25 @@ def test_there_are_seven_directory_servers_at_most() -> None:
     assert problems(book().site, many[1:]) == []
     assert problems(book().site, many)[0].code == "too-many"
     assert [problem.path for problem in problems(book().site, (many[0], many[7]))] == ["server/d0.rank", "server/d7.rank"]
+
+
+def test_a_role_that_the_hub_does_not_have_is_refused_with_those_that_it_has() -> None:
+    typo, none = (problems(Book(D1).site, (put(f"role/{name}", servers=["d1"]),))[0].line() for name in ("backups", "consolidator"))
+    assert typo == ("role/backups: is no role of the hub, so its holder would do nothing; known roles: backup (writes backups of the "
+                    "directory); health (watches over the site and raises its alarms)")  # fmt: skip
+    assert "every archiver compares itself with the others" in none
+
+
+def test_a_journal_with_an_unknown_role_is_folded_and_lives_on_until_somebody_removes_it() -> None:
+    old = Book(D1, put("role/backups", servers=["d1"]))
+    old.write("lease", role="backups", holder="d1", number=8)
+    assert problems(old.site, (camera(9), put("role/backup", servers=["d1"]))) == []
+    assert problems(old.site, (gone("role/backups"),)) == []
+    assert Site.from_json(old.site.to_json()).digest() == old.site.digest()
+
+
+def test_every_role_says_what_it_is_for_in_the_table() -> None:
+    assert [name for name, what in roles.ROLES.items() if not re.search(rf"{name} +{what.split(' and ')[0]}", str(roles.__doc__))] == []
 
 
 def test_the_list_of_problems_has_an_end() -> None:

@@ -73,6 +73,8 @@ def test_what_does_not_fit_is_refused_with_path_and_remedy(one: Client) -> None:
         ("camera add X --url rtsp://h/s", 1, "use 1 to 63 of a-z, 0-9 and -"),
         ("group add halls", 1, "group/halls: exists already"),
         ("group set halls --failback perhaps", 1, "group/halls.failback: has a value that is not known; use 'auto' or 'sticky'"),
+        ("role add backups --servers a", 1, "role/backups: is no role of the hub"),
+        ("role add backups --servers a", 1, "known roles: backup ("),
         ("group set halls --copies two", 2, "--copies"),
         ("group set halls", 2, "give one of --name"),
         ("group set halls --unset nothing", 2, "a group has no 'nothing'"),
@@ -84,6 +86,12 @@ def test_what_does_not_fit_is_refused_with_path_and_remedy(one: Client) -> None:
         assert (said.code, part in said.err) == (code, True), said
         assert "secret" not in said.err + said.out
     assert set(one.get("/v1/site/group").json()) == {"halls"}
+
+
+def test_a_role_says_in_its_help_which_there_are_and_how_one_is_made() -> None:
+    shown = " ".join(site("role", "add", "--help").out.split())
+    assert "watchkeep site role add backup --servers a,b" in shown.replace("│ ", "")
+    assert "health (watches over" in " ".join(site("role", "--help").out.split())
 
 
 def test_a_removal_is_asked_for_at_a_terminal(one: Client) -> None:

@@ -18,7 +18,8 @@ def site() -> Site:
                 put("archiver/s2"), put("group/halls", copies=2, archivers=["s1", "s2"], priority=7, failback="sticky"),
                 put("agent/edge-1", location="hq", standbys=["edge-2"]), put("agent/edge-2", standby=True), put("agent/edge-3"),
                 put("server/a", url="http://a:1", rank=0), put("server/b", url="http://b:1", rank=1),
-                put("server/r", url="http://r:1", rank=6, recovery=True), put("role/backup", servers=["a", "b"]))  # fmt: skip
+                put("server/r", url="http://r:1", rank=6, recovery=True), put("role/backup", servers=["a", "b"]),
+                put("role/backups", servers=["a"]))  # fmt: skip
     book.edit(camera(0, group="halls", location="floor", name="Door"), camera(1, group="halls"), camera(2), camera(3), camera(4, copies=2),
               put("window/w", kind="archiver", target="s2", start_s=NOW - 10, end_s=NOW + 10))  # fmt: skip
     book.assign({"cam0": "edge-1", "cam1": "edge-3", "cam4": "edge-1"}, {"cam4": ["s1"]})
@@ -49,6 +50,7 @@ def test_who_leads_who_stores_by_which_rules() -> None:
     assert line(lines, "· s1") == "· s1  http://10.0.0.1:9701 · 30 days"
     assert line(lines, "◐ s2") == "◐ s2  found by mDNS · 30 days · until 2026-09-21 14:13Z  in maintenance"
     assert line(lines, "· halls") == "· halls  2 copies on s1, s2 · priority 7 · sticky · 2 cameras"
+    assert line(lines, "◐ backups") == "◐ backups  of a · sticky  this version knows no such role: nobody does anything for it"
     assert line(lines, "● backup") == "● backup  of a, b · sticky  held by b"
     assert lines.index("│   └── · hq  Head office") + 1 == lines.index("│       └── · floor  1 camera")
 

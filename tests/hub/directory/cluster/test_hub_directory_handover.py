@@ -93,7 +93,7 @@ def test_nobody_to_hand_over_to_is_a_refusal() -> None:
 def test_a_role_goes_to_the_next_server_of_its_list_that_lives() -> None:
     one = led()
     one.wait(SILENT_S + 1.0, follower(one))
-    one.feed(steps.Edit(1, (put("role/backup", servers=["c", "a", "b"]), put("role/fixed", servers=["a", "b"], holder="highest")), "ops"))
+    one.feed(steps.Edit(1, (put("role/backup", servers=["c", "a", "b"]), put("role/health", servers=["a", "b"], holder="highest")), "ops"))
     one.wait(0.6, follower(one))
     assert one.cluster.site.leases["backup"].holder == "a", "c does not live"
     number = one.cluster.site.leases["backup"].number
@@ -104,7 +104,7 @@ def test_a_role_goes_to_the_next_server_of_its_list_that_lives() -> None:
     assert one.cluster.site.leases["backup"].holder == "b", "sticky"
     order(one, 3, "backup")
     assert one.cluster.site.leases["backup"].holder == "a"
-    assert answers(order(one, 4, "fixed"), steps.Refused) == [4]
+    assert answers(order(one, 4, "health"), steps.Refused) == [4]
     assert answers(order(one, 5, "none"), steps.Refused) == [5]
 
 

@@ -15,9 +15,10 @@ def book() -> Book:
     found = Book(*(put(f"agent/e{number}") for number in range(4)), put("archiver/s1", url="http://10.0.0.1:1"),
                  put("archiver/s2", url="http://10.0.0.2:1"), put("archiver/s3"),
                  put("server/a", url="http://a:1", rank=0), put("server/b", url="http://b:1", rank=1),
-                 put("role/backup", servers=["b"]), put("role/health", servers=["a"]),
+                 put("role/backup", servers=["b"]), put("role/health", servers=["a"]), put("role/backups", servers=["a"]),
                  put("window/w", kind="agent", target="e3", start_s=NOW - 1, end_s=NOW + 1))  # fmt: skip
     found.write("lease", role="backup", holder="b", number=8)
+    found.write("lease", role="backups", holder="a", number=8)
     return found
 
 
@@ -33,7 +34,7 @@ def test_everybody_is_judged_by_what_is_known_and_why() -> None:
     assert stand() == {
         "agent/e0": "up", "agent/e1": "down", "agent/e2": "up", "agent/e3": "planned", "archiver/s1": "up", "archiver/s2": "down",
         "archiver/s3": "unknown", "server/a": "up", "server/b": "down", "role/backup": "down", "role/health": "down",
-        "role/directory": "up"}  # fmt: skip
+        "role/backups": "unknown", "role/directory": "up"}  # fmt: skip
 
 
 def test_all_silent_at_once_is_nobodys_death() -> None:

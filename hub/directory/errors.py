@@ -2,6 +2,7 @@
 
     WatchkeepError ─┬─ RefusedError       it does not fit the site
                     ├─ NotFoundError
+                    ├─ OffDutyError       a holder of a role gives up what it was doing
                     └─ BusyError          not made ── UnsureError   nobody knows whether it was made
 
 Rules: apart from desk.py, so that the API knows them without a database.
@@ -34,3 +35,7 @@ class UnsureError(BusyError):
 
 class NotFoundError(WatchkeepError):
     """There is no such entity."""
+
+
+class OffDutyError(WatchkeepError):
+    """What this server was doing is another one's duty by now (duty.py)."""

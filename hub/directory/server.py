@@ -30,6 +30,7 @@ from .cluster.shared import Shared
 from .cluster.status import Member, Role, Start, Status
 from .courier import Courier, Job
 from .database import SNAPSHOT_EVERY, Database
+from .duty import on_duty
 from .entry import FIRST_HASH
 from .errands import Errands
 from .exchange import PULL_ENTRIES, EntryPage, EntryText, ParcelText, Said
@@ -132,6 +133,12 @@ class DirectoryServer:
     @property
     def leads(self) -> bool:
         return self._decisions.role is Role.LEADING
+
+    def on_duty(self, role: str) -> bool:
+        """Whether this server does what the holder of a role does, at this moment."""
+        with self._lock:
+            holds = self._decisions.holds(time.monotonic())
+        return on_duty(self.view(), role, self.me, leads=self.leads, holds=holds)
 
     def leader(self) -> Member | None:
         """Who takes edits, as far as is known here."""

@@ -84,7 +84,11 @@ class Recording(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """Who holds a role; `number` rises with every holder, and whoever acts for it names the number (fencing)."""
+    """Who holds a role; `number` rises with every holder, so that of two leases of a torn network one is the later.
+
+    Nothing that a holder does names the number: it acts as long as the leader's word lasts (cluster/tenure.py), and what two of them do at
+    once, in a torn network, is harmless (backup/job.py; an alarm is told twice).
+    """
 
     holder: str
     number: int

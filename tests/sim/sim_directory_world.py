@@ -17,13 +17,16 @@ from sim_engine import START_S, Broken, Loop, Result, broken_by
 
 from watchkeep.hub.directory.cluster import steps
 from watchkeep.hub.directory.cluster.status import Member, Role
+from watchkeep.hub.directory.cluster.tenure import HOLD_S
+from watchkeep.hub.directory.duty import holder
 from watchkeep.hub.directory.entry import Entry
 from watchkeep.hub.directory.site import Change, Key, fold
 
 QUIET_S = 8.0
 RECOVERY_QUIET_S = 18.0
 END_S = 60.0
-COUNTED = ("acked", "alone", "refused", "unable", "kept", "merged", "kills", "cuts", "stops", "lost disks", "leads")
+DUTIES_S = 0.25
+COUNTED = ("acked", "alone", "refused", "unable", "kept", "merged", "kills", "cuts", "stops", "lost disks", "leads", "on duty")
 FAULTS = ("kill", "power", "stop", "start", "start", "split", "split", "oneway", "pair", "heal", "slow", "disk", "full", "clock", "lost")
 
 
@@ -63,6 +66,8 @@ class World:
         self.given: dict[tuple[str, int], str] = {}
         self.done = dict.fromkeys(COUNTED, 0)
         self._seen: set[str] = set()
+        self._twice: dict[tuple[int, tuple[str, ...]], float] = {}
+        """By term and servers: since when these act for one role."""
 
     # -- what must hold at every write and answer ----------------------------------------------------------------------
 
@@ -90,6 +95,22 @@ class World:
         for one in given:
             if self.given.setdefault(one, entry.hash) != entry.hash and not self.lost_disks:
                 raise Broken(2, f"{one[0]} is given number {one[1]} twice")
+
+    def _duties(self) -> None:
+        """Under one leader no two servers act for a role longer than it may take the old holder to notice; looked at every DUTIES_S."""
+        acting: dict[int, list[str]] = {}
+        for name, one in self.servers.items():
+            if one.running and not one.stopped and one.cluster is not None:
+                cluster = one.cluster
+                if "backup" in cluster.site.roles and holder(cluster.site, "backup") == name and cluster.holds(self.loop.now):
+                    acting.setdefault(cluster.lead.term, []).append(name)
+                    self.done["on duty"] += 1
+        twice = {term: tuple(names) for term, names in acting.items() if len(names) > 1}
+        self._twice = {key: self._twice.get(key, self.loop.now) for key in twice.items()}
+        for (term, names), since in self._twice.items():
+            if self.loop.now - since > HOLD_S:
+                raise Broken(10, f"{' and '.join(names)} act for one role under the leader of term {term} since {since - START_S:.3f}")
+        self.loop.after(DUTIES_S, self._duties)
 
     def _answered(self, found: Any) -> None:
         action, entry, leader = found
@@ -316,6 +337,7 @@ class World:
 
     def play(self) -> None:
         rng = self.rng
+        self._duties()
         for server in self.servers.values():
             self.loop.after(rng.uniform(0, 3.0), lambda server=server: None if server.running else server.start())
         self.loop.run(self.loop.now + rng.choice((0.5, 4.0, 8.0)))

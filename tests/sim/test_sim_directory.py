@@ -16,6 +16,7 @@ from watchkeep.hub.directory.cluster.handover import Handover
 from watchkeep.hub.directory.cluster.leading import Leading
 from watchkeep.hub.directory.cluster.pulse import Pulse
 from watchkeep.hub.directory.cluster.steps import Action
+from watchkeep.hub.directory.cluster.tenure import Tenure
 
 SEEDS = 200
 TRIES = 60
@@ -84,6 +85,11 @@ def _as_if_new(site: object, sent: object, entry: object, rank: int, *, base_kno
         site.taken.update(before)
 
 
+def _trusts(self: Tenure, mine: object, now: float) -> bool:
+    """A holder of a role that goes by its own view alone."""
+    return True
+
+
 def _never(self: Handover, *_: object, **__: object) -> None:
     """A recovery server that keeps the lead."""
 
@@ -97,6 +103,7 @@ BREAKS = [
     (Pulse, "beats", _for_ever, {4, 5}),
     (leading, "judge", _as_if_new, {9}),
     (Handover, "why", _never, {4}),
+    (Tenure, "holds", _trusts, {10}),
 ]
 
 

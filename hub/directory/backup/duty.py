@@ -15,9 +15,6 @@ from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Final, Literal
 
-from ..duty import on_duty
-from ..roles import BACKUP
-from ..site import Site
 from .chains import Schedule
 from .layout import Backup, Kind
 from .point import shown
@@ -39,11 +36,6 @@ class Health(StrEnum):
     GOOD = "good"
     FAILING = "failing"
     HANGING = "hanging"
-
-
-def writes(site: Site, me: str, *, leads: bool) -> bool:
-    """Whether this server is the one that writes."""
-    return on_duty(site, BACKUP, me, leads=leads)
 
 
 class Duty:
@@ -138,6 +130,10 @@ class Duty:
         if kind == "full" or (backup is not None and backup.kind == "full"):
             self._appoint("full", now_s)
         self._turn(Health.GOOD, "", now_s)
+
+    def dropped(self) -> None:
+        """The job was given up because another server writes; should this one be to write again, it looks at the folder first."""
+        self._working, self._looked = None, False
 
     def failed(self, why: str, now_s: float) -> None:
         if self.seen is Seen.NOT_YET:

@@ -2,8 +2,12 @@
 
     entries read ─▶ written to the destination ─▶ read back and proven ─▶ what retention lets go is removed
 
-Rules: nothing is removed before the new backup is proven.  An incremental goes on from the newest one of its destination, and only when
-that one is whole and part of this journal: otherwise (another leader's edits, an empty folder) a full one is made.
+Rules: nothing is removed before the new backup is proven.  An incremental goes on from where a restore of its destination would end, and
+only when that file is whole and part of this journal: otherwise (another leader's edits, an empty folder) a full one is made.
+
+Two servers may write to one destination at once, when both hold the role or lead in a torn network.  Each file is whole by itself and
+names what it goes on from; what is of both is ordered by (term, index), as a restore does.  The last of them may have lost its full one to
+the other's retention: nothing goes on from it then.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +17,7 @@ from typing import Final, Protocol
 from ....wire.errors import FormatError, UsageError, WatchkeepError
 from ..database import Database
 from ..entry import FIRST_HASH, Entry
-from .chains import expired
+from .chains import chain, expired
 from .layout import Backup, Foot, Head, Kind, Reader, lines
 
 PAGE: Final = 1000
@@ -76,10 +80,11 @@ def make(database: Database, place: Place, origin: Origin, kind: Kind, now_s: fl
 
 
 def _goes_on_from(database: Database, place: Place, here: Sequence[Backup]) -> tuple[Foot | None, str]:
-    """The last line of the newest backup when an incremental may go on from it, else why not."""
-    if not here:
+    """The last line of the backup at which a restore would end when an incremental may go on from it, else why not."""
+    way = chain(here)
+    if not way:
         return None, "there is no full backup to go on from"
-    newest = here[-1]
+    newest = way[-1]
     try:
         foot = prove(place, newest).foot
     except WatchkeepError as error:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from ....wire.errors import VolumeError
 from ....wire.shell.files import sync_dir
@@ -35,7 +36,7 @@ class Folder:
 
     def write(self, backup: Backup, lines: Iterable[bytes]) -> int:
         """Store a backup; returns its bytes.  What makes the lines may raise: nothing is left then."""
-        temp = self.path / f".{backup.name}.tmp"
+        temp = self.path / f".{backup.name}.{token_hex(4)}.tmp"  # another server may write one of this name at the same time
         size = 0
         try:
             with self._named("written"), temp.open("wb") as stream:

@@ -23,10 +23,12 @@ from ....wire.messages import BackupState
 from ....wire.shell.threads import Supervised
 from ..cluster.steps import Spared
 from ..courier import Courier, Job
+from ..errors import OffDutyError
+from ..roles import BACKUP
 from ..server import DirectoryServer
 from .chains import Schedule
 from .copy import Copy
-from .duty import Duty, Health, Work, writes
+from .duty import Duty, Health, Work
 from .job import Origin, make
 from .layout import Backup, Kind
 from .memory import Memory
@@ -104,7 +106,7 @@ class Runner:
 
     def _keep(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            writing = writes(self._server.view(), self._origin.server, leads=self._server.leads)
+            writing = self._server.on_duty(BACKUP)
             for duty, courier, path in zip(self._duties, self._couriers, self._plan.folders, strict=True):
                 with self._lock:
                     work = duty.work(time.time(), time.monotonic(), writing=writing)
@@ -129,6 +131,10 @@ class Runner:
                     duty.looked(here, time.time())
             else:
                 self._write(duty, folder, work)
+        except OffDutyError:
+            log.info("a backup of the directory is dropped, another server writes by now", extra={"folder": duty.folder})
+            with self._lock:
+                duty.dropped()
         except WatchkeepError as error:
             log.warning("no backup of the directory", extra={"folder": duty.folder, "why": error.line()})
             self._failed(duty, error.message)
@@ -149,8 +155,13 @@ class Runner:
             self._read.notify_all()
 
     def _write(self, duty: Duty, folder: Folder, kind: Kind) -> None:
-        made = make(self._server.database, folder, self._origin, kind, time.time(), keep=self._plan.keep_full,
-                    progress=lambda _done, _total: duty.went_on(time.monotonic()))  # fmt: skip
+        def went_on(_done: int, _total: int) -> None:
+            """Before the file gets its name, too."""
+            if not self._server.on_duty(BACKUP):
+                raise OffDutyError("another server writes by now", remedy="nothing: what was begun here leaves nothing behind")
+            duty.went_on(time.monotonic())
+
+        made = make(self._server.database, folder, self._origin, kind, time.time(), keep=self._plan.keep_full, progress=went_on)
         if made is not None:
             log.info("backup of the directory", extra={"folder": duty.folder, "backup": made.backup.name, "bytes": made.bytes,
                                                        "full_because": made.why, "removed": len(made.removed)})  # fmt: skip

@@ -68,6 +68,7 @@ from .steps import (
     WriteFailed,
     Wrote,
 )
+from .tenure import Tenure
 from .terms import MARGIN
 from .witness import RISEN, Witness
 
@@ -86,8 +87,7 @@ class Cluster:
         """What is durable here: what readers see."""
         self.role = Role.LOOKING
         self._pulse = Pulse(start.me.id, start.site.term)
-        self._sight = Sight()
-        self._witness = Witness()
+        self._sight, self._witness, self._tenure = Sight(), Witness(), Tenure()
         self._aside = Aside()
         self._aside.add(start.aside, start.site)
         self._leading: Leading | None = None
@@ -98,8 +98,7 @@ class Cluster:
         self._started_at = self._last_at = self._woke_at = self._led_at = now
         self._candidacy = Candidacy(now)
         self._reserve = Reserve(there=start.spare)
-        self._beat_at = now
-        self._broken_until = NEVER
+        self._beat_at, self._broken_until = now, NEVER
         self._handover = Handover()
         self._members = Members(start.me, start.members)
         self._members.refresh(start.site)
@@ -122,6 +121,10 @@ class Cluster:
     def leader(self, now: float) -> str | None:
         """Who takes edits, as far as is known here."""
         return self.lead.server if self.role is Role.LEADING or self._follows(now) else None
+
+    def holds(self, now: float) -> bool:
+        """Whether this server may act for roles that its journal says it holds (tenure.py)."""
+        return self.role is Role.LEADING or self._tenure.holds(self.site_position, now)
 
     def route(self, now: float, via: Set[str] = frozenset()) -> str | None:
         """The next server on the way of an edit to the leader, None when no leader is known; via: those that it came by."""
@@ -218,6 +221,7 @@ class Cluster:
         if self._pulse.hear(status, now, leading=leading):
             self._following.anew(now)
         self._witness.hear(status.named, self._seen)
+        self._tenure.hear(status, self.lead, self.site_position, now)
 
     @property
     def _seen(self) -> int:
@@ -332,8 +336,8 @@ class Cluster:
         if self.role in (Role.LOOKING, Role.FOLLOWING):
             before, self.role = self.role, Role.FOLLOWING if self._follows(now) else Role.LOOKING
             if self.role is not before:
-                lost = "hears no leader" if self.role is Role.LOOKING else f"follows {self.lead.server} in term {self.lead.term}"
-                return [Turned(lost)]
+                follows = f"follows {self.lead.server} in term {self.lead.term}"
+                return [Turned("hears no leader" if self.role is Role.LOOKING else follows)]
         return []
 
     # -- leading -------------------------------------------------------------------------------------------------------

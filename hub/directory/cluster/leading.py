@@ -24,12 +24,11 @@ from ..site import Change, Key, Lease, Recording, Site
 from .merge import MAX_KEPT, NUMBERED, Parcel, judge
 from .status import Member
 from .steps import Action, Assign, Done, Edit, Offer, Refused, Settle, Unable
+from .tenure import LEASE_S
 from .terms import next_number, recorder_term
 
 ACK_S: Final = 2.0
 """A follower asks again at once, so one that has not confirmed after so long is not in touch whatever it says."""
-LEASE_S: Final = 2.0
-"""Beyond SILENT_S: the holder of a role knows by then that it has lost the leader."""
 MAX_WAITING: Final = 1000
 MAX_QUEUED_BYTES: Final = 64 << 20
 """Four of the largest entries."""

@@ -57,6 +57,7 @@ from .steps import (
     Turned,
     Unheard,
 )
+from .tenure import HOLD_S, Tenure
 from .witness import RISEN, Witness
 
 RECOVERY_S: Final = 10.0
@@ -86,6 +87,7 @@ class Shared:
         self._aside = Aside()
         self._sight = Sight()
         self._witness = Witness()
+        self._tenure = Tenure()
         self._members = Members(start.me, start.members)
         self._members.refresh(start.site)
         self._sight.members(self._members.others)
@@ -117,6 +119,10 @@ class Shared:
 
     def leader(self, now: float) -> str | None:
         return self.lead.server if self.role is Role.LEADING or self._follows(now) else None
+
+    def holds(self, now: float) -> bool:
+        """As Cluster; a leader holds by its lease, which it has had when the database last answered."""
+        return now - self._moved_at < HOLD_S if self.role is Role.LEADING else self._tenure.holds(self._position, now)
 
     def route(self, now: float, via: Set[str] = frozenset()) -> str | None:
         """The leader itself: there is no other way."""
@@ -175,13 +181,18 @@ class Shared:
             self._sight.members(self._members.others)
         self._sight.heard(status, now, answer=answer)
         self._witness.hear(status.named, self._seen)
-        if status.position > (self.site.term, self.site.index):
+        self._tenure.hear(status, self.lead, self._position, now)
+        if status.position > self._position:
             self._sync_at = min(self._sync_at, now)
 
     @property
     def _seen(self) -> int:
         """The highest term that servers know of."""
         return max(self.lead.term, self.site.term)
+
+    @property
+    def _position(self) -> tuple[int, int]:
+        return self.site.term, self.site.index
 
     @property
     def _next_term(self) -> int:

@@ -4,14 +4,14 @@ Rules: the holder of the role `health` in a site that has it, in any other the l
 """
 
 from ..cluster.status import Member
-from ..duty import holder, on_duty
+from ..duty import holder
 from ..roles import HEALTH
 from ..server import DirectoryServer
 
 
 def watches(server: DirectoryServer) -> bool:
     """Whether this server is the one."""
-    return on_duty(server.view(), HEALTH, server.me, leads=server.leads)
+    return server.on_duty(HEALTH)
 
 
 def watcher(server: DirectoryServer) -> Member | None:

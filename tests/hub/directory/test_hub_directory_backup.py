@@ -180,6 +180,23 @@ def test_a_restore_to_a_moment_ends_before_the_first_entry_behind_it(rig: Rig) -
     assert rig.restored("earlier", until_s=at - 0.5)[0] == 3
 
 
+def test_two_servers_that_write_at_once_leave_what_a_restore_understands(rig: Rig) -> None:
+    """The role has gone to another server, whose retention takes the full one that the old holder's incremental goes on from."""
+    rig.edit(3)
+    rig.backup("full")
+    rig.edit()
+    rig.backup()
+    stranded = rig.places[0].list()[-1]
+    content = list(rig.places[0].read(stranded))
+    rig.edit()
+    rig.backup("full", keep=1)
+    assert [one.kind for one in rig.places[0].list()] == ["full"]
+    rig.places[0].write(stranded._replace(made_s=rig.now + 30), content)
+    rig.edit()
+    assert rig.backup() is not None
+    assert rig.restored() == (6, rig.book.site.digest())
+
+
 def test_a_restore_never_overwrites(rig: Rig) -> None:
     rig.edit(2)
     rig.backup("full")

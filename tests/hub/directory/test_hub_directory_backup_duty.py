@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from site_kit import Book, put
 
 from watchkeep.hub.directory.backup.chains import Schedule
-from watchkeep.hub.directory.backup.duty import HUNG_S, RETRY_S, Duty, Health, writes
+from watchkeep.hub.directory.backup.duty import HUNG_S, RETRY_S, Duty, Health
 from watchkeep.hub.directory.backup.layout import Backup
 from watchkeep.hub.directory.backup.spare import LOOK_S, WAIT_S, Seen, ready
 
@@ -135,16 +134,15 @@ def test_at_the_end_of_summer_time_nothing_runs_wild() -> None:
     assert count["incremental"] in (11, 12, 13), "three hours of quarters"
 
 
-def test_the_leader_writes_or_the_holder_of_the_role() -> None:
-    book = Book(put("server/a", url="http://h:1", rank=0), put("server/b", url="http://h:2", rank=1))
-    assert writes(book.site, "a", leads=True)
-    assert not writes(book.site, "a", leads=False)
-    book.edit(put("role/backup", servers=["b"]))
-    assert not writes(book.site, "a", leads=True)
-    assert not writes(book.site, "b", leads=False), "until it has the lease"
-    book.write("lease", role="backup", holder="b", number=8)
-    assert writes(book.site, "b", leads=False)
-    assert not writes(book.site, "a", leads=True)
+def test_a_job_that_was_dropped_is_no_failure_and_whoever_writes_again_looks_first() -> None:
+    rig = Rig()
+    rig.look()
+    assert rig.work() == "full"
+    rig.duty.dropped()
+    assert (rig.duty.health, rig.notes()) == (Health.WAITING, [])
+    assert rig.work(1, writing=False) == "watch"
+    rig.duty.watched()
+    assert rig.work(1) == "look", "another server has written meanwhile"
 
 
 def test_a_server_that_does_not_write_reads_what_is_there_and_tells_nothing() -> None:

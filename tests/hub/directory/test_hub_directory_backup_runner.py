@@ -13,6 +13,7 @@ from watchkeep.hub.directory.backup import runner
 from watchkeep.hub.directory.backup.job import prove
 from watchkeep.hub.directory.backup.layout import Backup
 from watchkeep.hub.directory.backup.place import Folder
+from watchkeep.hub.directory.server import DirectoryServer
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +112,36 @@ def test_a_folder_that_hangs_holds_up_nobody(one: Servers, folders: list[Path], 
     finally:
         released.set()
     wait_for(lambda: reaches(folders[0], index), "a backup when it answers")
+
+
+def test_the_holder_of_the_role_writes_and_not_the_leader(servers: Servers, folders: list[Path]) -> None:
+    leader = servers.led()
+    holder = next(name for name in servers.clients if name != leader.name)
+    assert leader.put("role/backup", {"servers": [holder]}).status == 200
+    wait_for(lambda: leader.site()["leases"].get("backup", [""])[0] == holder, "the role's holder")
+    index = leader.put("camera/cam0", CAMERA).json()["index"]
+    wait_for(lambda: reaches(folders[0], index), "a backup")
+    assert prove(Folder(folders[0]), made(folders[0])[-1]).head.server == holder
+
+
+def test_who_loses_the_duty_while_it_writes_leaves_nothing(tmp_path: Path, free_port: Callable[[], int], folders: list[Path],
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    dropped: list[str] = []
+    whole = threading.Event()
+
+    def on_duty(server: DirectoryServer, role: str) -> bool:
+        """For the thread that decides; while it writes another server is, until `whole`."""
+        who = threading.current_thread().name
+        if who != "wk-dir-backups" and not whole.is_set():
+            dropped.append(who)
+            return False
+        return server.leads
+
+    monkeypatch.setattr(DirectoryServer, "on_duty", on_duty)
+    with directory(tmp_path, free_port, "a", directory={"backup": backup(folders)}) as found:
+        found.led()
+        wait_for(lambda: len({*dropped} & {"wk-dir-backup-0", "wk-dir-backup-1"}) == 2, "both folders' turns")
+        assert [made(folder) for folder in folders] == [[], []]
+        whole.set()
+        wait_for(lambda: all(made(folder) for folder in folders), "backups")
+        assert texts(found, "a") == [], "no failure"

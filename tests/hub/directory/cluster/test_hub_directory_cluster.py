@@ -9,6 +9,7 @@ from watchkeep.hub.directory.cluster.candidacy import RECOVERY_S
 from watchkeep.hub.directory.cluster.leading import ACK_S, MAX_WAITING
 from watchkeep.hub.directory.cluster.sight import SILENT_S
 from watchkeep.hub.directory.cluster.status import Lead, Role
+from watchkeep.hub.directory.cluster.tenure import LEASE_S
 from watchkeep.hub.directory.site import Change, Key
 
 
@@ -206,7 +207,7 @@ def test_a_role_goes_to_the_first_living_server_of_its_list(holder: str, returns
     one.wait(1.0, said("a"), said("b"))
     first = one.cluster.site.leases["backup"]
     assert first.holder == "a"
-    one.wait(SILENT_S + 1.0, said("b"))
+    one.wait(SILENT_S + LEASE_S - 1.0, said("b"))
     assert one.cluster.site.leases["backup"] == first, "it may still act: it has not missed the leader for long"
     one.wait(2.0, said("b"))
     second = one.cluster.site.leases["backup"]

@@ -11,6 +11,7 @@ from watchkeep.hub.directory.cluster.merge import parcel
 from watchkeep.hub.directory.cluster.shared import RECOVERY_S, TAIL, Shared
 from watchkeep.hub.directory.cluster.sight import POLL_S, SILENT_S
 from watchkeep.hub.directory.cluster.status import Lead, Role, Start
+from watchkeep.hub.directory.cluster.tenure import HOLD_S
 from watchkeep.hub.directory.entry import FIRST_HASH, Entry
 from watchkeep.hub.directory.site import Site, fold
 
@@ -193,6 +194,18 @@ def test_without_a_database_nobody_leads_reads_go_on_and_the_leader_is_back_at_o
     world.run(1.2)
     assert world.leaders() == ["a"], "it still holds the lease"
     assert isinstance(world.edit("a", 3), steps.Done)
+
+
+def test_who_does_not_get_at_the_database_stops_acting_for_roles(world: World) -> None:
+    assert all(one.holds(world.now) for one in world.servers.values())
+    world.holds["b"] = []
+    world.edit("a", 1)
+    world.run(HOLD_S + 1.0)
+    assert {name: one.holds(world.now) for name, one in world.servers.items()} == {"a": True, "b": False, "c": True}
+    world.holds["a"] = []
+    world.run(HOLD_S + 1.0)
+    assert world.servers["a"].role is Role.LEADING, "it does not know better"
+    assert not world.servers["a"].holds(world.now)
 
 
 def test_what_a_promoted_standby_lacks_is_delivered_by_whoever_has_read_it(world: World) -> None:

@@ -85,8 +85,14 @@ def test_one_answer_that_is_missed_changes_nothing_and_an_older_version_is_not_s
 
 def test_a_duty_is_its_roles_holders_or_else_the_leaders() -> None:
     site = book().site
-    assert on_duty(site, "backup", "b", leads=False)
-    assert not on_duty(site, "backup", "a", leads=True)
-    assert not on_duty(site, "health", "a", leads=True), "nobody holds it yet"
-    assert on_duty(site, "consolidation", "a", leads=True)
-    assert (holder(site, "backup"), holder(site, "consolidation")) == ("b", "")
+
+    def who(role: str, name: str, *, leads: bool, holds: bool = True) -> bool:
+        return on_duty(site, role, name, leads=leads, holds=holds)
+
+    assert who("backup", "b", leads=False)
+    assert not who("backup", "b", leads=False, holds=False), "it may have lost it without knowing"
+    assert not who("backup", "a", leads=True)
+    assert not who("health", "a", leads=True), "nobody holds it yet"
+    assert who("other", "a", leads=True, holds=False), "no such role: the leader's"
+    assert not who("other", "b", leads=False)
+    assert (holder(site, "backup"), holder(site, "other")) == ("b", "")

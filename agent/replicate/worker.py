@@ -136,8 +136,9 @@ class SendWorker:
     def _round(self) -> float | None:
         """One batch; returns how long to pause at least, None when there was nothing to send."""
         self._settled = False
-        losses = self._due_losses(time.monotonic())
-        batch = self._desk.plan(self.archiver, self._budget(asked=bool(losses) or self._client.left))
+        now = time.monotonic()
+        losses = self._due_losses(now)
+        batch = self._desk.plan(self.archiver, self._budget(now, asked=bool(losses) or self._client.left))
         self._catching_up, self._more = bool(batch.catchup), batch.more
         refs = batch.refs
         try:
@@ -156,11 +157,11 @@ class SendWorker:
             self._desk.unsent(self.archiver, refs)
             raise
 
-    def _budget(self, *, asked: bool) -> Budget:
+    def _budget(self, now: float, *, asked: bool) -> Budget:
         """asked: something is wanted of the archiver before the batch, a connection or that it takes losses.  Then the batch is a
         question at least: with it the ack time-out runs, so that what hangs meanwhile, as a look-up of its name may for half a minute,
         delays no takeover."""
-        budget = TRIAL if self._failing else self._pace.budget(catching_up=time.monotonic() >= self._catchup_at)
+        budget = TRIAL if self._failing else self._pace.budget(catching_up=now >= self._catchup_at)
         return replace(budget, probe_s=0.0) if asked else budget
 
     def _declare(self, due: list[Loss]) -> None:

@@ -14,7 +14,7 @@ from sim_network import Link
 from watchkeep.agent.replicate.desk import Desk
 from watchkeep.agent.replicate.lanes import Batch
 from watchkeep.agent.replicate.losses import LossDesk
-from watchkeep.agent.replicate.pace import TRIAL, Budget
+from watchkeep.agent.replicate.pace import Budget
 from watchkeep.agent.replicate.parcel import Parcel, pack
 from watchkeep.agent.replicate.verdict import AppendError, Fault
 from watchkeep.agent.replicate.worker import SendWorker
@@ -37,7 +37,8 @@ class SimWorker(SendWorker):
         self._link, self._loop, self._planned, self._heard, self._agent = link, loop, planned, heard, agent
         self._timer: Timer | None = None
         self._idle = self._woken = self._stopped = False
-        self._began = 0.0
+        self._began = self._offered_at = 0.0
+        """When the round began, and from when on an offer ends the rest behind it."""
         self.waiting_since: float | None = None
         """The first batch since something was acknowledged: what the ack time-out is measured from, kept here without health.py."""
         self.promised = float("-inf")
@@ -51,7 +52,7 @@ class SimWorker(SendWorker):
     def wake(self) -> None:
         self._woken = True
         if self._idle and not self._stopped:
-            self._sleep(0.0, idle=False)
+            self._sleep(max(self._offered_at - self._loop.now, 0.0), idle=False)
 
     def end(self) -> None:
         self._stopped = True
@@ -69,37 +70,37 @@ class SimWorker(SendWorker):
 
     def _plan(self) -> None:
         self._began = self._loop.now
-        if due := self._due_losses(self._began):
-            self._idle = False
-            self._link.open(lambda error: self._declaring(due, error))
-            return
-        self._batch()
+        self._idle = self._woken = self._settled = False
+        due = self._due_losses(self._began)
+        budget = self._budget(self._began, asked=bool(due))
+        batch = self._desk.plan(self.archiver, budget)
+        self._catching_up, self._more = bool(batch.catchup), batch.more
+        if batch:
+            self._planned(self.archiver, budget, batch)
+            if self.waiting_since is None:
+                self.waiting_since = self._loop.now
+        if due:
+            self._link.open(lambda error: self._declaring(due, batch, error))
+        else:
+            self._carry(batch)
 
-    def _declaring(self, due: list[Loss], error: AppendError | None) -> None:
+    def _declaring(self, due: list[Loss], batch: Batch, error: AppendError | None) -> None:
         if error is not None:
             self._say("is told later of", len(due), "losses:", error.message)
-            self._batch()
+            self._carry(batch)
             return
         self._say("is told of", len(due), "losses")
-        self._link.exchange(LossReport(losses=due), 16_000, lambda what: self._declared(due, what))
+        self._link.exchange(LossReport(losses=due), 16_000, lambda what: self._declared(due, batch, what))
 
-    def _declared(self, due: list[Loss], what: Answer) -> None:
+    def _declared(self, due: list[Loss], batch: Batch, what: Answer) -> None:
         if isinstance(what, LossAnswer):
             self._has_losses(due, what)
-        self._batch()
+        self._carry(batch)
 
-    def _batch(self) -> None:
-        self._idle = self._woken = False
-        budget = TRIAL if self._failing else self._pace.budget(catching_up=self._began >= self._catchup_at)
-        batch = self._desk.plan(self.archiver, budget)
+    def _carry(self, batch: Batch) -> None:
         if not batch:
-            # a wake in this very call came from our own plan: the real thread would see its event set
-            self._sleep(0.0 if self._woken else self._until(self._began, self._began, None) - self._began, idle=True)
+            self._ended(None)
             return
-        self._catching_up, self._more = bool(batch.catchup), batch.more
-        self._planned(self.archiver, budget, batch)
-        if self.waiting_since is None:
-            self.waiting_since = self._loop.now
         if self._loop.trace is not None:
             self._say("sends", *(f"{ref.camera}.{ref.epoch % 1000}.{ref.seq}" for ref in batch.refs), *batch.asks)
         self._link.open(lambda error: self._opened(batch, error))
@@ -130,7 +131,7 @@ class SimWorker(SendWorker):
         if self._loop.trace is not None:
             self._say("has", *(f"{camera} {state.epoch % 1000} {state.received} {state.durable} {state.missing}"
                                for camera, states in what.cameras.items() for state in states))  # fmt: skip
-        self._know(parcel, what)
+        needed = self._know(parcel, what)
         self._heard(self.archiver, what)
         if not self._desk.stored(self.archiver, refs, what, size):
             self._failing = True
@@ -143,6 +144,7 @@ class SimWorker(SendWorker):
         self._pace.stored(size, self._loop.now - self._began)
         self._backoff.reset()
         self._failing, self._blamed_alone = False, 0
+        self._settled = not (self._more or self._catching_up or parcel.left or needed)
         self._ended(0.0)
 
     def _say(self, *what: object) -> None:
@@ -154,6 +156,8 @@ class SimWorker(SendWorker):
             self.waiting_since = None  # counts at once, nothing is waited for
         return self._failed(refs, error)
 
-    def _ended(self, pause_s: float) -> None:
+    def _ended(self, pause_s: float | None) -> None:
         now = self._loop.now
-        self._sleep(max(self._until(self._began, now, pause_s) - now, 0.0), idle=False)
+        self._offered_at, idle = self._until(self._began, now, pause_s)
+        # a wake that came meanwhile, perhaps from our own plan, is one that the real thread would find when it begins to rest
+        self._sleep(max((self._offered_at if self._woken else idle) - now, 0.0), idle=not self._woken)

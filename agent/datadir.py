@@ -1,7 +1,8 @@
 """The agent's data_dir: the journal, and two small files that recording can do without.
 
-Rules: what is wrong with the folder is a ConfigError that names file and key; a small file that cannot be read or made is
-logged and replaced by memory, because the journal and UTC cover what it would have said.
+Rules: what is wrong with the folder is a ConfigError that names file and key: a service stays down until somebody has looked at it.
+What is wrong with its disk may pass: it is started again.  A small file that cannot be read or made is logged and replaced by memory,
+because the journal and UTC cover what it would have said.
 """
 
 import logging
@@ -15,10 +16,16 @@ from .journal.patience import PatientReader
 from .journal.slots import SlotFile
 from .journal.stage import AT_ONCE, Hold
 from .journal.staged import HOLD_S, StagedJournal
-from .preflight import DATA_DIR, disk_note, folder_problem, room_note, room_problem
+from .preflight import DATA_DIR, disk_note, fails, folder_problem, room_note, room_problem
 from .setup import Plan
 
 log = logging.getLogger(__name__)
+
+
+class FailingDiskError(VolumeError):
+    """The disk of data_dir fails now; the next start may find it well."""
+
+    exit_code = 1
 
 
 class _Memory:
@@ -35,8 +42,11 @@ class _Memory:
 
 
 def prepare(plan: Plan) -> Path:
-    """The agent's folder, made when it is missing; raises ConfigError when it cannot be used."""
+    """The agent's folder, made when it is missing; raises ConfigError when it cannot be used, FailingDiskError when its disk
+    does not let it be."""
     if problem := folder_problem(plan):
+        if fails(plan):
+            raise FailingDiskError(problem.message, remedy=problem.remedy) from problem
         raise problem
     folder = Path(plan.config.agent.data_dir)
     try:
@@ -51,13 +61,15 @@ def prepare(plan: Plan) -> Path:
 
 
 def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float], reader: PatientReader) -> StagedJournal:
-    """Raises ConfigError when another agent has the journal, VolumeError or FullError when its disk fails."""
+    """Raises ConfigError when another agent has the journal, FailingDiskError when its disk fails."""
     ram_bytes = plan.profile.journal_ram_bytes
     try:
         journal = Journal.open(folder / "journal", max_bytes=plan.journal_max_bytes, file_bytes=plan.profile.journal_file_bytes,
                                ram_bytes=ram_bytes)  # fmt: skip
     except UsageError as error:
         raise ConfigError(str(plan.file), DATA_DIR, error.message, remedy=error.remedy) from error
+    except VolumeError as error:
+        raise FailingDiskError(error.message, remedy=error.remedy) from error
     hold = AT_ONCE if plan.config.journal.mode == "always" else Hold(HOLD_S, min(ram_bytes, plan.stage_bytes // 2))
     return StagedJournal(journal, max_bytes=plan.stage_bytes, monotonic=monotonic, hold=hold, from_disk=reader.read)
 

@@ -1,7 +1,7 @@
 """What an agent looks at before it touches anything: its data_dir, the disk under it, and who else has it.
 
     finding           `agent check`           `agent run`
-    folder_problem    refuses                 refuses
+    folder_problem    refuses                 refuses: with exit code 1 when its disk fails (`fails`), so that it is started again
     room_problem      refuses                 warns: a disk that filled up while the box was off must not keep it off
     room_note         says so                 warns
     disk_note         says so                 warns
@@ -25,6 +25,9 @@ from .setup import MIN_JOURNAL_FILES, Plan
 DATA_DIR: Final = "agent.data_dir"
 _SAYS_NOTHING: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOSPC, errno.EDQUOT}
 """Answers to O_TMPFILE that do not mean "may not be written": file systems without it (NFS, FAT), and disks that are full."""
+_FAILS: Final = {errno.EIO, errno.EROFS, errno.EUCLEAN, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE,
+                 errno.ENFILE, errno.ENOMEM}  # fmt: skip
+"""Answers that say nothing against the folder: the same may go well later."""
 _SPEED: Final[dict[Storage, int]] = {"sd": 0, "hdd": 1, "ssd": 1, "nvme": 2}
 """A good hard disk bears the times of an SSD profile, as generic.toml says."""
 
@@ -38,8 +41,23 @@ def folder_problem(plan: Plan) -> ConfigError | None:
             return _wrong(plan, f"{there} is not a directory", "choose another path")
         if why := _unwritable(there):
             what = f"{there} {why}" if there == place else f"{place} cannot be made: {there} {why}"
-            return _wrong(plan, what, f"make it this user's: install -d -o <user> {place}")
+            return _wrong(plan, what, "mount it for writing again; dmesg says why it is not" if _is_read_only(there) else
+                          f"make it this user's: install -d -o <user> {place}")  # fmt: skip
     return None
+
+
+def fails(plan: Plan) -> bool:
+    """Whether a folder_problem is its disk's, which fails or has become read-only: nothing in the file has to be changed for it."""
+    for place in (Path(plan.config.agent.data_dir), _journal(plan)):
+        there = _nearest(place)
+        try:
+            if _is_read_only(there):
+                return True
+            os.close(os.open(there, os.O_TMPFILE | os.O_WRONLY, 0o600))
+        except OSError as error:
+            if error.errno in _FAILS:
+                return True
+    return False
 
 
 def room_problem(plan: Plan) -> ConfigError | None:
@@ -123,6 +141,8 @@ def _unwritable(folder: Path) -> str:
 
     Tried with a file that never gets a name, because permissions do not tell of a disk that fails.
     """
+    if _is_read_only(folder):
+        return "is on a file system that is read-only"
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return "cannot be written"
     try:
@@ -130,6 +150,13 @@ def _unwritable(folder: Path) -> str:
     except OSError as error:
         return "" if error.errno in _SAYS_NOTHING else f"cannot be written ({error.strerror})"
     return ""
+
+
+def _is_read_only(folder: Path) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:  # whoever tries to make a file there hears why
+        return False
 
 
 def _room(plan: Plan) -> int | None:

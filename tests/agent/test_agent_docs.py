@@ -8,7 +8,8 @@ from watchkeep.wire.causes import HOLE, LOST, CameraStatus, Cause, EventKind, Pr
 
 ROOT = Path(__file__).parents[2]
 AGENT = ROOT / "agent"
-PAGE = (ROOT / "docs" / "OPERATIONS.md").read_text().partition("# Running an agent")[2]
+OPERATIONS = (ROOT / "docs" / "OPERATIONS.md").read_text()
+PAGE = OPERATIONS.partition("# Running an agent")[2]
 FIRST_CELLS = " ".join(re.findall(r"^\| ([^|]+) \|", PAGE, re.MULTILINE))
 
 
@@ -30,3 +31,11 @@ def test_every_key_that_the_page_names_exists() -> None:
     named = set(re.findall(rf"`((?:{'|'.join(AgentConfig.model_fields)})\.[a-z_]+)", PAGE))
     assert named
     assert named <= known
+
+
+def test_a_service_that_failed_is_started_again_however_often_and_has_descriptors_for_all_its_cameras() -> None:
+    """systemd's own bound, five starts in ten seconds, keeps a recorder down whose disk is well again in the eleventh."""
+    units = [unit for unit in re.findall(r"```ini\n(.*?)```", OPERATIONS, re.DOTALL) if "[Service]" in unit and "run -c" in unit]
+    assert len(units) == 2
+    for unit in units:
+        assert {"StartLimitIntervalSec=0", "RestartSec=1", "LimitNOFILE=65536"} <= set(unit.splitlines())

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 import usage
+from wakeups import rates
 
 
 def test_this_process_has_a_usage_and_each_thread_its_wakeups():
@@ -34,3 +35,9 @@ def test_a_process_that_has_ended_and_was_not_waited_for_is_gone():
         child.wait()
     with pytest.raises(FileNotFoundError):
         usage.read(child.pid)
+
+
+def test_wakeups_of_the_cameras_threads_are_one_figure_and_those_that_come_and_go_are_left_out():
+    before = {(1, "wk-pump"): 10, (2, "wk-cam-a"): 5, (3, "wk-cam-b"): 6, (4, "gone"): 7}
+    after = {(1, "wk-pump"): 30, (2, "wk-cam-a"): 6, (3, "wk-cam-b"): 6, (5, "come"): 9}
+    assert rates(before, after, 2.0) == {"wk-pump": 10.0, "wk-cam-*": 0.5}

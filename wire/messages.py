@@ -150,6 +150,8 @@ class ConsolidationState(Message):
     refused: int = 0
     """Chunks that the peer delivered and that do not fit what is held: not stored, and reported."""
     set_aside: list[SetAside] = []
+    incomplete: int = 0
+    """Chunks of those files that are still missing at the end."""
     why: str = ""
     """Why it failed; empty otherwise."""
 

@@ -79,7 +79,8 @@ def heal(
 
 def healed(state: ConsolidationState) -> bool:
     """Whether a job has left nothing to do."""
-    return state.phase is ConsolidationPhase.DONE and not (state.different or state.refused or state.unavailable)
+    return state.phase is ConsolidationPhase.DONE and not (
+        state.different or state.refused or state.unavailable or state.incomplete)  # fmt: skip
 
 
 def _progress_of(state: ConsolidationState) -> tuple[str, int, int]:
@@ -158,7 +159,9 @@ def _show_state(state: ConsolidationState, console: Console) -> None:
     console.print(escape(counts), highlight=False, soft_wrap=True)
     for count, text in ((state.expiring, "not pulled: retention would delete them at once"),
                         (state.unavailable, "not available at the peer"), (state.refused, "refused: they do not fit what is held"),
-                        (state.different, "in ranges that differ although each side's prove themselves")):  # fmt: skip
+                        (state.different, "in ranges that differ although each side's prove themselves"),
+                        (state.contested, "not pulled: they follow such a range"),
+                        (state.incomplete, "of files that were set aside are still missing")):  # fmt: skip
         if count:
             console.print(f"{count} chunk(s) {text}", highlight=False, soft_wrap=True)
     verdict = f"failed: {state.why}" if state.phase is ConsolidationPhase.FAILED else "healed" if healed(state) else "not healed: see above"

@@ -1,12 +1,12 @@
 """Which missing chunks to pull, in which order, and when.  No I/O, no clock.
 
-Rules: newest first; never what retention would delete at once, because that would be pulled again at every round; never
-what is so new that its agent is still bringing it, unless its stamp lies in the future and so says nothing of that; never
-what follows a difference in its epoch, which is another past (invariant 2); pieces of at most PULL_CHUNKS, so that a stop or a fault costs
-little.
+Rules: newest first; never what retention would delete at once, because that would be pulled again at every round, so of what is too
+old only what is locked here; never what is so new that its agent is still bringing it, unless its stamp lies in the future and so says
+nothing of that; never what follows a difference in its epoch, which is another past (invariant 2); pieces of at most PULL_CHUNKS, so that
+a stop or a fault costs little.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,10 +15,14 @@ from .compare import Run, Span
 PULL_CHUNKS: Final = 64
 """About a minute of one camera; the peer's own bound on bytes cuts it shorter at high bit rates."""
 
+ROUNDING_NS: Final = 1000
+"""Peers tell times as Unix seconds, exact to a quarter of a microsecond: what touches a lock by less is not kept here for sure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """UTC ns: runs that ended before horizon_ns would be deleted at once, runs that ended after settled_ns are under way.
+    """UTC ns: runs that ended before horizon_ns would be deleted at once, unless kept(start_ns, end_ns); runs that ended after settled_ns
+    are under way.
 
     What ends after ahead_ns is of a recorder whose clock is ahead: waiting for that time may be waiting for years (invariant 10).
     """
@@ -26,6 +30,7 @@ class Bounds:
     horizon_ns: int
     settled_ns: int
     ahead_ns: int
+    kept: Callable[[int, int], bool] = lambda _start_ns, _end_ns: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def sort_missing(missing: Iterable[Run], bounds: Bounds, different: Iterable[Spa
     for run in missing:
         if run.last >= parted.get(run.epoch, run.last + 1):
             contested += run.chunks
-        elif run.end_ns <= bounds.horizon_ns:
+        elif run.end_ns <= bounds.horizon_ns and not bounds.kept(run.start_ns + ROUNDING_NS, run.end_ns - ROUNDING_NS):
             expiring += run.chunks
         elif bounds.settled_ns < run.end_ns <= bounds.ahead_ns:
             early += run.chunks

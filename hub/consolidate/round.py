@@ -55,6 +55,8 @@ class Round:
         self._store, self._client, self._peer, self._rules, self._stop = store, client, peer, rules, stop
         self._publish, self.state, self._clock = publish, state, clock
         self._puller = Puller(store, client, peer, max_mbit_s=rules.max_mbit_s, stop=stop, pause=stop.pause, clock=clock)
+        self._damaged: list[Part] = []
+        """Of the camera at hand: files that were set aside."""
         self._expected: dict[Place, bytes] = {}
         """Of the camera at hand: hashes that pulled chunks have to have.  One a damaged chunk, so MAX_ASIDE files' worth."""
         self.early = False
@@ -71,11 +73,12 @@ class Round:
         for name in cameras:
             if self._stop():
                 return
-            self._expected = {}
+            self._expected, self._damaged = {}, []
             try:
                 self._prove(name, self._to_prove(name, prove_all, suspects))
                 self.proven.add(name)
                 self._camera(name)
+                self._count_incomplete()
             except OutOfUseError as error:  # others are on other disks
                 left = error
             self._change(cameras_done=self.state.cameras_done + 1)
@@ -115,6 +118,7 @@ class Round:
             if not finding.good and (aside := self._set_aside(finding)) is not None:
                 asides += 1
                 self._expected |= finding.expected
+                self._damaged.append(finding.part)
                 self._change(set_aside=[*self.state.set_aside, aside])
             if self.state.files:
                 self._change(files_done=self.state.files_done + 1)
@@ -130,6 +134,14 @@ class Round:
                                "keep the file, and look for another copy", part.camera)  # fmt: skip
             return None
         return set_aside(self._store, finding, init)
+
+    def _count_incomplete(self) -> None:
+        """What is still missing of the files that were set aside, whatever the reason."""
+        missing = 0
+        for part in self._damaged:
+            stored = self._store.chunks_named(part.camera, part.epoch, part.first_seq, part.last_seq)
+            missing += part.chunks - sum(1 for _ in stored)
+        self._change(incomplete=self.state.incomplete + missing)
 
     def _init_there(self, part: Part) -> bytes | None:
         """The init segment that the part's chunks belong to, from the peer; None when it has another one or none."""
@@ -172,7 +184,7 @@ class Round:
 
     def _fill(self, camera: str, found: Compared) -> None:
         now_ns, settle_ns = self._clock.wall_ns(), int(self._rules.settle_s * NS)
-        bounds = Bounds(self._store.horizon_ns(camera), now_ns - settle_ns, now_ns + settle_ns)
+        bounds = Bounds(self._store.horizon_ns(camera), now_ns - settle_ns, now_ns + settle_ns, self._store.kept(camera))
         wanted = sort_missing(found.missing_here, bounds, found.different)
         self.early |= wanted.early > 0
         self._change(phase=ConsolidationPhase.PULLING, missing=self.state.missing + wanted.chunks,

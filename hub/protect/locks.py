@@ -46,9 +46,13 @@ class Locks:
 
     def keeps(self, camera: str, start_ns: int, end_ns: int) -> bool:
         """Whether a file with this time has to stay."""
+        return self.everything or self.covers(camera, start_ns, end_ns)
+
+    def covers(self, camera: str, start_ns: int, end_ns: int) -> bool:
+        """Whether a lock that is known overlaps this time."""
         ranges = self._merged.get(camera, [])
         before = bisect_right(ranges, end_ns - 1, key=lambda one: one.low) - 1
-        return self.everything or (before >= 0 and ranges[before].high > start_ns)
+        return before >= 0 and ranges[before].high > start_ns
 
     def holders(self, camera: str, start_ns: int, end_ns: int) -> list[Lock]:
         """The locks that keep a file."""

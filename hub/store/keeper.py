@@ -42,6 +42,8 @@ NEAR_FLOOR_BYTES: Final = 1 << 30
 """Five minutes of 16 cameras at 2 Mbit/s: nearer to the floor a volume deletes its oldest files for what is stored now."""
 REMEMBER_S: Final = 60.0
 """How often the time is kept for the next start: far below the hour that counts as a step."""
+Kept = Callable[[int, int], bool]
+"""Whether video from start to end (UTC ns) stays."""
 MAX_MOVES: Final = 1024
 """Removed parts whose new place is remembered, for players that still ask for the old one."""
 
@@ -199,6 +201,15 @@ class Keeper:
             return age_ns
         oldest = [self.retainer.oldest_ns(volume) for volume in usable]
         return max([age_ns, *(now_ns if found is None else found + SHORT_LIFE_NS for found in oldest)])
+
+    def kept(self, camera: str) -> Kept:
+        """Which video of a camera would stay for its locks, however old it is.  None where only locked video is left: what is stored
+        now would cost the oldest of it."""
+        usable = [volume for volume in self._volumes if volume.online]
+        roomy = self._rule.min_free_bytes + NEAR_FLOOR_BYTES
+        if any(volume.free_bytes > roomy or self.retainer.oldest_ns(volume) is not None for volume in usable):
+            return partial(self._locks.shelf.locks.covers, camera)
+        return lambda _start_ns, _end_ns: False
 
     # -- damage ------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ from .disk import Disk
 from .events import Reporter
 from .identity import KnownVolumes
 from .intake import Batch, Known, Plan, Planner, sort_records
-from .keeper import GRACE_S, Keeper
+from .keeper import GRACE_S, Keeper, Kept
 from .lockbook import LockBook
 from .lossbook import LossBook
 from .model import Accepted, Conflict, Job, Part, Record, Stats, StoredChunk, StoreFull
@@ -312,6 +312,10 @@ class Store:
     def horizon_ns(self, camera: str = "") -> int:
         """Video of a camera that ended before this (UTC ns) would be deleted soon after it was stored."""
         return self._keeper.horizon_ns(camera)
+
+    def kept(self, camera: str) -> Kept:
+        """Which video of a camera stays all the same, because it is locked."""
+        return self._keeper.kept(camera)
 
     # -- for proving what is stored ----------------------------------------------------------------------------
 

@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from archive_kit import flip, hub_named, pair
-from hub_kit import Hub, film, wait_for
+from archive_kit import flip, held, hub_named, pair, whole
+from hub_kit import START_NS, Hub, film, wait_for
 from typer.testing import CliRunner, Result
 
 from watchkeep.hub.consolidate.cli import app
 from watchkeep.hub.consolidate.client import PeerError
+from watchkeep.wire import http as names
 from watchkeep.wire.errors import UsageError
 
 FILM = film(12)
@@ -52,6 +53,27 @@ def test_damage_of_both_copies_is_shown_with_file_and_chunk_and_exit_1(tmp_path:
         assert "1 chunk(s) not available at the peer" in shown.stdout
         assert shown.exit_code == 1
         assert path.with_name(path.name + ".damaged").exists()
+
+
+def test_a_rotten_file_that_is_too_old_is_left_alone_and_told_until_it_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeep.hub.store.writer.TEND_S", 0.05)
+    monkeypatch.setattr("watchkeep.hub.store.writer.IDLE_S", 0.2)
+    monkeypatch.setattr("watchkeep.hub.store.keeper.Keeper.horizon_ns", lambda _self, _camera="": 1 << 62)
+    with pair(tmp_path) as both:
+        for hub in (both.a, both.b):
+            hub.stored(FILM.batch())
+            hub.wait_durable(FILM)
+        path = flip(both.a, FILM, 2)
+        left = wait_shown(both.a, both.b, path.name)
+        assert "1 chunk(s) not pulled: retention would delete them at once" in left.stdout
+        assert "1 chunk(s) of files that were set aside are still missing" in left.stdout
+        assert (left.exit_code, "not healed" in left.stdout) == (1, True)
+        wanted = {"camera": FILM.camera, "start": START_NS / 1e9 + 1, "end": START_NS / 1e9 + 2, "owner": "case 7", "reason": "a theft"}
+        assert both.a.request("POST", names.LOCKS, json.dumps(wanted).encode()).status == 201
+        healed = run("heal", both.a.url, both.b.url)
+        assert "1 of 1 missing ones pulled" in healed.stdout
+        assert healed.exit_code == 0
+        assert held(both.a, FILM) == whole(FILM)
 
 
 def wait_shown(target: Hub, source: Hub, text: str) -> Result:

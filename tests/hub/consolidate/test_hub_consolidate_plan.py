@@ -1,5 +1,6 @@
 """Which missing chunks are pulled, in which order and how fast."""
 
+from functools import partial
 from itertools import pairwise
 
 from hypothesis import given
@@ -7,6 +8,8 @@ from hypothesis import strategies as st
 
 from watchkeep.hub.consolidate.compare import Run
 from watchkeep.hub.consolidate.plan import PULL_CHUNKS, Bounds, pause_s, pulls, sort_missing
+from watchkeep.hub.protect.locks import Locks
+from watchkeep.hub.protect.model import Lock
 
 EVERYTHING = Bounds(-1, 1 << 60, 1 << 60)
 
@@ -30,6 +33,23 @@ def test_what_retention_would_delete_at_once_is_not_pulled() -> None:
     wanted = sort_missing([run(0, 9, 100), run(10, 19, 101), run(20, 29, 300)], Bounds(horizon_ns=100, settled_ns=1000, ahead_ns=1000))
     assert [one.first for one in wanted.runs] == [20, 10]
     assert wanted.expiring == 10
+
+
+def test_what_is_locked_here_is_pulled_whatever_its_age() -> None:
+    locks = Locks([Lock(id="lock-1", camera="cam0", start_ns=95_000, end_ns=98_000, owner="me", reason="x", created_ns=0)])
+    starts = {0: 70_000, 10: 80_000, 20: 90_000, 30: 98_000}
+    missing = [Run(7, first, first + 9, b"", start, start + 10_000) for first, start in starts.items()]
+    for kept, wanted in ((partial(locks.covers, "cam0"), [20]), (partial(locks.covers, "cam1"), []),
+                         (partial(Locks(everything=True).covers, "cam0"), [])):  # fmt: skip
+        found = sort_missing(missing, Bounds(1 << 40, 1 << 50, 1 << 50, kept))
+        assert [one.first for one in found.runs] == wanted
+        assert found.expiring == 40 - 10 * len(wanted)
+
+
+def test_a_lock_that_a_file_only_touches_is_none_whatever_the_peer_has_rounded() -> None:
+    locks = Locks([Lock(id="lock-1", camera="cam0", start_ns=100_000, end_ns=200_000, owner="me", reason="x", created_ns=0)])
+    touching = [Run(7, 0, 9, b"", 50_000, 100_240), Run(7, 10, 19, b"", 199_760, 300_000)]
+    assert sort_missing(touching, Bounds(1 << 40, 1 << 50, 1 << 50, partial(locks.covers, "cam0"))).runs == ()
 
 
 def test_what_is_new_is_left_to_the_agents() -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from hub_store_chunks import START_NS, Chain, Site, contents, durable, expected, until
 
+from watchkeep.hub.protect.shelf import Wanted
 from watchkeep.hub.store import Clock, Store
 from watchkeep.hub.store.model import Part
+from watchkeep.hub.store.retainer import Policy
 from watchkeep.wire.errors import GoneError, VolumeError
 
 SECOND_NS = 1_000_000_000
@@ -148,3 +150,17 @@ def test_the_horizon_follows_age_and_on_a_full_disk_the_oldest_file(site: Site) 
         closed_part(store, chain)
     with site.running(clock=clock, retention_days=1, min_free_bytes=1 << 60) as store:
         assert store.horizon_ns("cam0") >= START_NS, "older than the oldest file that is left would be deleted at once"
+
+
+def test_what_is_locked_is_kept_whatever_its_age_unless_it_costs_other_locked_video(site: Site) -> None:
+    chain = Chain(segment=5)
+    with site.running() as store:
+        store.append(chain.batch(*range(7)))
+        store.locks.add(Wanted("cam0", START_NS, START_NS + SECOND_NS, "case 7", "a theft"), START_NS)
+        assert store.kept("cam0")(START_NS, START_NS + 5 * SECOND_NS)
+        assert not store.kept("cam0")(START_NS + SECOND_NS, START_NS + 5 * SECOND_NS)
+        assert not store.kept("cam1")(START_NS, START_NS + SECOND_NS)
+        volume = store._volumes[0]
+        store._keeper._rule = Policy(store._keeper._rule.keep_ns, volume.free_bytes)  # near its floor
+        until(lambda: store._keeper.retainer.oldest_ns(volume) is None, "closed, and nothing that may go is left")
+        assert not store.kept("cam0")(START_NS, START_NS + SECOND_NS)

@@ -1,7 +1,8 @@
 """Reads of the journal's disk with an end: whoever asks waits for a disk that works, and not for one that hangs.
 
     wk-send-* ─ read ─▶ queue ─▶ wk-read ─▶ disk          a read that takes longer than PATIENCE_S: BusyError for all who wait,
-        ▲                            │                    and for all who come, until it has returned
+        ▲                            │                    and for all who come, until it has returned; the same for
+        │                            │                    REST_S after an I/O error
         └──────── bytes, error ──────┘
 
 Rules: one thread reads for all, so a hung disk holds up that thread and no archiver's (invariant 7); live chunks come from RAM
@@ -15,10 +16,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from watchkeep.wire.errors import BusyError
+from watchkeep.wire.errors import BusyError, VolumeError
 
 PATIENCE_S: Final = 1.0
 """Half the ack time-out.  24 MiB, the largest chunk, take 0.6 s from an SD card at 40 MB/s."""
+REST_S: Final = 1.0
+"""How long a disk is left alone after an I/O error.  A chunk that it does not give back is not asked for again before the next start, and
+a disk in trouble for seconds, as behind a cable or a bus that is reset, would cost every chunk that is wanted meanwhile."""
 _LOOK_S: Final = 0.1
 """How often an asker looks whether the read under way has hung."""
 
@@ -41,10 +45,11 @@ class PatientReader:
         self._jobs: deque[_Job] = deque()
         self._since: float | None = None
         """When the read under way began."""
+        self._rests_until = float("-inf")
         self._open = True
 
     def read(self, read: Callable[[], bytes]) -> bytes:
-        """What `read` returns or raises; BusyError when the disk hangs.  Any thread."""
+        """What `read` returns or raises; BusyError when the disk hangs, or has just failed.  Any thread."""
         job = _Job(read)
         with self._changed:
             if self._hangs():
@@ -53,7 +58,7 @@ class PatientReader:
             self._changed.notify()
         while not job.done.wait(_LOOK_S):
             with self._changed:
-                if self._hangs():
+                if self._hangs() and not job.done.is_set():
                     job.given_up = True
                     raise _busy()
         if job.error is not None:
@@ -72,20 +77,25 @@ class PatientReader:
         try:
             while not stop.is_set():
                 job = self._next(stop)
-                if job is not None and not job.given_up:
+                if job is not None:
                     self._do(job)
         finally:
             with self._changed:
                 self._open = False
 
     def _hangs(self) -> bool:
-        """Also when nobody reads any more.  Under the lock."""
-        return not self._open or (self._since is not None and self._monotonic() - self._since > PATIENCE_S)
+        """Also when it rests, and when nobody reads any more.  Under the lock."""
+        now = self._monotonic()
+        return not self._open or now < self._rests_until or (self._since is not None and now - self._since > PATIENCE_S)
 
     def _next(self, stop: threading.Event) -> _Job | None:
+        """Whatever is waited for by nobody any more is passed over, and is no read under way."""
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._jobs) or stop.is_set())
-            job = self._jobs.popleft() if self._jobs else None
+            while True:
+                self._changed.wait_for(lambda: bool(self._jobs) or stop.is_set())
+                job = self._jobs.popleft() if self._jobs else None
+                if job is None or not job.given_up:
+                    break
             self._since = None if job is None else self._monotonic()
             return job
 
@@ -96,8 +106,18 @@ class PatientReader:
             job.error = error
         with self._changed:
             self._since = None
+            if isinstance(job.error, VolumeError) and not isinstance(job.error, BusyError):
+                self._rest()
+            job.done.set()
             self._changed.notify_all()
-        job.done.set()
+
+    def _rest(self) -> None:
+        """Under the lock."""
+        self._rests_until = self._monotonic() + REST_S
+        while self._jobs:
+            job = self._jobs.popleft()
+            job.error = _busy()
+            job.done.set()
 
 
 def _busy() -> BusyError:

@@ -9,7 +9,7 @@ from journal_lab import StallingDisk, chunk_record, chunk_records, init_record, 
 from watchkeep.agent.journal import patience
 from watchkeep.agent.journal.patience import PatientReader
 from watchkeep.agent.journal.staged import StagedJournal
-from watchkeep.wire.errors import BusyError, DigestError
+from watchkeep.wire.errors import BusyError, DigestError, VolumeError
 from watchkeep.wire.record import HEADER_BYTES
 from watchkeep.wire.shell.threads import Supervised
 
@@ -34,6 +34,74 @@ def test_bytes_and_errors_come_back_to_whoever_asked(reader):
     with pytest.raises(DigestError):
         reader.read(damaged)
     assert reader.read(lambda: b"more") == b"more"
+
+
+class Hours:
+    """A clock that tests turn."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def hours():
+    return Hours()
+
+
+@pytest.fixture
+def timed(hours) -> Iterator[PatientReader]:
+    made = PatientReader(hours)
+    thread = Supervised("wk-read", made.run)
+    thread.start()
+    assert any(made._open or threading.Event().wait(0.01) for _ in range(1000))
+    yield made
+    thread.stop()
+    made.wake()
+    assert thread.join(10)
+
+
+def test_reads_that_were_given_up_leave_nothing_under_way(timed, hours):
+    entered, leave, busy = threading.Event(), threading.Event(), []
+
+    def hangs():
+        entered.set()
+        assert leave.wait(30)
+        return b"late"
+
+    def ask(read):
+        with pytest.raises(BusyError):
+            timed.read(read)
+        busy.append(read)
+
+    askers = [threading.Thread(target=ask, args=(hangs,)), threading.Thread(target=ask, args=(lambda: b"never",))]
+    askers[0].start()
+    assert entered.wait(10)
+    askers[1].start()
+    assert any(timed._jobs or threading.Event().wait(0.01) for _ in range(1000))
+    hours.now = 2 * patience.PATIENCE_S
+    for asker in askers:
+        asker.join(10)
+    assert len(busy) == 2
+    leave.set()
+    assert any(not timed._jobs or threading.Event().wait(0.01) for _ in range(1000))
+    hours.now = 3600.0  # nobody has asked for long
+    assert timed.read(lambda: b"bytes") == b"bytes"
+
+
+def test_a_disk_that_fails_is_left_alone_for_a_moment_before_it_costs_the_next_chunk(timed, hours):
+    def fails():
+        raise VolumeError("a bus reset", remedy="check the disk")
+
+    with pytest.raises(VolumeError, match="a bus reset"):
+        timed.read(fails)
+    with pytest.raises(BusyError):
+        timed.read(fails)
+    hours.now = 1.1 * patience.REST_S
+    assert timed.read(lambda: b"bytes") == b"bytes"
+    assert timed.read(lambda: b"more") == b"more"
 
 
 def test_many_who_ask_at_once_each_get_their_own(reader):

@@ -87,7 +87,7 @@ class Connection:
             except (OSError, HTTPException, UnicodeError) as error:  # UnicodeError: a host that is no name at all
                 self.close()
                 if self._aborted:
-                    raise RequestError(self.url, Failure.ABORTED, "the request was given up") from error
+                    raise RequestError(self.url, Failure.ABORTED, "the request was given up", sent=self._sent) from error
                 if fresh or attempt:
                     lost = isinstance(error, ConnectionError | HTTPException)
                     why = str(error) or type(error).__name__

@@ -190,9 +190,11 @@ class HubService:
                   self._events, self._maintenance, self._parts)  # fmt: skip
         self._running.callback(api.close)
         self._activity = Activity(api.app, time.monotonic)
-        self._http = HttpServer(self._activity, listener)
+        self._http = HttpServer(self._activity, listener, *([] if self._directory is None else [self._directory.give_up]))
         self._http.start()
         self._running.callback(self._http.stop)
+        if self._directory is not None:
+            self._running.callback(self._directory.let_go)
 
     def _start_standby(self, store: Store, consolidator: Consolidator) -> None:
         wanted = self._config.standby

@@ -2,7 +2,7 @@
 
     asked ──news──▶ 200                      the agent asks anew ──▶ the older question: 204
       └──none──▶ held ──news──▶ 200          the agent is gone   ──▶ told at once: nobody else knows it so soon
-                   └──hold_s──▶ 204
+                   └──hold_s, or this server stops──▶ 204
 
 Rules: a question waits on the event loop and holds no thread; one of each agent is held, so an agent that reconnects all the time
 holds no more than one.  That somebody asks is a sign of life, at its beginning and at its end.
@@ -63,7 +63,7 @@ class DesiredRoutes:
     async def _answer(self, request: Request, agent: str, at: tuple[int, int], hold_s: float, begun: dict[str, int]) -> bytes | None:
         self._desk.sign(agent, at, begun=begun)
         found = self._desk.after(agent, at)
-        if found is not None or hold_s == 0:
+        if found is not None or hold_s == 0 or self._desk.closing:
             return found
         if agent in self._held:
             self._held[agent].end()
@@ -73,7 +73,7 @@ class DesiredRoutes:
         leaving = loop.create_task(self._leaving(request, agent, hold))
         try:
             async with asyncio.timeout(hold_s):
-                while not hold.over and (found := self._desk.after(agent, at)) is None:
+                while not (hold.over or self._desk.closing) and (found := self._desk.after(agent, at)) is None:
                     await hold.changed.wait()
                     hold.changed.clear()
         except TimeoutError:

@@ -9,6 +9,7 @@ Bounds: MAX_CONNECTIONS, each with 64 kB of unread body (uvicorn's high-water ma
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ KEEP_ALIVE_S: Final = 75
 """Agents send about once a second; players and browsers come back within a minute."""
 STOP_S: Final = 3
 """Requests under way get this long at a stop, then their connections are cut: the whole service has 10 s."""
+_GIVE_UP_S: Final = STOP_S - 1
+"""Those that wait for another machine end so early that they are still answered."""
 _CANCEL_S: Final = STOP_S + 1
 """What is still running a second after its connection was cut waits for a disk; its task is cancelled."""
 _START_S: Final = 10.0
@@ -30,8 +33,9 @@ TICK_S: Final = 1.0
 class _Server(uvicorn.Server):
     """Says when it is up, or that it will not come up; at a stop, cuts off whoever is not done after STOP_S."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, give_up: Callable[[], None]) -> None:
         super().__init__(config)
+        self._give_up = give_up
         self.settled = threading.Event()
         self._asked: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
@@ -59,9 +63,12 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """A player that does not read would hold its answer for ever; cut off, the answer ends as for any client that went
         away.  uvicorn itself would cancel its task, which leaves the socket open and a traceback in the log."""
-        cut = asyncio.get_running_loop().call_later(STOP_S, self._cut_off)
+        loop = asyncio.get_running_loop()
+        steps = [loop.call_later(_GIVE_UP_S, self._give_up), loop.call_later(STOP_S, self._cut_off)]
         await super().shutdown(sockets)
-        cut.cancel()
+        for step in steps:
+            step.cancel()
+        self._give_up()
         self._cut_off()
         await asyncio.sleep(0)  # sockets are closed on the loop's next turn
 
@@ -71,14 +78,17 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves an ASGI app on a bound socket, which it owns from here on.  start() once, then stop() once."""
+    """Serves an ASGI app on a bound socket, which it owns from here on.  start() once, then stop() once.
 
-    def __init__(self, app: Any, listener: socket.socket) -> None:
+    give_up is called on the event loop once a stop has waited for requests, more than once: it ends what still waits for other machines.
+    """
+
+    def __init__(self, app: Any, listener: socket.socket, give_up: Callable[[], None] = lambda: None) -> None:
         self._listener = listener
         self._server = _Server(uvicorn.Config(
             app, http="httptools", loop="uvloop", ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False,
             server_header=False, proxy_headers=False, limit_concurrency=MAX_CONNECTIONS, backlog=MAX_CONNECTIONS,
-            timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=_CANCEL_S))  # fmt: skip
+            timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=_CANCEL_S), give_up)  # fmt: skip
         self._thread = threading.Thread(target=self._run, name="wk-hub-http", daemon=False)
 
     def start(self) -> None:

@@ -35,6 +35,8 @@ class AgentDesk:
         self._documents, self._lock = Documents(site), threading.Lock()
         self._changed = threading.Event()
         self._listeners = Listeners()
+        self.closing = False
+        """No question is held any more."""
         self._end: Callable[[], None] = self._changed.set
         self._worker = Supervised("wk-dir-desired", self._run)
 
@@ -48,6 +50,11 @@ class AgentDesk:
         self._worker.stop()
         self._changed.set()
         self._worker.join(STOP_S)
+
+    def let_go(self) -> None:
+        """This server is about to stop: answer those whose questions are held."""
+        self.closing = True
+        self._listeners.tell()
 
     def after(self, agent: str, at: Position) -> bytes | None:
         """The document of an agent, None when it says nothing else than at `at`; raises UnknownAgentError or BusyError."""

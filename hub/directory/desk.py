@@ -1,8 +1,8 @@
 """What operators and their tools ask a directory server: reads from its state, edits by way of the leader.
 
 Rules: blocking, so on worker threads only.  An edit that this server cannot take itself is sent on at most to each server once (`via`), as
-JSON that is the same whoever sent it.  A refusal is a RefusedError with every problem; that no leader takes it now is a
-BusyError, and an UnsureError when it may have been made all the same.
+JSON that is the same whoever sent it, and given up when that one is heard no more (forward.py).  A refusal is a RefusedError with every
+problem; that no leader takes it now is a BusyError, and an UnsureError when it may have been made all the same.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from ...wire import http
 from .cluster import steps
 from .entry import Entry
-from .errands import Errands, contingency
+from .errands import contingency
 from .errors import BusyError, NotFoundError, RefusedError, UnsureError
 from .exchange import Taken
 from .link import LinkError, Reply
@@ -28,6 +28,7 @@ M = TypeVar("M", bound=BaseModel)
 ANSWER_S: Final = 8.0
 """An edit is answered within ACK_S and a write; a disk that hangs longer is not waited for."""
 FORWARD_S: Final = ANSWER_S + 1.0
+"""Of a leader that is heard all the time."""
 SCANNED: Final = 5000
 """Entries that one page of history looks at, at most: about a second."""
 PAGE: Final = 500
@@ -133,15 +134,14 @@ class SiteDesk:
         to = self._server.route(asked)
         if to is None or to.id in asked:
             raise BusyError("no leader is known here at the moment", remedy="try again in a second")
-        errands = Errands(self._me)
+        by = {http.VIA_HEADER: ",".join(sorted(asked))}
         try:
-            reply = errands.send(to.url, method, path, wanted.model_dump_json().encode(), limit_s=FORWARD_S, via=",".join(sorted(asked)))
+            with self._server.forward(to) as link:
+                reply = link.request(method, path, wanted.model_dump_json().encode(), limit_s=FORWARD_S, headers=by)
         except LinkError as error:
             if not error.sent:
                 raise BusyError(error.message, remedy="try again in a second") from error
             raise UnsureError(f"{error.message}: the edit may have been made", remedy=AGAIN) from error
-        finally:
-            errands.close()
         return _answered(reply, answer)
 
 

@@ -28,6 +28,8 @@ SEARCH_LIMIT_S: Final = 2.0
 """For each of about twenty questions."""
 DELIVER_LIMIT_S: Final = 2 * SILENT_S
 """The leader answers when a follower has it too, or after ACK_S."""
+CONNECT_S: Final = 1.0
+"""A connect cannot be aborted, and a stop waits for it."""
 MAX_LINKS: Final = 8
 
 M = TypeVar("M", bound=BaseModel)
@@ -54,11 +56,11 @@ class Errands:
     def _link(self, url: str) -> Link:
         if url not in self._links and len(self._links) >= MAX_LINKS:
             self._links.pop(next(iter(self._links))).close()
-        return self._links.setdefault(url, Link(url))
+        return self._links.setdefault(url, Link(url, connect_s=CONNECT_S))
 
-    def send(self, url: str, method: str, path: str, body: bytes | None, *, limit_s: float, via: str = "") -> Reply:
+    def send(self, url: str, method: str, path: str, body: bytes | None, *, limit_s: float) -> Reply:
         """Any request to another server; raises LinkError."""
-        return self._link(url).request(method, path, body, limit_s=limit_s, headers={http.VIA_HEADER: via} if via else None)
+        return self._link(url).request(method, path, body, limit_s=limit_s)
 
     def ask(self, server: str, url: str, mine: Said) -> steps.Event:
         try:

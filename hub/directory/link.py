@@ -25,8 +25,8 @@ class LinkError(RemoteError):
 class Link:
     """A server at its URL, which entities.py or config.py have checked."""
 
-    def __init__(self, url: str) -> None:
-        self._connection = Connection(url)
+    def __init__(self, url: str, *, connect_s: float | None = None) -> None:
+        self._connection = Connection(url, connect_s=connect_s)
 
     def request(self, method: str, path: str, body: bytes | None = None, *, limit_s: float,
                 headers: Mapping[str, str] | None = None) -> Reply:  # fmt: skip

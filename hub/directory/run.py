@@ -110,7 +110,16 @@ class DirectoryPart:
         self._commander.start()
         beacon.listen(topics.commands(hub.site), self._commander.heard)
 
+    def let_go(self) -> None:
+        """The first step of a stop, while HTTP is still served: nobody is made to wait."""
+        self.agents.let_go()
+
+    def give_up(self) -> None:
+        """The second one, once HTTP has waited for requests under way: whoever waits for an answer is told that there is none."""
+        self.server.give_up()
+
     def stop(self) -> None:
+        """The last one."""
         self._unlisten()
         if self._commander is not None:
             self._commander.stop()

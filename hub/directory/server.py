@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +35,9 @@ from .duty import on_duty
 from .entry import FIRST_HASH
 from .errands import Errands
 from .exchange import PULL_ENTRIES, EntryPage, EntryText, ParcelText, Said
+from .forward import Forwards
 from .lease import SharedDatabase
+from .link import Link
 from .listeners import Listeners
 from .signbook import SignBook
 from .site import Site
@@ -76,6 +79,7 @@ class DirectoryServer:
         self._made = 0
         self._snapshot_at = 0
         self._listeners = Listeners()
+        self._forwards = Forwards()
         self._decider = Supervised("wk-dir", self._decide)
         self._couriers = {name: Courier(f"wk-dir-{name}") for name in ("database", "follow", "spare")}
         self._errands = {"follow": Errands(settings.me.id)}
@@ -92,6 +96,12 @@ class DirectoryServer:
             courier.start()
         self._decider.start()
 
+    def give_up(self) -> None:
+        """Whoever waits for an answer waits no more, and does not know what becomes of it.  Never waits, may be called again."""
+        self._forwards.end()
+        for ticket in list(self._tickets):
+            self._resolve(steps.Unable(ticket, "this server stops", written=True))
+
     def stop(self) -> None:
         """A leader that stops is found dead by the others; what was answered is durable in any case."""
         self._decider.stop()
@@ -105,8 +115,7 @@ class DirectoryServer:
             courier.join(STOP_S)
         for errands in self._errands.values():
             errands.close()
-        for ticket in list(self._tickets):
-            self._resolve(steps.Unable(ticket, "this server stops", written=True))
+        self.give_up()
         self._database.close()
 
     # -- for readers ---------------------------------------------------------------------------------------------------
@@ -151,6 +160,10 @@ class DirectoryServer:
         with self._lock:
             name = self._decisions.route(time.monotonic(), via)
             return None if name is None else self._decisions.members.get(name)
+
+    def forward(self, to: Member) -> AbstractContextManager[Link]:
+        """A link for one request to another server, given up when that one is heard no more."""
+        return self._forwards.to(to, heard=to.id in self.servers())
 
     def servers(self) -> dict[str, Status]:
         """What the living say of themselves, this one too."""
@@ -229,6 +242,8 @@ class DirectoryServer:
                 actions = cluster.handle(event, time.monotonic())
             for action in actions:
                 self._do(cluster, action)
+            if self._forwards:
+                self._forwards.look(cluster.living(time.monotonic()))
             try:
                 event = self._events.get(timeout=max(0.0, cluster.next_deadline() - time.monotonic()))
             except queue.Empty:

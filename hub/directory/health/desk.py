@@ -8,7 +8,6 @@ from typing import Final
 from pydantic import ValidationError
 
 from ....wire import http
-from ..errands import Errands
 from ..errors import BusyError
 from ..link import LinkError
 from ..server import DirectoryServer
@@ -35,15 +34,13 @@ class HealthDesk:
         other, me = watcher(self._server), self._server.me
         if other is None or other.id == me or via:
             raise BusyError("nobody has looked over the site yet", remedy=AGAIN)
-        errands = Errands(me)
         try:
-            reply = errands.send(other.url, "GET", http.SITE_HEALTH, None, limit_s=FORWARD_S, via=me)
+            with self._server.forward(other) as link:
+                reply = link.request("GET", http.SITE_HEALTH, limit_s=FORWARD_S, headers={http.VIA_HEADER: me})
             if reply.status == 200:
                 return SiteHealth.model_validate_json(reply.body)
         except (LinkError, ValidationError) as error:
             raise BusyError(f"server {other.id} watches over the site, and does not say how it is", remedy=AGAIN) from error
-        finally:
-            errands.close()
         raise BusyError(f"server {other.id} watches over the site, and has not looked over it yet", remedy=AGAIN)
 
     def availability(self, start_s: float, end_s: float, kind: str | None) -> SiteAvailability:

@@ -81,6 +81,9 @@ class PlannedCamera(Message):
     archivers: list[str] | None = None
     """In order; None: all that are known, by id."""
     priority: int = 5
+    relieves: bool = False
+    leaving: bool = False
+    """As in a DesiredCamera."""
 
 
 class AgentPlan(Message):

@@ -63,8 +63,9 @@ class Announcer:
 def plan(body: bytes, server: str, utc_s: float) -> bytes:
     """The message about a document."""
     wanted = AgentDesired.model_validate_json(body)
-    cameras = tuple(PlannedCamera(id=one.id, term=one.term, copies=one.copies, priority=one.priority,
-                                  archivers=None if one.archivers is None else list(one.archivers)) for one in wanted.cameras)  # fmt: skip
+    cameras = tuple(PlannedCamera(id=one.id, term=one.term, copies=one.copies, priority=one.priority, relieves=one.relieves,
+                                  leaving=one.leaving, archivers=None if one.archivers is None else list(one.archivers))
+                    for one in wanted.cameras)  # fmt: skip
     told = AgentPlan(agent=wanted.agent, site=wanted.site, server=server, at_s=utc_s, term=wanted.term, index=wanted.index,
                      digest=blake3(body).hexdigest(), cameras=len(cameras), plan=cameras)  # fmt: skip
     while len(payload := told.model_dump_json().encode()) > MAX_PLAN_BYTES:

@@ -46,6 +46,7 @@ class _Drawing:
         self._seen, self._site, self._by = seen, seen.site, by
         self._all = seen.site.cameras
         self._away = absences(seen.site, now_s)
+        self._leave = Counter(one.agent for leaves in seen.site.leaving.values() for one in leaves)
         self.root = Tree(_head(seen), guide_style="dim")
         self._some("directory", map(self._server, self._ranked()))
         self._some("archivers", (self._archiver(name, one) for name, one in self._site.stores.items()))
@@ -141,9 +142,15 @@ class _Drawing:
         titles = {By.RECORDER: "not assigned to an agent", By.LOCATION: "without a location", By.GROUP: "without a group"}
         return Text.assemble((titles[self._by], "italic"), (f"  {_count(len(names))}", "dim"))
 
+    def _before(self, camera: str) -> str:
+        """Who had a camera that is being moved, and goes on."""
+        agents = [one.agent for one in self._site.leaving.get(camera, ())]
+        return f"{' and '.join(agents)} until it has begun" if agents else ""
+
     def _agent(self, name: str, agent: Agent, names: list[str]) -> Text:
         rate = sum(self._all[camera].mbit_s for camera in names)
-        facts = [agent.location or "", f"{len(names)} of {agent.max_cameras} cameras", f"{rate:g} of {agent.max_mbit_s:g} Mbit/s",
+        leave = f"records {_count(self._leave[name])} more until another agent has begun" if self._leave[name] else ""
+        facts = [agent.location or "", f"{len(names)} of {agent.max_cameras} cameras", leave, f"{rate:g} of {agent.max_mbit_s:g} Mbit/s",
                  "stands by" if agent.standby else "", f"then {', '.join(agent.standbys)}" if agent.standbys else "",
                  self._until("agent", name)]  # fmt: skip
         how = health.member(Key("agent", name), self._seen.lives, self._away, "its connection was closed")
@@ -154,7 +161,7 @@ class _Drawing:
         copies, listed = copy_rule(self._site, one)
         planned = listed if listed is not None else self._site.archivers.get(name)
         facts = [one.group or "" if by is not By.GROUP else "", one.location or "" if by is not By.LOCATION else "",
-                 f"by {recorder}" if by is not By.RECORDER and recorder else "",
+                 f"by {recorder}" if by is not By.RECORDER and recorder else "", self._before(name),
                  f"{_copies(copies)} on {', '.join(planned)}" if planned else f"{_copies(copies)}, archivers not planned yet",
                  f"priority {priority(self._site, one)}"]  # fmt: skip
         watched = self._seen.health.cameras.get(name) if self._seen.health is not None else None

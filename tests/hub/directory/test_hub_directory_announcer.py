@@ -53,8 +53,9 @@ def test_a_plan_is_told_once_for_each_change_and_taken_back_with_its_agent() -> 
     made.edit(put("location/hall"))
     assert told.look(made) == {}
     made.assign({"cam1": "two"})
-    assert {agent: [each.id for each in one.plan] for agent, one in told.look(made).items() if one} == {
-        "one": ["cam0", "cam1"], "two": ["cam1"]}, "both record it until it is known that the new one has begun"  # fmt: skip
+    assert {agent: [(each.id, each.relieves, each.leaving) for each in one.plan] for agent, one in told.look(made).items() if one} == {
+        "one": [("cam0", False, False), ("cam1", False, True)],
+        "two": [("cam1", True, False)]}, "both record it until it is known that the new one has begun"  # fmt: skip
     made.assign({}, left={"cam1": 2})
     assert {agent: [each.id for each in one.plan] for agent, one in told.look(made).items() if one} == {"one": ["cam0"], "two": ["cam1"]}
     assert {topic for topic, _ in told.announcer.birth()} == {topics.agent_desired("demo", agent) for agent in ("one", "two")}

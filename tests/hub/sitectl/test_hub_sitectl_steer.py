@@ -50,7 +50,8 @@ def test_cameras_move_and_an_agents_cameras_are_taken_over(tmp_path: Path, free_
         servers.level()
         url = servers.clients["b"].url
         for name in ("edge-1", "edge-2"):
-            agents.enter_context(closing(Asker(name, [url])))
+            asker = agents.enter_context(closing(Asker(name, [url])))
+        asker.refuses = {"door", "gate"}
         wait_for(lambda: set(servers.led().site()["lives"].values()) == {"lives"}, "living agents")
         moved = site("camera", "move", "door", "gate", "--to", "edge-1", server=url)
         assert (moved.code, "edge-1 records door, gate" in moved.out) == (0, True), moved
@@ -61,6 +62,9 @@ def test_cameras_move_and_an_agents_cameras_are_taken_over(tmp_path: Path, free_
         over = site("failover", "edge-1", "--yes", server=url)
         assert "stay with edge-1, nobody else has room" in over.out
         wait_for(lambda: sorted(recorders(servers.clients["b"]).values()) == ["edge-1", "edge-2"], "the failover")
+        leaving = json.loads(within("show", "--json", server=url).out)["leaving"]
+        assert [[agent for agent, _ in leaves] for leaves in leaving.values()] == [["edge-1"]], "edge-2 cannot open it"
+        assert "edge-1 until it has begun" in within("show", server=url).out
         shown = site("show", server=url).out
         assert "● edge-1" in shown
         assert f"as {servers.led().url} tells it" in shown, "the leader knows more than the server that was asked"

@@ -67,6 +67,20 @@ def test_agents_and_cameras_by_what_the_directory_knows() -> None:
     assert line(lines, "not assigned") == "not assigned to an agent  2 cameras"
 
 
+def test_a_camera_that_is_moved_is_with_its_new_agent_and_says_who_goes_on() -> None:
+    book = Book(put("agent/edge-1"), put("agent/edge-2"), camera(0), camera(1))
+    book.assign({"cam0": "edge-1", "cam1": "edge-1"})
+    book.assign({"cam0": "edge-2"})
+    lines = drawn(book.site)
+    assert "1 of 64 cameras · records 1 camera more until another agent has begun · " in line(lines, "· edge-1")
+    assert "more until" not in line(lines, "· edge-2")
+    assert line(lines, "· cam0").startswith("· cam0  edge-1 until it has begun · 1 copy")
+    assert "until it has begun" not in line(lines, "· cam1")
+    assert line(drawn(book.site, By.GROUP), "· cam0").startswith("· cam0  by edge-2 · edge-1 until it has begun · ")
+    book.assign({}, left={"cam0": book.site.recorders["cam0"].term})
+    assert not [one for one in drawn(book.site) if "begun" in one]
+
+
 def test_archivers_by_their_answers_to_the_leader() -> None:
     lines = drawn(site(), stores={"s1": "lives", "s2": "gone"})
     assert line(lines, "● s1") == "● s1  http://10.0.0.1:9701 · 30 days"

@@ -6,8 +6,8 @@ text goes to the log, never to the client.
 
 import logging
 import time
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol, runtime_checkable
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -36,6 +36,7 @@ from .metrics import Metrics
 from .operations import HubFacts, Operations
 from .peers import Peers
 from .playback import Playback, several_parts
+from .quick import Answer, Quick
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,13 @@ class Part(_Closed, Protocol):
     """Routes of a role that not every hub has."""
 
     def router(self) -> APIRouter: ...
+
+
+@runtime_checkable
+class QuickPart(Part, Protocol):
+    """One with routes that are asked all day long."""
+
+    def quick(self) -> Mapping[str, Answer]: ...
 
 
 class Api:
@@ -77,6 +85,8 @@ class Api:
         operations = Operations(facts, metrics)
         self._parts.append(operations)
         self.app.include_router(operations.router(self.app))
+        self.app.add_middleware(Quick, answers={path: found for part in parts if isinstance(part, QuickPart)
+                                                for path, found in part.quick().items()})  # fmt: skip
         _declare_errors(self.app)
 
     def _add_archiver(self, facts: HubFacts, store: Store, metrics: Metrics, maintenance: Maintenance) -> None:

@@ -258,6 +258,7 @@ class Cluster:
         found: list[Action] = []
         for decide in (self._stay, self._claim, self._settle_role, self._beat, self._answer, self._store, self._fetch):
             found += decide(now)
+        self._sight.pace(self.lead if self.role is Role.FOLLOWING else None, now)
         return found + [Ask(name) for name in self._sight.due(now)]
 
     @property

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeep.hub.directory.cluster.common import common_ancestor
-from watchkeep.hub.directory.cluster.sight import POLL_S, SILENT_S, Sight
+from watchkeep.hub.directory.cluster.sight import EASY_S, POLL_S, SILENT_S, SPARED, Sight
+from watchkeep.hub.directory.cluster.status import Lead, Role
 from watchkeep.hub.directory.cluster.terms import next_number, recorder_term
 from watchkeep.wire.errors import IdError
 from watchkeep.wire.ids import MAX_TERM
@@ -73,6 +74,52 @@ def test_one_that_asks_lives_although_its_own_port_refuses() -> None:
     for moment in (0.1, 0.2, 0.3):
         seen.failed("b", moment, refused=True)
     assert "b" in seen.living(0.4)
+
+
+LEAD = Lead(term=8, server="b")
+
+
+def asked_at(seen: Sight, leads: str, until: float, silent_from: float = 1e9) -> dict[str, list[float]]:
+    """When b, whose lead is LEAD, and c, which follows `leads`, are asked; b answers no more from `silent_from` on."""
+    found: dict[str, list[float]] = {"b": [], "c": []}
+    answers = {"b": said("b", Role.LEADING, 8, lead=LEAD), "c": said("c", Role.FOLLOWING, 8, lead=Lead(term=8, server=leads))}
+    for step in range(round(until / 0.05)):
+        now = step * 0.05 + 0.01
+        seen.pace(LEAD, now)
+        for name in seen.due(now):
+            found[name].append(now)
+            if name == "b" and now >= silent_from:
+                seen.failed(name, now, refused=False)
+            else:
+                seen.heard(answers[name], now, answer=True)
+    return found
+
+
+def test_followers_of_a_leader_that_is_heard_ask_each_other_half_as_often() -> None:
+    found = asked_at(sight(), "b", 10.0)
+    assert len(found["b"]) == pytest.approx(10.0 / POLL_S, abs=2)
+    assert len(found["c"]) == pytest.approx(10.0 / EASY_S, abs=2)
+
+
+def test_who_follows_another_leader_is_asked_every_round() -> None:
+    assert len(asked_at(sight(), "d", 10.0)["c"]) == pytest.approx(10.0 / POLL_S, abs=2)
+
+
+def test_once_the_leader_is_not_heard_the_others_are_asked_every_round_again() -> None:
+    found = asked_at(sight(), "b", 20.0, silent_from=10.0)["c"]
+    later = [now for now in found if now > 10.0 + 2 * POLL_S]
+    assert len(later) == pytest.approx((20.0 - 10.0 - 2 * POLL_S) / POLL_S, abs=2)
+
+
+def test_a_leader_that_refuses_makes_the_others_be_asked_without_waiting() -> None:
+    seen = sight()
+    asked_at(seen, "b", 5.0)
+    seen.heard(said("c", Role.FOLLOWING, 8, lead=LEAD), 5.0, answer=False)
+    assert seen.next_deadline() is not None
+    seen.failed("b", 5.1, refused=True)
+    seen.pace(LEAD, 5.1)
+    assert "c" not in seen.due(5.0 + SPARED * POLL_S - 0.01)
+    assert "c" in seen.due(5.0 + SPARED * POLL_S)
 
 
 def test_time_that_this_process_slept_is_nobodys_silence() -> None:

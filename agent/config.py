@@ -16,6 +16,7 @@ from ..wire.broker import parse_url
 from ..wire.config import ID_PATTERN, Config, interface_faults, load
 from ..wire.errors import ConfigError, UsageError, redact_url, together
 from .engine_choice import DEFAULT_INGEST, Ingest
+from .replicate.health import Failback
 from .replicate.room import DEFAULT_PRIORITY
 from .wake import DEFAULT_BROADCAST, sleeper
 
@@ -58,7 +59,7 @@ class RecordingSection(Config):
 
 class ReplicationSection(Config):
     ack_timeout_ms: int = Field(default=2000, ge=200, le=60_000)
-    failback: Literal["auto", "sticky"] = "auto"
+    failback: Failback = "auto"
     failback_hold_s: float = Field(default=60.0, ge=0)
     catchup_share: float = Field(default=0.5, ge=0.05, le=1.0)
     durable_timeout_s: float = Field(default=30.0, ge=2, le=3600)
@@ -85,6 +86,7 @@ class GroupSection(Config):
     copies: Copies = 1
     archivers: tuple[Id, ...] | None = None
     priority: Priority = DEFAULT_PRIORITY
+    failback: Failback | None = None
 
 
 class CameraSection(Config):
@@ -99,17 +101,19 @@ class CameraSection(Config):
     copies: Copies | None = None
     archivers: tuple[Id, ...] | None = None
     priority: Priority | None = None
+    failback: Failback | None = None
     transport: Literal["tcp", "udp"] | None = None
     ingest: Ingest = DEFAULT_INGEST
     profile: str = "generic"
 
 
 class CopyRule(NamedTuple):
-    """How one camera is kept, its group's defaults taken in; archivers None means all known, by id."""
+    """How one camera is kept, its group's defaults taken in; archivers None means all known, by id, failback None as for all."""
 
     copies: int
     archivers: tuple[str, ...] | None
     priority: int
+    failback: Failback | None
 
 
 class AgentConfig(Config):
@@ -129,7 +133,7 @@ class AgentConfig(Config):
         group = next((group for group in self.group if group.id == camera.group), GroupSection(id="none"))
         return CopyRule(group.copies if camera.copies is None else camera.copies,
                         group.archivers if camera.archivers is None else camera.archivers,
-                        group.priority if camera.priority is None else camera.priority)  # fmt: skip
+                        group.priority if camera.priority is None else camera.priority, camera.failback or group.failback)  # fmt: skip
 
 
 def read(path: Path) -> AgentConfig:

@@ -5,7 +5,7 @@
     is wanted and was not                  added       recorded from now on
     its source: address, transport, make   turned      the session ends, the next one is of the new source
     its term: who records it was decided   turned      the same, because its epochs sort behind those of whoever had it meanwhile
-    only copies, archivers or priority     rekept      replication is told; the camera's session is not touched
+    only how its chunks are to be kept      rekept      replication is told; the camera's session is not touched
     is not wanted any more                 removed     its session ends, what the ring holds is cut, copies go on
     nothing                                            nothing: a change of one camera is never felt by another
 

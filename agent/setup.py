@@ -63,7 +63,7 @@ class Plan:
     def policy(self, camera: CameraSection) -> CameraPolicy:
         """How the camera's chunks are kept: its own values, else its group's, else the defaults.  The only place where this is decided."""
         rule = self.config.rule(camera)
-        return CameraPolicy(camera.id, rule.copies, rule.archivers, rule.priority)
+        return CameraPolicy(camera.id, rule.copies, rule.archivers, rule.priority, rule.failback)
 
     def wanted(self) -> dict[str, Wanted]:
         """The cameras of the file as they are to be recorded."""

@@ -133,7 +133,7 @@ def test_the_commands_that_documents_name_exist() -> None:
 
 def test_the_sample_configurations_load() -> None:
     config = read(ROOT / "docs/examples/agent.toml")
-    assert [config.rule(camera) for camera in config.camera] == [(2, ("a", "b"), 8), (1, None, 5)]
+    assert [config.rule(camera) for camera in config.camera] == [(2, ("a", "b"), 8, "auto"), (1, None, 5, None)]
     assert load_hub(ROOT / "docs/examples/hub.toml").hub.id == "a"
 
 

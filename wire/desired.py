@@ -39,6 +39,8 @@ class DesiredCamera(Message):
     archivers: Annotated[tuple[Id, ...], Field(max_length=64)] | None = None
     """In order; None: all that are known, by id."""
     priority: Annotated[int, Field(ge=0, le=9)] = 5
+    failback: Literal["auto", "sticky"] | None = None
+    """Whether it returns to an archiver that was away; None: the agent's default."""
     term: Annotated[int, Field(ge=0, le=MAX_TERM)] = 0
     """Of the recorder: the high bits of the camera's epochs, so that whoever stands in sorts behind."""
     relieves: bool = False

@@ -50,7 +50,7 @@ def addresses(document: AgentDesired | None) -> dict[str, str]:
 
 
 def _wanted(camera: DesiredCamera, logins: Mapping[str, Login], profile: Callable[[str], CameraProfile]) -> Wanted:
-    policy = CameraPolicy(camera.id, camera.copies, camera.archivers, camera.priority)
+    policy = CameraPolicy(camera.id, camera.copies, camera.archivers, camera.priority, camera.failback)
     return Wanted(_source(camera, logins, profile), policy, camera.term, camera.relieves, camera.leaving)
 
 

@@ -6,7 +6,7 @@
       └─────────┘               └───────────┘◀──────────────└─────────┘
            ▲                                BROKEN, ACK_LATE     │
            └─────────────────────────────────────────────────────┘
-                        HOLD_OVER (failback auto), MOVED
+                        HOLD_OVER, MOVED
 
                  ANNOUNCED                OVERDUE
       ┌─────────┐               ┌────────┐               ┌───────────┐
@@ -39,7 +39,8 @@
     MOVED      an operator says: use it again now
 
 Rules: HOLDING is healthy, it answers; it only ranks behind HEALTHY until it has kept answering for the hold-down
-(policy.py).  A new archiver starts HEALTHY: idle ones are probed (lanes.py), so a dead one is known before it is needed.
+(policy.py).  After that it `was_away`: cameras that are sticky stay with their stand-ins (rank.py).  A new archiver starts
+HEALTHY: idle ones are probed (lanes.py), so a dead one is known before it is needed.
 PAUSED may be `silent`, that is, down as announced: the journal bridges it, also for one in its hold-down, because a planned restart
 is no failure; that hold-down begins anew when it is back, because a restart proves nothing.  COLD is powered off as it should be: it
 is not asked and nothing is wrong with it; the journal bridges its boot.
@@ -50,6 +51,9 @@ from enum import Enum, StrEnum
 from typing import Final, Literal
 
 from ...wire.messages import MAX_MAINTENANCE_S
+
+Failback = Literal["auto", "sticky"]
+"""Of a camera.  sticky: who was away is not used again until the stand-in fails or an operator says so."""
 
 
 class Health(StrEnum):
@@ -108,8 +112,8 @@ TABLE: Final[dict[Health, dict[Sign, Health]]] = {
 class HealthLimits:
     ack_timeout_s: float = 2.0
     failback_hold_s: float = 60.0
-    failback: Literal["auto", "sticky"] = "auto"
-    """sticky: HOLDING lasts until MOVED, so a stand-in stays in place until it fails."""
+    failback: Failback = "auto"
+    """Of cameras that say nothing of their own."""
     wake_timeout_s: float = 300.0
     """How long a cold standby's boot is waited for; then the next archiver of the list is used."""
     durable_timeout_s: float = 30.0
@@ -132,6 +136,8 @@ class ArchiverHealth:
         """PAUSED or WAKING, and it does not answer."""
         self._held = False
         """PAUSED, and it was in its hold-down or away when that was announced: RESUMED stands for ANSWERED."""
+        self.was_away = False
+        """It was UNHEALTHY, and no operator has said since then that it is to be used again."""
         self._last_failure = ""
 
     @property
@@ -156,6 +162,7 @@ class ArchiverHealth:
             self._held = self._held or self.state in (Health.HOLDING, Health.UNHEALTHY)
         elif sign is Sign.MOVED:
             self._held = False
+            self.was_away = self.state is Health.UNHEALTHY
         elif sign is Sign.ANSWERED and self.state is Health.PAUSED and self._held:
             sign = Sign.RESUMED
         if sign not in (Sign.HOLD_OVER, Sign.MOVED):
@@ -171,8 +178,8 @@ class ArchiverHealth:
         if self.silent:
             self.paused_until = now + self._limits.wake_timeout_s
         self._held = self._held and self.state is Health.PAUSED
-        timed = self.state is Health.HOLDING and self._limits.failback == "auto"
-        self._hold_until = now + self._limits.failback_hold_s if timed else None
+        self.was_away = (self.was_away or self.state is Health.UNHEALTHY) and self.state is not Health.COLD
+        self._hold_until = now + self._limits.failback_hold_s if self.state is Health.HOLDING else None
         return True
 
     def is_due(self, now: float) -> bool:

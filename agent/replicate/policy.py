@@ -14,10 +14,9 @@ a simulation can drive this file and ledger.py alone.
 
 from collections.abc import Callable, Collection, Iterable, Set
 from dataclasses import dataclass
-from typing import Final
 
-from .health import ArchiverHealth, Health, HealthLimits, Sign
-from .rank import choose
+from .health import ArchiverHealth, Failback, Health, HealthLimits, Sign
+from .rank import bridged, choose, placeable, sticky_states
 from .room import DEFAULT_PRIORITY, Order, Room
 
 
@@ -30,6 +29,8 @@ class CameraPolicy:
     archivers: tuple[str, ...] | None = None
     priority: int = DEFAULT_PRIORITY
     """Higher is more important: who keeps its place when an archiver has not room for all."""
+    failback: Failback | None = None
+    """None: as the agent's limits say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +169,6 @@ class PauseEnded:
 
 
 Action = HealthChanged | RoomChanged | PauseEnded | Retarget
-
-
-_PLACEABLE: Final = (Health.HEALTHY, Health.COLD, Health.WAKING)
 
 
 class CopyPolicy:
@@ -321,7 +319,9 @@ class CopyPolicy:
         return [action for name in sorted(asleep) for action in self._after(name, now, Sign.WANTED, "")]
 
     def _configure(self, cameras: tuple[CameraPolicy, ...], forgotten: frozenset[str]) -> list[Action]:
-        changed = {policy.camera for policy in cameras if self._cameras.get(policy.camera) != policy}
+        before = self._cameras
+        relisted = {one.camera for one in cameras if _list(before.get(one.camera)) != _list(one)}
+        changed = relisted | {one.camera for one in cameras if one.priority != self.priority(one.camera)}
         self._cameras.update((policy.camera, policy) for policy in cameras)
         for camera in forgotten:
             for book in (self._cameras, self._targets, self._placed):
@@ -329,7 +329,7 @@ class CopyPolicy:
         self._priorities = {policy.camera: policy.priority for policy in self._cameras.values()}
         for name, room in self._rooms.items():
             room.cap(max(self._listed(name), default=0))
-        return self._retarget(reconfigured=changed)
+        return self._retarget(reconfigured=changed, relisted=relisted)
 
     def _crowd(self, *, crowded: bool) -> list[Action]:
         if crowded is self._crowded:
@@ -344,23 +344,28 @@ class CopyPolicy:
         before, was_silent = health.state, health.silent
         if not (health.tick(now) if sign is None else health.handle(sign, now, why, left_s)):
             moves = self._retarget(failed={name}) if health.silent and not was_silent else []
+            if sign is Sign.MOVED and before is Health.HEALTHY and (moves := self._retarget()):  # sticky cameras were waiting for it
+                return [HealthChanged(name, before, before, ""), *moves]
             return [PauseEnded((name,)), *moves] if moves else []
         failed = {name} if health.state is Health.UNHEALTHY else set()
         return [HealthChanged(name, before, health.state, health.why), *self._retarget(failed=failed)]
 
-    def _retarget(self, *, failed: Iterable[str] = (), left: Iterable[str] = (), reconfigured: Iterable[str] = ()) -> list[Action]:
+    def _retarget(self, *, failed: Iterable[str] = (), left: Iterable[str] = (), reconfigured: Collection[str] = (),
+                  relisted: Collection[str] = ()) -> list[Action]:  # fmt: skip
         """Retarget what has to move.  An archiver that failed or left may hold chunks from before the last cut, which no
-        longer shows in the targets, so every camera that lists it is told again."""
-        states = {name: health.state for name, health in self._archivers.items()}
+        longer shows in the targets, so every camera that lists it is told again.  A new list is followed: sticky says nothing of it."""
+        plain = {name: health.state for name, health in self._archivers.items()}
         lost, actions = {*failed, *left}, list[Action]()
         for camera, policy in self._cameras.items():
-            order = policy.archivers if policy.archivers is not None else sorted({*states, *left})
+            order = policy.archivers if policy.archivers is not None else sorted({*plain, *left})
             now_on = self._targets.get(camera, ())
-            short, kept = self._short(camera), self._kept(now_on)
+            short, kept = self._short(camera), set() if self._crowded else bridged(now_on, self._archivers)
+            sticky = (policy.failback or self._limits.failback) == "sticky"
+            stays = sticky and bool(now_on) and camera not in relisted
+            states = sticky_states(self._archivers, now_on) if stays else plain
             if (first := self._placed.get(camera)) is not None:
                 order = [first, *order]
-                ready = states.get(first) in _PLACEABLE or (states.get(first) is Health.HOLDING and self._limits.failback == "sticky")
-                kept |= {first} if ready else set()
+                kept |= {first} if placeable(states.get(first), sticky=sticky) else set()
             gone = (lost - kept) & set(order)
             chosen = choose(order, policy.copies, states, now_on, short, kept, self._cold)
             if chosen == now_on and camera not in reconfigured and not gone:
@@ -373,7 +378,7 @@ class CopyPolicy:
         return actions
 
     def _place(self, cameras: tuple[str, ...], archiver: str | None, now: float) -> list[Action]:
-        """Back to the lists ends the hold-downs there as well: that is what failback = "sticky" waits for."""
+        """Back to the lists ends the hold-downs there as well, and what sticky cameras wait for."""
         actions: list[Action] = []
         for camera in cameras:
             if archiver is not None:
@@ -383,11 +388,10 @@ class CopyPolicy:
             for name in self.wanted(camera):
                 if self._archivers[name].state in (Health.HOLDING, Health.PAUSED):
                     actions += self._after(name, now, Sign.MOVED, "")
+                self._archivers[name].handle(Sign.MOVED, now)
         return [*actions, *self._retarget()]
 
-    def _kept(self, targets: tuple[str, ...]) -> set[str]:
-        """The PAUSED among a camera's targets that keep their place: all others serve, and the journal has room."""
-        paused = {name for name in targets if name in self._archivers and self._archivers[name].state is Health.PAUSED}
-        others = [self._archivers[name].serves for name in targets if name in self._archivers and name not in paused]
-        alone = len(paused) > 1 and len(targets) > 1
-        return paused if all(others) and not alone and not self._crowded else set()
+
+def _list(policy: CameraPolicy | None) -> tuple[object, ...]:
+    """What of a policy decides where a camera belongs; empty of a new one."""
+    return () if policy is None else (policy.copies, policy.archivers)

@@ -8,8 +8,9 @@
     4     PAUSED (maintenance)          by the list: used last while it answers; but see below
     5     UNHEALTHY                     by the list: still owed, because a copy owed to nobody would be forgotten
 
-An archiver that an operator has put first for a camera (Placed) ranks with HEALTHY: a standby, and with failback = "sticky" one in
-its hold-down, which would never end by itself.
+A camera with failback = "sticky" sees an archiver that was away as HOLDING after its hold-down too, until the camera goes there because
+its stand-in fails, or an operator says that it is to be used again.
+An archiver that an operator has put first for a camera (Placed) ranks with HEALTHY: a standby, and one that is HOLDING to a sticky camera.
 A PAUSED target keeps its place as if it were HEALTHY, silent or not, as long as all other targets of the camera serve and the
 journal has room: it bridges a planned restart, and nobody takes over.
 
@@ -19,11 +20,31 @@ Rules: the caller knows who is short of room, who keeps a place, and who is a st
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from .health import Health
+from .health import ArchiverHealth, Health
 
 _RANK: Final = {Health.HEALTHY: 1, Health.HOLDING: 2, Health.COLD: 3, Health.WAKING: 3, Health.PAUSED: 4, Health.UNHEALTHY: 5}
 _NO_ROOM: Final = 3.5
 _STANDBY, _STANDBY_IN_USE = 3, 2
+_PLACEABLE: Final = (Health.HEALTHY, Health.COLD, Health.WAKING)
+
+
+def sticky_states(archivers: Mapping[str, ArchiverHealth], in_use: Collection[str]) -> dict[str, Health]:
+    """The archivers as a camera sees them that is sticky and has its chunks there now."""
+    return {name: Health.HOLDING if one.state is Health.HEALTHY and one.was_away and name not in in_use else one.state
+            for name, one in archivers.items()}  # fmt: skip
+
+
+def placeable(state: Health | None, *, sticky: bool) -> bool:
+    """Whether an archiver that an operator has put first for a camera goes before the camera's list."""
+    return state in _PLACEABLE or (state is Health.HOLDING and sticky)
+
+
+def bridged(targets: Collection[str], archivers: Mapping[str, ArchiverHealth]) -> set[str]:
+    """The PAUSED among a camera's targets that keep their place while the journal has room: all others serve."""
+    known = {name: archivers[name] for name in targets if name in archivers}
+    paused = {name for name, one in known.items() if one.state is Health.PAUSED}
+    alone = len(paused) > 1 and len(targets) > 1
+    return paused if not alone and all(one.serves for name, one in known.items() if name not in paused) else set()
 
 
 def choose(order: Iterable[str], copies: int, health: Mapping[str, Health], in_use: Iterable[str], short: Collection[str] = (),

@@ -9,7 +9,7 @@ from typing import Final
 
 from ...wire.desired import MAX_ABSENCES, MAX_ARCHIVERS, MAX_CAMERAS, AgentDesired, DesiredAbsence, DesiredArchiver, DesiredCamera
 from .entities import Camera
-from .rules import copy_rule, priority
+from .rules import copy_rule, failback, priority
 from .site import Key, Site
 
 NOBODY: Final = ""
@@ -66,5 +66,5 @@ def _camera(site: Site, name: str, camera: Camera, agent: str) -> DesiredCamera:
     return DesiredCamera(
         id=name, url=camera.url, host=camera.host, channel=camera.channel, stream=camera.stream, profile=camera.profile,
         transport=camera.transport, ingest=camera.ingest, credentials=camera.credentials, copies=copies,
-        archivers=site.archivers.get(name) if listed is None else listed, priority=priority(site, camera), term=recording.term,
-        leaving=leaving, relieves=name in site.leaving and not leaving)  # fmt: skip
+        archivers=site.archivers.get(name) if listed is None else listed, priority=priority(site, camera),
+        failback=failback(site, camera), term=recording.term, leaving=leaving, relieves=name in site.leaving and not leaving)  # fmt: skip

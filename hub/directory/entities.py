@@ -29,6 +29,7 @@ Ids = Annotated[tuple[Id, ...], Field(max_length=64)]
 Capacity = Annotated[float, Field(ge=0, le=1e9)]
 Copies = Annotated[int, Field(ge=1, le=8)]
 Priority = Annotated[int, Field(ge=0, le=9)]
+Failback = Literal["auto", "sticky"]
 
 MAX_ENTITIES: Final = 50_000
 """Of one site: 10 000 cameras with five times as many of everything else.  At 400 bytes each the state is 20 MB of JSON."""
@@ -69,6 +70,7 @@ class Camera(Entity):
     copies: Copies | None = None
     archivers: Ids | None = None
     priority: Priority | None = None
+    failback: Failback | None = None
     mbit_s: Annotated[float, Field(gt=0, le=1000)] = 4.0
     """What it is expected to send, for planning."""
     recorders: Ids | None = None
@@ -128,7 +130,8 @@ class Group(Entity):
     copies: Copies = 1
     archivers: Ids | None = None
     priority: Priority = 5
-    failback: Literal["auto", "sticky"] = "auto"
+    failback: Failback | None = None
+    """Whether its cameras return to an archiver that was away; None: as each agent's own configuration says."""
 
     def refers_to(self) -> tuple[tuple[str, str], ...]:
         return _all("archiver", self.archivers)

@@ -26,7 +26,7 @@ from ...wire.config import worded
 from ...wire.errors import FormatError, IdError
 from ...wire.ids import check_id
 from . import roles
-from .entities import KINDS, MAX_ENTITIES, MAX_SERVERS, Agent, Camera, Entity, Group, Location, Role
+from .entities import KINDS, MAX_ENTITIES, MAX_SERVERS, Agent, Camera, Entity, Failback, Group, Location, Role
 from .site import Change, Key, Site, typed
 
 MAX_PROBLEMS: Final = 50
@@ -190,6 +190,11 @@ def priority(site: Site, camera: Camera) -> int:
     if camera.priority is not None:
         return camera.priority
     return _group(site, camera).priority
+
+
+def failback(site: Site, camera: Camera) -> Failback | None:
+    """The camera's own, else its group's; None is left to its agent."""
+    return camera.failback or _group(site, camera).failback
 
 
 def _group(site: Site, camera: Camera) -> Group:

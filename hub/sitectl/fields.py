@@ -36,7 +36,7 @@ HELP: Final = {
     "standbys": "who takes its cameras first when it is gone",
     "disk_bytes": "room for video, for planning",
     "retention_days": "how long video is to stay, for planning",
-    "failback": "whether cameras return to a preferred archiver by themselves",
+    "failback": "whether cameras return to an archiver that was away; default: as each agent's own file says",
     "rank": "its place among the directory servers; the lowest that lives leads",
     "recovery": "leads only when no other server lives",
     "servers": "directory servers that may hold the role, the preferred first",

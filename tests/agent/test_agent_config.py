@@ -33,7 +33,7 @@ def load(tmp_path, text):
 
 def test_defaults(tmp_path):
     config = load(tmp_path, GOOD)
-    assert config.rule(config.camera[0]) == (1, None, 5)
+    assert config.rule(config.camera[0]) == (1, None, 5, None)
     assert config.discovery.mdns
     assert config.mqtt is None
 
@@ -99,6 +99,7 @@ id = "doors"
 copies = 2
 archivers = ["a", "b", "c"]
 priority = 7
+failback = "sticky"
 [[camera]]
 group = "doors"
 priority = 9""") + """
@@ -107,6 +108,7 @@ id = "cam1"
 url = "rtsp://127.0.0.1:8554/cam1"
 group = "doors"
 copies = 3
+failback = "auto"
 [[camera]]
 id = "cam2"
 url = "rtsp://127.0.0.1:8554/cam2"
@@ -119,10 +121,10 @@ url = "rtsp://127.0.0.1:8554/cam3"
 """
     config = load(tmp_path, text)
     assert [config.rule(camera) for camera in config.camera] == [
-        (2, ("a", "b", "c"), 9), (3, ("a", "b", "c"), 7), (2, ("c", "a"), 0), (1, None, 5)]  # fmt: skip
+        (2, ("a", "b", "c"), 9, "sticky"), (3, ("a", "b", "c"), 7, "auto"), (2, ("c", "a"), 0, "sticky"), (1, None, 5, None)]  # fmt: skip
     ready = plan(tmp_path / "agent.toml", config)
     assert [ready.policy(camera) for camera in config.camera][1:3] == [
-        CameraPolicy("cam1", 3, ("a", "b", "c"), 7), CameraPolicy("cam2", 2, ("c", "a"), 0)]  # fmt: skip
+        CameraPolicy("cam1", 3, ("a", "b", "c"), 7, "auto"), CameraPolicy("cam2", 2, ("c", "a"), 0, "sticky")]  # fmt: skip
     assert [mode(ready.policy(camera)) for camera in config.camera] == ["redundant with spare", "redundant", "redundant", "failover"]
 
 

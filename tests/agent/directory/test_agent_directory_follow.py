@@ -107,10 +107,12 @@ def resolved(*cameras, static=(), limit=10):
 def test_cameras_are_made_as_those_of_agent_toml_are():
     found = resolved(
         DesiredCamera(id="a", url="rtsp://h/x", transport="udp", copies=2, archivers=("b", "a"), priority=9, term=11,
-                      ingest="native"),
+                      failback="sticky", ingest="native"),
         DesiredCamera(id="b", host="10.0.0.9", channel=2, stream="sub", profile="axis", credentials="yard"),
     ).wanted  # fmt: skip
-    assert found["a"] == Wanted(Source("rtsp://h/x", "udp", *_quirks("generic"), ingest="native"), CameraPolicy("a", 2, ("b", "a"), 9), 11)
+    kept = CameraPolicy("a", 2, ("b", "a"), 9, "sticky")
+    assert found["a"] == Wanted(Source("rtsp://h/x", "udp", *_quirks("generic"), ingest="native"), kept, 11)
+    assert found["b"].policy.failback is None, "as agent.toml says"
     make = camera_profile("axis")
     plain = make.url("10.0.0.9", channel=2, stream="sub")
     assert found["b"].source == Source(plain.replace("rtsp://", "rtsp://viewer:p%40ss%2Fword@"), make.transport, *_quirks("axis"),

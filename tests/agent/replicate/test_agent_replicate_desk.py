@@ -13,7 +13,8 @@ from watchkeep.agent.replicate.stages import PENDING, Stage
 from watchkeep.wire.causes import EventKind, Protection
 
 ARCHIVERS = ("a", "b", "c")
-CAMERAS = (CameraPolicy("cam0", 1, ("a", "b", "c")), CameraPolicy("cam1", 2, ("b", "a", "c")), CameraPolicy("cam2", 2, None))
+CAMERAS = (CameraPolicy("cam0", 1, ("a", "b", "c")), CameraPolicy("cam1", 2, ("b", "a", "c"), failback="sticky"),
+           CameraPolicy("cam2", 2, None, failback="auto"))
 COPIES = {policy.camera: policy.copies for policy in CAMERAS}
 BUDGETS = st.sampled_from([TRIAL, Budget(600, 300, 100), Budget(1 << 20, 1 << 20, 1000)])
 names = st.sampled_from(ARCHIVERS)

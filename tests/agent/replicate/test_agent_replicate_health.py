@@ -78,14 +78,17 @@ def test_a_hold_down_starts_over_with_every_failure() -> None:
     assert health.state is Health.HEALTHY
 
 
-def test_sticky_holds_until_an_operator_moves_it() -> None:
-    health = ArchiverHealth(HealthLimits(failback="sticky"), 0.0)
+def test_it_was_away_until_an_operator_moves_it_whatever_its_hold_down_says() -> None:
+    health = ArchiverHealth(LIMITS, 0.0)
+    assert not health.was_away
     health.handle(Sign.BROKEN, 1.0, "refused")
+    health.handle(Sign.MOVED, 1.5)
+    assert health.was_away, "an order does not bring one back that is silent"
     health.handle(Sign.ANSWERED, 2.0)
-    assert health.next_deadline() is None
-    assert not health.tick(1e6)
-    assert health.handle(Sign.MOVED, 1e6)
-    assert health.state is Health.HEALTHY
+    assert health.tick(62.0)
+    assert (health.state, health.was_away) == (Health.HEALTHY, True)
+    assert not health.handle(Sign.MOVED, 63.0)
+    assert not health.was_away
 
 
 def test_an_announced_silence_is_no_failure_until_it_is_overdue() -> None:
@@ -145,16 +148,28 @@ def test_maintenance_in_a_hold_down_is_waited_for_and_begins_it_anew(answers: in
     assert health.state is Health.HEALTHY, "what was forgotten with the first one"
 
 
-def test_sticky_is_no_way_round_by_a_maintenance_but_an_operator_s_word_is() -> None:
-    health = ArchiverHealth(HealthLimits(failback="sticky"), 0.0)
+def test_a_maintenance_is_no_way_round_having_been_away_but_an_operator_s_word_is() -> None:
+    health = ArchiverHealth(LIMITS, 0.0)
     health.handle(Sign.BROKEN, 1.0, "refused")
     health.handle(Sign.ANNOUNCED, 2.0, left_s=100.0)
     health.handle(Sign.ANSWERED, 3.0)
-    assert (health.state, health.next_deadline()) == (Health.HOLDING, None)
+    assert (health.state, health.was_away) == (Health.HOLDING, True)
     health.handle(Sign.ANNOUNCED, 4.0, left_s=100.0)
     assert not health.handle(Sign.MOVED, 5.0)
     health.handle(Sign.ANSWERED, 6.0)
-    assert health.state is Health.HEALTHY
+    assert (health.state, health.was_away) == (Health.HEALTHY, False)
+
+
+def test_a_standby_that_sleeps_again_was_not_away() -> None:
+    health = ArchiverHealth(LIMITS, 0.0, cold=True)
+    health.handle(Sign.WANTED, 1.0)
+    health.handle(Sign.BROKEN, 2.0, "no route")
+    assert health.tick(1e3)
+    assert health.was_away
+    health.handle(Sign.REST, 2e3)
+    health.handle(Sign.WANTED, 3e3)
+    health.handle(Sign.ANSWERED, 3e3 + 1)
+    assert not health.was_away
 
 
 def test_a_cold_standby_is_not_missed_until_it_was_woken_and_has_not_come() -> None:

@@ -89,9 +89,65 @@ def test_sticky_leaves_the_stand_in_until_it_fails_or_the_operator_says_so() -> 
     policy = site(failback="sticky")
     policy.handle(Broken("a", "refused"), 1.0)
     policy.handle(Answered("a"), 2.0)
-    assert policy.handle(Tick(), 1e6) == []
+    assert policy.handle(Tick(), 1e6) == [HealthChanged("a", R, H, "")]
     assert policy.targets("cam0") == ("b",)
-    assert policy.handle(Moved("a"), 1e6)[1] == Retarget("cam0", ("a",), 1, at_cut=True)
+    assert policy.handle(Moved("a"), 1e6) == [HealthChanged("a", H, H, ""), Retarget("cam0", ("a",), 1, at_cut=True)]
+    assert policy.handle(Moved("a"), 1e6 + 1) == []
+
+
+def pair(one: str, other: str = "auto", order: str = "abc", copies: int = 1) -> tuple[CameraPolicy, CameraPolicy]:
+    return tuple(CameraPolicy(f"cam{number}", copies, tuple(order), failback=failback) for number, failback in enumerate((one, other)))  # type: ignore[return-value, arg-type]
+
+
+def missed(policy: CopyPolicy, name: str, at: float) -> None:
+    """It fails, answers a second later, and its hold-down is over."""
+    policy.handle(Broken(name, "refused"), at)
+    policy.handle(Answered(name), at + 1)
+    policy.handle(Tick(), at + 61)
+
+
+@pytest.mark.parametrize("limits", ["auto", "sticky"])
+def test_each_camera_has_a_failback_of_its_own(limits: str) -> None:
+    policy = site(failback=limits)
+    policy.handle(Configured(pair("sticky")), 0.5)
+    missed(policy, "a", 1.0)
+    assert [policy.targets(camera) for camera in ("cam0", "cam1")] == [("b",), ("a",)]
+    policy.handle(Broken("b", "refused"), 100.0)
+    assert [policy.targets(camera) for camera in ("cam0", "cam1")] == [("c",), ("a",)]
+    policy.handle(Broken("c", "refused"), 101.0)
+    assert policy.targets("cam0") == ("a",), "one that was away is better than none"
+    missed(policy, "b", 102.0)
+    assert policy.targets("cam0") == ("a",)
+    missed(policy, "c", 200.0)
+    assert policy.handle(Moved("b"), 300.0) == [], "a is the first of the list"
+
+
+def test_a_change_of_failback_moves_nobody_but_who_has_waited_for_it() -> None:
+    policy = site()
+    policy.handle(Configured(pair("sticky")), 0.5)
+    missed(policy, "a", 1.0)
+    assert policy.handle(Configured(pair("sticky", "sticky")), 100.0) == [], "cam1 is on a again, and stays there"
+    assert policy.handle(Configured(pair("auto", "sticky")), 101.0) == [Retarget("cam0", ("a",), 1, at_cut=True)]
+    assert policy.handle(Configured(pair("sticky", "sticky")), 102.0) == []
+
+
+def test_a_sticky_camera_that_is_new_or_has_a_new_list_follows_it_whoever_was_away() -> None:
+    policy = site()
+    policy.handle(Configured(pair("sticky")), 0.5)
+    for name in "abc":
+        missed(policy, name, {"a": 1.0, "b": 100.0, "c": 200.0}[name])
+    policy.handle(Configured((CameraPolicy("new", 1, ("b", "a"), failback="sticky"),)), 300.0)
+    assert policy.targets("new") == ("b",)
+    relisted = pair("sticky", order="bca")
+    assert policy.handle(Configured(relisted[:1]), 301.0) == [Retarget("cam0", ("b",), 1, at_cut=False)]
+    assert policy.handle(Tick(), 302.0) == []
+
+
+def test_giving_a_camera_back_long_after_the_hold_down_is_what_sticky_waits_for_too() -> None:
+    policy = site()
+    policy.handle(Configured(pair("sticky")), 0.5)
+    missed(policy, "a", 1.0)
+    assert policy.handle(Placed(("cam0",), None), 100.0) == [Retarget("cam0", ("a",), 1, at_cut=True)]
 
 
 def test_when_all_fail_the_list_rules_and_the_first_back_takes_all() -> None:

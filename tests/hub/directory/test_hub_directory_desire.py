@@ -20,10 +20,10 @@ def told(book: Book, agent: str) -> AgentDesired:
 def test_a_camera_is_told_with_its_own_rule_its_groups_and_the_planned_list() -> None:
     book = Book(
         put("agent/edge"), put("archiver/a", url="http://h:1"), put("archiver/b"),
-        put("group/doors", copies=2, archivers=["b", "a"], priority=8),
+        put("group/doors", copies=2, archivers=["b", "a"], priority=8, failback="sticky"),
         put("camera/planned", url="rtsp://h/x"),
         put("camera/grouped", host="10.0.0.9", channel=3, stream="sub", profile="axis", transport="udp", credentials="yard", group="doors"),
-        put("camera/own", url="rtsp://h/z", group="doors", copies=1, archivers=["a"], priority=0), put("camera/nobodys", url="rtsp://h/w"),
+        put("camera/own", url="rtsp://h/z", group="doors", copies=1, archivers=["a"], priority=0, failback="auto"), put("camera/nobodys", url="rtsp://h/w"),
     )  # fmt: skip
     book.assign({"planned": "edge", "grouped": "edge", "own": "edge"}, {"planned": ["b"]})
     book.assign({"planned": "edge"})
@@ -32,9 +32,9 @@ def test_a_camera_is_told_with_its_own_rule_its_groups_and_the_planned_list() ->
         site="demo", agent="edge", term=1, index=3, archivers=(DesiredArchiver(id="a", url="http://h:1"),),
         cameras=(
             DesiredCamera(id="grouped", host="10.0.0.9", channel=3, stream="sub", profile="axis", transport="udp", credentials="yard",
-                          copies=2, archivers=("b", "a"), priority=8, term=1),
+                          copies=2, archivers=("b", "a"), priority=8, failback="sticky", term=1),
             DesiredCamera(id="planned", url="rtsp://h/x", copies=1, archivers=("b",), priority=5, term=2),
-            DesiredCamera(id="own", url="rtsp://h/z", copies=1, archivers=("a",), priority=0, term=1),
+            DesiredCamera(id="own", url="rtsp://h/z", copies=1, archivers=("a",), priority=0, failback="auto", term=1),
         ))  # fmt: skip
     assert AgentDesired.model_validate_json(found.model_dump_json()) == found
 

@@ -49,7 +49,7 @@ def test_who_leads_who_stores_by_which_rules() -> None:
     assert line(lines, "○ x") == "○ x  not in the site  looking, its database takes no entries"
     assert line(lines, "· s1") == "· s1  http://10.0.0.1:9701 · 30 days"
     assert line(lines, "◐ s2") == "◐ s2  found by mDNS · 30 days · until 2026-09-21 14:13Z  in maintenance"
-    assert line(lines, "· halls") == "· halls  2 copies on s1, s2 · priority 7 · sticky · 2 cameras"
+    assert line(lines, "· halls") == "· halls  2 copies on s1, s2 · priority 7 · failback sticky · 2 cameras"
     assert line(lines, "◐ backups") == "◐ backups  of a · sticky  this version knows no such role: nobody does anything for it"
     assert line(lines, "● backup") == "● backup  of a, b · sticky  held by b"
     assert lines.index("│   └── · hq  Head office") + 1 == lines.index("│       └── · floor  1 camera")

@@ -24,6 +24,7 @@ from ..store.clock import Clock
 from ..store.model import Part
 from .client import PeerClient
 from .compare import Compared, Place, Span, compare, questions
+from .holes import HoleAt, Holes
 from .plan import Bounds, Pull, pause_s, pulls, sort_missing
 from .pull import Puller, Stopper
 from .scrub import MAX_ASIDE, Finding, OutOfUseError, prove_part, set_aside
@@ -51,7 +52,8 @@ class Round:
     """`run` once; `state` is what happened so far."""
 
     def __init__(self, store: Store, client: PeerClient, peer: str, rules: Rules, stop: Stopper, publish: Publish,
-                 state: ConsolidationState, clock: Clock) -> None:  # fmt: skip
+                 state: ConsolidationState, holes: Holes, clock: Clock) -> None:  # fmt: skip
+        self._holes = holes
         self._store, self._client, self._peer, self._rules, self._stop = store, client, peer, rules, stop
         self._publish, self.state, self._clock = publish, state, clock
         self._puller = Puller(store, client, peer, max_mbit_s=rules.max_mbit_s, stop=stop, pause=stop.pause, clock=clock)
@@ -82,6 +84,9 @@ class Round:
             except OutOfUseError as error:  # others are on other disks
                 left = error
             self._change(cameras_done=self.state.cameras_done + 1)
+        if not camera:
+            for name, hole in self._holes.gone(self._peer, cameras):
+                self._tell(name, hole)
         if left is not None:
             raise left
 
@@ -189,20 +194,22 @@ class Round:
         self.early |= wanted.early > 0
         self._change(phase=ConsolidationPhase.PULLING, missing=self.state.missing + wanted.chunks,
                      expiring=self.state.expiring + wanted.expiring, contested=self.state.contested + wanted.contested)  # fmt: skip
-        if not wanted.chunks:
-            return
-        self._store.report(EventKind.HOLE, f"opened: {wanted.chunks} chunk(s) are missing here that {self._peer} has", "", camera)
-        before = self.state.pulled
+        hole, before = HoleAt(self._peer, camera), self.state.pulled
+        self._tell(camera, self._holes.missing(hole, wanted.chunks))
         for pull in pulls(camera, wanted):
             if self._stop():
                 break
             self._pull(pull)
-        if self.state.pulled > before:
-            text = f"filled: {self.state.pulled - before} of {wanted.chunks} chunk(s) pulled from {self._peer}"
-            self._store.report(EventKind.HOLE, text, "", camera)
+        if wanted.chunks:
+            self._tell(camera, self._holes.missing(hole, wanted.chunks - (self.state.pulled - before)))
+
+    def _tell(self, camera: str, hole: str) -> None:
+        if hole:
+            self._store.report(EventKind.HOLE, hole, "", camera)
 
     def _pull(self, pull: Pull) -> None:
         done = self._puller.pull(pull, self._expected)
+        self._holes.pulled(HoleAt(self._peer, pull.camera), done.stored)
         state = self.state
         self._change(pulled=state.pulled + done.stored, pulled_bytes=state.pulled_bytes + done.bytes,
                      refused=state.refused + done.refused, unavailable=state.unavailable + done.unavailable)  # fmt: skip

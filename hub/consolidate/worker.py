@@ -27,6 +27,7 @@ from ..api.errors import ApiError
 from ..store import Store
 from ..store.clock import Clock
 from .client import PeerClient, PeerError, PeerHealth
+from .holes import Holes
 from .patrol import Patrol, PatrolSettings
 from .pull import Stopper
 from .round import Round, Rules
@@ -85,6 +86,7 @@ class Consolidator:
         self._schedule = Schedule(peers if settings.auto else {}, every_s=settings.every_s, settle_s=settings.rules.settle_s,
                                   now=self._clock.monotonic())  # fmt: skip
         self._patrol = None if settings.patrol is None else Patrol(store, settings.patrol, self._clock)
+        self._holes = Holes()
         self._order: tuple[int, ConsolidationOrder] | None = None
         self._sighted: dict[str, str] | None = None
         self._state, self._totals, self._jobs = ConsolidationState(), Totals(), 0
@@ -256,7 +258,7 @@ class Consolidator:
             with self._connected(url) as client:
                 name = self._identify(client, name).id
                 found = Round(self._store, client, name, rules, Stopper(stop, also), self._publish,
-                              self._state.model_copy(update={"peer": name}), self._clock)  # fmt: skip
+                              self._state.model_copy(update={"peer": name}), self._holes, self._clock)  # fmt: skip
                 proven = found.proven
                 found.run(camera=order.camera if order else "", prove_all=order is not None, suspects=suspects)
         except BaseException as error:

@@ -111,6 +111,24 @@ def test_a_peer_never_gives_a_damaged_chunk_and_heals_itself_afterwards(both: Pa
     assert held(both.a, FILM) == held(both.b, FILM) == whole(FILM)
 
 
+def test_a_hole_that_a_peer_does_not_fill_is_told_once_until_it_is_closed(both: Pair) -> None:
+    """b lists chunk 7, has it damaged, and cannot deliver it; the recorder still has it."""
+    def told() -> list[str]:
+        events = both.b.get(f"{http.EVENTS}?kind=hole").json()["events"]
+        return [event["text"] for event in events if event["source"] == "b"]
+
+    both.a.stored(FILM.batch())
+    both.b.stored(FILM.batch(0))
+    closed(both.a, FILM)
+    flip(both.a, FILM, 7)
+    for _ in range(3):
+        assert both.ask(both.b, both.a).unavailable == 1
+    assert [text.split(":")[0] for text in told()] == ["opened"]
+    both.b.stored(FILM.batch(7))
+    assert both.ask(both.b, both.a).missing == 0
+    assert [text.split(":")[0] for text in told()] == ["opened", "closed"]
+
+
 def test_two_genuine_chains_under_one_name_are_reported_and_never_replaced(both: Pair) -> None:
     """The same names with other content: another recorder, or a changed past.  Each archiver keeps what it has."""
     forged = film(30, width=80)

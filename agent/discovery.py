@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from ..wire.errors import WatchkeepError
 from ..wire.mdns import Found
 from ..wire.shell.mdns import Browser
+from ..wire.shell.mdns_follow import Following
 from .archivers import ArchiverBook
 from .config import DiscoverySection
 from .epochs import Slots
@@ -25,21 +26,17 @@ class Discovery:
                  clash: Callable[[str, str], None]) -> None:  # fmt: skip
         """clash: told, with a remedy, of two hubs with one id."""
         self._book, self._kept, self._known, self._tell = book, kept, known, clash
-        self._browser = Browser(settings.interfaces, site, self._found, self._clash) if settings.mdns else None
+        self._following = Following("wk-mdns", lambda: Browser(settings.interfaces, site, self._found, self._clash),
+                                    settings.interfaces, _off) if settings.mdns else None  # fmt: skip
 
     def start(self) -> None:
-        if self._browser is None:
-            return
-        try:
-            self._browser.start()
-        except WatchkeepError as error:
-            log.warning("mDNS is off, static and last known archivers are used", extra={"why": error.line()})
-            self._browser = None
+        if self._following is not None:
+            self._following.start()
 
     def stop(self) -> None:
-        """May take 3 s."""
-        if self._browser is not None:
-            self._browser.stop()
+        """May take some seconds."""
+        if self._following is not None:
+            self._following.stop()
 
     def _found(self, hubs: dict[str, Found]) -> None:
         if not self._book.found({hub.id: hub.url for hub in hubs.values() if "archiver" in hub.roles}):
@@ -52,3 +49,7 @@ class Discovery:
 
     def _clash(self, hub: str, urls: tuple[str, ...]) -> None:
         self._tell(f"two hubs announce the id {hub}: {' and '.join(urls)}; the first is used", "give one of the two another hub.id")
+
+
+def _off(why: str) -> None:
+    log.warning("mDNS is off for now, static and last known archivers are used", extra={"why": why})

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from ..wire import VERSION
 from ..wire.causes import ConsolidationPhase, EventKind
-from ..wire.errors import ConfigError, DiscoveryError, UsageError, VolumeError
+from ..wire.errors import ConfigError, VolumeError
 from ..wire.mdns import Announcement, Found
 from ..wire.messages import Event
 from ..wire.shell.mdns import Advertiser, Browser
+from ..wire.shell.mdns_follow import Following, Service
 from .api.activity import Activity
 from .api.app import Api, Part
 from .api.operations import HubFacts
@@ -213,27 +214,23 @@ class HubService:
     def _announce(self) -> None:
         hub, wanted = self._config.hub, self._config.discovery.interfaces
         addresses_ = None if self.address.host in _EVERYWHERE else [self.address.host]
-        advertiser = Advertiser(Announcement(hub.id, hub.roles, hub.site, VERSION), self.address.port, addresses=addresses_,
-                                interfaces=wanted or None)  # fmt: skip
-        try:
-            advertiser.start()
-        except (DiscoveryError, UsageError) as error:
-            log.warning("mDNS is not available, agents need a static list", extra={"why": error.line()})
-            return
-        self._running.callback(advertiser.stop)
+        said, port = Announcement(hub.id, hub.roles, hub.site, VERSION), self.address.port
+        self._follow("wk-hub-announce", lambda: Advertiser(said, port, addresses=addresses_, interfaces=wanted or None),
+                     "agents need a static list")  # fmt: skip
 
     def _look_for_peers(self, consolidator: Consolidator) -> None:
         """Other archivers of the site, for consolidation; without mDNS those of the configuration are all there are."""
         def changed(hubs: dict[str, Found]) -> None:
             consolidator.sighted({name: hub.url for name, hub in hubs.items() if "archiver" in hub.roles})
 
-        browser = Browser(self._config.discovery.interfaces or None, self._config.hub.site, changed)
-        try:
-            browser.start()
-        except (DiscoveryError, UsageError) as error:
-            log.warning("mDNS is not available, peers need to be listed", extra={"why": error.line()})
-            return
-        self._running.callback(browser.stop)
+        interfaces, site = self._config.discovery.interfaces or None, self._config.hub.site
+        self._follow("wk-hub-peers", lambda: Browser(interfaces, site, changed), "peers need to be listed")
+
+    def _follow(self, name: str, make: Callable[[], Service], without: str) -> None:
+        following = Following(name, make, self._config.discovery.interfaces or None,
+                              lambda why: log.warning("mDNS is off for now, %s", without, extra={"why": why}))  # fmt: skip
+        following.start()
+        self._running.callback(following.stop)
 
     @staticmethod
     def _hear(events: EventLog) -> Callable[[str, bytes], None]:

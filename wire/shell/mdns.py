@@ -5,7 +5,7 @@
 Rules: discovery only (invariant 11): what is found is a hint until it is authenticated, and nothing waits for it.
 An id with several addresses is that of the first that answers: a hub that was killed and came back elsewhere stays listed at
 its old address for an hour and more.  IPv4 only.  Nothing is resolved inside a listener callback.  start() raises
-DiscoveryError when mDNS cannot run here; the service logs it, goes on without, and may try again with a new object.
+DiscoveryError when mDNS cannot run here; whoever owns it (mdns_follow.py) tells it, goes on without, and tries again with a new object.
 """
 
 import contextlib
@@ -62,7 +62,7 @@ class Advertiser:
 
     def start(self) -> None:
         """Probe and announce; takes about a second.  Raises DiscoveryError or UsageError and leaves nothing behind."""
-        addresses = self._addresses or _usable(self._interfaces)
+        addresses = self._addresses or usable(self._interfaces)
         info = ServiceInfo(SERVICE_TYPE, self._announcement.instance(self._port), self._port, properties=self._announcement.txt(),
                            addresses=[ipaddress.IPv4Address(_checked(address)).packed for address in addresses])  # fmt: skip
         with contextlib.ExitStack() as undo:
@@ -226,9 +226,9 @@ class _Listener(ServiceListener):
 
 def _open(interfaces: Sequence[str] | None) -> Zeroconf:
     """zeroconf itself starts without a usable interface and then finds nobody, silently: so look first."""
-    usable = _usable(interfaces)
+    found = usable(interfaces)
     try:
-        return Zeroconf(interfaces=InterfaceChoice.All if interfaces is None else usable, use_asyncio=False)
+        return Zeroconf(interfaces=InterfaceChoice.All if interfaces is None else found, use_asyncio=False)
     except (Error, OSError, TimeoutError) as error:
         raise _failed(error) from error
 
@@ -245,21 +245,21 @@ def _failed(error: BaseException) -> DiscoveryError:
                           remedy="check that UDP port 5353 and multicast are allowed here; static lists work without mDNS")  # fmt: skip
 
 
-def _usable(interfaces: Sequence[str] | None) -> list[str]:
-    """The wanted interfaces that this machine has; all but loopback when none are named."""
+def usable(interfaces: Sequence[str] | None) -> list[str]:
+    """The wanted interfaces that this machine has; all but loopback when none are named.  Raises DiscoveryError or UsageError."""
     wanted = None if interfaces is None else [_checked(address) for address in interfaces]
     try:
         present = [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
     except OSError as error:
         raise _failed(error) from error
     if wanted is None:
-        usable = [address for address in present if not ipaddress.ip_address(address).is_loopback] or present
+        found = [address for address in present if not ipaddress.ip_address(address).is_loopback] or present
     else:
-        usable = [address for address in wanted if address in present]
-    if not usable:
+        found = [address for address in wanted if address in present]
+    if not found:
         raise DiscoveryError(f"mDNS has no interface to use: {', '.join(wanted or ()) or 'none is up'}",
                              remedy="name addresses of this machine in discovery.interfaces, or wait for the network")  # fmt: skip
-    return usable
+    return found
 
 
 def _checked(address: str) -> str:

@@ -186,7 +186,7 @@ cdef class Ring:
             with nogil:
                 at = put_seal(at, &label, &shape)
                 put_fragment(at, &frames, &shape, <uint32_t> (seq + 1), end)
-            fill_hashes(chunk, &shape, &frames)
+            fill_hashes(<unsigned char*> PyBytes_AS_STRING(chunk), chunk, &shape, &frames)
         finally:
             self._building = False
             if self.closed:

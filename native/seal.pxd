@@ -29,4 +29,4 @@ cdef struct Label:
 
 cdef size_t seal_bytes(const Shape* shape) noexcept nogil
 cdef unsigned char* put_seal(unsigned char* at, const Label* label, const Shape* shape) noexcept nogil
-cdef object fill_hashes(bytes chunk, const Shape* shape, const Frames* frames)
+cdef object fill_hashes(unsigned char* start, chunk, const Shape* shape, const Frames* frames)

@@ -7,10 +7,12 @@ Rules: 1. this file imports nothing of ours, so it states the layout a second ti
 from blake3 import blake3
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint16_t, uint32_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from .digest cimport Span, put_digests
 from .fragment cimport moof_bytes
-from .frame cimport AUDIO, TIMESCALE, VIDEO, Frame, frame_at
+from .frame cimport TIMESCALE, frame_at
 from .store cimport put_be32, put_bytes, put_le16, put_le32, put_le64
 
 cdef enum:
@@ -42,36 +44,38 @@ cdef unsigned char* put_seal(unsigned char* at, const Label* label, const Shape*
     return start + seal_bytes(shape)
 
 
-cdef object fill_hashes(bytes chunk, const Shape* shape, const Frames* frames):
+cdef object fill_hashes(unsigned char* start, chunk, const Shape* shape, const Frames* frames):
     """Put the frame hashes and the chunk hash into a chunk that is complete but for them.
 
-    Nobody else may have seen `chunk` yet: bytes are only immutable to those who did not make them.  The blake3 package
-    releases the GIL by itself where that pays.
+    `chunk` is what begins at `start`, bytes or a view of them, and nobody else may have seen it yet: it is only immutable to those who
+    did not make it.  The blake3 package releases the GIL by itself where that pays.
     """
-    cdef unsigned char* start = <unsigned char*> PyBytes_AS_STRING(chunk)
-    cdef unsigned char* at = start + FIXED_BYTES
-    cdef Py_ssize_t seal = seal_bytes(shape)
-    cdef Py_ssize_t sample = seal + moof_bytes(shape) + MDAT_HEADER
+    cdef size_t seal = seal_bytes(shape)
+    cdef bint done
+    with nogil:
+        done = _put_frame_hashes(start + FIXED_BYTES, start + seal + moof_bytes(shape) + MDAT_HEADER, frames)
+    if not done:
+        raise MemoryError("no memory to hash the frames of a chunk")
     view = memoryview(chunk)
-    at = _put_frame_hashes(at, view, sample, frames, VIDEO)
-    at = _put_frame_hashes(at, view, sample + <Py_ssize_t> shape.video_bytes, frames, AUDIO)
     whole = blake3(view[:seal - HASH_BYTES])
     whole.update(view[seal:])
-    _put_digest(at, whole)
+    cdef bytes digest = whole.digest()
+    memcpy(start + seal - HASH_BYTES, PyBytes_AS_STRING(digest), HASH_BYTES)
 
 
-cdef unsigned char* _put_frame_hashes(unsigned char* at, view, Py_ssize_t sample, const Frames* frames, int track) except NULL:
-    cdef const Frame* frame
-    cdef size_t i
-    for i in range(frames.count):
-        frame = frame_at(frames, i)
-        if frame.track == track:
-            at = _put_digest(at, blake3(view[sample:sample + frame.size]))
-            sample += frame.size
-    return at
-
-
-cdef unsigned char* _put_digest(unsigned char* at, hasher) except NULL:
-    cdef bytes digest = hasher.digest()
-    memcpy(at, PyBytes_AS_STRING(digest), HASH_BYTES)
-    return at + HASH_BYTES
+cdef bint _put_frame_hashes(unsigned char* at, const unsigned char* samples, const Frames* frames) noexcept nogil:
+    """Of the samples as mdat has them: video, then audio; False when there is no memory."""
+    cdef Span* spans = <Span*> malloc(frames.count * sizeof(Span))
+    cdef size_t track, i, count = 0
+    cdef bint done
+    if spans == NULL:
+        return False
+    for track in range(2):
+        for i in range(frames.count):
+            if frame_at(frames, i).track == track:
+                spans[count] = Span(samples, frame_at(frames, i).size)
+                samples += spans[count].size
+                count += 1
+    done = put_digests(at, spans, count)
+    free(spans)
+    return done

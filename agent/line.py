@@ -16,7 +16,7 @@ from blake3 import blake3
 
 from ..native import Ring
 from ..wire.causes import Cause, ClockQuality
-from ..wire.record import Header, RecordKind
+from ..wire.record import Header, Payload, RecordKind
 from ..wire.seal import HASH_BYTES, ZERO_HASH, seal_bytes
 from .timing import VIDEO_TICKS, WallAnchor
 
@@ -28,7 +28,7 @@ SETTLE_S = 0.5
 meanwhile is then read in one go: anchored in the middle of that burst, the epoch would be up to 2 s late, and 500 ppm
 take over an hour to mend it."""
 
-Record = tuple[Header, bytes | bytearray]
+Record = tuple[Header, Payload]
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from ..native import Ring
+from ..native import Pool, Ring
 from ..profiles import camera_profile
 from ..wire.causes import Cause, EventKind
 from ..wire.errors import ConfigError, WatchkeepError
@@ -107,6 +107,7 @@ class AgentService:
                                 faulted=self._journal_faulted, monotonic=self._clock.monotonic)  # fmt: skip
         self._writer = Writer((), self._journal, self._clock, tick_ms=profile.tick_ms, place_ms=profile.read_ms / 2,
                               offer=self._replicator.offer, stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
+        self._pool = Pool()
         self._pump = Pump(self._clock, tick_s=profile.read_ms / 1000)
         self._crew = Crew(self._hire, self._writer, self._keep, self._clock.monotonic, limit=profile.max_cameras)
         self._reporter = Reporter(self._who, config.mqtt, self._crew, self._replicator, self._journal, self._clock,
@@ -132,7 +133,7 @@ class AgentService:
         """The parts of a camera; one that was recorded before goes on for the cause that is given."""
         plan, known = self._plan, self._epochs.known(camera)
         ring = Ring(plan.ring_bytes, plan.ring_frames, chunk_ticks=plan.chunk_ms * VIDEO_TICKS // 1000,
-                    segment_ticks=int(plan.segment_s * VIDEO_TICKS))  # fmt: skip
+                    segment_ticks=int(plan.segment_s * VIDEO_TICKS), pool=self._pool)  # fmt: skip
         line = Line(camera, ring, self._epochs.next, chunk_s=plan.chunk_ms / 1000)
         ingest = Ingest(wanted.source, line, self._clock, first_cause=(cause or Cause.AGENT_DOWN) if known else Cause.FIRST_START,
                         changed=lambda _: self._reporter.changed(),
@@ -144,6 +145,7 @@ class AgentService:
         self._epochs.lead({one.policy.camera: one.term for one in cameras})
         self._replicator.set_cameras([one.policy for one in cameras])
         self._journal.expect([one.policy.camera for one in cameras], self._plan.stage_for(len(cameras)))
+        self._pool.keep(self._plan.pool_for(len(cameras)))
 
     def apply(self, cameras: Mapping[str, Wanted]) -> Changes:
         """Record exactly these from now on; others are not touched.  Raises UsageError, with nothing changed, for too many."""

@@ -49,6 +49,11 @@ class Plan:
         Used only while the disk stalls, fails or is full."""
         return int(self.profile.stage_seconds * max(cameras, 1) * self.profile.bitrate_mbit * 1e6 / 8 * RING_MARGIN)
 
+    def pool_for(self, cameras: int) -> int:
+        """Memory of chunks that is kept for the next ones although nobody uses it: half a second of so many cameras.  Chunks go
+        when archivers and disk have them, a second's at once; those of 4 Mbit/s at a profile's 8 all fit."""
+        return self.stage_for(cameras) // self.profile.stage_seconds // 2
+
     def url(self, camera: CameraSection) -> str:
         """Where the camera's stream is, credentials included: its own url, or its profile's template for its host."""
         if camera.url is not None:

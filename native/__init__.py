@@ -1,4 +1,4 @@
-"""The hot path in Cython: the ring between ingest and journal, the chunk cutter, the fragment builder, NAL units, RTP.
+"""The hot path in Cython: ring, chunk cutter, fragment builder, memory and hashes of chunks, NAL units, RTP.
 
 Rules: imports nothing of ours; every compiled file has a plain-Python twin (`*_py.py`) under the same tests.  The twins
 are for tests and reading and several times slower, so nothing falls back to them silently.
@@ -8,6 +8,7 @@ from .cut import Cut
 
 try:
     from .nal import is_key, length_prefixed, parameter_sets, split_annexb
+    from .pool import Pool
     from .ring import Ring
 except ImportError as error:
     raise ImportError(
@@ -15,4 +16,4 @@ except ImportError as error:
         "`python setup.py build_ext --inplace`, with a C compiler and Python's headers installed"
     ) from error
 
-__all__ = ["Cut", "Ring", "is_key", "length_prefixed", "parameter_sets", "split_annexb"]
+__all__ = ["Cut", "Pool", "Ring", "is_key", "length_prefixed", "parameter_sets", "split_annexb"]

@@ -3,11 +3,13 @@ from libc.stdint cimport int64_t, uint64_t
 from .arena cimport Arena
 from .cutter cimport Cutter
 from .frame cimport Frame, Frames
+from .pool cimport Pool
 
 
 cdef class Ring:
     cdef Arena _arena
     cdef Cutter _cutter
+    cdef Pool _pool                 # None: chunks are bytes
     cdef Frame* _table
     cdef size_t _slots
     cdef size_t _max_frame_bytes
@@ -32,6 +34,7 @@ cdef class Ring:
     cdef bint _publish(self, Frame* frame, size_t offset, size_t stored) noexcept
     cdef _describe(self, const Frames* waiting)
     cdef Frames _frames_of(self, cut) except *
+    cdef object _chunk_of(self, size_t size, unsigned char** start)
     cdef void _forget(self, size_t count) noexcept
     cdef void _restart(self) noexcept
     cdef size_t _oldest_offset(self) noexcept

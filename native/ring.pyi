@@ -1,6 +1,7 @@
 from typing_extensions import Buffer
 
 from .cut import Cut
+from .pool import Pool
 
 class Ring:
     """Access units of one camera on their way from the ingest thread to the cutting thread.
@@ -22,6 +23,7 @@ class Ring:
         segment_ticks: int,
         max_chunk_frames: int = 2048,
         max_chunk_bytes: int = 25165824,
+        pool: Pool | None = None,
     ) -> None:
         """Reserve address space for capacity_bytes and max_frames (64 bytes each); memory is taken as frames touch it.
 
@@ -79,8 +81,10 @@ class Ring:
         pts_base: int,
         init_hash: bytes,
         prev_hash: bytes,
-    ) -> bytes:
+    ) -> bytes | memoryview:
         """The whole chunk: seal, moof and mdat, hashes filled in.  May be called again until the cut is released.
+
+        A read-only view of the pool's memory when the ring has one, which comes back to the pool with the last such view; bytes otherwise.
 
         pts_base: the camera's own stamp of the run's zero, in ticks; the seal's stream pts is cut.pts + pts_base.
         clock, cause: codes of wire.causes.  Raises ValueError for a released cut and for numbers out of range.

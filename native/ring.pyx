@@ -23,6 +23,7 @@ from .cutter cimport DISCARD, TAKE, Cutter, Verdict
 from .fragment cimport Shape, fragment_bytes, measure, put_fragment
 from .frame cimport AUDIO, MAX_U32, VIDEO, Frame, Frames, frame_at
 from .nal cimport prefixed_bound, put_prefixed
+from .pool cimport Pool, Slab
 from .seal cimport CAMERA_BYTES, DAMAGED, DURATION_GUESSED, HASH_BYTES, KEY, SEGMENT_START, Label, fill_hashes, put_seal, seal_bytes
 
 from .cut import Cut
@@ -48,7 +49,7 @@ cdef _within(str name, int64_t value, int64_t low, int64_t high):
 
 cdef class Ring:
     def __cinit__(self, int64_t capacity_bytes, int64_t max_frames, *, int64_t chunk_ticks, int64_t segment_ticks,
-                  int64_t max_chunk_frames=MAX_CHUNK_FRAMES, int64_t max_chunk_bytes=24 << 20):
+                  int64_t max_chunk_frames=MAX_CHUNK_FRAMES, int64_t max_chunk_bytes=24 << 20, Pool pool=None):
         _within("capacity_bytes", capacity_bytes, 1, MAX_CAPACITY)
         _within("max_frames", max_frames, 1, MAX_FRAMES)
         _within("chunk_ticks", chunk_ticks, 1, MAX_U32)
@@ -57,6 +58,7 @@ cdef class Ring:
         _within("max_chunk_bytes", max_chunk_bytes, 1, MAX_CHUNK_BYTES)
         self._cutter = Cutter(chunk_ticks=chunk_ticks, segment_ticks=segment_ticks, max_frames=max_chunk_frames, max_bytes=max_chunk_bytes)
         self._arena = Arena(capacity_bytes)
+        self._pool = pool
         self._slots = max_frames
         self._max_frame_bytes = max_chunk_bytes
         self._run = -1
@@ -179,19 +181,30 @@ cdef class Ring:
         cdef int64_t end = <int64_t> cut.dts + label.duration
         cdef Frames frames = self._frames_of(cut)
         cdef Shape shape = measure(&frames)
-        cdef bytes chunk = PyBytes_FromStringAndSize(NULL, seal_bytes(&shape) + fragment_bytes(&shape))
-        cdef unsigned char* at = <unsigned char*> PyBytes_AS_STRING(chunk)
+        cdef unsigned char* start
+        chunk = self._chunk_of(seal_bytes(&shape) + fragment_bytes(&shape), &start)
         self._building = True
         try:
             with nogil:
-                at = put_seal(at, &label, &shape)
-                put_fragment(at, &frames, &shape, <uint32_t> (seq + 1), end)
-            fill_hashes(<unsigned char*> PyBytes_AS_STRING(chunk), chunk, &shape, &frames)
+                put_fragment(put_seal(start, &label, &shape), &frames, &shape, <uint32_t> (seq + 1), end)
+            fill_hashes(start, chunk, &shape, &frames)
         finally:
             self._building = False
             if self.closed:
                 self._free_when_idle()
         return chunk
+
+    cdef object _chunk_of(self, size_t size, unsigned char** start):
+        """Memory for a chunk that nobody else has seen, and where it begins."""
+        cdef Slab slab
+        cdef bytes plain
+        if self._pool is None:
+            plain = PyBytes_FromStringAndSize(NULL, size)
+            start[0] = <unsigned char*> PyBytes_AS_STRING(plain)
+            return plain
+        slab = self._pool.take(size)
+        start[0] = slab.memory
+        return memoryview(slab)
 
     def release(self, cut):
         cdef Frames frames = self._frames_of(cut)

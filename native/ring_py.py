@@ -45,6 +45,7 @@ class Ring:
         segment_ticks: int,
         max_chunk_frames: int = MAX_CHUNK_FRAMES,
         max_chunk_bytes: int = 24 << 20,
+        pool: object = None,
     ) -> None:
         _within("capacity_bytes", capacity_bytes, 1, MAX_CAPACITY)
         _within("max_frames", max_frames, 1, MAX_FRAMES)

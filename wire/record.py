@@ -48,6 +48,10 @@ _CRC_AT = 12
 _ASK = Struct("<Q")
 
 
+Payload = bytes | bytearray | memoryview
+"""Of a record, as it lies in memory: what is cut stands in memory that is used again (native/pool.pyx), seen through a view."""
+
+
 class RecordKind(IntEnum):
     INIT = 1
     CHUNK = 2

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from watchkeep.wire.errors import BusyError, FullError, UsageError, VolumeError
+from watchkeep.wire.record import Payload
 from watchkeep.wire.shell.files import sync_dir, write_all
 
 Read = Callable[[int, int], bytes]
@@ -55,7 +56,7 @@ class Disk:
     def truncate(self, handle: int, size: int) -> None:
         os.ftruncate(handle, size)
 
-    def write(self, handle: int, offset: int, parts: Sequence[bytes | bytearray]) -> None:
+    def write(self, handle: int, offset: int, parts: Sequence[Payload]) -> None:
         """One vectored write of all parts at offset."""
         os.lseek(handle, offset, os.SEEK_SET)
         write_all(handle, list(parts))

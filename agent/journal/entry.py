@@ -7,12 +7,12 @@ an init segment that outlives its file), so `Journal.read` goes by the name and 
 from typing import NamedTuple
 
 from watchkeep.wire.errors import FormatError
-from watchkeep.wire.record import Header, RecordKind
+from watchkeep.wire.record import Header, Payload, RecordKind
 from watchkeep.wire.seal import Seal, SealFlag, parse_seal
 
-Item = tuple[bytes, bytes | bytearray]
+Item = tuple[bytes, Payload]
 """A packed header and its payload, as they stand in a file one after the other."""
-Proven = tuple[Header, bytes | bytearray, Seal | None]
+Proven = tuple[Header, Payload, Seal | None]
 """A record with its seal, None for an init segment."""
 
 
@@ -55,7 +55,7 @@ def entry_of(header: Header, seal: Seal | None, file: int, offset: int) -> Entry
                  flags, segment_seq, wall, duration, header.hash)  # fmt: skip
 
 
-def seal_of(header: Header, payload: bytes | bytearray | memoryview) -> Seal | None:
+def seal_of(header: Header, payload: Payload) -> Seal | None:
     """A chunk's seal, None for an init segment; raises FormatError when the two name different records.
 
     Payload may end anywhere behind the seal: the layout is checked here, the hashes are not.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from watchkeep.wire.errors import FullError
-from watchkeep.wire.record import HEADER_BYTES
+from watchkeep.wire.record import HEADER_BYTES, Payload
 
 from .disk import Disk
 from .entry import Item
@@ -51,7 +51,7 @@ class _Run:
 
     tail: Tail
     at: int
-    parts: list[bytes | bytearray] = field(default_factory=list)
+    parts: list[Payload] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from watchkeep.wire.errors import BusyError, DigestError, FormatError, FullError, GoneError, UsageError, VolumeError
-from watchkeep.wire.record import HEADER_BYTES, Header, RecordKind, pack_header, parse_header
+from watchkeep.wire.record import HEADER_BYTES, Header, Payload, RecordKind, pack_header, parse_header
 
 from .book import Book
 from .disk import Disk, volume_errors
@@ -39,7 +39,7 @@ _MIN_FILES: Final = 3
 _SYNC_ATTEMPTS: Final = 2
 """A failed fsync is answered with one new file at once; if that fails as well, the caller hears of it and tries later."""
 
-Record = tuple[Header, bytes | bytearray]
+Record = tuple[Header, Payload]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from watchkeep.wire.record import Header, RecordKind, pack_header
+from watchkeep.wire.record import Header, Payload, RecordKind, pack_header
 
 from .entry import Entry, Item, entry_of, seal_of
 
-Record = tuple[Header, bytes | bytearray]
+Record = tuple[Header, Payload]
 Name = tuple[str, int, int]
 Epoch = tuple[str, int]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from watchkeep.wire.record import RecordKind
+from watchkeep.wire.record import Payload, RecordKind
 
 from .entry import Entry
 from .journal import Journal, Usage
@@ -111,7 +111,7 @@ class StagedJournal:
         """Make what was spilled durable.  Raises like Journal.sync."""
         return self._journal.sync()
 
-    def read(self, entry: Entry) -> tuple[bytes | bytearray, ...]:
+    def read(self, entry: Entry) -> tuple[Payload, ...]:
         """A record in pieces, header and payload; never a copy of what is in RAM.  Raises like Journal.read, and BusyError when the disk
         does not answer now."""
         with self._changed:

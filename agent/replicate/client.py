@@ -23,11 +23,12 @@ from ...wire import WIRE_VERSION, http
 from ...wire.errors import UsageError
 from ...wire.losses import Loss, LossAnswer, LossReport
 from ...wire.messages import AppendAnswer, ErrorAnswer, Message
+from ...wire.record import Payload
 from ...wire.shell.timed_http import Clock, Response
 from .verdict import AppendError, Fault
 
 M = TypeVar("M", bound=Message)
-Buffers = Sequence[bytes | bytearray]
+Buffers = Sequence[Payload]
 
 CONNECT_TIMEOUT_S: Final = 1.5
 MAX_ANSWER_BYTES: Final = 4 << 20

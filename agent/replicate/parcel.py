@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...wire.errors import BusyError, FormatError, GoneError, WatchkeepError
-from ...wire.record import MAX_BATCH_BYTES, ask
+from ...wire.record import MAX_BATCH_BYTES, Payload, ask
 from .lanes import Ask, Batch
 from .ports import ChunkRef, Parts, Spool
 
@@ -24,7 +24,7 @@ SMALL_BYTES: Final = 16 << 10
 class Parcel:
     """One request's body and what is in it."""
 
-    buffers: list[bytes | bytearray] = field(default_factory=list)
+    buffers: list[Payload] = field(default_factory=list)
     size: int = 0
     refs: list[ChunkRef] = field(default_factory=list)
     left: list[ChunkRef] = field(default_factory=list)
@@ -39,9 +39,9 @@ class Parcel:
     """Those in it that go without their init segment, which is lost."""
     introduced: set[tuple[str, int]] = field(default_factory=set)
     """(camera, epoch) of the INIT records in it."""
-    _small: list[bytes | bytearray] = field(default_factory=list)
+    _small: list[Payload] = field(default_factory=list)
 
-    def add(self, parts: Iterable[bytes | bytearray]) -> None:
+    def add(self, parts: Iterable[Payload]) -> None:
         for part in parts:
             self.size += len(part)
             if len(part) < SMALL_BYTES:

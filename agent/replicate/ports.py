@@ -6,9 +6,9 @@ Rules: replication knows no journal; whatever has these attributes and methods w
 from collections.abc import Sequence
 from typing import Protocol
 
-from ...wire.record import RecordKind
+from ...wire.record import Payload, RecordKind
 
-Parts = Sequence[bytes | bytearray]
+Parts = Sequence[Payload]
 """One record in pieces, in order: what is in RAM is handed out as it lies there, and never changed."""
 
 

@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -21,7 +22,7 @@ from watchkeep.agent.service import AgentService
 from watchkeep.agent.setup import plan
 from watchkeep.agent.writer import Writer
 from watchkeep.wire import topics
-from watchkeep.wire.causes import CameraStatus, EventKind
+from watchkeep.wire.causes import CameraStatus, Cause, EventKind
 from watchkeep.wire.errors import ConfigError, VolumeError
 
 
@@ -134,6 +135,7 @@ def test_the_stage_holds_half_a_minute_of_all_cameras_at_the_profiles_bitrate(tm
     assert made.stage_bytes == 30 * 8_000_000 // 8 * 5 // 4
     two = made.config.model_copy(update={"camera": made.config.camera * 2})
     assert replace(made, config=two).stage_bytes == 2 * made.stage_bytes
+    assert (made.pool_for(1), made.pool_for(64)) == (made.stage_bytes // 60, 64 * made.stage_bytes // 60)
 
 
 def test_chunks_that_the_start_finds_damaged_are_told_with_their_place(tmp_path, monkeypatch):
@@ -176,8 +178,14 @@ def test_cameras_of_a_running_agent_come_and_go_with_their_states(tmp_path, monk
     with service:
         wait_until(lambda: told("cam0"))
         thread = service._crew.there()["cam0"].thread
+        assert service._pool.keep_bytes == planned(tmp_path).pool_for(1)
         assert str(service.apply(before | other)) == "cam1 is added"
         wait_until(lambda: told("cam1"))
+        assert service._pool.keep_bytes == planned(tmp_path).pool_for(2)
+        line = service._crew.there()["cam0"].line
+        line.push(line.begin(b"init", Cause.FIRST_START, 0), b"\x65", video=True, pts=0, dts=0, duration=0, key=True, damaged=False,
+                  arrival_ns=0, annexb=False, now=time.monotonic())  # fmt: skip
+        wait_until(lambda: service._pool.fresh == 1)
         assert service._crew.there()["cam0"].thread is thread
         assert str(service.apply(other)) == "cam0 is removed"
         wait_until(lambda: told("cam0")[-1] == b"")

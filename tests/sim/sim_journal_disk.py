@@ -13,6 +13,7 @@ from pathlib import Path
 from sim_engine import Broken
 
 from watchkeep.agent.journal.disk import Disk, Read
+from watchkeep.wire.record import Payload
 
 _BLOCK = 512
 
@@ -67,7 +68,7 @@ class JournalDisk(Disk):
         del file.data[size:]
         file.shortened = size
 
-    def write(self, handle: int, offset: int, parts: Sequence[bytes | bytearray]) -> None:
+    def write(self, handle: int, offset: int, parts: Sequence[Payload]) -> None:
         data, whole = self._handles[handle].data, b"".join(parts)
         if offset + len(whole) > len(data):
             self._refuse()

@@ -1,0 +1,20 @@
+class Pool:
+    """Memory for the chunks of many rings: give it to each Ring, whose build then gives a view of the pool's memory.
+
+    keep_bytes: how much of it that nobody uses is kept, to be used again.  Any thread.
+    """
+
+    def __init__(self, keep_bytes: int = 0) -> None: ...
+    def keep(self, keep_bytes: int) -> None:
+        """Keep so much from now on; what is above it goes back to the kernel at once."""
+    @property
+    def keep_bytes(self) -> int: ...
+    @property
+    def kept_bytes(self) -> int:
+        """Of memory that nobody uses."""
+    @property
+    def fresh(self) -> int:
+        """Chunks for which memory came from the kernel."""
+    @property
+    def again(self) -> int:
+        """Chunks that were built where another one stood before."""

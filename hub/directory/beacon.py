@@ -54,6 +54,10 @@ class Beacon:
         """Call `heard(topic, payload)` on the MQTT thread: it may only enqueue."""
         self._client.subscribe(topic_filter, heard)
 
+    def since(self) -> float:
+        """Monotonic time from when on listeners have heard everything that was said."""
+        return self._client.since
+
     def say(self, topic: str, payload: bytes) -> None:
         """Anything else that this server tells; not retained."""
         self._client.publish(topic, payload)

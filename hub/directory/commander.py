@@ -5,7 +5,7 @@
 Rules: a thin shell.  The MQTT thread only enqueues.  A server that does not lead notes the id and says nothing; where nobody leads there is
 no reply, and the sender gives the command again with a new id.
 
-Bounds: WAITING commands in the queue; what comes then is dropped with a line in the log.
+Bounds: WAITING commands in the queue; what comes then is dropped with a line in the log, and counts as not heard.
 """
 
 import logging
@@ -26,6 +26,7 @@ from .orderdesk import OrderDesk
 
 log = logging.getLogger(__name__)
 WAITING: Final = 64
+NEVER: Final = float("-inf")
 STOP_S: Final = 10.0
 """Longer than an order takes at most."""
 
@@ -33,9 +34,11 @@ STOP_S: Final = 10.0
 class Commander:
     """start() once, stop() once; heard() from the MQTT thread."""
 
-    def __init__(self, site: str, server: str, orders: OrderDesk, allowed: Collection[str],
-                 publish: Callable[[str, bytes], None]) -> None:  # fmt: skip
-        self._site, self._orders, self._publish = site, orders, publish
+    def __init__(self, site: str, server: str, orders: OrderDesk, allowed: Collection[str], publish: Callable[[str, bytes], None],
+                 since: Callable[[], float]) -> None:  # fmt: skip
+        """since: monotonic time from when on the connection to the broker stands."""
+        self._site, self._orders, self._publish, self._since = site, orders, publish, since
+        self._dropped_at = NEVER
         self._inbox = Inbox(server, allowed)
         self._queue: queue.Queue[tuple[Address, bytes] | None] = queue.Queue(WAITING)
         self._worker = Supervised("wk-dir-commands", self._run)
@@ -59,6 +62,7 @@ class Commander:
         try:
             self._queue.put_nowait((to, payload))
         except queue.Full:
+            self._dropped_at = time.monotonic()
             log.warning("too many commands at once, one is dropped", extra={"command": to.kind, "id": to.id})
 
     def _run(self, stop: threading.Event) -> None:
@@ -67,7 +71,8 @@ class Commander:
             if item is None:
                 return
             to, payload = item
-            found = self._inbox.take(to, payload, time.monotonic(), time.time())
+            since = max(self._since(), self._dropped_at)
+            found = self._inbox.take(to, payload, time.monotonic(), time.time(), since)
             if self._orders.leads:
                 reply = found if isinstance(found, CommandReply) else self._carried_out(to, found)
                 self._publish(topics.command_reply(self._site, to.kind, to.id), reply.model_dump_json().encode())

@@ -1,11 +1,16 @@
 """Commands that come over MQTT: which of them are carried out, and what the others are told.  No I/O, no clock.
 
-    topic and payload ─▶ its id is new ─▶ a command there is ─▶ allowed ─▶ its form ─▶ its time ─▶ Command
+    topic and payload ─▶ its id is new ─▶ a command there is ─▶ allowed ─▶ its form ─▶ its time ─▶ what was before is known ─▶ Command
                               └── no: a CommandReply that says why
 
 Rules: every directory server takes note of every id, and only the leader answers, so that a new leader knows what the old one has
 carried out.  An id is remembered as long as a command with its time could still be in time; one without a time of its own would be good
 for ever, so there is none.  What waited in a broker is old, and is refused.
+
+A server that was started a moment ago, or was away from the broker, knows no ids of before: the leader of that time may have carried
+out what comes again.  So what was given before it heard everything is not carried out, and the reply says that nobody knows.  This holds
+for a giver whose clock is ahead by SKEW_S at most; one that is further ahead can have a command carried out a second time, by sending it
+again within the minute after such a start.
 
 Bounds: MAX_KNOWN ids; beyond them commands are refused until some are forgotten, so that nobody can push an id out to repeat it.
 """
@@ -25,6 +30,8 @@ MAX_KNOWN: Final = 10_000
 """More than 80 commands a second, which no operator gives; 2 MB."""
 KEEP_S: Final = 2 * WINDOW_S + 1.0
 """From the earliest to the latest moment at which one and the same command is in time."""
+SKEW_S: Final = 2.0
+"""Clocks of machines that keep time differ by less; so long after a start nothing is carried out."""
 MAX_PAYLOAD_BYTES: Final = 128 << 10
 
 
@@ -51,14 +58,20 @@ class Inbox:
         self._server, self._allowed = server, frozenset(allowed)
         self._known: OrderedDict[Address, float] = OrderedDict()
 
-    def take(self, to: Address, payload: bytes, now: float, utc_s: float) -> Command | CommandReply:
-        """The command, for the leader to carry out; or why not, for the leader to tell."""
+    def take(self, to: Address, payload: bytes, now: float, utc_s: float, since: float) -> Command | CommandReply:
+        """The command, for the leader to carry out; or why not, for the leader to tell.
+
+        since: monotonic time from when on every command was heard here.
+        """
         found = self._noted(to, now) or self._expected(to) or _parsed(to, payload)
         if isinstance(found, _No):
             return self.reply(to, utc_s, found.outcome, found.text, found.remedy)
         if not abs(found.at_s - utc_s) <= WINDOW_S:  # also for a time that is no number
             text = f"its time is {found.at_s - utc_s:+.0f} s from the directory's clock, more than {WINDOW_S:g} s"
             return self.reply(to, utc_s, Outcome.STALE, text, "give it again with the present time, or set the clocks")
+        if found.at_s - utc_s < since - now + SKEW_S:
+            text = f"this server has heard all commands for {now - since:.0f} s only: it may have been carried out before"
+            return self.reply(to, utc_s, Outcome.UNSURE, text, "look at the site, and give it again with a new id if it was not")
         return found
 
     def reply(self, to: Address, utc_s: float, outcome: Outcome, text: str, remedy: str = "", index: int = 0,

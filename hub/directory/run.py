@@ -106,7 +106,7 @@ class DirectoryPart:
 
     def _take_commands(self, beacon: Beacon) -> None:
         hub, wanted = self._config.hub, self._config.directory or DirectorySection()
-        self._commander = Commander(hub.site, hub.id, self.orders, wanted.mqtt_commands, beacon.say)
+        self._commander = Commander(hub.site, hub.id, self.orders, wanted.mqtt_commands, beacon.say, beacon.since)
         self._commander.start()
         beacon.listen(topics.commands(hub.site), self._commander.heard)
 

@@ -75,7 +75,7 @@ class MqttClient:
         self._filters: dict[str, OnMessage] = {}
         self._connected = self._stopping = self._full = False
         self._connects = self._births = 0  # a birth is due while they differ
-        self._since_s, self._why = time.time(), "not started"
+        self._since_s, self._since, self._why = time.time(), time.monotonic(), "not started"
         self._client: paho.Client | None = None
         self._sender = Supervised(f"wk-mqtt-{client_id}", self._send)
 
@@ -87,6 +87,11 @@ class MqttClient:
     def since_s(self) -> float:
         """UTC seconds of the last change of `connected`."""
         return self._since_s
+
+    @property
+    def since(self) -> float:
+        """Monotonic time of the same; a connect is noted before anything can arrive by it."""
+        return self._since
 
     @property
     def why(self) -> str:
@@ -249,7 +254,7 @@ class MqttClient:
             if (connected, why) != (self._connected, self._why):
                 log.info("mqtt connected" if connected else "mqtt away", extra={"broker": str(self._broker), "why": why})
             if connected != self._connected:
-                self._since_s = time.time()
+                self._since_s, self._since = time.time(), time.monotonic()
             self._connected, self._why = connected, why
             self._changed.notify_all()
 

@@ -13,6 +13,7 @@ from directory_kit import CAMERA, Client, directory
 from hub_kit import wait_for
 from mosquitto import Mosquitto
 
+from watchkeep.hub.directory import inbox
 from watchkeep.wire import topics
 from watchkeep.wire.commands import CommandReply
 from watchkeep.wire.shell.mqtt import MqttClient
@@ -57,6 +58,12 @@ class Operator:
 
     def close(self) -> None:
         self._client.stop()
+
+
+@pytest.fixture(autouse=True)
+def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One machine has one clock, so a server need not wait before it carries something out."""
+    monkeypatch.setattr(inbox, "SKEW_S", 0.0)
 
 
 @pytest.fixture(name="broker")
@@ -121,3 +128,25 @@ def test_what_the_configuration_does_not_allow_is_refused(tmp_path: Path, free_p
         servers.led()
         wait_for(lambda: operator.servers == set(servers.clients), "the servers' beacons")
         assert operator.order("failover", name="directory").outcome == "not-allowed"
+
+
+def test_a_leader_that_was_started_after_a_command_does_not_carry_it_out_again(tmp_path: Path, free_port: Callable[[], int],
+                                                                               broker: Mosquitto, operator: Operator) -> None:  # fmt: skip
+    with directory(tmp_path, free_port, "ab", mqtt={"url": broker.url}) as servers:
+        leader = servers.led()
+        assert leader.put("archiver/s1", {}).status == 200
+        wait_for(lambda: operator.servers == set(servers.clients), "the servers' beacons")
+        away: dict[str, object] = {"name": "s1", "on": True, "lasting_s": 60, "at_s": time.time(), "actor": "anna"}
+        assert operator.send("maintenance", "away-1", **away).outcome == "done"
+        servers.stop("b")
+        operator.servers.clear()
+        servers.start("b")
+        wait_for(lambda: "b" in operator.servers, "b's beacon")
+        servers.led()
+        assert operator.order("failover", name="directory").outcome == "done"
+        wait_for(lambda: servers.clients["b"].leader() == "b", "the other leader")
+        known = ordered(servers.clients["b"])
+        again = operator.send("maintenance", "away-1", **away)
+        assert (again.outcome, again.server) == ("unsure", "b")
+        assert ordered(servers.clients["b"]) == known, "nothing was written"
+        assert operator.order("maintenance", name="s1", on=False).outcome == "done", "what is given by now is carried out"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from watchkeep.hub.directory.inbox import KEEP_S, MAX_KNOWN, MAX_PAYLOAD_BYTES, Address, Inbox, addressed
+from watchkeep.hub.directory.inbox import KEEP_S, MAX_KNOWN, MAX_PAYLOAD_BYTES, SKEW_S, Address, Inbox, addressed
 from watchkeep.wire import topics
 from watchkeep.wire.commands import WINDOW_S, CommandReply, FailoverCommand, MaintenanceCommand, MoveCommand
 
@@ -16,8 +16,8 @@ def payload(**fields: object) -> bytes:
     return json.dumps({"at_s": UTC, **fields}).encode()
 
 
-def taken(inbox: Inbox, kind: str, body: bytes, ident: str = "x1", now: float = NOW, utc_s: float = UTC) -> object:
-    return inbox.take(Address(kind, ident), body, now, utc_s)
+def taken(inbox: Inbox, kind: str, body: bytes, ident: str = "x1", now: float = NOW, utc_s: float = UTC, since: float = 0.0) -> object:
+    return inbox.take(Address(kind, ident), body, now, utc_s, since)
 
 
 def outcome(found: object) -> str:
@@ -80,6 +80,22 @@ def test_an_id_is_good_once_as_long_as_its_command_could_be_in_time(inbox: Inbox
     assert isinstance(taken(inbox, "failover", body, "x2", now=NOW + 2), FailoverCommand)
     assert outcome(taken(inbox, "failover", body, now=NOW + KEEP_S - 0.1, utc_s=UTC + KEEP_S)) == "repeated"
     assert outcome(taken(inbox, "failover", body, now=NOW + KEEP_S + 1, utc_s=UTC + KEEP_S + 1)) == "stale", "forgotten, and too old"
+
+
+@pytest.mark.parametrize(("given_s", "good"), [
+    (-WINDOW_S, False), (-10.0, False), (SKEW_S - 10.1, False), (SKEW_S - 9.9, True), (1.0, True)])  # fmt: skip
+def test_what_was_given_before_a_server_heard_all_commands_may_have_been_carried_out(inbox: Inbox, given_s: float, good: bool) -> None:
+    found = taken(inbox, "failover", payload(name="directory", at_s=UTC + given_s), since=NOW - 10.0)
+    assert isinstance(found, FailoverCommand) is good
+    if not good:
+        assert outcome(found) == "unsure"
+        assert outcome(taken(inbox, "failover", payload(name="directory"))) == "repeated", "its id was there, whatever became of it"
+
+
+def test_what_this_server_has_heard_itself_is_repeated_also_after_it_was_away_from_the_broker(inbox: Inbox) -> None:
+    body = payload(name="directory")
+    assert isinstance(taken(inbox, "failover", body), FailoverCommand)
+    assert outcome(taken(inbox, "failover", body, now=NOW + 5, utc_s=UTC + 5, since=NOW + 4)) == "repeated"
 
 
 def test_nobody_can_push_an_id_out_to_repeat_it(inbox: Inbox) -> None:

@@ -80,7 +80,8 @@ def ahead_s(site: DirectorySite, name: str) -> list[int]:
     """How far the clock was ahead at each edit of a camera, by the history of a server, the oldest first, to a minute."""
     entries = site.clients[name].get("/v1/site/history?limit=100").json()["entries"]
     assert [entry["index"] for entry in entries] == sorted((entry["index"] for entry in entries), reverse=True)
-    edits = [entry for entry in reversed(entries) if entry["kind"] == "edit" and entry["payload"]["changes"][0]["entity"] == "camera"]
+    edits = [entry for entry in reversed(entries)
+             if entry["kind"] == "edit" and any(change["entity"] == "camera" for change in entry["payload"]["changes"])]  # fmt: skip
     return [60 * round((entry["at_s"] - time.time()) / 60) for entry in edits]
 
 

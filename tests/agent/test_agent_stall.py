@@ -241,3 +241,12 @@ def test_where_the_kernel_does_not_tell_pyav_bounds_the_read(monkeypatch):
         finally:
             session.close()
     assert caught.value.status is CameraStatus.STALLED
+
+
+@pytest.mark.parametrize("refusal", [FileNotFoundError, PermissionError])
+def test_where_nobody_tells_for_what_a_thread_waits_its_read_is_not_ended_and_no_other_camera_is_forgotten(refusal, monkeypatch):
+    def refuse(_):
+        raise refusal
+
+    monkeypatch.setattr(unblock, "_call", refuse)
+    assert not unblock.end_read(threading.get_native_id())

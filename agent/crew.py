@@ -12,6 +12,7 @@ the writer can reach it.  Bound: `limit` cameras are there, and as many more may
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -104,8 +105,9 @@ class Crew:
                 self._members.pop(name).line.ring.close()
             if gone:
                 self._tell()
-            self._take_on()
-            self._begin()
+            with suppress(RuntimeError):  # no room for a thread, told by whoever wanted it: others are looked after, it is tried again
+                self._take_on()
+                self._begin()
 
     def there(self) -> dict[str, Member]:
         """The cameras that are recorded, as they are at this moment; those that leave are not among them."""

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Final
 
@@ -112,8 +113,7 @@ class Replicator:
             self._losses.know(urls)
             self._desk.know(urls)
             self._workers = stay | new
-            for worker in new.values():
-                worker.start()
+            self._begin()
 
     def move(self, archiver: str) -> None:
         """Use an archiver in its hold-down again now; the operator's word against `failback = "sticky"`."""
@@ -182,7 +182,22 @@ class Replicator:
             wait_s = PACE_S if deadline is None else min(PACE_S, max(deadline - time.monotonic(), 0.01))
             stop.wait(wait_s)
 
+    def _begin(self) -> None:
+        """Start the senders that do not run yet: new ones, and those for which the machine had no room.  Under `_hiring`."""
+        for worker in self._workers.values():
+            if not worker.started:
+                worker.start()
+
+    def _begin_late(self) -> None:
+        if self._hiring.acquire(blocking=False):  # whoever has it begins them himself, or ends them
+            try:
+                with suppress(RuntimeError):  # still no room for a thread: told by whoever wanted it first, tried again at the next pace
+                    self._begin()
+            finally:
+                self._hiring.release()
+
     def _pace(self) -> float | None:
+        self._begin_late()
         self._desk.crowded(self._crowded())
         for archiver in self._desk.wakes():
             self._wake_up(archiver)

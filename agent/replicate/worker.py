@@ -82,6 +82,10 @@ class SendWorker:
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def started(self) -> bool:
+        return self._thread.started
+
     def wake(self) -> None:
         """Something was offered."""
         self._waker.wake()

@@ -16,6 +16,7 @@ from watchkeep.agent.replicate.losses import LossDesk
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.replicate.replicator import Replicator
 from watchkeep.agent.replicate.verdict import AppendError, Fault
+from watchkeep.wire.shell.threads import Supervised
 
 CAMERA = CameraPolicy("cam0", 1, ("a", "b"))
 
@@ -87,3 +88,27 @@ def test_senders_that_look_up_names_are_waited_for_together_and_named(monkeypatc
     finally:
         go_on.set()
     assert wait_for(lambda: made.stragglers == [])
+
+
+def test_a_sender_for_whose_thread_there_was_no_room_begins_when_there_is(
+    archivers: dict[str, HttpArchiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals, ordinary = [1, 2], Supervised.start
+
+    def start(thread: Supervised) -> None:
+        if thread.name == "wk-send-a" and refusals:
+            refusals.pop()
+            raise RuntimeError("can't start new thread")
+        ordinary(thread)
+
+    monkeypatch.setattr(Supervised, "start", start)
+    spool = FakeSpool()
+    made = Replicator(spool, agent="edge-1", cameras=[CameraPolicy("cam0", 2, ("a", "b"))], tick_s=0.02, random=Random(1))
+    made.start()
+    try:
+        with pytest.raises(RuntimeError):
+            made.set_archivers({name: one.url for name, one in archivers.items()})
+        made.offer(spool.append(refs("cam0", 1, 0, 0)))
+        assert wait_for(lambda: all(one.stored == {("cam0", 1, 0)} for one in archivers.values()))
+    finally:
+        made.stop()

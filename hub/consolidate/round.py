@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 NS: Final = 1_000_000_000
 PROVE_MBIT_S: Final = 800.0
 """How fast own files are proven: 100 MB/s leaves a hard disk time for recording; a day of 16 cameras at 4 Mbit/s takes 2 h."""
+WRITTEN_S: Final = 5.0
+"""How long a disk that is late may take to write what it was given of a file that was set aside, before that counts as missing."""
+WRITTEN_LOOK_S: Final = 0.1
 Suspects = Collection[Suspect]
 Publish = Callable[[ConsolidationState], None]
 
@@ -142,11 +145,15 @@ class Round:
 
     def _count_incomplete(self) -> None:
         """What is still missing of the files that were set aside, whatever the reason."""
-        missing = 0
-        for part in self._damaged:
-            stored = self._store.chunks_named(part.camera, part.epoch, part.first_seq, part.last_seq)
-            missing += part.chunks - sum(1 for _ in stored)
+        patience = self._clock.monotonic() + WRITTEN_S
+        while (missing := sum(map(self._missing, self._damaged))) and self._store.unsynced() and self._clock.monotonic() < patience:
+            if self._stop():
+                break
+            self._stop.pause(WRITTEN_LOOK_S)
         self._change(incomplete=self.state.incomplete + missing)
+
+    def _missing(self, part: Part) -> int:
+        return part.chunks - sum(1 for _ in self._store.chunks_named(part.camera, part.epoch, part.first_seq, part.last_seq))
 
     def _init_there(self, part: Part) -> bytes | None:
         """The init segment that the part's chunks belong to, from the peer; None when it has another one or none."""

@@ -150,9 +150,9 @@ class LockShelf:
         return lock
 
     def expire(self, now_ns: int) -> list[Lock]:
-        """Remove the locks whose time is over at now_ns (UTC) and return them.  Raises VolumeError."""
+        """Remove the locks whose time is over at now_ns (UTC) and return them; none while no list can be used.  Raises VolumeError."""
         with self._lock:
-            gone = self.locks.expired(now_ns)
+            gone = [] if self.problem else self.locks.expired(now_ns)
             if gone:
                 names = {lock.id for lock in gone}
                 self._replace([lock for lock in self.locks if lock.id not in names])

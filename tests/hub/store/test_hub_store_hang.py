@@ -1,5 +1,6 @@
 """A disk hangs: its volume is given up while the call is under way, the others go on, and what the call does in the end is taken back."""
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from watchkeep.hub.store.pulse import LATE_S, STALL_S, Pulse
 from watchkeep.hub.store.retention import DAY_NS
 from watchkeep.wire.causes import EventKind
 from watchkeep.wire.errors import VolumeError
+from watchkeep.wire.paths import LOCKS_COPY
 
 STALLED_S = 1.0
 """Above what a shared disk that works takes for a sync now and then."""
@@ -411,6 +413,39 @@ def test_a_volume_that_hangs_at_the_start_follows_later_with_all_that_is_on_it(t
         until(lambda: len(again.told()) == 2, "one event for each")
         store.append(Chain("cam1").batch(0))
         assert (again.first.root / "cam1").exists(), "it is used again"
+    finally:
+        again.first.gate.set()
+        store.close()
+
+
+def test_without_data_dir_everything_is_locked_until_a_volume_that_hangs_has_been_read(tmp_path: Path) -> None:
+    rig, chain = Rig(Site(tmp_path, volumes=2)), Chain(segment=2)
+    copies = [volume / LOCKS_COPY for volume in rig.site.volumes]
+    wanted = [Wanted("cam0", chain.start_ns, chain.start_ns + end, "case 7", "a theft") for end in (1, 2)]
+    rig.store.open()
+    rig.store.locks.add(wanted[0], 0)
+    until(lambda: all(path.exists() for path in copies))
+    older = copies[1].read_bytes()
+    rig.store.locks.add(wanted[1], 0)
+    until(lambda: all(path.read_bytes() != older for path in copies), "the newest list on both")
+    rig.store.close()
+    copies[1].write_bytes(older)
+    shutil.rmtree(rig.site.state)
+    again = Rig(rig.site)
+    again.first.gate.clear()
+    store = again.store
+    store.open()
+    try:
+        assert again.hung()
+        assert store.locks.locks.keeps("cam9", 0, 1), "whatever the older list on the other volume says"
+        assert "volume0, not read yet" in store.stats().problems[0]
+        with pytest.raises(VolumeError, match="not read yet"):
+            store.locks.remove("lock-1")
+        again.first.gate.set()
+        until(lambda: store.stats().problems == (), "it was read")
+        assert [one.id for one in store.locks.locks] == ["lock-1", "lock-2"]
+        assert not store.locks.locks.everything
+        until(lambda: copies[1].read_bytes() == copies[0].read_bytes(), "the older copy is brought up to date")
     finally:
         again.first.gate.set()
         store.close()

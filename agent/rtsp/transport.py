@@ -38,8 +38,8 @@ def granted(asked: Transport, header: str) -> Transport:
     """What the camera answers to `asked`; raises FormatError when it is something else altogether."""
     protocol, *parameters = (part.strip() for part in header.partition(",")[0].split(";"))
     values = {name.strip().lower(): value.strip().strip('"') for name, _, value in (one.partition("=") for one in parameters)}
-    tcp = protocol.upper().endswith("/TCP") or "interleaved" in values
-    if header and ("multicast" in values or tcp != (asked.kind == "tcp")):
+    tcp = protocol.upper().endswith("/TCP") or "interleaved" in values if header else asked.kind == "tcp"
+    if "multicast" in values or tcp != (asked.kind == "tcp"):
         raise FormatError("the camera grants another transport than was asked for", remedy="set the other transport for this camera")
     ssrc = values.get("ssrc", "")
     found = int(ssrc, 16) if 0 < len(ssrc) <= 8 and all(one in "0123456789abcdefABCDEF" for one in ssrc) else None

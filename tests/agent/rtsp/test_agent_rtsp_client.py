@@ -153,6 +153,11 @@ def test_461_asks_for_the_other_transport_once() -> None:
     assert (failure.status, failure.why) == (CameraStatus.UNSUPPORTED, "the camera sends neither over TCP nor over UDP")
 
 
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_a_transport_that_the_camera_does_not_repeat_is_as_it_was_asked_for(kind: str) -> None:
+    assert {track.transport.kind for track in playing(Camera({"SETUP": (200, {"Session": "1"}, b"")}, kind).run()).tracks} == {kind}
+
+
 @pytest.mark.parametrize("status", [404, 461, 500])
 def test_sound_that_is_refused_costs_no_picture(status: int) -> None:
     found = playing(Camera({"SETUP": [OK["SETUP"], (status, {}, b"")]}).run())

@@ -70,7 +70,7 @@ def failover(
     """Let another one take over: the lead of the directory, a role, or all cameras of an agent."""
     wanted, client, to = _order(FailoverOrder, name=name), connect(server, actor), console()
     before = client.whole()
-    leads = name == DIRECTORY or name.rpartition("/")[2] == before.leader
+    leads = name in (DIRECTORY, before.leader, f"server/{before.leader}")
     agreed(f"let another server lead instead of {before.leader}?" if leads else f"let another one take over from {name}?", yes=yes)
     answer = client.order(http.SITE_FAILOVER, wanted, OrderAnswer)
     _told(answer, to)

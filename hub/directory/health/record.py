@@ -6,8 +6,9 @@
 Rules: a log is written by one server only, and copied by the others line by line, in the order of its numbers; it needs no other log to be
 understood: when a watch begins again, whoever no line speaks of is as that server saw it last.  Times never go back within a log.
 
-Bounds: MAX_LINES; beyond it the oldest quarter is folded into the base.  20 000 lines are a year of a site in which 27 things fail and
-come back each day; 3 MB.  The base has one entry for each thing of the site.
+Bounds: MAX_LINES, or TURNS for each thing of the site if that is more; beyond it the oldest quarter is folded into the base.  20 000 lines
+are a year of a site in which 27 things fail and come back each day; 3 MB.  In a site of 10 000 cameras an outage of everything is
+20 000 lines: ten such outages, 200 000 lines, 25 MB, are kept.  The base has one entry for each thing.
 """
 
 from bisect import bisect_right
@@ -18,6 +19,7 @@ from typing import Final, NamedTuple
 from .model import Standing
 
 MAX_LINES: Final = 20_000
+TURNS: Final = 20
 WATCH: Final = ""
 
 
@@ -37,11 +39,18 @@ class Log:
         self.until_s = base_s
         """Up to then it is known how things were."""
         self._last = dict(self.base)
+        self._present = _known(self._last.values())
+        """How many there are of whom something is known."""
 
     @property
     def number(self) -> int:
         """Of the last line."""
         return self.lines[-1].number if self.lines else self.base_number
+
+    @property
+    def most(self) -> int:
+        """How many lines it may have."""
+        return max(MAX_LINES, TURNS * self._present)
 
     @property
     def watching(self) -> bool:
@@ -52,7 +61,7 @@ class Log:
         at_s = max(at_s, self.until_s)
         if not self.base and not self.lines:
             self.base_s, self.base = at_s, {WATCH: Standing.UP, **states}
-            self._last = dict(self.base)
+            self._last, self._present = dict(self.base), _known(self.base.values())
         elif not self.watching:
             self._add(at_s, WATCH, Standing.UP)
         for key, state in states.items():
@@ -78,9 +87,10 @@ class Log:
 
     def _add(self, at_s: float, key: str, state: Standing, number: int | None = None) -> None:
         self.lines.append(Line(self.number + 1 if number is None else number, at_s, key, state))
+        self._present += _known([state]) - _known([self._last.get(key, Standing.UNKNOWN)])
         self._last[key] = state
-        if len(self.lines) > MAX_LINES:
-            self._fold(MAX_LINES // 4)
+        if len(self.lines) > self.most:
+            self._fold(self.most // 4)
 
     def _fold(self, count: int) -> None:
         for line in self.lines[:count]:
@@ -94,7 +104,7 @@ class Log:
     def copy(self) -> "Log":
         """As it is now."""
         found = Log(self.base_s, self.base_number, self.base)
-        found.lines, found.until_s, found._last = list(self.lines), self.until_s, dict(self._last)
+        found.lines, found.until_s, found._last, found._present = list(self.lines), self.until_s, dict(self._last), self._present
         return found
 
     def after(self, number: int) -> list[Line] | None:
@@ -126,3 +136,7 @@ class Log:
                     yield line.key, line.at_s, line.state
         if watching:
             yield from ((key, self.until_s, Standing.UNKNOWN) for key in known)
+
+
+def _known(states: Iterable[Standing]) -> int:
+    return sum(state is not Standing.UNKNOWN for state in states)

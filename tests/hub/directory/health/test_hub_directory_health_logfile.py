@@ -54,6 +54,7 @@ def test_time_that_only_passes_is_marked_now_and_then(tmp_path: Path) -> None:
 
 def test_a_log_whose_base_has_moved_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record_module, "MAX_LINES", 8)
+    monkeypatch.setattr(record_module, "TURNS", 0)
     path, log = tmp_path / "a.jsonl", Log()
     file = LogFile(path)
     for first in range(0, 60, 5):

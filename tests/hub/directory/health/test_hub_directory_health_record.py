@@ -77,6 +77,7 @@ def test_of_two_sides_of_a_torn_network_the_one_that_sees_it_counts() -> None:
 
 def test_a_copy_gets_what_follows_and_the_whole_when_that_is_folded_by_now(monkeypatch) -> None:
     monkeypatch.setattr(module, "MAX_LINES", 8)
+    monkeypatch.setattr(module, "TURNS", 0)
     one = log((0, UP))
     copy = Log(one.base_s, one.base_number, one.base)
     for at_s in range(1, 9):
@@ -97,10 +98,29 @@ def test_a_copy_gets_what_follows_and_the_whole_when_that_is_folded_by_now(monke
 
 def test_what_has_left_for_good_is_folded_away(monkeypatch) -> None:
     monkeypatch.setattr(module, "MAX_LINES", 8)
+    monkeypatch.setattr(module, "TURNS", 0)
     one = log((0, UP))
     for at_s in range(1, 40):
         one.look({f"camera/c{at_s}": UP}, float(at_s))
     assert len(one.base) < 12
+
+
+def test_a_large_site_keeps_outages_of_everything_and_one_that_changes_its_things_does_not_grow(monkeypatch) -> None:
+    monkeypatch.setattr(module, "MAX_LINES", 8)
+    many = {f"camera/c{number}": UP for number in range(100)}
+    one = Log()
+    for at_s in range(100):
+        one.look(dict.fromkeys(many, DOWN if at_s % 2 else UP), float(at_s))
+    assert one.most == module.TURNS * 101, "and the watch"
+    assert one.most * 3 // 4 <= len(one.lines) <= one.most
+    up_s, down_s, _, unknown_s = seconds(one, key="camera/c7", until=99)
+    assert abs(up_s - down_s) <= 1
+    assert up_s + down_s + unknown_s == 99
+    assert up_s + down_s >= 14, "of 20 outages of everything most are there"
+    for at_s in range(100, 1000):
+        one.look({f"camera/n{at_s}": UP}, float(at_s))
+    assert one.most == module.TURNS * 2
+    assert len(one.lines) <= one.most
 
 
 def test_a_clock_that_is_set_back_makes_no_time_twice() -> None:

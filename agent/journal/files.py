@@ -276,7 +276,12 @@ class FileSet:
         and a deleted file must not come back after the file that outranked it was overwritten.
         """
         spare = self._spares[0]
-        self._disk.rename(self.path(spare), self.path(number))
+        try:
+            self._disk.rename(self.path(spare), self.path(number))
+        except FileNotFoundError:  # somebody took it away: the next write does without it
+            del self._spares[0]
+            self.used -= self._sizes.pop(spare)
+            raise
         self._sizes[number] = self._sizes.pop(spare)
         self._spares[0] = number
         self._disk.sync_dir(self._folder)

@@ -8,7 +8,7 @@ from journal_lab import FaultyDisk, chunk_records, init_record, journal_files, o
 from watchkeep.agent.journal.entry import Entry
 from watchkeep.agent.journal.files import MAX_SPARES
 from watchkeep.agent.journal.journal import Journal
-from watchkeep.wire.errors import BusyError, FullError
+from watchkeep.wire.errors import BusyError, FullError, VolumeError
 
 ALWAYS = 1000
 
@@ -93,4 +93,23 @@ def test_a_spare_that_cannot_be_opened_under_its_new_name_leaves_its_room(tmp_pa
             fill(journal, 1000)
         entries, _ = fill(journal, entries[-1].seq + 1)
     assert len(entries) >= room - 3
+    journal.close()
+
+
+def test_a_spare_file_that_somebody_took_away_costs_one_write(tmp_path):
+    """As an operator does who needs room at once: nothing was written any more until the agent started again."""
+    journal = open_journal(tmp_path, files=6)
+    entries, _ = fill(journal)
+    journal.release_entries(entries)
+    journal.sync()
+    spares = list(journal._files._spares)
+    assert spares
+    for number in spares:
+        journal._files.path(number).unlink()
+    for _ in spares:
+        with pytest.raises(VolumeError):
+            journal.append(chunk_records(6, start=len(entries)))
+    assert len(journal.append(chunk_records(6, start=len(entries)))) == 6
+    journal.sync()
+    assert journal.usage().bytes == sum(path.stat().st_size for path in tmp_path.glob("*.wkj"))
     journal.close()

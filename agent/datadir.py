@@ -28,6 +28,12 @@ class FailingDiskError(VolumeError):
     exit_code = 1
 
 
+class InUseError(ConfigError):
+    """Another process has the journal: perhaps one that was stopped and hangs in its disk, which goes by itself at last."""
+
+    exit_code = 1
+
+
 class _Memory:
     """Slots that last as long as the process."""
 
@@ -61,13 +67,14 @@ def prepare(plan: Plan) -> Path:
 
 
 def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float], reader: PatientReader) -> StagedJournal:
-    """Raises ConfigError when another agent has the journal, FailingDiskError when its disk fails."""
+    """Raises InUseError when another agent has the journal, FailingDiskError when its disk fails."""
     ram_bytes = plan.profile.journal_ram_bytes
     try:
         journal = Journal.open(folder / "journal", max_bytes=plan.journal_max_bytes, file_bytes=plan.profile.journal_file_bytes,
                                ram_bytes=ram_bytes)  # fmt: skip
     except UsageError as error:
-        raise ConfigError(str(plan.file), DATA_DIR, error.message, remedy=error.remedy) from error
+        kind = InUseError if isinstance(error.__cause__, BlockingIOError) else ConfigError
+        raise kind(str(plan.file), DATA_DIR, error.message, remedy=error.remedy) from error
     except VolumeError as error:
         raise FailingDiskError(error.message, remedy=error.remedy) from error
     hold = AT_ONCE if plan.config.journal.mode == "always" else Hold(HOLD_S, min(ram_bytes, plan.stage_bytes // 2))

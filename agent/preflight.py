@@ -5,7 +5,7 @@
     room_problem      refuses                 warns: a disk that filled up while the box was off must not keep it off
     room_note         says so                 warns
     disk_note         says so                 warns
-    in_use            says so                 refuses (the journal's own lock)
+    in_use            says so                 refuses (the journal's own lock), with exit code 1
     list_notes        says so                 says nothing: both may be meant
 
 Rules: leaves no trace on disk; every finding is a ConfigError that names file, key and remedy.

@@ -81,7 +81,8 @@ def test_small_files_that_cannot_be_used_are_no_obstacle_and_named(tmp_path, cap
 def test_a_journal_in_use_is_named_with_file_and_key(tmp_path):
     with AgentService(planned(tmp_path)), pytest.raises(ConfigError) as caught:
         AgentService(planned(tmp_path))
-    assert (caught.value.key, caught.value.exit_code) == ("agent.data_dir", 2)
+    # 1: a process that was killed while its disk hung has it until the disk answers, and a service at 2 stays down
+    assert (caught.value.key, caught.value.exit_code) == ("agent.data_dir", 1)
     assert "in use" in caught.value.message
     AgentService(planned(tmp_path)).close()
 

@@ -6,6 +6,7 @@ Rules: reads only, one system call and one small file a reading; figures are tho
 import os
 import resource
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,7 @@ class UsageMeter:
 
     def __init__(self) -> None:
         self._seen = (time.monotonic(), time.process_time(), _switches())
-        self._usage = Usage()
+        self._usage, self._rss_mb = Usage(), 0.0
 
     def read(self) -> Usage:
         began, cpu, switches = self._seen
@@ -37,7 +38,9 @@ class UsageMeter:
             self._seen = (now, time.process_time(), _switches())
             _, cpu_now, switches_now = self._seen
             self._usage = Usage(round(100 * (cpu_now - cpu) / (now - began), 2), round((switches_now - switches) / (now - began), 1))
-        return replace(self._usage, rss_mb=round(_resident() / 1e6, 1))
+        with suppress(OSError):  # no descriptor is left: the last figure is shown, and everything else beside it
+            self._rss_mb = round(_resident() / 1e6, 1)
+        return replace(self._usage, rss_mb=self._rss_mb)
 
 
 def _switches() -> int:

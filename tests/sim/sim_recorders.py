@@ -160,7 +160,11 @@ class RecorderWorld(World):
         """When a camera was given to somebody under a term, and who might have been recording it, under which terms."""
         self.hermits: dict[str, float] = {}
         """Servers that are to die without having been heard, and since when they are alone."""
+        del self.done["on duty"]
         self.done |= dict.fromkeys(("agent kills", "agent cuts", "hermits", "taken", "moves", "quiet moves", "relieved", "late"), 0)
+
+    def _duties(self) -> None:
+        """There are no roles of the hub here."""
 
     def _written(self, server: str, entry: Entry) -> None:
         fresh = entry.hash not in self._seen

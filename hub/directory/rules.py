@@ -9,6 +9,7 @@
     locations or standbys lead back to themselves        cycle
     copies asked for are more than archivers listed      copies
     a role is none that the hub has (roles.py)           unknown
+    an archiver's address is one that no agent takes     scheme
     there would be more of a kind than may be            too-many
 
 Rules: changes are looked at together, so a group and its camera may come in one edit, in any order.  All problems are told, in the order
@@ -26,7 +27,7 @@ from ...wire.config import worded
 from ...wire.errors import FormatError, IdError
 from ...wire.ids import check_id
 from . import roles
-from .entities import KINDS, MAX_ENTITIES, MAX_SERVERS, Agent, Camera, Entity, Failback, Group, Location, Role
+from .entities import KINDS, MAX_ENTITIES, MAX_SERVERS, Agent, Archiver, Camera, Entity, Failback, Group, Location, Role
 from .site import Change, Key, Site, typed
 
 MAX_PROBLEMS: Final = 50
@@ -162,6 +163,8 @@ def _fits(after: Site, key: Key, entity: Entity) -> Iterator[Problem]:
             yield Problem("twice", f"{key}.{name}", "names one twice", "name each once")
     if isinstance(entity, Role) and (why := roles.against(key.id)) is not None:
         yield Problem("unknown", str(key), why, f"known roles: {roles.known()}")
+    if isinstance(entity, Archiver) and entity.url is not None and not entity.url.startswith("http://"):
+        yield Problem("scheme", f"{key}.url", "agents reach archivers by http", "give http://host:9701, or no url: then mDNS finds it")
     if isinstance(entity, Location) and _leads_back(key.id, lambda name: _parents(after, name)):
         yield Problem("cycle", f"{key}.parent", "leads back to itself", "locations are a tree: choose another parent")
     if isinstance(entity, Agent) and _leads_back(key.id, lambda name: _standbys(after, name)):

@@ -45,6 +45,7 @@ REFUSED = [
     ("unknown", "role/backups", [D1, put("role/backups", servers=["d1"])]),
     ("unknown", "role/consolidator", [D1, put("role/consolidator", servers=["d1"])]),
     ("unknown", "role/directory", [D1, put("role/directory", servers=["d1"])]),
+    ("scheme", "archiver/a.url", [put("archiver/a", url="https://10.0.0.1:9701")]),
     ("in-use", "group/door", [gone("group/door")]),
     ("in-use", "agent/edge-2", [gone("agent/edge-2")]),
     ("in-use", "location/hq", [gone("location/hq")]),
@@ -74,6 +75,7 @@ def test_a_group_that_shrinks_under_its_cameras_is_refused_by_the_camera() -> No
 
 
 FITS = [
+    [put("archiver/a", url="http://10.0.0.1:9701"), put("archiver/b", url=None)],
     [camera(9, group="new"), put("group/new")],
     [gone("camera/cam0"), gone("group/door")],
     [gone("agent/edge-2"), put("agent/edge-1")],

@@ -1,11 +1,12 @@
 """The agent's data_dir: the journal, and two small files that recording can do without.
 
 Rules: what is wrong with the folder is a ConfigError that names file and key: a service stays down until somebody has looked at it.
-What is wrong with its disk may pass: it is started again.  A small file that cannot be read or made is logged and replaced by memory,
+What is wrong with its disk may pass: it is started again.  A small file that cannot be read or made is logged and done without,
 because the journal and UTC cover what it would have said.
 """
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,17 +35,25 @@ class InUseError(ConfigError):
     exit_code = 1
 
 
-class _Memory:
-    """Slots that last as long as the process."""
+class _Unusable:
+    """Slots that could not be read or made: empty, and a write that keeps nothing says so, because numbers are promised there (epochs.py).
 
-    def __init__(self) -> None:
-        self._data: bytes | None = None
+    One that was not there, as on a disk that was full, is made by the first write that can; one that is there and cannot be read is
+    left alone: what stands in it may be higher than what would be written.
+    """
+
+    def __init__(self, path: Path, error: VolumeError) -> None:
+        self._path, self._error, self._there = path, error, os.path.lexists(path)
+        self._made: SlotFile | None = None
 
     def read(self) -> bytes | None:
-        return self._data
+        return None
 
     def write(self, data: bytes) -> None:
-        self._data = data
+        if self._there:
+            raise VolumeError(self._error.message, remedy=self._error.remedy)
+        self._made = self._made or SlotFile(self._path, size=STATE_BYTES)
+        self._made.write(data)
 
 
 def prepare(plan: Plan) -> Path:
@@ -82,10 +91,10 @@ def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float], reade
 
 
 def open_slots(path: Path) -> Slots:
-    """The small file at path, or memory in its place."""
+    """The small file at path, or what stands in its place and remembers nothing over a restart."""
     try:
         return SlotFile(path, size=STATE_BYTES)
     except VolumeError as error:
         log.warning("a small file of data_dir cannot be used, recording goes on without it",
                     extra={"file": str(path), "why": error.message, "remedy": error.remedy})  # fmt: skip
-        return _Memory()
+        return _Unusable(path, error)

@@ -9,7 +9,8 @@ before, whatever was lost in the power cut and whatever the clock says then (inv
 the clock has leapt above the promise, or the disk takes no new one, it counts on by one; numbers need to rise, not to tell the time.
 `save` does wait, and belongs to the sync thread.  Numbers come from wire.ids.next_epoch (a hybrid logical clock), under the term that a
 directory gave the camera, or that of its last epoch when that is higher.  Chunks may be with the archivers while this disk takes
-nothing: a start that cannot promise anything trusts the clock if that is above what it read, and else goes on a random distance above.
+nothing: a start that cannot promise anything trusts a clock that was set if that is above what it read, and else goes on a random
+distance above.
 """
 
 import json
@@ -37,6 +38,8 @@ they are above the promise; from there on the next start needs a clock that has 
 ASTRAY_S = 1 << 20
 """A start that can promise nothing, with a clock below what it read, goes on at random up to twelve days above: two such starts meet
 once in a million."""
+UNSET_S = 1_577_836_800
+"""2020: a clock that is not beyond it was never set, and two starts of such a box read the same of it."""
 _PROMISE = ""
 """Stands among the cameras for the promise."""
 MAX_CAMERAS = 2500
@@ -73,7 +76,7 @@ class EpochBook:
         try:
             self.save()
         except (OSError, WatchkeepError):  # `save` tries again; until then the next start would begin where this one does
-            if clock.utc_s() <= self._floor:
+            if clock.utc_s() <= max(self._floor, UNSET_S):
                 self._floor += below(ASTRAY_S)
             self._promised = max(self._floor, int(clock.utc_s())) + RESERVE_S  # on no disk yet: how far the clock may lead
 

@@ -1,5 +1,6 @@
 """Starting and stopping the whole agent in one process: agent/service.py, datadir.py, setup.py, reporter.py."""
 
+import errno
 import logging
 import subprocess
 import sys
@@ -10,8 +11,11 @@ from dataclasses import replace
 import pytest
 from agent_toml import TEXT, written
 
+from watchkeep.agent.clock import Clock
 from watchkeep.agent.config import read
-from watchkeep.agent.epochs import STATE_BYTES
+from watchkeep.agent.datadir import open_slots
+from watchkeep.agent.epochs import STATE_BYTES, EpochBook
+from watchkeep.agent.journal import slots
 from watchkeep.agent.journal.scan import Cut
 from watchkeep.agent.journal.slots import SlotFile
 from watchkeep.agent.replicate.policy import CameraPolicy
@@ -23,7 +27,7 @@ from watchkeep.agent.setup import plan
 from watchkeep.agent.writer import Writer
 from watchkeep.wire import topics
 from watchkeep.wire.causes import CameraStatus, Cause, EventKind
-from watchkeep.wire.errors import ConfigError, VolumeError
+from watchkeep.wire.errors import ConfigError, FullError, VolumeError
 
 
 def planned(tmp_path, extra="", profile="generic"):
@@ -76,6 +80,27 @@ def test_small_files_that_cannot_be_used_are_no_obstacle_and_named(tmp_path, cap
     service = AgentService(planned(tmp_path))
     run_until(service, lambda: seen(service))
     assert "recording goes on without it" in caplog.text
+
+
+def test_an_epoch_file_that_cannot_be_used_promises_nothing_so_no_number_is_given_out_twice(tmp_path):
+    path = tmp_path / "epochs.slots"
+    path.mkdir()
+    clock, draws = Clock(), iter([5000, 70_000])
+    clock.utc_s = lambda: 30.0  # booted in 1970
+    first, second = (EpochBook(open_slots(path), clock, {}, below=lambda _: next(draws)).next("cam0") for _ in range(2))
+    assert first != second
+
+
+def test_a_small_file_that_could_not_be_made_is_made_when_there_is_room(tmp_path, monkeypatch):
+    path = tmp_path / "epochs.slots"
+    with monkeypatch.context() as full:
+        full.setattr(slots, "publish", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        made = open_slots(path)
+        with pytest.raises(FullError):
+            made.write(b"promise")
+    made.write(b"promise")
+    made.write(b"another")
+    assert open_slots(path).read() == b"another"
 
 
 def test_a_journal_in_use_is_named_with_file_and_key(tmp_path):

@@ -59,6 +59,8 @@ class DirectoryClient:
             except TimeoutError as error:
                 self.close()
                 raise WatchkeepError("it does not answer in time", remedy=REMEDY) from error
+            except UnicodeError as error:  # such as a..b: the next server is asked
+                raise WatchkeepError("no host can have such a name", remedy="correct directory.servers") from error
             except (OSError, HTTPException) as error:
                 self.close()
                 if fresh or self._aborted:  # else the server had closed it meanwhile, as it may

@@ -62,6 +62,8 @@ class AppendClient:
             self._http.connect()
         except TimeoutError as error:
             raise self._fault(Fault.SILENT, "no connection in time", error) from error
+        except UnicodeError as error:  # such as a..b
+            raise self._fault(Fault.REFUSED, "no host can have such a name", error) from error
         except OSError as error:
             raise self._fault(Fault.REFUSED, "no connection", error) from error
         self._used, self._opened_at = False, time.monotonic()

@@ -29,7 +29,10 @@ class Link:
     def connect(self, host: str, port: int, seconds: float) -> None:
         """Connect anew; raises OSError."""
         self.close()
-        self.connection = socket.create_connection((host, port), timeout=seconds)
+        try:
+            self.connection = socket.create_connection((host, port), timeout=seconds)
+        except UnicodeError as error:  # such as a..b
+            raise OSError("no host can have such a name") from error
 
     def send(self, data: bytes, seconds: float) -> None:
         """All of it and what waits before it, within that time; while not patient, what the connection takes at once."""

@@ -227,3 +227,9 @@ def test_a_server_that_trickles_its_answer_is_left(start, monkeypatch):
         with closing(client.DirectoryClient()) as asker, pytest.raises(WatchkeepError, match="does not answer in time"):
             asker.ask(f"http://127.0.0.1:{listener.getsockname()[1]}", "edge-1", (0, 0))
         thread.join()
+
+
+def test_a_server_that_no_name_can_be_keeps_nobody_from_asking_the_next_one():
+    """It ended the thread, which began with the same server again, for ever."""
+    with pytest.raises(WatchkeepError, match="no host can have such a name"):
+        client.DirectoryClient().ask("http://a..b:1", "edge-1", (0, 0))

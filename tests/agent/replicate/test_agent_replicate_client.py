@@ -241,3 +241,9 @@ def test_a_page_of_a_proxy_blames_no_chunk() -> None:
 
 def test_every_fault_has_a_verdict() -> None:
     assert {judge(AppendError("", fault, remedy="look")) for fault in Fault} == {Verdict.AGAIN, Verdict.BROKEN, Verdict.FAILED}
+
+
+def test_a_host_that_no_name_can_be_is_an_archiver_that_is_not_there() -> None:
+    with pytest.raises(AppendError, match="no host can have such a name") as caught:
+        AppendClient("http://a..b:1", "edge-1", read_timeout_s=1.0).connect()
+    assert caught.value.fault is Fault.REFUSED

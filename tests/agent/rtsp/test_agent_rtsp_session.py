@@ -153,3 +153,8 @@ def test_stamps_go_on_where_the_cameras_counter_wraps(tmp_path: Path) -> None:
     stamps = [sample.pts or 0 for sample in samples]
     assert {after - before for before, after in pairwise(stamps)} == {1800}
     assert stamps[0] < 1 << 32 < stamps[-1]
+
+
+def test_a_host_that_no_name_can_be_is_a_camera_that_cannot_be_reached() -> None:
+    with pytest.raises(CameraError, match="no host can have such a name"):
+        NativeSession("rtsp://a..b/x", "tcp")

@@ -12,6 +12,8 @@ Rules:
   - A camera that finds no recorder stays with an agent that is gone: it may be recording it, cut off, and goes on when it is back.
     From one that lives it is taken away: there it is that has no room for it.
   - Who is relieved stops when its successor has begun (leaving.py): written as Relieve says, with or without a plan.
+  - Who has lived for its hold (steady.py) gets those cameras back that go there by themselves: RETURNS at a time, the next ones when their
+    recorders have begun.
   - Balance comes last: one camera at a time, after BALANCE_S in which nothing else was to be done.
 
 Bounds: one plan under way; NAMED cameras in a line.
@@ -28,14 +30,18 @@ from .desire import NOBODY
 from .leaving import HAND_OVER_S, Late, Leaving, Release
 from .liveness import COLD_S, Life, Liveness
 from .plan import Alive, Plan
+from .rules import any_returns
 from .signs import Sign
 from .site import Lease, Site
+from .steady import Steadiness
 
 DEBOUNCE_S: Final = 0.1
 """Agents that lose their power together are found dead within a few looks."""
 RETRY_S: Final = 0.5
 REST: Final = 3.0
 BALANCE_S: Final = 60.0
+RETURNS: Final = 4
+"""Cameras that are handed over at once for nothing but a preference: each is recorded twice meanwhile, and 64 take a few minutes."""
 NAMED: Final = 8
 USED_UP: Final = "it has had as many recorders as epochs can count"
 
@@ -66,6 +72,7 @@ class Make:
 
     alive: Alive
     max_moves: int
+    max_returns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +99,11 @@ class Difference:
 class Assigner:
     """look() several times a second; planned() and written() after a Make, written() after a Relieve, before the next look()."""
 
-    def __init__(self, now: float, *, cold_s: float = COLD_S) -> None:
+    def __init__(self, now: float, *, cold_s: float = COLD_S, steadiness: Steadiness | None = None) -> None:
         self.agents = Liveness(cold_until=now + cold_s)
+        self._steadiness = steadiness or Steadiness()
+        self._handing_over, self._may_return, self._more = 0, 0, False
+        """Cameras under way; how many might return by the last plan, and whether more may want to."""
         self.without: dict[str, str] = {}
         """Cameras that nobody records or that have too few copies, with why, by the leader's last plan."""
         self._leaving = Leaving()
@@ -112,6 +122,7 @@ class Assigner:
         if edited:
             self.agents.know(scene.site.entities.get("agent", {}), now)
         found: list[Told | Make | Relieve] = list(self._turned(scene, now))
+        steadier = self._steadiness.look(self.agents.lives, now)
         if not scene.leads:
             self._leads, self._due = False, None
             self._leaving.reset()
@@ -119,6 +130,9 @@ class Assigner:
         if not self._leads:
             self._leads, self._leases = True, dict(scene.site.leases)
             self.agents.anew(now)
+            self._wanted(now)
+        before, self._handing_over = self._handing_over, self._under_way(scene.site)
+        if (steadier or (self._more and before > self._handing_over == 0)) and any_returns(scene.site):
             self._wanted(now)
         found += self._roles(scene.site) if edited else []
         self._changes(scene, now, edited=edited)
@@ -176,17 +190,22 @@ class Assigner:
         if not balance and (self._due is None or now < max(self._due, self._not_before)):
             return []
         self._due, self._quiet_since = None, now
-        return [Make(self._alive(scene), 1 if balance else 0)]
+        self._may_return = 0 if self.agents.isolated else max(RETURNS - self._under_way(scene.site), 0)
+        return [Make(self._alive(scene), 1 if balance else 0, self._may_return)]
+
+    def _under_way(self, site: Site) -> int:
+        """Cameras that are being handed over to agents that live: it ends within HAND_OVER_S."""
+        return sum(self.agents.life(site.recorders[camera].agent) is not Life.GONE for camera in site.leaving)
 
     def _alive(self, scene: Scene) -> Alive:
         """An archiver in a maintenance window keeps its places."""
         excused = {one.target for one in scene.site.windows.values() if one.kind == "archiver" and one.start_s <= scene.utc_s < one.end_s}
         there = frozenset(name for name in scene.site.entities.get("archiver", {}) if name not in scene.gone or name in excused)
-        return Alive(self.agents.alive, there, self.agents.doubtful)
+        return Alive(self.agents.alive, there, self.agents.doubtful, self._steadiness.steady)
 
     def planned(self, plan: Plan, site: Site, cost_s: float, now: float) -> Difference:
         """What of a plan for this state is to be written; it took so long to make."""
-        self._not_before = now + REST * cost_s
+        self._not_before, self._more = now + REST * cost_s, plan.returns == self._may_return
         worn = {name for name, one in site.recorders.items() if one.term > MAX_TERM - BLOCK}
         recorders = {name: agent for name, agent in plan.recorders.items() if _agent(site, name) != agent and name not in worn}
         recorders |= {name: NOBODY for name in self._taken_away(plan, site) if name not in worn}

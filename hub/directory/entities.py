@@ -75,6 +75,7 @@ class Camera(Entity):
     """What it is expected to send, for planning."""
     recorders: Ids | None = None
     """Agents that may record it, the preferred one first; None: every agent that reaches its location."""
+    recorder_failback: Failback | None = None
 
     @model_validator(mode="after")
     def _one_address(self) -> Self:
@@ -98,7 +99,7 @@ class Agent(Entity):
     max_cameras: Annotated[int, Field(ge=0, le=10_000)] = 64
     max_mbit_s: Capacity = 400.0
     standby: bool = False
-    """Takes cameras of its own only when no other agent has room."""
+    """Is given cameras only when no other agent has room; keeps those that are sticky."""
     standbys: Ids = ()
     """Who takes its cameras when it is gone, in order, before anybody else."""
 
@@ -132,6 +133,8 @@ class Group(Entity):
     priority: Priority = 5
     failback: Failback | None = None
     """Whether its cameras return to an archiver that was away; None: as each agent's own configuration says."""
+    recorder_failback: Failback = "sticky"
+    """auto: its cameras return to a recorder that they prefer: an earlier one of their list, else any that does not stand by."""
 
     def refers_to(self) -> tuple[tuple[str, str], ...]:
         return _all("archiver", self.archivers)

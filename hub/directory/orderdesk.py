@@ -61,7 +61,7 @@ class OrderDesk:
             case FailoverOrder():
                 return orders.failover(site, wanted.name, self._me, frozenset(site.agents) - gone, self._utc_s())
             case MoveOrder():
-                return orders.move(site, wanted.cameras, wanted.agent, gone)
+                return orders.move(site, wanted.cameras, wanted.agent, gone, self._utc_s())
             case MaintenanceOrder():
                 return orders.maintenance(site, wanted.name, on=wanted.on, lasting_s=wanted.lasting_s, now_s=self._utc_s())
 

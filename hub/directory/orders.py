@@ -6,17 +6,20 @@
     move       cameras, an agent                       that agent records them: it may, and has room for all of them
     maintenance                                        a window from now on, or an end of those that are open
 
-Rules: an order is carried out whole or refused with every problem; a name that several kinds have is refused, not guessed.
+Rules: an order is carried out whole or refused with every problem; a name that several kinds have is refused, not guessed.  Cameras that
+would go back by themselves are not moved: the order and their rule contradict each other, and the operator is told how to mean either.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from .entities import Agent, Camera
 from .plan import Alive, plan
+from .recorders import preferred
 from .room import Inside
-from .rules import Problem
+from .rules import Problem, recorder_failback
 from .site import Change, Key, Site
 
 DIRECTORY: Final = "directory"
@@ -77,15 +80,41 @@ def _emptied(site: Site, agent: str, alive: frozenset[str], now_s: float) -> Wan
     has = sorted(name for name, one in site.recorders.items() if one.agent == agent and name in site.entities.get("camera", {}))
     if not has:
         return [Problem("refused", f"agent/{agent}", "records nothing that could go to another one", LOOK)]
-    others = plan(site, Alive(alive - {agent}, frozenset(site.stores)), now_s)
+    others = plan(_unannounced(site, agent), Alive(alive - {agent}, frozenset(site.stores)), now_s)
     taken = {name: others.recorders[name] for name in has if others.recorders.get(name, agent) != agent}
     if not taken:
         why = others.without.get(has[0], "no other agent may record them, or has room")
         text = f"no camera of it can go to another one: {has[0]}: {why}"
         return [Problem("refused", f"agent/{agent}", text, "add a recorder, or raise max_cameras")]
+    if back := _go_back(site, taken, alive, now_s):
+        return back
     left = [name for name in has if name not in taken]
     stays = f"; {listed(left)} stay with {agent}, nobody else has room for them" if left else ""
     return Recorders(taken, f"{_whose(taken)}{stays}")
+
+
+def _unannounced(site: Site, agent: str) -> Site:
+    """As if nobody had announced an absence of this agent, in which it would keep its cameras."""
+    found = site.copy()
+    found.entities["window"] = {name: record for name, record in site.entities.get("window", {}).items()
+                                if (record.value["kind"], record.value["target"]) != ("agent", agent)}  # fmt: skip
+    return found
+
+
+def _go_back(site: Site, recorders: Mapping[str, str], there: frozenset[str], now_s: float) -> list[Problem]:
+    """Cameras that would not stay with these recorders, because another one that is there is preferred, by it."""
+    away = {one.target for one in site.windows.values() if one.kind == "agent" and one.start_s <= now_s < one.end_s}
+    cameras, agents, inside = site.cameras, site.agents, Inside(site.locations)
+    found: dict[str, list[str]] = {}
+    for name, agent in recorders.items():
+        one = cameras[name]
+        better = preferred(one, agent, agents) if recorder_failback(site, one) == "auto" else ()
+        able = (other for other in better if other in there - away and (one.recorders is not None or _reaches(agents[other], one, inside)))
+        if (first := next(able, None)) is not None:
+            found.setdefault(first, []).append(name)
+    return [Problem("refused", f"camera/{names[0]}.recorder_failback", f"is auto: {listed(names)} would go back to {agent}",
+                    f"announce its absence first (watchkeep site maintenance on agent/{agent} --for 2h), or set it to sticky")
+            for agent, names in found.items()]  # fmt: skip
 
 
 def _whose(recorders: dict[str, str]) -> str:
@@ -95,7 +124,7 @@ def _whose(recorders: dict[str, str]) -> str:
     return "; ".join(f"{agent} records {listed(names)}" for agent, names in sorted(by_agent.items()))
 
 
-def move(site: Site, cameras: Iterable[str], agent: str, gone: frozenset[str]) -> Wanted:
+def move(site: Site, cameras: Iterable[str], agent: str, gone: frozenset[str], now_s: float) -> Wanted:
     """gone: agents that are known to be gone."""
     names = list(dict.fromkeys(name.removeprefix("camera/") for name in cameras))
     to = agent.removeprefix("agent/")
@@ -107,18 +136,24 @@ def move(site: Site, cameras: Iterable[str], agent: str, gone: frozenset[str]) -
     found = [*_may_not(site, names, to), *_no_room(site, names, to)]
     if to in gone:
         found.append(Problem("refused", f"agent/{to}", "is gone", "start it, or choose another one"))
-    return found or Recorders(dict.fromkeys(names, to), f"{to} records {listed(names)}")
+    recorders = dict.fromkeys(names, to)
+    found = found or _go_back(site, recorders, frozenset(site.agents) - gone, now_s)
+    return found or Recorders(recorders, f"{to} records {listed(names)}")
 
 
 def _may_not(site: Site, names: list[str], agent: str) -> list[Problem]:
-    reaches, inside, cameras, found = site.agents[agent].reaches, Inside(site.locations), site.cameras, []
+    to, inside, cameras, found = site.agents[agent], Inside(site.locations), site.cameras, []
     for name in names:
         one = cameras[name]
         if one.recorders is not None and agent not in one.recorders:
             found.append(Problem("refused", f"camera/{name}.recorders", f"does not name {agent}", "add it to the list first"))
-        elif one.recorders is None and reaches is not None and not (one.location and any(at in reaches for at in inside.of(one.location))):
+        elif one.recorders is None and not _reaches(to, one, inside):
             found.append(Problem("refused", f"agent/{agent}.reaches", f"does not hold where camera {name} is", "add its location first"))
     return found
+
+
+def _reaches(agent: Agent, camera: Camera, inside: Inside) -> bool:
+    return agent.reaches is None or bool(camera.location and any(at in agent.reaches for at in inside.of(camera.location)))
 
 
 def _no_room(site: Site, names: list[str], agent: str) -> list[Problem]:

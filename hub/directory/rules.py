@@ -200,6 +200,17 @@ def failback(site: Site, camera: Camera) -> Failback | None:
     return camera.failback or _group(site, camera).failback
 
 
+def recorder_failback(site: Site, camera: Camera) -> Failback:
+    """The camera's own, else its group's."""
+    return camera.recorder_failback or _group(site, camera).recorder_failback
+
+
+def any_returns(site: Site) -> bool:
+    """Whether some camera might go back to a recorder by itself."""
+    return any(record.value.get("recorder_failback") == "auto"
+               for kind in ("group", "camera") for record in site.entities.get(kind, {}).values())  # fmt: skip
+
+
 def _group(site: Site, camera: Camera) -> Group:
     record = site.get(Key("group", camera.group)) if camera.group else None
     group = record.entity if record else Group()

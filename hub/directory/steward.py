@@ -98,7 +98,7 @@ class Steward:
 
     def _make(self, make: Make) -> None:
         site, began = self._server.view(), time.monotonic()
-        found = plan(site, make.alive, time.time(), max_moves=make.max_moves)
+        found = plan(site, make.alive, time.time(), max_moves=make.max_moves, max_returns=make.max_returns)
         now = time.monotonic()
         differs = self._assigner.planned(found, site, now - began, now)
         for told in differs.short:

@@ -1,7 +1,8 @@
 """One seed's world of directory servers and the agents that follow them: who dies, is cut off and comes back on both sides.
 
     per round: faults of servers and agents, edits ─▶ quiet ─▶ when all servers see each other: every camera has a recorder in touch
-    at the end: healed, all started ─▶ as in sim_directory_world.py, and each camera is recorded by exactly one agent, the directory's
+    at the end: healed, all started ─▶ as in sim_directory_world.py, and each camera is recorded by exactly one agent, the directory's;
+                                       one that goes back by itself by the first of its list
     whenever an agent stops a camera   ─▶ who has it now has begun with it, or had HAND_OVER_S to
 
 Rules: signs, liveness, plan, what is written and what agents take up are the product's; only threads, HTTP and disks are played.  Whatever
@@ -28,10 +29,13 @@ from watchkeep.hub.directory.leaving import HAND_OVER_S
 from watchkeep.hub.directory.plan import plan
 from watchkeep.hub.directory.signs import Signs
 from watchkeep.hub.directory.site import Change, Key, Recording
+from watchkeep.hub.directory.steady import Steadiness
 from watchkeep.wire.begun import read
 from watchkeep.wire.desired import AgentDesired
 
 LOOK_S = 0.2
+HOME, LIST = "cam3", ("one", "two", "three")
+"""A camera that goes back by itself, and its recorders, the preferred first."""
 SETTLED_S = 60.0
 """A cold directory's grace, an agent's round of servers, and a plan."""
 HERMIT_S = 8.0
@@ -43,7 +47,8 @@ class RecorderServer(SimServer):
     """A server that hears agents and assigns cameras."""
 
     def start(self) -> None:
-        self.signs, self.assigner = Signs(self.name, f"{self.name}-{self.boot + 1}"), Assigner(self.loop.now)
+        self.signs = Signs(self.name, f"{self.name}-{self.boot + 1}")
+        self.assigner = Assigner(self.loop.now, steadiness=Steadiness(2.0, 16.0))
         self._holds: dict[str, tuple[tuple[int, int], Callable[[Any], None]]] = {}
         self._writing = False
         super().start()
@@ -74,7 +79,7 @@ class RecorderServer(SimServer):
                     self.loop.say(self.name, told.text)
 
     def _make(self, make: Make, scene: Scene) -> None:
-        found = plan(scene.site, make.alive, scene.utc_s, max_moves=make.max_moves)
+        found = plan(scene.site, make.alive, scene.utc_s, max_moves=make.max_moves, max_returns=make.max_returns)
         differs = self.assigner.planned(found, scene.site, 0.01, self.loop.now)
         if differs:
             self._writing = True
@@ -228,6 +233,7 @@ class RecorderWorld(World):
     def _edit(self) -> Callable[[int], steps.Event]:
         self.made += 1
         camera, value = Key("camera", f"cam{self.rng.randrange(5)}"), {"url": "rtsp://10.0.0.1/a", "name": f"edit {self.made}"}
+        value |= {"recorders": list(LIST), "recorder_failback": "auto"} if camera.id == HOME else {}
         changes = [Change(camera, value if self.rng.random() < 0.9 else None)]
         changes += [Change(Key("agent", name), {}) for name in self.agents]
         return lambda ticket: steps.Edit(ticket, tuple(changes), "ops")
@@ -353,6 +359,17 @@ class RecorderWorld(World):
         for agent in self.agents.values():
             agent.start()
         super().finished()
+        self._until(self._home, SETTLED_S)
+        if not self._home():
+            raise Broken(13, f"{HOME} does not go back to {LIST[0]} within {SETTLED_S:g} s")
+
+    def _home(self) -> bool:
+        """The camera that goes back by itself is with the first of its list, if the site has it and that one is in touch."""
+        leader = self._lead()
+        if leader is None or leader.cluster is None or LIST[0] not in self._near():
+            return False
+        site = leader.cluster.site
+        return Key("camera", HOME) not in site or (site.recorders[HOME].agent == LIST[0] and HOME not in site.leaving and not self._amiss())
 
 
 def run(seed: int, *, tracing: bool = False) -> Result:

@@ -16,6 +16,7 @@ from watchkeep.hub.directory.cluster.witness import Witness
 from watchkeep.hub.directory.leaving import Leaving, Release
 from watchkeep.hub.directory.liveness import Liveness, Turned
 from watchkeep.hub.directory.plan import Plan
+from watchkeep.hub.directory.recorders import Recorders
 from watchkeep.hub.directory.signs import Signs
 from watchkeep.hub.directory.site import Recording, Site
 from watchkeep.wire.begun import written
@@ -92,6 +93,11 @@ def _stays(self: Leaving, *_: object) -> Release | None:
     return None
 
 
+def _keeps_what_stands_in(self: Recorders, order: list[str], steady: frozenset[str], most: int) -> int:
+    """No camera ever goes back."""
+    return 0
+
+
 _answered = Follower.answered
 BREAKS = [
     (leading, "recorder_term", _same_term, {2, 10}),
@@ -103,6 +109,7 @@ BREAKS = [
     (leading, "leaving_after", _leaves_at_once, {12}),
     (Follower, "begun", _says_all, {12}),
     (Leaving, "look", _stays, {11}),
+    (Recorders, "give_back", _keeps_what_stands_in, {13}),
 ]
 
 

@@ -1,5 +1,6 @@
 """When the leader plans, what of it is written, and what is told: assigner.py, played over a journal in memory."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from watchkeep.hub.directory.assigner import (
     NAMED,
     REST,
     RETRY_S,
+    RETURNS,
     USED_UP,
     Assigner,
     Difference,
@@ -23,6 +25,7 @@ from watchkeep.hub.directory.leaving import HAND_OVER_S
 from watchkeep.hub.directory.liveness import CLOSED_S, COLD_S, SILENT_S, START_S
 from watchkeep.hub.directory.plan import plan
 from watchkeep.hub.directory.signs import Sign
+from watchkeep.hub.directory.steady import HOLD_S
 from watchkeep.wire.causes import EventKind
 from watchkeep.wire.ids import MAX_TERM
 
@@ -69,7 +72,8 @@ class Player:
             return
         self.plans.append(self.now)
         site = self.book.site.copy()
-        found = plan(site, action.alive, UTC_S + self.now, max_moves=action.max_moves)
+        found = plan(site, action.alive, UTC_S + self.now, max_moves=action.max_moves,
+                     max_returns=action.max_returns)  # fmt: skip
         differs = self.assigner.planned(found, site, self.cost_s, self.now)
         self.told += [told.text for told in differs.short]
         if differs and not self.refuses:
@@ -257,6 +261,52 @@ def test_edits_without_end_cost_a_quarter_of_the_time_and_own_entries_none() -> 
         play.run(LOOK_S)
     assert len(play.plans) - plans <= 10 / (REST * play.cost_s) + 2
     assert len(play.plans) > plans
+
+
+def test_cameras_go_back_when_the_first_of_their_list_has_lived_for_its_hold_a_few_at_a_time() -> None:
+    play = player(cameras=6, recorders=["one", "two"], recorder_failback="auto").run(3)
+    play.dies("one", closed=True)
+    play.run(5)
+    assert set(play.recorders.values()) == {"two"}
+    play.awake.add("one")
+    play.run(HOLD_S)
+    assert set(play.recorders.values()) == {"two"}
+    play.deaf = {f"cam{number}" for number in range(6)}
+    plans = len(play.plans)
+    play.run(5)
+    assert Counter(play.recorders.values()) == {"one": RETURNS, "two": 2}
+    play.book.edit(put("location/l"))
+    play.run(5)
+    assert Counter(play.recorders.values()) == {"one": RETURNS, "two": 2}, "the others wait, whatever is planned meanwhile"
+    play.deaf.clear()
+    play.run(HAND_OVER_S)
+    assert set(play.recorders.values()) == {"one"}
+    assert play.book.site.leaving == {}
+    play.run(30)
+    assert len(play.plans) == plans + 3, "one for each lot and for the edit, and no more"
+
+
+def test_an_agent_that_comes_and_goes_does_not_draw_its_cameras_each_time() -> None:
+    play = player(recorders=["one", "two"], recorder_failback="auto").run(3)
+    drawn = 0
+    for _ in range(12):
+        play.dies("one", closed=True)
+        play.run(5)
+        assert set(play.recorders.values()) == {"two"}
+        play.awake.add("one")
+        play.run(1.9 * HOLD_S)
+        drawn += set(play.recorders.values()) == {"one"}
+    assert drawn == 1, "after the first death alone: then its hold is longer than it lives"
+
+
+def test_a_sticky_camera_stays_with_its_stand_in_however_long_the_other_lives() -> None:
+    play = player(recorders=["one", "two"]).run(3)
+    play.dies("one", closed=True)
+    play.run(5)
+    play.awake.add("one")
+    assert set(play.run(3 * HOLD_S).recorders.values()) == {"two"}
+    play.book.edit(*(camera(number, recorders=["one", "two"], recorder_failback="auto") for number in range(2)))
+    assert set(play.run(2).recorders.values()) == {"one"}, "once its rule says otherwise"
 
 
 def test_balance_moves_one_camera_after_a_quiet_minute() -> None:

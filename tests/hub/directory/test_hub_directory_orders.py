@@ -50,14 +50,15 @@ def test_an_agents_cameras_go_to_whom_the_plan_chooses_and_the_rest_stays_by_nam
 
 
 def test_cameras_move_together_or_not_at_all(book: Book) -> None:
-    found = move(book.site, ["cam0", "camera/cam1", "cam0"], "agent/e2", frozenset())
+    found = move(book.site, ["cam0", "camera/cam1", "cam0"], "agent/e2", frozenset(), NOW)
     assert isinstance(found, Recorders)
     assert found.recorders == {"cam0": "e2", "cam1": "e2"}
-    assert codes(move(book.site, ["cam0", "none"], "nobody", frozenset())) == [("unknown", "camera/none"), ("unknown", "agent/nobody")]
-    assert codes(move(book.site, ["cam0", "cam2"], "e2", frozenset())) == [("refused", "camera/cam2.recorders")]
-    assert codes(move(book.site, ["cam3"], "e1", frozenset())) == [("refused", "agent/e1.reaches"), ("refused", "agent/e1.max_cameras")]
-    assert codes(move(book.site, ["cam0", "cam1", "cam3"], "e2", frozenset())) == [("refused", "agent/e2.max_cameras")]
-    assert codes(move(book.site, ["cam0"], "e2", frozenset({"e2"}))) == [("refused", "agent/e2")]
+    assert codes(move(book.site, ["cam0", "none"], "nobody", frozenset(), NOW)) == [("unknown", "camera/none"), ("unknown", "agent/nobody")]
+    assert codes(move(book.site, ["cam0", "cam2"], "e2", frozenset(), NOW)) == [("refused", "camera/cam2.recorders")]
+    wrong = [("refused", "agent/e1.reaches"), ("refused", "agent/e1.max_cameras")]
+    assert codes(move(book.site, ["cam3"], "e1", frozenset(), NOW)) == wrong
+    assert codes(move(book.site, ["cam0", "cam1", "cam3"], "e2", frozenset(), NOW)) == [("refused", "agent/e2.max_cameras")]
+    assert codes(move(book.site, ["cam0"], "e2", frozenset({"e2"}), NOW)) == [("refused", "agent/e2")]
 
 
 def window(book: Book, name: str, *, on: bool = True, lasting_s: float = 600.0, now_s: float = NOW) -> object:
@@ -102,3 +103,27 @@ def test_a_name_that_several_kinds_have_is_not_guessed(book: Book) -> None:
     longest = window(book, "a" * 63)
     assert isinstance(longest, Windows)
     assert problems(book.site, longest.changes) == []
+
+
+def test_a_camera_that_would_go_back_is_not_moved_unless_the_other_is_away(book: Book) -> None:
+    book.edit(camera(0, location="floor", recorders=["e1", "e2", "same"], recorder_failback="auto"), camera(4, recorder_failback="auto"))
+    book.assign({"cam4": "e2"})
+    found = move(book.site, ["cam0"], "same", frozenset(), NOW)
+    assert codes(found) == [("refused", "camera/cam0.recorder_failback")]
+    assert "cam0 would go back to e1" in found[0].text
+    assert isinstance(move(book.site, ["cam0"], "same", frozenset({"e1", "e2"}), NOW), Recorders)
+    assert isinstance(move(book.site, ["cam0"], "e1", frozenset(), NOW), Recorders)
+    assert isinstance(move(book.site, ["cam4"], "same", frozenset(), NOW), Recorders), "of those that do not stand by none is preferred"
+    assert codes(over(book, "e1")) == [("refused", "camera/cam0.recorder_failback")]
+    book.edit(put("window/w", kind="agent", target="e1", start_s=NOW - 1, end_s=NOW + 1))
+    assert codes(move(book.site, ["cam0"], "same", frozenset(), NOW)) == [("refused", "camera/cam0.recorder_failback")], "e2 is there"
+    found = over(book, "e1")
+    assert isinstance(found, Recorders), "an absence that is announced is no reason to keep them"
+    assert found.recorders["cam0"] == "e2"
+
+
+def test_a_camera_that_goes_back_to_who_does_not_stand_by_is_not_moved_to_who_does(book: Book) -> None:
+    book.edit(put("agent/s", standby=True), camera(3, location="annex", recorder_failback="auto"))
+    found = move(book.site, ["cam3"], "s", frozenset(), NOW)
+    assert codes(found) == [("refused", "camera/cam3.recorder_failback")]
+    assert "go back to e2" in found[0].text, "e1 does not reach it"

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from directory_asker import Asker
 from directory_kit import Servers, directory
 from hub_kit import wait_for
 
+from watchkeep.hub.directory import assigner
 from watchkeep.hub.directory.liveness import CLOSED_S, SILENT_S
+from watchkeep.hub.directory.steady import Steadiness
 
 NAMES = ("one", "two", "three")
 
@@ -62,11 +65,23 @@ def moved(servers: Servers, agents: dict[str, Asker]) -> None:
     assert [one["payload"].get("leaving") for one in story[:2]] == [{camera: []}, {camera: [[before.agent, term]]}]
 
 
+def went_back(servers: Servers, agents: dict[str, Asker]) -> None:
+    """It goes back to the first of its list by itself, once it may."""
+    client, camera = servers.led(), "cam0"
+    stands_in = next(agent for agent in agents.values() if camera in agent.cameras)
+    first = next(agent for agent in agents.values() if agent is not stands_in)
+    value = {"url": "rtsp://10.0.0.0/a", "recorders": [first.agent, stands_in.agent], "recorder_failback": "auto"}
+    assert client.post("edit", {"changes": [{"entity": "camera", "id": camera, "value": value}]}).status == 200
+    wait_for(lambda: camera in first.cameras and camera not in stands_in.cameras, "the first of its list")
+
+
 def test_a_dead_agents_cameras_go_to_the_others_with_higher_terms_and_it_learns_so_when_it_is_back(
-        tmp_path: Path, free_port: Callable[[], int], stack: ExitStack) -> None:  # fmt: skip
+        tmp_path: Path, free_port: Callable[[], int], stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(assigner, "Steadiness", partial(Steadiness, 0.2))
     with directory(tmp_path, free_port, "ab") as servers:
         agents = site(servers, stack)
         moved(servers, agents)
+        went_back(servers, agents)
         dead = fullest(agents)
         before = agents[dead].cameras
         began = time.monotonic()

@@ -105,7 +105,8 @@ class Crew:
                 self._members.pop(name).line.ring.close()
             if gone:
                 self._tell()
-            with suppress(RuntimeError):  # no room for a thread, told by whoever wanted it: others are looked after, it is tried again
+            # no room for a thread or a ring, told by whoever wanted it: others are looked after, it is tried again
+            with suppress(RuntimeError, MemoryError):
                 self._take_on()
                 self._begin()
 
@@ -197,10 +198,12 @@ class Crew:
         coming = [name for name in self._wanted if name not in self._members][: max(2 * self._limit - len(self._members), 0)]
         if not coming:
             return
-        for name in coming:
-            self._members[name] = self._hire(name, self._wanted[name], Cause.CONFIGURATION if self._started else None)
-        self._writer.set_lines([member.line for member in self._members.values() if member.dropped_at is None])
-        self._begin()
+        try:
+            for name in coming:
+                self._members[name] = self._hire(name, self._wanted[name], Cause.CONFIGURATION if self._started else None)
+        finally:  # who was made before one for whose ring there is no memory is recorded all the same
+            self._writer.set_lines([member.line for member in self._members.values() if member.dropped_at is None])
+            self._begin()
 
     def _begin(self) -> None:
         """Start the threads that are to run and do not: those of new cameras, and those for which there was no room in the machine."""

@@ -62,8 +62,8 @@ class Desk:
         self._releases: list[events.Release] = []
         """Bounded by what the journal holds: a release is a range of its chunks."""
         self._events: list[Event] = []
-        self._reported: set[tuple[str, str]] = set()
-        """(archiver, reason) reported as foreign since it last answered properly."""
+        self._reported: set[str] = set()
+        """Archivers reported as foreign since they last answered properly; whoever else answers next is not news until then."""
 
     # What the agent says.
 
@@ -160,7 +160,7 @@ class Desk:
                 self._decide(policy.Broken(archiver, self._durables[archiver].why))
                 return False
             if taken:
-                self._reported = {item for item in self._reported if item[0] != archiver}
+                self._reported.discard(archiver)
                 self._decide(policy.Answered(archiver, answer.maintenance_s))
             else:
                 self._decide(policy.Failed(archiver, "it answers, and takes no chunk"))
@@ -190,8 +190,8 @@ class Desk:
         """Somebody else answers at this archiver's address (invariant 11); reported once until it answers properly."""
         self.lost(archiver, refs, why, at_once=True)
         with self._mutex:
-            if (archiver, why) not in self._reported:
-                self._reported.add((archiver, why))
+            if archiver not in self._reported:
+                self._reported.add(archiver)
                 self._tell(EventKind.TAMPER, f"archiver {archiver}: {why}", "check its address and id", archiver=archiver)
 
     def blamed(self, archiver: str, guilty: Sequence[ChunkRef], why: str, kind: EventKind, remedy: str, *, orphans: bool = False) -> None:

@@ -143,6 +143,26 @@ def test_a_camera_that_is_only_kept_otherwise_is_not_asked_anew():
         assert len(made.films) == 1
 
 
+def test_a_camera_for_which_there_is_no_memory_keeps_no_other_one_from_being_recorded(monkeypatch):
+    with stage() as made:
+        made.crew.apply(cast("cam0"))
+        hire = made.crew._hire
+
+        def short(camera, *rest):
+            if camera == "cam2":
+                raise MemoryError(camera)
+            return hire(camera, *rest)
+
+        monkeypatch.setattr(made.crew, "_hire", short)
+        with pytest.raises(MemoryError):
+            made.crew.apply(cast("cam0", "cam1", "cam2"))
+        made.until(lambda: made.of("cam1") and made.recorded("cam1"))
+        monkeypatch.setattr(made.crew, "_hire", hire)
+        made.crew.apply(cast("cam0", "cam1", "cam2"))
+        made.until(lambda: made.recorded("cam2"))
+        assert len(made.of("cam1")) == 1
+
+
 def test_a_camera_that_nobody_else_has_any_more_is_asked_again_and_is_no_change(monkeypatch):
     asked = []
     monkeypatch.setattr(Ingest, "again", lambda self: asked.append(self))  # noqa: PLW0108 (a list's method is bound to no instance)

@@ -275,8 +275,8 @@ def test_a_foreign_archiver_is_reported_once_until_it_answers_properly() -> None
     desk = Desk("edge-1", HealthLimits(), monotonic=clock, utc_s=clock, wake=lambda: None)
     desk.configure([CameraPolicy("cam0", 1, ("a",))])
     desk.know(["a"])
-    for _ in range(3):
-        desk.foreign("a", (), "archiver 'x' answers at this address")
+    for number in range(3):
+        desk.foreign("a", (), f"archiver 'x{number}' answers at this address")
     assert [event.kind for event in desk.tick()[1]].count(EventKind.TAMPER) == 1
     desk.stored("a", (), Store("a").answer([], []), 1)
     desk.foreign("a", (), "archiver 'x' answers at this address")

@@ -27,7 +27,7 @@ from .lockbook import LockBook
 from .model import ASIDE_SUFFIX, Part, Report, SegmentKey
 from .register import Register
 from .retainer import Policy, Retainer
-from .retention import DISTRUST_S, ClockWatch, Past, behind_s
+from .retention import DISTRUST_S, STEP_S, ClockWatch, Past, behind_s
 from .stitch import Stitch, can_stitch
 from .volume import Volume
 
@@ -135,11 +135,10 @@ class Keeper:
     def look(self) -> None:
         """What touches no volume."""
         now_ns, now = self._clock.wall_ns(), self._clock.monotonic()
-        if ahead_s := self._watch.look(now_ns, now):
-            self._report(EventKind.CLOCK, f"the wall clock went forward by {_span(ahead_s)}, or this archiver was off for so long: "
-                         "nothing is deleted for its age for a day", "check the clock", "")  # fmt: skip
+        if stepped_s := self._watch.look(now_ns, now):
+            self._report(EventKind.CLOCK, _told(stepped_s), "check the clock", "")
         self._compare(now_ns, now)
-        if ahead_s or now >= self._remember_at + REMEMBER_S:
+        if stepped_s or now >= self._remember_at + REMEMBER_S:
             self._keep_time(now_ns, now)
         self.retainer.look(now_ns, now, trusted=self._watch.trusted(now) and not self._behind)
         self._locks.look(now)
@@ -265,5 +264,17 @@ class Keeper:
         log.info("segment joined", extra={"camera": key[0], "epoch": key[1], "segment": key[2], "parts": len(parts)})
 
 
+def _told(stepped_s: float) -> str:
+    """One line about a step of the wall clock; only one far ahead is a reason to distrust it."""
+    span = _span(abs(stepped_s))
+    if stepped_s < 0:
+        return f"the wall clock went back by {span}, or was ahead when this archiver last ran: nothing is deleted too early for it"
+    if stepped_s <= STEP_S:
+        return f"the wall clock went forward by {span}: retention goes on"
+    return f"the wall clock went forward by {span}, or this archiver was off for so long: nothing is deleted for its age for a day"
+
+
 def _span(seconds: float) -> str:
+    if seconds < 3600:
+        return f"{seconds / 60:.1f} minutes"
     return f"{seconds / 86_400:.1f} days" if seconds >= 86_400 else f"{seconds / 3600:.1f} hours"

@@ -3,7 +3,7 @@
 Rules: oldest first, whole files only, never one that is being written (the catalog lists closed ones only); protected
 parts stay, and can never stop new recording.  Age is judged by the wall clock, which can be wrong: after a step forward, also
 one between two runs, nothing is deleted for its age until the clock has been steady for a day, nor while all recorders say another
-day; space is freed all the same.
+day; space is freed all the same.  A step back deletes nothing too early: it is told, and that is all.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +14,9 @@ from .model import Part
 
 DAY_NS: Final = 86_400_000_000_000
 STEP_S: Final = 3600.0
-"""A wall clock that runs away from the monotonic one by this between two looks was stepped."""
+"""A wall clock that runs ahead of the monotonic one by more than this between two looks is not trusted."""
+TELL_S: Final = 60.0
+"""A step of more than this, either way, is told: what a time service sets when it has just begun is less, or worth knowing."""
 DISTRUST_S: Final = 86_400.0
 """How long a stepped clock deletes nothing: time for somebody to see the event and set it right."""
 BEHIND_S: Final = 86_400.0
@@ -68,14 +70,17 @@ class ClockWatch:
         self._distrust_until = float("-inf")
 
     def look(self, wall_ns: int, monotonic: float) -> float:
-        """Take a look at both clocks; by how many seconds the wall clock has stepped forward, or was away, if that is seen now, else 0."""
+        """Take a look at both clocks; by how many seconds the wall clock has stepped (back: less than 0) if that is seen now, else 0.
+
+        At the first look it is compared with the run before: less than STEP_S ahead is a restart, and no step.
+        """
         offset, before = wall_ns / 1e9 - monotonic, self._offset
         self._offset = offset
         ahead_s = self._since_past(wall_ns, monotonic) if before is None else offset - before
-        if ahead_s <= STEP_S:
-            return 0.0
-        self._distrust_until = monotonic + DISTRUST_S
-        return ahead_s
+        if ahead_s > STEP_S:
+            self._distrust_until = monotonic + DISTRUST_S
+        least_s = STEP_S if before is None else TELL_S
+        return ahead_s if ahead_s > least_s or ahead_s < -TELL_S else 0.0
 
     def _since_past(self, wall_ns: int, monotonic: float) -> float:
         if self._past is None:

@@ -33,8 +33,12 @@ def clocked(site: FaultSite, name: str, zone: str = "UTC") -> FakeClock:
     return clock
 
 
+def told_by(site: FaultSite, source: str) -> list[str]:
+    return [event.text for event in list(site.view.events) if event.kind is EventKind.CLOCK and event.source == source]
+
+
 def steps(site: FaultSite) -> int:
-    return sum(event.kind is EventKind.CLOCK and event.source == "edge-1" for event in list(site.view.events))
+    return len(told_by(site, "edge-1"))
 
 
 def goes_on(site: FaultSite, camera: str, what: str, seconds: float = 1.5) -> None:
@@ -76,8 +80,11 @@ def test_clocks_that_step_cut_mark_and_go_on(site):
     site.start("b")  # with its clock still ahead: nothing is deleted at the start either
     looked = site.frames("cam1")
     wait_until(lambda: site.frames("cam1") > looked + 4 * FPS, 40, "recording on b again")
+    ahead.ahead_s(0)
+    wait_until(lambda: "went back by 730.0 days" in " ".join(told_by(site, "b")), 20, "b's step back is told")
     site.settled()
     site.stop_all("edge-1", "edge-2", "a", "b", "source")
+    assert "went forward by 730.0 days" in told_by(site, "b")[0]
     assert [event for event in site.view.events if event.kind in (EventKind.TAKEOVER, EventKind.LOSS, EventKind.RETENTION)] == []
     the_recorders_steps(site.proof("a").camera("cam0"))
     [session] = whole(site.proof("b").camera("cam1"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from watchkeep.hub.store import Clock
 from watchkeep.hub.store.freshness import Newest
 from watchkeep.hub.store.model import Part
-from watchkeep.hub.store.retention import BEHIND_S, DAY_NS, DISTRUST_S, STEP_S, UNKNOWN, ClockWatch, Past, behind_s, choose
+from watchkeep.hub.store.retention import BEHIND_S, DAY_NS, DISTRUST_S, STEP_S, TELL_S, UNKNOWN, ClockWatch, Past, behind_s, choose
 from watchkeep.wire.causes import EventKind
 
 DAY_S = 86_400
@@ -46,11 +46,28 @@ def test_a_stepped_clock_deletes_nothing_for_its_age_for_a_day() -> None:
     assert watch.trusted(62 + DISTRUST_S)
 
 
+@pytest.mark.parametrize("step_s", [-400 * DAY_S, -3600.0, -TELL_S - 1, TELL_S + 1, STEP_S - 1])
+def test_a_step_back_and_a_small_one_ahead_are_told_and_trusted(step_s: float) -> None:
+    watch = ClockWatch()
+    assert not watch.look(START_NS, 0)
+    assert watch.look(START_NS + int((step_s + 2) * SECOND_NS), 2) == pytest.approx(step_s)
+    assert watch.trusted(2)
+    assert not watch.look(START_NS + int((step_s + 4) * SECOND_NS), 4), "told once"
+
+
+@pytest.mark.parametrize("step_s", [-TELL_S + 1, TELL_S - 1])
+def test_what_a_time_service_sets_by_itself_is_not_told(step_s: float) -> None:
+    watch = ClockWatch()
+    assert not watch.look(START_NS, 0)
+    assert not watch.look(START_NS + int((step_s + 2) * SECOND_NS), 2)
+
+
 @pytest.mark.parametrize(("past", "ahead_s", "left_s"), [
     (Past(START_NS, 0.0), STEP_S - 1, 0.0),
     (Past(START_NS, 0.0), STEP_S + 1, DISTRUST_S),
     (Past(START_NS, 0.0), 400 * DAY_S, DISTRUST_S),
     (Past(START_NS, 0.0), -400 * DAY_S, 0.0),
+    (Past(START_NS, 0.0), -TELL_S + 1, 0.0),
     (Past(START_NS, 5000.0), 60, 5000.0),  # the day goes on
     (Past(START_NS, 5000.0), STEP_S + 1, DISTRUST_S),
     (UNKNOWN, 0, DISTRUST_S),
@@ -58,7 +75,7 @@ def test_a_stepped_clock_deletes_nothing_for_its_age_for_a_day() -> None:
 def test_the_run_before_says_whether_the_clock_is_ahead(past: Past, ahead_s: float, left_s: float) -> None:
     watch = ClockWatch(past)
     stepped = watch.look(START_NS + int(ahead_s * SECOND_NS), 7.0)
-    assert stepped == (pytest.approx(ahead_s) if ahead_s > STEP_S else 0)
+    assert stepped == (pytest.approx(ahead_s) if ahead_s > STEP_S or ahead_s < -TELL_S else 0)
     assert watch.left_s(7.0) == left_s
     assert watch.trusted(7.0) is (left_s == 0)
     assert watch.trusted(7.0 + left_s)
@@ -99,6 +116,9 @@ def test_days_old_segments_go_with_their_directories_and_are_missing_then(tmp_pa
         assert site.events[-1].kind is EventKind.RETENTION
         now[0] = START_NS + 300 * DAY_NS
         until(lambda: site.events[-1].kind is EventKind.CLOCK, "the step was seen")
+        assert contents(store) == expected(new, 0, 1)
+        now[0] -= 299 * DAY_NS
+        until(lambda: "went back by 299.0 days" in site.events[-1].text, "so was the step back")
         assert contents(store) == expected(new, 0, 1)
 
 

@@ -21,7 +21,7 @@ from .health import Health, HealthLimits
 from .holes import Holes, is_late
 from .lanes import Batch, Lanes
 from .ledger import CopyLedger
-from .overview import Overview, overview
+from .overview import Overview, kept_away, overview
 from .pace import TARGET_PROBE_S, Budget
 from .policy import CameraPolicy, CopyPolicy
 from .ports import ChunkRef
@@ -381,7 +381,7 @@ class Desk:
             maintenance_s=round(self._maintenance_s(name), 1))  # fmt: skip
 
     def _why(self, name: str) -> str:
-        return told.why(self._policy.health(name), self._maintenance_s(name))
+        return told.why(self._policy.health(name), self._maintenance_s(name), kept_away(self._policy, name))
 
     def _maintenance_s(self, name: str) -> float:
         health = self._policy.health(name)

@@ -6,6 +6,7 @@ Rules: readers only look; what a beacon says already is not said again here.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from .health import Health
 from .holes import Holes, Place
 from .lanes import LIVE_S
 from .ledger import CopyLedger
@@ -59,6 +60,20 @@ def overview(ledger: CopyLedger, policy: CopyPolicy, holes: Holes, archivers: Co
         open_holes.setdefault(place.camera, {})[place.archiver] = round(now - since, 1)
     return Overview(tuple(_copies(ledger, policy, camera) for camera in cameras),
                     tuple(_lane(ledger, policy, name, now) for name in sorted(archivers)), open_holes)  # fmt: skip
+
+
+def kept_away(policy: CopyPolicy, archiver: str) -> int:
+    """How many sticky cameras stay with a stand-in although this archiver is back, and before it in their list."""
+    health = policy.health(archiver)
+    if not health.was_away or health.state is not Health.HEALTHY:
+        return 0
+    sticky = (camera for camera in policy.cameras() if policy.sticky(camera))
+    return sum(_is_before(archiver, policy.targets(camera), policy.wanted(camera)) for camera in sticky)
+
+
+def _is_before(archiver: str, targets: tuple[str, ...], listed: tuple[str, ...]) -> bool:
+    after = listed[listed.index(archiver) + 1 :] if archiver in listed else ()
+    return archiver not in targets and any(name in after for name in targets)
 
 
 def _by_place(item: tuple[Place, float]) -> Place:

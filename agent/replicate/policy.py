@@ -32,6 +32,11 @@ class CameraPolicy:
     failback: Failback | None = None
     """None: as the agent's limits say."""
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What decides where it belongs."""
+        return self.copies, self.archivers
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -258,6 +263,9 @@ class CopyPolicy:
         policy = self._cameras.get(camera)
         return policy.copies if policy is not None else 1
 
+    def sticky(self, camera: str) -> bool:
+        return (self._cameras[camera].failback or self._limits.failback) == "sticky"
+
     def moved_to(self, camera: str) -> str:
         """Which archiver an operator has put first for it, empty when nobody has."""
         return self._placed.get(camera, "")
@@ -319,8 +327,7 @@ class CopyPolicy:
         return [action for name in sorted(asleep) for action in self._after(name, now, Sign.WANTED, "")]
 
     def _configure(self, cameras: tuple[CameraPolicy, ...], forgotten: frozenset[str]) -> list[Action]:
-        before = self._cameras
-        relisted = {one.camera for one in cameras if _list(before.get(one.camera)) != _list(one)}
+        relisted = {one.camera for one in cameras if (had := self._cameras.get(one.camera)) is None or had.place != one.place}
         changed = relisted | {one.camera for one in cameras if one.priority != self.priority(one.camera)}
         self._cameras.update((policy.camera, policy) for policy in cameras)
         for camera in forgotten:
@@ -360,7 +367,7 @@ class CopyPolicy:
             order = policy.archivers if policy.archivers is not None else sorted({*plain, *left})
             now_on = self._targets.get(camera, ())
             short, kept = self._short(camera), set() if self._crowded else bridged(now_on, self._archivers)
-            sticky = (policy.failback or self._limits.failback) == "sticky"
+            sticky = self.sticky(camera)
             stays = sticky and bool(now_on) and camera not in relisted
             states = sticky_states(self._archivers, now_on) if stays else plain
             if (first := self._placed.get(camera)) is not None:
@@ -390,8 +397,3 @@ class CopyPolicy:
                     actions += self._after(name, now, Sign.MOVED, "")
                 self._archivers[name].handle(Sign.MOVED, now)
         return [*actions, *self._retarget()]
-
-
-def _list(policy: CameraPolicy | None) -> tuple[object, ...]:
-    """What of a policy decides where a camera belongs; empty of a new one."""
-    return () if policy is None else (policy.copies, policy.archivers)

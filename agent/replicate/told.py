@@ -56,12 +56,14 @@ class Told:
     camera: str = ""
 
 
-def why(health: ArchiverHealth, maintenance_s: float) -> str:
-    """Why an archiver is as it is, for people; empty of one in full use."""
+def why(health: ArchiverHealth, maintenance_s: float, kept_away: int) -> str:
+    """Why an archiver is as it is, for people; empty of one in full use.  kept_away: sticky cameras that have not come back to it."""
     if health.state is Health.PAUSED:
         return f"in maintenance for another {maintenance_s:.0f} s{f': {health.why}' if health.silent else ''}"
     if health.state is Health.WAKING:
         return f"a cold standby, woken, has not answered yet{f': {health.why}' if health.why else ''}"
+    if kept_away:
+        return f"answers again, {kept_away} sticky camera{' stays' if kept_away == 1 else 's stay'} with a stand-in"
     said = {Health.HOLDING: "answers again, in its hold-down", Health.COLD: "a cold standby, asleep until it is needed"}
     return said.get(health.state, health.why)
 

@@ -50,7 +50,7 @@ def test_cameras_are_moved_back_and_forth_without_a_gap(site):
     site.kill("a")
     wait_until(lambda: site.newest("b") > before + 2, 30, "the takeover")
     site.again("a")
-    wait_until(lambda: "hold-down" in agent(site, "status"), 30, "a's return, which is left waiting")
+    wait_until(lambda: "1 sticky camera stays with a stand-in" in agent(site, "status"), 30, "a's return, which is left waiting")
     agent(site, "move", "cam0", "--back")
     wait_until(lambda: target(site) == ["a"], 30, "the failback")
     site.settled()

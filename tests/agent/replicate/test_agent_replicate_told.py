@@ -66,6 +66,9 @@ class Lab:
         for _ in range(count):
             self.second(*down, **how)  # type: ignore[arg-type]
 
+    def link(self, archiver: str) -> str:
+        return next(link.why for link in self.desk.links() if link.archiver == archiver)
+
     def of(self, kind: EventKind) -> list[str]:
         return [event.text for event in self.told if event.kind is kind]
 
@@ -83,6 +86,22 @@ def test_a_takeover_names_the_stand_ins_and_counts_what_moved() -> None:
     assert lab.of(EventKind.FAILBACK) == [
         "archiver a is in full use again; 3 cameras return to it at the next segment cut: 2 from b and 1 from c"]  # fmt: skip
     assert lab.of(EventKind.ARCHIVER) == []
+
+
+def test_sticky_cameras_that_do_not_come_back_are_counted_until_an_operator_gives_them_back() -> None:
+    lab = Lab(CameraPolicy("cam0", 1, ("a", "b"), failback="sticky"), CameraPolicy("cam1", 1, ("a", "b"), failback="sticky"),
+              CameraPolicy("cam2", 1, ("a", "b")), CameraPolicy("cam3", 1, ("b", "a"), failback="sticky"))  # fmt: skip
+    lab.second()
+    lab.second("a")
+    lab.seconds(2, cut=True)
+    assert lab.link("a") == "answers again, in its hold-down"
+    lab.seconds(int(HOLD) + 2, cut=True)
+    assert lab.link("a") == "answers again, 2 sticky cameras stay with a stand-in"
+    assert lab.of(EventKind.FAILBACK) == ["archiver a is in full use again; 1 camera returns to it at the next segment cut from b"]
+    lab.desk.place(["cam0", "cam1"], None)
+    assert lab.link("a") == ""
+    lab.seconds(2, cut=True)
+    assert {one.camera: one.targets for one in lab.desk.overview().copies}["cam1"] == ("a",)
 
 
 def test_a_spare_that_nobody_used_is_no_takeover() -> None:

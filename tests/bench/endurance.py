@@ -1,6 +1,6 @@
 """Cases of `./run reliability` that take long: outages, catch-up, and an archiver or an agent that dies again and again.
 
-Rules: each builds a site of its own, proves its archives at the end and says in `shortfall` what it missed.
+Rules: each builds a site of its own, proves its archives at the end and enters what it missed.
 """
 
 import argparse
@@ -12,8 +12,9 @@ from random import Random
 from consolidate import consolidate
 from faultplays import bound_frames, kill_agent, lost_frames, restart_archiver
 from faultproxy import FaultProxy, Mode
-from faultrig import FPS, FaultSite, fault_site, wait_until
-from takeover import SETTLE_S, Series, finish, percentile
+from faultrig import FPS, FaultSite, different_files, fault_site, wait_until
+from series import Series, percentile
+from takeover import SETTLE_S, finish
 
 KILLS, RESTARTS = 200, 50
 OUTAGE_S, LONG_OUTAGE_S = 30.0, 600.0
@@ -36,15 +37,20 @@ def start(site: FaultSite, *, cameras: int, copies: int, proxied: bool, source: 
     return proxies
 
 
+def differ(site: FaultSite) -> str:
+    """What is wrong when a and b do not hold the same chunks with the same hashes; empty when they do."""
+    return "" if site.same("a", "b") else "the archives differ"
+
+
 def restarts(args: argparse.Namespace, folder: Path, _: Random) -> Series:
-    """An archiver is killed or stopped 50 times during recording: both end with the same chunks."""
-    series = Series("archiver restarts", "killed and stopped in turn; both archives compared", trials=RESTARTS)
+    """An archiver is killed or stopped 50 times during recording: both end with the same files, byte for byte."""
+    series = Series("archiver restarts", "killed and stopped in turn; both archives compared byte by byte", trials=RESTARTS)
     with fault_site(folder) as site:
         start(site, cameras=args.cameras, copies=2, proxied=False)
         restart_archiver(site, RESTARTS)
         finish(site)
         series.judge(site.proof("a"))
-        series.shortfall = "" if site.same("a", "b") else "the archives differ"
+        series.miss(differ(site), *different_files(site.volume("a"), site.volume("b")))
     return series
 
 
@@ -68,11 +74,15 @@ def kills(args: argparse.Namespace, folder: Path, random: Random) -> Series:
         series.seconds["of video lost at a kill"] = [round(frames / FPS, 2) for frames in lost[:-1]]
         series.frames, series.gaps, series.damage = report.frames, len(report.gaps), report.damage_total
         newest = {epoch.epoch: epoch.last_seq for epoch in report.epochs}
-        gone = [epoch for epoch, seq in acknowledged.items() if newest.get(epoch, -1) < seq]
-        series.shortfall = f"{len(gone)} acknowledged chunks are gone" if gone else ""
-        if max(lost) > bound_frames():
-            series.shortfall = f"{max(lost)} frames lost at one kill, the bound is {bound_frames()}"
+        gone = sum(newest.get(epoch, -1) < seq for epoch, seq in acknowledged.items())
+        series.miss(*kill_faults(gone, max(lost)))
     return series
+
+
+def kill_faults(gone: int, lost: int) -> list[str]:
+    """gone: epochs whose newest acknowledged chunk is in no archive; lost: frames at the kill that took the most."""
+    return [*([f"in {gone} epochs acknowledged chunks are gone"] if gone else []),
+            *([f"{lost} frames lost at one kill, the bound is {bound_frames()}"] if lost > bound_frames() else [])]  # fmt: skip
 
 
 def outage(args: argparse.Namespace, folder: Path, _: Random) -> Series:
@@ -91,7 +101,7 @@ def outage(args: argparse.Namespace, folder: Path, _: Random) -> Series:
         series.add("until nothing is owed", time.monotonic() - began)
         finish(site)
         series.judge(site.proof("a"))
-        series.shortfall = "" if site.same("a", "b") else "the archives differ"
+        series.miss(differ(site))
     return series
 
 
@@ -122,7 +132,7 @@ def catchup(args: argparse.Namespace, folder: Path, _: Random) -> Series:
         late = percentile(series.seconds.get("live chunks on b behind a", [0.0]), 0.99)
         series.note = f"; {usual:.1f} x real time p50, {slow:.1f} x p99"
         if usual < CATCHUP_TARGET or late > MAX_LIVE_AGE_S:
-            series.shortfall = f"{usual:.1f} x real time, target {CATCHUP_TARGET:g}; live {late:g} s behind, target {MAX_LIVE_AGE_S:g}"
+            series.miss(f"{usual:.1f} x real time, target {CATCHUP_TARGET:g}; live {late:g} s behind, target {MAX_LIVE_AGE_S:g}")
         finish(site)
         series.judge(site.proof("b"))
     return series

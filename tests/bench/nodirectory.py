@@ -13,7 +13,8 @@ from random import Random
 from directory_kit import CAMERA
 from faultrig import SMALL
 from recorder_site import AGENTS, RecorderSite, recorder_site
-from takeover import SETTLE_S, Series
+from series import Series
+from takeover import SETTLE_S
 from wksite import wait_until
 
 from watchkeep.wire.causes import Protection
@@ -40,7 +41,7 @@ def nodirectory(args: argparse.Namespace, folder: Path, random: Random) -> Serie
             series.trials += 1
         _back(site, series)
         series.judge(site.finish())
-        series.shortfall = "" if site.same("a", "b") else "the archives differ"
+        series.miss("" if site.same("a", "b") else "the archives differ")
     return series
 
 

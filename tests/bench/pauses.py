@@ -3,7 +3,7 @@
     agent-disk   its journal's file system is frozen for 30 s at full bitrate, with the archivers there, and again with both away
     broker       killed for 30 s, with --long for 10 minutes, and back empty: no takeover, and nothing stale is shown afterwards
 
-Rules: each builds a site of its own, proves its archives at the end and says in `shortfall` what it missed.
+Rules: each builds a site of its own, proves its archives at the end and enters what it missed.
 """
 
 import argparse
@@ -11,10 +11,11 @@ import time
 from pathlib import Path
 from random import Random
 
-from endurance import start
+from endurance import differ, start
 from faultproxy import Mode
 from faultrig import FPS, FaultSite, fault_site, frozen, small_disk
-from takeover import SETTLE_S, Series, finish
+from series import Series
+from takeover import SETTLE_S, finish
 from wksite import listening, wait_until
 
 from watchkeep.wire.causes import EventKind
@@ -48,7 +49,7 @@ def agent_disk(args: argparse.Namespace, folder: Path, _: Random) -> Series:
         series.add("archivers away as well: until nothing is owed", time.monotonic() - back)
         finish(site)
         series.judge(site.proof("a"))
-        series.shortfall = "" if site.same("a", "b") else "the archives differ"
+        series.miss(differ(site))
     return series
 
 
@@ -87,7 +88,7 @@ def broker(args: argparse.Namespace, folder: Path, _: Random) -> Series:
         series.judge(site.proof("a"))
         takeovers = [event.text for event in site.view.events if event.kind is EventKind.TAKEOVER]
         if takeovers or list(site.volume("b").rglob("*.mp4")):
-            series.shortfall = f"the stand-in was used: {takeovers}"
+            series.miss(f"the stand-in was used: {takeovers}")
     return series
 
 

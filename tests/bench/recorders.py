@@ -14,7 +14,9 @@ from pathlib import Path
 from random import Random
 
 from recorder_site import SETTLE_S, RecorderSite, recorder_site
-from takeover import Series, poll
+from series import Series
+from takeover import poll
+from verdict import RECORDER_FIRST
 from wksite import wait_until
 
 from watchkeep.wire.ids import epoch_term
@@ -24,7 +26,6 @@ CASES = {
     "recorder-silent": (signal.SIGSTOP, "SIGSTOP of the agent that records: its connections stay open"),
 }
 AGAIN = "first chunk on an archiver"
-EVERY = "every camera's first chunk"
 GAP = "video missing"
 
 
@@ -49,7 +50,7 @@ def _trial(site: RecorderSite, series: Series, number: int) -> None:
     poll(lambda: any(site.term(camera) > term for camera, term in before.items()))
     series.add(AGAIN, time.monotonic() - began)
     poll(lambda: site.taken_up(before))
-    series.add(EVERY, time.monotonic() - began)
+    series.add(RECORDER_FIRST, time.monotonic() - began)
     for camera, term in before.items():
         spans = sorted(site.spans(camera), key=lambda span: span.epoch)
         first = next(index for index, span in enumerate(spans) if epoch_term(span.epoch) > term)

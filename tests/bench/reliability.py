@@ -28,13 +28,11 @@ import recorders
 import upgrade
 from rich.console import Console
 from rich.table import Table
-from takeover import FAULTS, Series, percentile, redundant, takeover
+from series import Series, percentile
+from takeover import FAULTS, redundant, takeover
+from verdict import missed
 
-TARGETS_S = {"kill": 1.0, "reset": 1.0, "error": 3.0, "silent": 3.0, "stop": 3.0, "drop": 3.0}
-"""p99 of the first durable chunk on the stand-in: refused or reset, and silent death."""
 REDUNDANT = {f"redundant-{fault}": fault for fault in FAULTS}
-RECORDER_S = {"recorder-kill": 6.0, "recorder-silent": 10.0}
-"""p99 of a camera's first chunk from another recorder."""
 KNOWN = (*FAULTS, *REDUNDANT, *recorders.CASES, *endurance.CASES, *pauses.CASES, *nodirectory.CASES)
 ASKED = tuple(upgrade.CASES)
 """Cases that want an option of their own, and are run by name only."""
@@ -51,20 +49,17 @@ def run(case: str, args: argparse.Namespace, folder: Path) -> Series:
     return (endurance.CASES | pauses.CASES | nodirectory.CASES | upgrade.CASES)[case](args, folder, random)
 
 
-def missed(case: str, series: Series) -> bool:
-    """Whether a target is missed."""
-    late = case in TARGETS_S and percentile(series.seconds["first chunk on the stand-in"], 0.99) > TARGETS_S[case]
-    late = late or (case in RECORDER_S and percentile(series.seconds[recorders.EVERY], 0.99) > RECORDER_S[case])
-    return late or bool(series.frames_lost or series.damage) or bool(series.shortfall)
-
-
-def show(console: Console, series: Series) -> None:
-    proof = f"{series.frames} frames, {series.frames_lost} lost, {series.gaps} gaps, {series.damage} damaged {series.note}"
+def show(console: Console, series: Series, wrong: list[str]) -> None:
+    proof = f"{series.frames} frames, {series.frames_lost} lost, {series.gaps} gaps, {series.damage} damaged{series.note}"
     title = f"{series.case}: {series.what} ({series.trials} trials)"
-    table = Table("measured", "p50 s", "p99 s", "max s", title=title, caption=f"{proof} {series.shortfall}")
+    table = Table("measured", "p50 s", "p99 s", "max s", title=title, caption=proof)
     for name, values in series.seconds.items():
         table.add_row(name, *(f"{value:.2f}" for value in (percentile(values, 0.5), percentile(values, 0.99), max(values))))
+    for name, values in series.figures.items():
+        table.add_row(name, *(f"{value:.1f}" for value in (percentile(values, 0.5), percentile(values, 0.99), max(values))))
     console.print(table)
+    for line in wrong:
+        console.print(f"MISSED: {line}", markup=False)
 
 
 def main() -> int:
@@ -85,9 +80,10 @@ def main() -> int:
     for case in args.cases or KNOWN:
         with tempfile.TemporaryDirectory(prefix="watchkeep-reliability-") as folder:
             series = run(case, args, Path(folder))
-        show(console, series)
-        good = good and not missed(case, series)
-        results.append(asdict(series))
+        wrong = missed(case, series)
+        show(console, series, wrong)
+        good = good and not wrong
+        results.append({**asdict(series), "missed": wrong})
         if args.report:
             when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
             args.report.write_text(json.dumps({"when": when, "cameras": args.cameras, "cases": results}, indent=1) + "\n")

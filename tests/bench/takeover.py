@@ -7,22 +7,22 @@ Rules: source, agent and archivers go on over all trials, so the frames of every
 proof; each fault comes at a random moment of the chunk period; the archives are asked directly, every POLL_S.
 """
 
-import math
 import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from faultproxy import Mode
 from faultrig import FPS, FaultSite, fault_site, wait_until
+from pace import Pace
+from series import Series
+from verdict import FIRST_CHUNK, PAUSE_AFTER, PAUSE_BEFORE, POLL_S
 
-from watchkeep.hub.verify.report import Report
-
-POLL_S = 0.01
 SETTLE_S = 90
+PAUSES = 3
+"""Of each camera, before and after a fault."""
 PROXY_MODES = {"reset": Mode.RESET, "error": Mode.ERROR, "silent": Mode.SILENT}
 FAULTS = {
     "kill": "SIGKILL: connections reset, then refused",
@@ -32,39 +32,6 @@ FAULTS = {
     "stop": "SIGSTOP: hangs",
     "drop": "link cut: every packet dropped",
 }
-
-
-@dataclass(slots=True)
-class Series:
-    """Seconds of each trial by what was measured, and what the proof of the archives said."""
-
-    case: str
-    what: str
-    trials: int = 0
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    frames: int = 0
-    frames_lost: int = 0
-    gaps: int = 0
-    damage: int = 0
-    note: str = ""
-    shortfall: str = ""
-    """What of the case's own target was missed."""
-
-    def add(self, name: str, seconds: float) -> None:
-        self.seconds.setdefault(name, []).append(round(seconds, 3))
-
-    def judge(self, report: Report) -> None:
-        """Enter frames, losses, gaps and damage of a proof."""
-        for camera in report.cameras:
-            self.frames += camera.frames
-            self.frames_lost += sum(session.first + session.missing_frames for session in camera.sessions)
-            self.gaps += len(camera.gaps)
-            self.damage += camera.damage_total
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The nearest-rank percentile."""
-    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
 
 
 class Switch:
@@ -125,7 +92,7 @@ def takeover(fault: str, *, trials: int, cameras: int, folder: Path, random: Ran
             began = time.monotonic()
             switch.fail()
             poll(lambda before=before: any(seq > before[camera] for camera, seq in site.held("b").items()))
-            series.add("first chunk on the stand-in", time.monotonic() - began)
+            series.add(FIRST_CHUNK, time.monotonic() - began)
             poll(lambda before=before: all(seq > before[camera] for camera, seq in site.held("b").items()))
             series.add("every camera on the stand-in", time.monotonic() - began)
             switch.heal()
@@ -137,32 +104,39 @@ def takeover(fault: str, *, trials: int, cameras: int, folder: Path, random: Ran
 
 
 def redundant(fault: str, *, trials: int, cameras: int, folder: Path, random: Random) -> Series:
-    """copies = 2: the longest pause between durable chunks of cam0 on the survivor, before and after each fault."""
+    """copies = 2: the longest pause between durable chunks of any camera on the survivor, before and after each fault."""
     series = Series(f"copies 2, {fault}", FAULTS[fault])
     with fault_site(folder) as site:
         switch = prepare(site, fault, cameras=cameras, copies=2)
         for _ in range(trials):
-            time.sleep(random.random())
-            series.add("longest pause on the survivor, before", longest_pause(site, 3))
+            pace = Pace()
+            moment = random.random()
+            _watch(site, pace, moment)
+            series.add(PAUSE_BEFORE, pace.turn())
             switch.fail()
-            series.add("longest pause on the survivor, after", longest_pause(site, 3))
+            _watch(site, pace, 0.0)
+            series.add(PAUSE_AFTER, pace.turn())
             switch.heal()
-            wanted = site.newest("b")
-            poll(lambda wanted=wanted: site.newest("a") >= wanted)
+            wanted = site.held("b")
+            poll(lambda wanted=wanted: all(seq >= wanted[camera] for camera, seq in site.held("a").items()))
             series.trials += 1
         finish(site)
         series.judge(site.union("b"))
     return series
 
 
-def longest_pause(site: FaultSite, advances: int) -> float:
-    """Seconds of the longest pause until b's newest durable chunk has advanced so often."""
-    newest, longest, since = site.newest("b"), 0.0, time.monotonic()
-    for _ in range(advances):
-        poll(lambda newest=newest: site.newest("b") > newest)
-        now, newest = time.monotonic(), site.newest("b")
-        longest, since = max(longest, now - since), now
-    return longest
+def _watch(site: FaultSite, pace: Pace, seconds: float) -> None:
+    """Until so many pauses of every camera have ended on b, and so long from then on."""
+    end = None
+
+    def seen() -> bool:
+        nonlocal end
+        pace.feed(site.held("b"), time.monotonic())
+        if end is None and pace.fewest() >= PAUSES:
+            end = time.monotonic() + seconds
+        return end is not None and time.monotonic() >= end
+
+    poll(seen)
 
 
 def finish(site: FaultSite) -> None:

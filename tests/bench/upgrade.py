@@ -18,7 +18,8 @@ from pathlib import Path
 from random import Random
 
 from directory_site import DirectorySite, directory_site
-from takeover import SETTLE_S, Series
+from series import Series
+from takeover import SETTLE_S
 from wksite import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +49,7 @@ def upgrade(args: argparse.Namespace, folder: Path, _: Random) -> Series:
             series.add("the same after the leader's SIGKILL", edits(site, series))
         made = set(site.clients["a"].get("/v1/site/camera").json())
         if len(made) != 2 * len(SERVERS) * len(SERVERS) + len(SERVERS):
-            series.shortfall = f"{len(made)} cameras are there"
+            series.miss(f"{len(made)} cameras are there")
     return series
 
 

@@ -191,6 +191,19 @@ def _holes(durable: list[tuple[int, int]]) -> int:
     return durable[-1][1] + 1 - sum(high - low + 1 for low, high in durable) if durable else 0
 
 
+def different_files(here: Path, there: Path) -> list[str]:
+    """Which segment files of two volumes are not there twice with the same bytes, a line each; one file at a time is read."""
+    names = sorted({path.relative_to(volume) for volume in (here, there) for path in volume.rglob("*.mp4")})
+    found = []
+    for name in names:
+        lone = [str(volume) for volume in (here, there) if not (volume / name).exists()]
+        if lone:
+            found.append(f"{name} is missing in {lone[0]}")
+        elif (here / name).read_bytes() != (there / name).read_bytes():
+            found.append(f"{name} has other bytes in {there}")
+    return found
+
+
 @contextmanager
 def small_disk(image: Path, folder: Path, megabytes: int = 64) -> Iterator[None]:
     """A small ext4 file system, mounted while the block runs."""

@@ -1,0 +1,82 @@
+"""What a case of `./run reliability` misses: tests/bench/verdict.py."""
+
+import pytest
+from endurance import kill_faults
+from faultplays import bound_frames
+from faultrig import different_files
+from series import Series
+from verdict import (
+    FIRST_CHUNK,
+    PAUSE_AFTER,
+    PAUSE_BEFORE,
+    PAUSE_MARGIN_S,
+    RECORDER_FIRST,
+    RECORDER_S,
+    TAKEOVER_S,
+    missed,
+)
+
+
+def series(seconds=(), **more):
+    return Series("case", "what", trials=50, seconds=dict(seconds), **more)
+
+
+def test_a_case_without_targets_of_its_own_is_good_when_nothing_was_lost():
+    assert missed("outage", series()) == []
+
+
+@pytest.mark.parametrize("wrong", [{"frames_lost": 1}, {"damage": 1}, {"shortfalls": ["the archives differ"]}])
+def test_a_lost_frame_damage_and_what_the_case_saw_are_missed_by_any(wrong):
+    assert len(missed("outage", series(**wrong))) == 1
+
+
+def test_all_that_is_wrong_is_said():
+    assert len(missed("outage", series(frames_lost=1, damage=1, shortfalls=["one", "two"]))) == 4
+
+
+def test_no_trial_is_no_figure():
+    assert missed("outage", Series("case", "what")) == ["no trial was made"]
+
+
+@pytest.mark.parametrize(("case", "name", "limit"), [*((case, FIRST_CHUNK, limit) for case, limit in TAKEOVER_S.items()),
+                                                     *((case, RECORDER_FIRST, limit) for case, limit in RECORDER_S.items())])  # fmt: skip
+def test_a_takeover_is_judged_at_p99_and_has_to_be_measured(case, name, limit):
+    assert missed(case, series({name: [limit] * 50})) == []
+    [line] = missed(case, series({name: [0.1] * 49 + [limit + 0.01]}))
+    assert name in line
+    assert missed(case, series()) == [f"{name}: not measured"]
+
+
+@pytest.mark.parametrize("late", [[1.0] * 49 + [1.02 + PAUSE_MARGIN_S], [1.01 + PAUSE_MARGIN_S] * 30 + [1.0] * 20])
+def test_the_survivor_may_not_pause_longer_than_before_neither_at_worst_nor_usually(late):
+    before = {PAUSE_BEFORE: [1.0] * 49 + [1.01]}
+    assert missed("redundant-kill", series({**before, PAUSE_AFTER: [1.0 + PAUSE_MARGIN_S] * 50})) == []
+    assert len(missed("redundant-kill", series({**before, PAUSE_AFTER: late}))) == 1
+
+
+def test_one_bad_moment_before_the_faults_does_not_hide_what_they_usually_do():
+    [line] = missed("redundant-stop", series({PAUSE_BEFORE: [1.0] * 49 + [5.0], PAUSE_AFTER: [3.0] * 50}))
+    assert "p50" in line
+
+
+def test_pauses_that_were_not_measured_are_missed():
+    assert missed("redundant-drop", series({PAUSE_AFTER: [1.0]})) == [f"{PAUSE_BEFORE}: not measured"] * 2
+    assert missed("redundant-drop", series({PAUSE_BEFORE: [1.0]})) == [f"{PAUSE_AFTER}: not measured"] * 2
+
+
+def test_a_kill_that_lost_too_many_frames_does_not_hide_acknowledged_chunks_that_are_gone():
+    assert kill_faults(0, bound_frames()) == []
+    gone, lost = kill_faults(2, bound_frames() + 1)
+    assert "acknowledged" in gone
+    assert str(bound_frames() + 1) in lost
+
+
+def test_files_of_two_volumes_are_held_against_each_other_byte_by_byte(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    for volume, files in ((here, {"same": b"1", "other": b"12", "here": b"1"}), (there, {"same": b"1", "other": b"13", "there": b"1"})):
+        volume.mkdir()
+        for name, content in files.items():
+            (volume / f"{name}.mp4").write_bytes(content)
+    assert different_files(here, there) == [f"here.mp4 is missing in {there}", f"other.mp4 has other bytes in {there}",
+                                            f"there.mp4 is missing in {here}"]  # fmt: skip
+    assert different_files(here, here) == []

@@ -1,4 +1,4 @@
-"""One byte of the agent's journal is changed while archivers are away: that chunk is named and lost, all others arrive."""
+"""A byte of two chunks in the agent's journal is changed: both are named, one is healed from the other copy, the one without is lost."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from faultplays import small_journal
 from faultproxy import Mode
-from faultrig import FaultSite, fault_site
+from faultrig import FaultSite, epoch_states, fault_site
 from wksite import wait_until
 
 from watchkeep.agent.journal.disk import Disk
@@ -25,7 +25,7 @@ SOURCE = ("--fps", "25", "--size", "640x360", "--bitrate", "3M", "--loop-seconds
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[FaultSite]:
     with fault_site(tmp_path) as made:
-        made.archivers("a", "b")
+        made.archivers("a", "b", extra="[consolidation]\nsettle_s = 5\n")  # the journal goes first, and finds the damage
         yield made
 
 
@@ -41,38 +41,57 @@ def told(site: FaultSite, kind: EventKind, *parts: str) -> bool:
     return any(event.kind is kind and all(part in event.text for part in parts) for event in list(site.view.events))
 
 
-def test_a_flipped_byte_in_the_journal_costs_one_chunk_that_is_named_and_holds_nothing_up(site):
-    proxies = [site.behind_proxy(name) for name in "ab"]
-    for proxy in proxies:
-        proxy.set(Mode.RESET)
-    site.record(site.source(*SOURCE, cameras=1), copies=2)
-    small_journal(site)
-    site.recording(1)
-    journal = site.folder / "edge-1" / "journal"
-    wait_until(lambda: len(list(journal.glob("*.wkj"))) >= 3, 60, "three journal files")
-    site.kill("edge-1")
-    first = sorted(journal.glob("*.wkj"))[0]
-    victim = entries(first)[1]
+def flip(journal: Path, victim: Entry) -> None:
+    """Change one bit in the middle of a chunk."""
     with (journal / file_name(victim.file)).open("r+b") as file:
         file.seek(victim.offset + HEADER_BYTES + (victim.record_bytes - HEADER_BYTES) // 2)
         byte = file.read(1)
         file.seek(-1, 1)
         file.write(bytes([byte[0] ^ 1]))
+
+
+def has(site: FaultSite, name: str, chunk: Entry) -> bool:
+    states = epoch_states(site.direct(name), {"cam0": chunk.epoch})
+    return states is not None and any(low <= chunk.seq <= high for low, high in states["cam0"].durable)
+
+
+def test_a_rotten_journal_is_healed_from_the_other_copy_and_costs_what_has_none_and_holds_nothing_up(site):
+    """b falls out, a goes on and falls out too; a byte rots of a chunk that a has, and one of a chunk that nobody has."""
+    proxy = site.behind_proxy("a")
+    site.record(site.source(*SOURCE, cameras=1), copies=2)
+    small_journal(site)
+    site.recording(1)
+    journal = site.folder / "edge-1" / "journal"
+    wait_until(lambda: site.newest("b") >= 1, 40, "a piece of the camera on b")
+    site.kill("b")
+    only_a = site.newest("a") + 4  # above what b got in its last second
+    wait_until(lambda: site.newest("a") > only_a, 40, "chunks on a alone")
+    proxy.set(Mode.RESET)
+    nobody = site.newest("a") + 3
+    wait_until(lambda: site.view.cameras["cam0"].chunks > nobody + 5, 40, "chunks on nobody")
+    site.kill("edge-1")
+    found = [entry for path in sorted(journal.glob("*.wkj")) for entry in entries(path)]
+    copied, bare = (next(entry for entry in found if entry.seq == seq) for seq in (only_a, nobody))
+    assert has(site, "a", copied) and not has(site, "a", bare)  # noqa: PT018
+    for victim in (copied, bare):
+        flip(journal, victim)
     site.view.cameras.clear()
     site.start("edge-1")
-    for proxy in proxies:
-        proxy.set(Mode.PASS)
-    name = f"{victim.epoch}.{victim.seq}"
-    wait_until(lambda: told(site, EventKind.DISK, f"chunk {name} is damaged in the journal", f"file {victim.file} "), 60, "its being named")
-    lost = f"chunks {victim.seq} to {victim.seq} of epoch {victim.epoch} are lost: damaged"
-    wait_until(lambda: told(site, EventKind.LOSS, lost), 30, "the declared loss")
+    proxy.set(Mode.PASS)
+    site.again("b")
+    names = [f"{victim.epoch}.{victim.seq}" for victim in (copied, bare)]
+    wait_until(lambda: all(told(site, EventKind.DISK, name, "damaged in the journal") for name in names), 60, "their being named")
+    lost = f"of epoch {bare.epoch} are lost: damaged"
+    wait_until(lambda: told(site, EventKind.LOSS, f"chunks {bare.seq} to {bare.seq} {lost}"), 30, "the declared loss")
+    wait_until(lambda: has(site, "b", copied), 40, "the other one's coming to b from a")
     site.recording(1)
     site.settled()
     site.stop_all("edge-1", "a", "b", "source")
+    assert len([event for event in site.view.events if event.kind is EventKind.LOSS]) == 1
     assert site.same("a", "b")
-    report = site.proof("a").camera("cam0")
+    report = site.proof("b").camera("cam0")
     assert report.damage == (), "the changed bytes went nowhere"
-    [hole] = [gap for gap in report.gaps if gap.epoch == victim.epoch and gap.first_seq is not None]
-    assert (hole.first_seq, hole.last_seq) == (victim.seq, victim.seq)
-    epoch = next(one for one in report.epochs if one.epoch == victim.epoch)
+    [hole] = [gap for gap in report.gaps if gap.epoch == bare.epoch and gap.first_seq is not None]
+    assert (hole.first_seq, hole.last_seq) == (bare.seq, bare.seq)
+    epoch = next(one for one in report.epochs if one.epoch == bare.epoch)
     assert (epoch.first_seq, epoch.chunks) == (0, epoch.last_seq)

@@ -1,4 +1,4 @@
-"""Cases of `./run reliability` that take long: outages, catch-up, and an archiver or an agent that dies again and again.
+"""Cases of `./run reliability` that take long: outages, and an archiver or an agent that dies again and again.
 
 Rules: each builds a site of its own, proves its archives at the end and enters what it missed.
 """
@@ -13,15 +13,11 @@ from consolidate import consolidate
 from faultplays import bound_frames, kill_agent, lost_frames, restart_archiver
 from faultproxy import FaultProxy, Mode
 from faultrig import FPS, FaultSite, different_files, fault_site, wait_until
-from series import Series, percentile
+from series import Series
 from takeover import SETTLE_S, finish
 
 KILLS, RESTARTS = 200, 50
 OUTAGE_S, LONG_OUTAGE_S = 30.0, 600.0
-CATCHUP_CAMERAS, CATCHUP_OUTAGE_S = 16, 20.0
-"""Twice what the live lane reaches back."""
-CATCHUP_TARGET = 20.0
-MAX_LIVE_AGE_S = 2.0
 
 
 LIGHT = ("--fps", str(FPS), "--size", "320x180", "--bitrate", "500k", "--loop-seconds", "10")
@@ -105,47 +101,7 @@ def outage(args: argparse.Namespace, folder: Path, _: Random) -> Series:
     return series
 
 
-def catchup(args: argparse.Namespace, folder: Path, _: Random) -> Series:
-    """One archiver comes back to 16 cameras' backlog, again and again: how fast it is filled, and how old live video gets meanwhile."""
-    what = f"{CATCHUP_CAMERAS} cameras of 0.5 Mbit/s, copies 2, b away for {CATCHUP_OUTAGE_S:g} s"
-    series, rates = Series("catch-up", what), list[float]()
-    with fault_site(folder) as site:
-        start(site, cameras=CATCHUP_CAMERAS, copies=2, proxied=False)
-        for _ in range(args.trials):
-            before = site.held("b")
-            site.kill("b")
-            time.sleep(CATCHUP_OUTAGE_S)  # the outage itself
-            site.again("b")
-            wait_until(lambda before=before: any(seq > before[camera] for camera, seq in site.held("b").items()), SETTLE_S, "b's return")
-            returned = time.monotonic()
-            backlog = min(ahead - before[camera] for camera, ahead in site.held("a").items())
-            wait_until(lambda: behind(site) <= 1, SETTLE_S, "live chunks on b")
-            series.add("from there until live chunks arrive", time.monotonic() - returned)
-            while any(site.holes("b").values()):
-                series.add("live chunks on b behind a", behind(site))
-                time.sleep(0.05)
-            took = time.monotonic() - returned
-            series.add("from there until no hole is left", took)
-            rates.append(backlog / took)
-            series.trials += 1
-        slow, usual = percentile(rates, 0.01), percentile(rates, 0.5)
-        late = percentile(series.seconds.get("live chunks on b behind a", [0.0]), 0.99)
-        series.note = f"; {usual:.1f} x real time p50, {slow:.1f} x p99"
-        if usual < CATCHUP_TARGET or late > MAX_LIVE_AGE_S:
-            series.miss(f"{usual:.1f} x real time, target {CATCHUP_TARGET:g}; live {late:g} s behind, target {MAX_LIVE_AGE_S:g}")
-        finish(site)
-        series.judge(site.proof("b"))
-    return series
-
-
-def behind(site: FaultSite) -> float:
-    """Chunks, that is seconds, that b's newest is behind a's, of the camera that is worst off."""
-    held, ahead = site.held("b"), site.held("a")
-    return float(max(ahead[camera] - held[camera] for camera in ahead))
-
-
 CASES: dict[str, Callable[[argparse.Namespace, Path, Random], Series]] = {
-    "catchup": catchup,
     "outage": outage,
     "restarts": restarts,
     "consolidate": consolidate,

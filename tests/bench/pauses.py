@@ -14,8 +14,11 @@ from random import Random
 from endurance import differ, start
 from faultproxy import Mode
 from faultrig import FPS, FaultSite, fault_site, frozen, small_disk
+from lane import age
+from sampling import ends, watch
 from series import Series
 from takeover import SETTLE_S, finish
+from verdict import AGE, DURABLE_AGE
 from wksite import listening, wait_until
 
 from watchkeep.wire.causes import EventKind
@@ -26,7 +29,6 @@ AWAY_S, LONG_AWAY_S = 30.0, 600.0
 FULL = ("--fps", str(FPS), "--size", "1280x720", "--bitrate", "4M", "--loop-seconds", "8")
 DISK_MB = 600
 """The journal of two minutes of four such cameras, twice over."""
-CHUNK_AGE = "from one durable chunk on a to the next"
 
 
 def agent_disk(args: argparse.Namespace, folder: Path, _: Random) -> Series:
@@ -36,7 +38,8 @@ def agent_disk(args: argparse.Namespace, folder: Path, _: Random) -> Series:
     with small_disk(folder / "disk.img", data, DISK_MB), fault_site(folder) as site:
         proxies = start(site, cameras=args.cameras, copies=2, proxied=True, source=FULL)
         with frozen(data):
-            _watch(site, series, time.monotonic() + STALL_S)
+            until = time.monotonic() + STALL_S
+            samples = watch(site, "a", lambda sample: sample.now >= until)
         site.settled(SETTLE_S)
         with frozen(data):
             for proxy in proxies:
@@ -50,20 +53,11 @@ def agent_disk(args: argparse.Namespace, folder: Path, _: Random) -> Series:
         finish(site)
         series.judge(site.proof("a"))
         series.miss(differ(site))
+        ended = ends(site.volume("a"))
+    for sample in samples:
+        series.add(AGE, age(sample, ended))
+        series.add(DURABLE_AGE, age(sample, ended, durable=True))
     return series
-
-
-def _watch(site: FaultSite, series: Series, until: float) -> None:
-    """Enter how long each camera waits for its next durable chunk."""
-    newest = {camera: (seq, time.monotonic()) for camera, seq in site.held("a").items()}
-    while time.monotonic() < until:
-        for camera, seq in site.held("a").items():
-            if seq > newest[camera][0]:
-                series.add(CHUNK_AGE, time.monotonic() - newest[camera][1])
-                newest[camera] = seq, time.monotonic()
-        time.sleep(0.05)
-    for _, since in newest.values():
-        series.add(CHUNK_AGE, time.monotonic() - since)
 
 
 def broker(args: argparse.Namespace, folder: Path, _: Random) -> Series:

@@ -19,7 +19,7 @@ class Series:
     trials: int = 0
     seconds: dict[str, list[float]] = field(default_factory=dict)
     figures: dict[str, list[float]] = field(default_factory=dict)
-    """What is no time, one for each trial: its unit is in its name."""
+    """What is no time and the better the higher, such as a rate, one for each trial: its unit is in its name."""
     frames: int = 0
     frames_lost: int = 0
     gaps: int = 0
@@ -50,3 +50,8 @@ class Series:
 def percentile(values: list[float], share: float) -> float:
     """The nearest-rank percentile."""
     return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
+
+
+def low_percentile(values: list[float], share: float) -> float:
+    """The value that so large a share of them reaches."""
+    return -percentile([-value for value in values], share)

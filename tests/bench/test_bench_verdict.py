@@ -4,17 +4,26 @@ import pytest
 from endurance import kill_faults
 from faultplays import bound_frames
 from faultrig import different_files
+from lane import LIVE_AGE_S
 from series import Series
 from verdict import (
+    AGE,
+    DURABLE_AGE,
+    DURABLE_AGE_S,
     FIRST_CHUNK,
     PAUSE_AFTER,
     PAUSE_BEFORE,
     PAUSE_MARGIN_S,
+    RATE_FROM_FIRST,
+    RATE_FROM_RETURN,
     RECORDER_FIRST,
     RECORDER_S,
     TAKEOVER_S,
+    UNTIL_LIVE,
     missed,
 )
+
+RATES = (RATE_FROM_RETURN, RATE_FROM_FIRST)
 
 
 def series(seconds=(), **more):
@@ -57,6 +66,39 @@ def test_the_survivor_may_not_pause_longer_than_before_neither_at_worst_nor_usua
 def test_one_bad_moment_before_the_faults_does_not_hide_what_they_usually_do():
     [line] = missed("redundant-stop", series({PAUSE_BEFORE: [1.0] * 49 + [5.0], PAUSE_AFTER: [3.0] * 50}))
     assert "p50" in line
+
+
+def caught_up(**more):
+    return {"seconds": {UNTIL_LIVE: [1.9], AGE: [1.2, 1.9], **more}, "figures": {name: [20.0] * 50 for name in RATES}}
+
+
+def test_a_catch_up_is_judged_usually_and_at_its_slow_end_by_both_clocks():
+    assert missed("catchup", Series("case", "what", trials=50, **caught_up())) == []
+    for name in RATES:
+        figures = caught_up()
+        figures["figures"][name] = [40.0] * 49 + [19.9]
+        [line] = missed("catchup", Series("case", "what", trials=50, **figures))
+        assert name in line
+        assert "p99" in line
+        figures["figures"][name] = [19.9] * 50
+        assert len(missed("catchup", Series("case", "what", trials=50, **figures))) == 2
+
+
+@pytest.mark.parametrize("name", [UNTIL_LIVE, AGE])
+def test_one_moment_at_which_live_video_was_too_old_is_a_miss(name):
+    [line] = missed("catchup", Series("case", "what", trials=50, **caught_up(**{name: [1.0] * 999 + [2.1]})))
+    assert name in line
+    assert "worst" in line
+
+
+def test_a_catch_up_that_was_not_measured_is_missed():
+    assert len(missed("catchup", series())) == 6
+
+
+def test_under_a_stall_of_the_disk_archivers_get_their_chunks_as_always():
+    assert missed("agent-disk", series({AGE: [LIVE_AGE_S], DURABLE_AGE: [DURABLE_AGE_S]})) == []
+    assert len(missed("agent-disk", series({AGE: [0.5, LIVE_AGE_S + 0.1], DURABLE_AGE: [0.5, DURABLE_AGE_S + 0.1]}))) == 2
+    assert len(missed("agent-disk", series())) == 2
 
 
 def test_pauses_that_were_not_measured_are_missed():

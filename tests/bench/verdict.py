@@ -5,10 +5,11 @@ Rules: a percentile is judged over all trials of the case; what was not measured
 
 from collections.abc import Callable, Iterator
 
-from series import Series, percentile
+from lane import LIVE_AGE_S
+from series import Series, low_percentile, percentile
 
-CHUNK_S, TICK_S, POLL_S = 1.0, 0.2, 0.01
-"""Of the generic profile, `chunk_ms` and `tick_ms`; and how often a bench asks an archiver."""
+TICK_S, SYNC_S, POLL_S = 0.2, 1.0, 0.01
+"""`tick_ms` of the generic profile, `sync_ms` of an archiver; and how often a bench asks one."""
 
 FIRST_CHUNK = "first chunk on the stand-in"
 TAKEOVER_S = {"kill": 1.0, "reset": 1.0, "error": 3.0, "silent": 3.0, "stop": 3.0, "drop": 3.0}
@@ -23,6 +24,19 @@ differ by so much.  The smallest delay that a takeover can make, noticing a rese
 RECORDER_FIRST = "every camera's first chunk"
 RECORDER_S = {"recorder-kill": 6.0, "recorder-silent": 10.0}
 """p99 of a camera's first chunk from another recorder."""
+
+UNTIL_FIRST = "from b's return to its first chunk"
+UNTIL_LIVE = "from there until every camera is live"
+FILLED_FROM_RETURN = "until all is filled, from b's return"
+FILLED_FROM_FIRST = "until all is filled, from b's first chunk"
+RATE_FROM_RETURN = "x real time, from b's return"
+RATE_FROM_FIRST = "x real time, from b's first chunk"
+AGE = "age of the newest received chunk meanwhile"
+DURABLE_AGE = "age of the newest durable chunk meanwhile"
+CATCHUP_RATE = 20.0
+"""At least, usually and at p99, which is the rate that 99 of 100 trials reach."""
+DURABLE_AGE_S = LIVE_AGE_S + SYNC_S
+"""An archiver acknowledges a chunk as durable at its next sync."""
 
 
 def missed(case: str, series: Series) -> list[str]:
@@ -60,6 +74,21 @@ def _redundant(_case: str, series: Series) -> Iterator[str]:
             yield f"{PAUSE_BEFORE}: not measured"
 
 
+def _catchup(_case: str, series: Series) -> Iterator[str]:
+    """Live stays live while the backlog is filled: the worst moment counts, and a lane that begins has as long as a chunk may be old."""
+    for name in (RATE_FROM_RETURN, RATE_FROM_FIRST):
+        for share in (0.5, 0.99):
+            yield from _bound(series.figures, name, share, CATCHUP_RATE, above=False)
+    for name in (UNTIL_LIVE, AGE):
+        yield from _at_most(series, name, 1.0, LIVE_AGE_S)
+
+
+def _disk(_case: str, series: Series) -> Iterator[str]:
+    """Archivers go on receiving while the agent's disk stands still, as if nothing were the matter."""
+    yield from _at_most(series, AGE, 1.0, LIVE_AGE_S)
+    yield from _at_most(series, DURABLE_AGE, 1.0, DURABLE_AGE_S)
+
+
 def _at_most(series: Series, name: str, share: float, limit: float) -> Iterator[str]:
     yield from _bound(series.seconds, name, share, limit, above=True)
 
@@ -69,12 +98,14 @@ def _bound(values: dict[str, list[float]], name: str, share: float, limit: float
     if not found:
         yield f"{name}: not measured"
         return
-    value = percentile(found, share)
+    value = percentile(found, share) if above else low_percentile(found, share)
     if value > limit if above else value < limit:
-        yield f"{name}: {value:.2f} p{100 * share:.0f}, the target is {'at most' if above else 'at least'} {limit:.2f}"
+        at = "worst" if share == 1.0 else f"p{100 * share:.0f}"
+        yield f"{name}: {value:.2f} {at}, the target is {'at most' if above else 'at least'} {limit:.2f}"
 
 
 JUDGES: dict[str, Callable[[str, Series], Iterator[str]]] = {
     **dict.fromkeys(TAKEOVER_S, _takeover), "redundant": _redundant, "recorder": _recorder,
+    "catchup": _catchup, "agent": _disk,
 }  # fmt: skip
 """By a case's name up to its first dash."""

@@ -142,9 +142,13 @@ class FaultSite(Site):
     def newest(self, name: str, camera: str = "cam0") -> int:
         return self.held(name)[camera]
 
+    def states(self, name: str) -> dict[str, EpochState] | None:
+        """What an archiver has of every camera's present epoch, asked directly; None when it does not answer."""
+        return epoch_states(self.direct(name), {camera: state.epoch for camera, state in self.view.cameras.items()})
+
     def holes(self, name: str) -> dict[str, int]:
         """By camera, how many chunks below the newest durable one of its present epoch are not durable there; needs an answer."""
-        states = epoch_states(self.direct(name), {camera: state.epoch for camera, state in self.view.cameras.items()})
+        states = self.states(name)
         assert states is not None, f"archiver {name} does not answer"
         return {camera: _holes(state.durable) for camera, state in states.items()}
 

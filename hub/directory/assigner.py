@@ -103,7 +103,7 @@ class Assigner:
         self.agents = Liveness(cold_until=now + cold_s)
         self._steadiness = steadiness or Steadiness()
         self._handing_over, self._may_return, self._more = 0, 0, False
-        """Cameras under way; how many might return by the last plan, and whether more may want to."""
+        """Cameras under way; how many might return by the last plan, and whether others may want to when they have arrived."""
         self.without: dict[str, str] = {}
         """Cameras that nobody records or that have too few copies, with why, by the leader's last plan."""
         self._leaving = Leaving()
@@ -205,7 +205,8 @@ class Assigner:
 
     def planned(self, plan: Plan, site: Site, cost_s: float, now: float) -> Difference:
         """What of a plan for this state is to be written; it took so long to make."""
-        self._not_before, self._more = now + REST * cost_s, plan.returns == self._may_return
+        self._not_before = now + REST * cost_s
+        self._more = plan.returns == self._may_return or self._may_return < RETURNS  # who is being handed over goes back afterwards
         worn = {name for name, one in site.recorders.items() if one.term > MAX_TERM - BLOCK}
         recorders = {name: agent for name, agent in plan.recorders.items() if _agent(site, name) != agent and name not in worn}
         recorders |= {name: NOBODY for name in self._taken_away(plan, site) if name not in worn}

@@ -286,6 +286,15 @@ def test_cameras_go_back_when_the_first_of_their_list_has_lived_for_its_hold_a_f
     assert len(play.plans) == plans + 3, "one for each lot and for the edit, and no more"
 
 
+def test_a_camera_that_is_on_its_way_elsewhere_goes_back_when_it_has_arrived() -> None:
+    play = player(recorders=["one", "two"], recorder_failback="auto").run(2 * HOLD_S)
+    play.book.assign({"cam0": "two"})
+    play.run(0.5)
+    assert play.recorders == {"cam0": "two", "cam1": "one"}
+    play.run(5)
+    assert play.recorders == {"cam0": "one", "cam1": "one"}
+
+
 def test_an_agent_that_comes_and_goes_does_not_draw_its_cameras_each_time() -> None:
     play = player(recorders=["one", "two"], recorder_failback="auto").run(3)
     drawn = 0

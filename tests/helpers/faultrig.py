@@ -9,7 +9,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from faultproxy import FaultProxy
@@ -221,6 +221,13 @@ def small_disk(image: Path, folder: Path, megabytes: int = 64) -> Iterator[None]
         yield
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+
+
+def fill(path: Path) -> None:
+    """Write this file until its disk is full."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(1 << 20)):
+            pass
 
 
 @contextmanager

@@ -4,12 +4,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from faultproxy import Mode
-from faultrig import FPS, SMALL, FaultSite, different_files, fault_site, small_disk
+from faultrig import FPS, SMALL, FaultSite, different_files, fault_site, fill, small_disk
 from wksite import all_frames, wait_until
 
 from watchkeep.hub.verify.verify import verify_paths
@@ -94,12 +94,6 @@ def verify_names_a_flipped_byte(site: FaultSite) -> None:
     [damage] = report.camera("cam0").damage
     assert not report.good
     assert (Path(damage.file).name, damage.seq is not None) == (path.name, True)
-
-
-def fill(path: Path) -> None:
-    with path.open("wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(1 << 20)):
-            pass
 
 
 def test_an_archivers_disk_that_is_full_read_only_or_gone_is_taken_over_and_the_root_disk_gets_nothing(site, tmp_path):

@@ -1,10 +1,12 @@
-"""Soak: recording while some of the cameras break off again and again; memory, threads and descriptors must stay flat.
+"""`./run soak`: recording while some of the cameras break off again and again; memory, threads and descriptors must stay flat, and every
+frame that was sent must be in both archives.
 
-    python tests/bench/soak.py --minutes 60 --cameras 8 --flapping 4 --report soak.json      an hour
-    python tests/bench/soak.py --minutes 14 --cameras 20 --flapping 20                       1000 reconnects
+    ./run soak --minutes 60 --cameras 8 --flapping 4 --report soak.json      an hour
+    ./run soak --minutes 14 --cameras 20 --flapping 20                       1000 reconnects
 
 Rules: readings every 10 s of agent and archivers; the first tenth is warm-up; flat means that the median of the last
-fifth is at most 5 % (memory: plus 2 MB) above the median of the fifth after warm-up.  Afterwards both archives are proven.
+fifth is at most 5 % (memory: plus 2 MB) above the median of the fifth after warm-up.  Afterwards each archive is held against what the
+source says it sent, frame by frame (accounts.py), and against the other one; exit 1 when anything is missing or grows.
 """
 
 import argparse
@@ -14,13 +16,18 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import usage
+from accounts import unaccounted
+from faultplays import IN_FLIGHT
 
 from watchkeep.hub.demo.cast import Cast, wait_until
 from watchkeep.hub.demo.follow import SiteView
+from watchkeep.hub.verify.against import compare_paths
+from watchkeep.hub.verify.report import Report
 from watchkeep.hub.verify.verify import verify_paths
 from watchkeep.wire import topics
 from watchkeep.wire.shell.mqtt import MqttClient
@@ -37,6 +44,20 @@ def flat(series: list[float], slack: float) -> tuple[float, float, bool]:
     fifth = max(len(warm) // 5, 1)
     early, late = statistics.median(warm[:fifth]), statistics.median(warm[-fifth:])
     return early, late, late <= early * 1.05 + slack
+
+
+def judged(cast: Cast, reports: dict[str, Report], cameras: int) -> Iterator[str]:
+    """What is wrong with the archives, a line each, when everybody has been stopped."""
+    sent = json.loads((cast.folder / "source.json").read_text())["cameras"]
+    for name, report in reports.items():
+        if len(report.cameras) != cameras:
+            yield f"{name}: {len(report.cameras)} of {cameras} cameras"
+        for camera in report.cameras:
+            told = sent[camera.camera]
+            yield from (f"{name}: {line}" for line in unaccounted(told["plays"], told["sessions"], camera, in_flight=IN_FLIGHT))
+            yield from (f"{name}: {camera.camera}: damage in {item.file}: {item.reason}" for item in camera.damage)
+    if not compare_paths([cast.volume("a")], [cast.volume("b")]).good:
+        yield "the archives differ"
 
 
 def main() -> int:
@@ -67,15 +88,18 @@ def main() -> int:
             time.sleep(EVERY_S)
             for name, series in readings.items():
                 series.append(usage.read(cast.members[name].pid))
+        wait_until(view.settled, 60, "every copy's becoming durable")
         reconnects = sum(state.reconnects for state in view.cameras.values())
         dropped = sum(state.dropped_frames for state in view.cameras.values())
-        for name in ("edge-1", *ARCHIVERS):
+        for name in ("edge-1", *ARCHIVERS, "source"):
             cast.stop(name)
         client.stop()
-        damage = [item for name in ARCHIVERS for camera in verify_paths([cast.volume(name)]).cameras for item in camera.damage]
-    good = not damage and dropped == 0
+        reports = {name: verify_paths([cast.volume(name)]) for name in ARCHIVERS}
+        wrong = list(judged(cast, reports, args.cameras))
+    frames = {name: sum(camera.frames for camera in report.cameras) for name, report in reports.items()}
+    good = not wrong and dropped == 0
     summary: dict[str, object] = {"minutes": args.minutes, "cameras": args.cameras, "reconnects": reconnects, "dropped_frames": dropped,
-                                  "damage": len(damage)}  # fmt: skip
+                                  "frames": frames, "missed": wrong}  # fmt: skip
     for name, series in readings.items():
         for field, slack in (("rss_mb", 2.0), ("threads", 1.0), ("descriptors", 2.0)):
             early, late, steady = flat([asdict(reading)[field] for reading in series], slack)

@@ -19,15 +19,13 @@ from typing import Final
 
 from ..profiles import Storage
 from ..wire.errors import MAX_MISTAKES, ConfigError
+from ..wire.shell.files import passes
 from .medium import storage_of
 from .setup import MIN_JOURNAL_FILES, Plan
 
 DATA_DIR: Final = "agent.data_dir"
 _SAYS_NOTHING: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOSPC, errno.EDQUOT}
 """Answers to O_TMPFILE that do not mean "may not be written": file systems without it (NFS, FAT), and disks that are full."""
-_FAILS: Final = {errno.EIO, errno.EROFS, errno.EUCLEAN, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE,
-                 errno.ENFILE, errno.ENOMEM}  # fmt: skip
-"""Answers that say nothing against the folder: the same may go well later."""
 _SPEED: Final[dict[Storage, int]] = {"sd": 0, "hdd": 1, "ssd": 1, "nvme": 2}
 """A good hard disk bears the times of an SSD profile, as generic.toml says."""
 
@@ -55,7 +53,7 @@ def fails(plan: Plan) -> bool:
                 return True
             os.close(os.open(there, os.O_TMPFILE | os.O_WRONLY, 0o600))
         except OSError as error:
-            if error.errno in _FAILS:
+            if error.errno not in _SAYS_NOTHING and passes(error):
                 return True
     return False
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..wire import VERSION
 from ..wire.causes import ConsolidationPhase, EventKind
-from ..wire.errors import ConfigError, VolumeError
+from ..wire.errors import VolumeError
 from ..wire.mdns import Announcement, Found
 from ..wire.messages import Event
 from ..wire.shell.mdns import Advertiser, Browser
@@ -38,7 +38,7 @@ from .duty.sleeper import Sleeper
 from .duty.standby import Standing
 from .events.log import EventLog
 from .events.site import SiteEvents
-from .preflight import addresses, bind, data_dir_problems, volume_problems
+from .preflight import addresses, bind, config_error, refusals
 from .store import Store
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class HubService:
     def _start(self) -> None:
         config, running = self._config, self._running
         sockets = self._bind()
-        for problem in (*data_dir_problems(config, self._file), *volume_problems(config, self._file)):
+        for problem in refusals(config, self._file):
             raise problem
         if config.archiver is not None or config.holds("directory"):
             self._open_events()
@@ -138,7 +138,7 @@ class HubService:
             folder.mkdir(exist_ok=True)
             events.open()
         except OSError as error:
-            raise ConfigError(self._file, "hub.data_dir", f"cannot be used ({error.strerror})", remedy="check it") from error
+            raise config_error(self._file, "hub.data_dir", error, f"cannot be used ({error.strerror})", "check it") from error
         self._events = events
 
     def _open_store(self, archiver: ArchiverSection) -> Store:
@@ -150,9 +150,9 @@ class HubService:
         try:
             store.open()
         except VolumeError as error:
-            raise ConfigError(self._file, "archiver.volumes", error.message, remedy=error.remedy) from error
+            raise config_error(self._file, "archiver.volumes", error) from error
         except OSError as error:
-            raise ConfigError(self._file, "hub.data_dir", f"cannot be used ({error.strerror})", remedy="check it") from error
+            raise config_error(self._file, "hub.data_dir", error, f"cannot be used ({error.strerror})", "check it") from error
         return store
 
     def _make_consolidator(self, store: Store, share: Share) -> Consolidator:

@@ -18,6 +18,7 @@ from .model import Part, SegmentKey
 
 CatalogError = sqlite3.Error
 """What SQLite raises, under our name, so that this stays its only importer."""
+_PASSING: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM})
 SCHEMA_VERSION: Final = 1
 CATALOG_FILE: Final = "catalog.sqlite"
 LONGEST_NS: Final = 3600 * 1_000_000_000
@@ -44,6 +45,11 @@ CREATE INDEX part_by_age ON part (volume, end_ns);
 CREATE INDEX part_by_time ON part (camera, end_ns, start_ns, first_seq, last_seq, size);
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+
+
+def is_passing(error: CatalogError) -> bool:
+    """Whether its disk fails, is full, or somebody else reads it: the same may go well later."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
 
 
 class Catalog:

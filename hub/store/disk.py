@@ -48,6 +48,10 @@ class Disk:
         self._retired, self._root_fd = [], -1
 
     @property
+    def is_open(self) -> bool:
+        return self._root_fd >= 0
+
+    @property
     def root_fd(self) -> int:
         if self._root_fd < 0:
             raise FileNotFoundError(f"{self.root} is not open")

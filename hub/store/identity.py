@@ -15,13 +15,24 @@ from uuid import uuid4
 from ...wire.errors import VolumeError
 from ...wire.ids import check_id
 from ...wire.paths import IDENTITY_FILE
-from ...wire.shell.files import publish
+from ...wire.shell.files import passes, publish
 
 IDENTITY_VERSION: Final = 1
 KNOWN_FILE: Final = "volumes.json"
 _HARMLESS: Final = {"lost+found", f".{IDENTITY_FILE}.tmp"}
 """Names that an empty volume may hold: a fresh ext4 has the first, a power cut during `init` leaves the second."""
 _MAX_BYTES: Final = 64 << 10
+
+
+class AwayError(VolumeError):
+    """The volume is not there now, fails or is another process's: it may be well later, and nothing has to be configured otherwise."""
+
+    exit_code = 1
+
+
+def unusable(error: OSError, message: str, *, remedy: str) -> VolumeError:
+    """What a failed call to a volume says of it: AwayError when it may pass by itself."""
+    return (AwayError if passes(error) else VolumeError)(message, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +57,8 @@ def read_identity(root: Path) -> Identity | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise VolumeError(f"volume {root}: its identity cannot be read ({error.strerror})",
-                          remedy="check the disk and its permissions") from error  # fmt: skip
+        raise unusable(error, f"volume {root}: its identity cannot be read ({error.strerror})",
+                       remedy="check the disk and its permissions") from error  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
         raise VolumeError(f"volume {root}: {IDENTITY_FILE} is damaged", remedy=f"check the disk, then run {force_command(root)}") from error
     if found.version != IDENTITY_VERSION:
@@ -59,8 +70,24 @@ def write_identity(root: Path, identity: Identity) -> None:
     try:
         publish(root / IDENTITY_FILE, (json.dumps(asdict(identity), indent=2) + "\n").encode())
     except OSError as error:
-        raise VolumeError(f"volume {root} cannot be written ({error.strerror})",
-                          remedy="mount it writable and check its permissions") from error  # fmt: skip
+        raise unusable(error, f"volume {root} cannot be written ({error.strerror})",
+                       remedy="mount it writable and check its permissions") from error  # fmt: skip
+
+
+def missing(root: Path, *, known: bool) -> VolumeError:
+    """There is no directory.  Where a volume was seen before, a mount is late; otherwise the path may be mistyped."""
+    return (AwayError if known else VolumeError)(f"volume {root} does not exist", remedy="mount the disk or create the directory")
+
+
+def unidentified(root: Path, *, known: bool) -> VolumeError | None:
+    """What stands against using a directory without identity; None when it is empty and new."""
+    if known:
+        return AwayError(f"volume {root} has lost its identity: it is probably not mounted",
+                         remedy=f"mount the disk, or run {force_command(root)} if this is a new one")  # fmt: skip
+    if not is_empty(root):
+        return VolumeError(f"volume {root} is not empty and has no identity",
+                           remedy=f"choose an empty directory, or run {force_command(root)}")  # fmt: skip
+    return None
 
 
 def is_empty(root: Path) -> bool:

@@ -119,6 +119,9 @@ class Reader:
             raise VolumeError(f"{path} is on no volume of this archiver", remedy="ask for the timeline again")
         if volume.hangs:
             raise VolumeError(f"{path} cannot be read: its disk hangs", remedy="look for the disk in dmesg; read another archiver's copy")
+        if not volume.disk.is_open:
+            raise VolumeError(f"{path} cannot be read: its volume is out of use: {volume.why}",
+                              remedy="repair or mount the disk; read another archiver's copy")  # fmt: skip
         return volume.disk.read(str(path.relative_to(volume.root)), offset, length)
 
     def _part_at(self, path: Path) -> Part | None:

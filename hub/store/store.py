@@ -24,15 +24,16 @@ from ...wire.ids import check_id
 from ...wire.losses import Loss
 from ...wire.messages import CameraFreshness, CameraInfo, EpochState, Event, Timeline
 from ...wire.seal import Seal
+from ...wire.shell.files import passes
 from ...wire.shell.threads import Supervised
 from ..protect.shelf import LockShelf
 from .anew import Anew
-from .catalog import Catalog, CatalogError
+from .catalog import Catalog, CatalogError, is_passing
 from .clock import Clock
 from .clockbook import ClockBook
 from .disk import Disk
 from .events import Reporter
-from .identity import KnownVolumes
+from .identity import AwayError, KnownVolumes
 from .intake import Batch, Known, Plan, Planner, sort_records
 from .keeper import GRACE_S, Keeper, Kept
 from .lockbook import LockBook
@@ -83,15 +84,15 @@ class Store:
         self._placement = Placement(self._writers, self._catalog)
         self._losses = LossBook(self._volumes)
         self._reader = Reader(self._volumes, self._register, self._catalog, self._keeper.moves, self._losses)
-        self._openings = Openings(self._volumes, self._open_volume, self._read, self._take)
+        self._openings = Openings(self._volumes, self._open_volume, self._read, self._take_late, self._away)
         self._watch = Supervised("wk-store-watch", self._watch_disks)
         self._running = False
 
     # -- life --------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Check the volumes, recover, start the threads; a volume that hangs follows later, if another is ready.  Raises VolumeError,
-        and leaves nothing open then."""
+        """Check the volumes, recover, start the threads; a volume that hangs or is away follows later, if another is ready.  Raises
+        VolumeError, AwayError when it may pass by itself, and leaves nothing open then."""
         try:
             self._state_dir.mkdir(parents=True, exist_ok=True)
             times = ClockBook(self._state_dir)
@@ -102,8 +103,9 @@ class Store:
             ready = self._openings.wait(self._look_at_disks)
         except (OSError, CatalogError) as error:
             self._release(self._openings.close())
-            raise VolumeError(f"storage cannot be opened: {error}",
-                              remedy="check the disks of data_dir and of the volumes, and their permissions") from error  # fmt: skip
+            kind = AwayError if (passes(error) if isinstance(error, OSError) else is_passing(error)) else VolumeError
+            raise kind(f"storage cannot be opened: {error}",
+                       remedy="check the disks of data_dir and of the volumes, and their permissions") from error  # fmt: skip
         except BaseException:
             self._release(self._openings.close())
             raise
@@ -151,6 +153,16 @@ class Store:
         self._load(volume)
         self._writers[self._volumes.index(volume)].start()
         self._keeper.take(volume)
+
+    def _take_late(self, volume: Volume) -> None:
+        hung = volume.hung
+        self._take(volume)
+        if not hung:  # otherwise its writer tells, once it has tidied up after the call
+            self._reporter.report(EventKind.DISK, f"volume {volume.root} is back in use", "", "")
+
+    def _away(self, volume: Volume) -> None:
+        self._reporter.report(EventKind.DISK, f"volume {volume.root} is out of use: {volume.why}",
+                              "repair or mount the disk; it is tried every few seconds", "")  # fmt: skip
 
     def _load(self, volume: Volume) -> None:
         self._catalog.keep_volumes([other.id for other in self._volumes])

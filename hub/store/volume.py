@@ -17,7 +17,7 @@ from ...wire.errors import VolumeError
 from ...wire.messages import VolumeState
 from .clock import Clock
 from .disk import Disk
-from .identity import Identity, KnownVolumes, force_command, init_volume, is_empty, read_identity
+from .identity import AwayError, Identity, KnownVolumes, force_command, init_volume, missing, read_identity, unidentified, unusable
 from .pulse import Pulse
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Volume:
     def open(self) -> None:
         """Identify the volume and take it; a volume that is empty and new gets its identity now.  Raises VolumeError."""
         if not self.root.is_dir():
-            raise VolumeError(f"volume {self.root} does not exist", remedy="mount the disk or create the directory")
+            raise missing(self.root, known=self._was_known())
         identity = read_identity(self.root) or self._first_identity()
         self._expect(identity)
         self._take()
@@ -75,15 +75,14 @@ class Volume:
         self._use()
 
     def _first_identity(self) -> Identity:
-        if str(self.root) in self._known.load():
-            raise VolumeError(f"volume {self.root} has lost its identity: it is probably not mounted",
-                              remedy=f"mount the disk, or run {force_command(self.root)} if this is a new one")  # fmt: skip
-        if not is_empty(self.root):
-            raise VolumeError(f"volume {self.root} is not empty and has no identity",
-                              remedy=f"choose an empty directory, or run {force_command(self.root)}")  # fmt: skip
+        if (problem := unidentified(self.root, known=self._was_known())) is not None:
+            raise problem
         identity = init_volume(self.root, self._archiver, self._known.state_dir)
         log.info("new volume identified", extra={"volume": str(self.root), "volume_id": identity.volume})
         return identity
+
+    def _was_known(self) -> bool:
+        return str(self.root) in self._known.load()
 
     def _expect(self, found: Identity) -> None:
         if found.archiver != self._archiver:
@@ -100,11 +99,11 @@ class Volume:
             fcntl.flock(self.disk.root_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self.disk.close()
-            raise VolumeError(f"volume {self.root} is in use by another process", remedy="stop the other archiver") from error
+            raise AwayError(f"volume {self.root} is in use by another process", remedy="stop the other archiver") from error
         except OSError as error:
             self.disk.close()
-            raise VolumeError(f"volume {self.root} cannot be opened ({error.strerror})",
-                              remedy="check the disk and its permissions") from error  # fmt: skip
+            raise unusable(error, f"volume {self.root} cannot be opened ({error.strerror})",
+                           remedy="check the disk and its permissions") from error  # fmt: skip
 
     def check(self) -> None:
         """Is this still the volume that was opened?  Called before every open of a new file; raises VolumeError."""
@@ -133,8 +132,8 @@ class Volume:
             if self.disk.is_full(error):
                 self.full = True
                 return
-            raise VolumeError(f"volume {self.root} cannot be written ({error.strerror})",
-                              remedy="mount it writable, check the disk and its permissions") from error  # fmt: skip
+            raise unusable(error, f"volume {self.root} cannot be written ({error.strerror})",
+                           remedy="mount it writable, check the disk and its permissions") from error  # fmt: skip
 
     def measure(self) -> None:
         """Read the free space, and so whether the volume is full; raises OSError."""

@@ -39,3 +39,10 @@ def test_a_service_that_failed_is_started_again_however_often_and_has_descriptor
     assert len(units) == 2
     for unit in units:
         assert {"StartLimitIntervalSec=0", "RestartSec=1", "LimitNOFILE=65536"} <= set(unit.splitlines())
+
+
+def test_a_mount_that_fails_once_does_not_keep_a_hub_down() -> None:
+    """A unit with RequiresMountsFor is not started any more after its mount has failed, and nothing of Watchkeep can try again."""
+    (unit,) = [unit for unit in re.findall(r"```ini\n(.*?)```", OPERATIONS, re.DOTALL) if "hub run -c" in unit]
+    assert "RequiresMountsFor" not in unit
+    assert "After=network-online.target remote-fs.target" in unit.splitlines()

@@ -1,5 +1,7 @@
 """Binding before anything is touched."""
 
+import errno
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 
 from watchkeep.hub.cli import floor_notes
 from watchkeep.hub.config import Address
-from watchkeep.hub.preflight import bind
+from watchkeep.hub.preflight import PassingError, bind, config_error
 from watchkeep.wire.errors import ConfigError
 
 
@@ -31,6 +33,18 @@ def test_addresses_that_are_not_here(host: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says) as caught:
         bind("hub.toml", "hub.listen", Address(host, 0))
     assert caught.value.remedy
+
+
+def test_an_address_that_comes_with_the_network_is_tried_again() -> None:
+    """As after a power cut, when the machine is up before the one that gives addresses."""
+    with pytest.raises(PassingError) as caught:
+        bind("hub.toml", "hub.listen", Address("192.0.2.1", 0))
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EIO, 1), (errno.ESTALE, 1), (errno.EMFILE, 1), (errno.ENOSPC, 1), (errno.EACCES, 2)])
+def test_a_failing_disk_is_tried_again_and_a_permission_is_not(number: int, code: int) -> None:
+    assert config_error("hub.toml", "hub.data_dir", OSError(number, os.strerror(number)), "cannot be used", "check it").exit_code == code
 
 
 def test_ipv6() -> None:

@@ -1,5 +1,6 @@
 """The hub as a process: start, stop, and the one line that each obstacle gets.  Real `watchkeep hub` commands."""
 
+import fcntl
 import json
 import os
 import signal
@@ -21,11 +22,13 @@ import sealed
 from blake3 import blake3
 from hub_kit import Hub, film, running, wait_for
 
+from watchkeep.hub import preflight
 from watchkeep.hub.api.append import Appender
-from watchkeep.hub.config import load_hub
-from watchkeep.hub.preflight import problems
+from watchkeep.hub.config import HubConfig, load_hub
+from watchkeep.hub.preflight import problems, refusals, volume_problems
 from watchkeep.hub.service import HubService
 from watchkeep.hub.store import init_volume
+from watchkeep.hub.store.identity import Identity
 from watchkeep.wire.errors import ConfigError
 from watchkeep.wire.mdns import Found
 from watchkeep.wire.paths import IDENTITY_FILE
@@ -71,22 +74,22 @@ def hub(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False, cwd=site)
 
 
-def one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
-    """Exit code 2 and one line that holds all of parts."""
-    assert done.returncode == 2, done
+def one_line(done: subprocess.CompletedProcess[str], *parts: str, code: int = 2) -> None:
+    """The exit code and one line that holds all of parts."""
+    assert done.returncode == code, done
     (line,) = done.stderr.strip().splitlines()
     for part in ("hub.toml", *parts):
         assert part in line
 
 
-def refused(site: Path, *parts: str) -> None:
-    """What `run` and `check` say to the configuration: one line that holds all of parts, exit code 2, nothing touched."""
+def refused(site: Path, *parts: str, code: int = 2) -> None:
+    """What `run` and `check` say to the configuration: one line that holds all of parts, the exit code of `run`, nothing touched."""
     before = traces(site)
     config = load_hub(site / "hub.toml")
     with pytest.raises(ConfigError) as caught:
         HubService(config, "hub.toml").start()
     checked = list(problems(config, "hub.toml"))
-    assert caught.value.exit_code == 2
+    assert caught.value.exit_code == code
     assert caught.value.line() in [error.line() for error in checked]
     for part in ("hub.toml", *parts):
         assert part in caught.value.line()
@@ -142,11 +145,12 @@ def test_check_says_what_it_would_do_and_changes_nothing(site: Path) -> None:
 
 
 def test_a_port_in_use(site: Path) -> None:
+    """It may be that of a killed hub that hangs in its disk, so systemd has to go on trying."""
     port = int(url(site).rpartition(":")[2])
     before = traces(site)
     with socket.create_server(("127.0.0.1", port)):
-        for command in ("run", "check"):
-            one_line(hub(site, command, "-c", "hub.toml"), "hub.listen", "in use", "ss -ltnp")
+        for command, code in (("run", 1), ("check", 2)):
+            one_line(hub(site, command, "-c", "hub.toml"), "hub.listen", "in use", "ss -ltnp", code=code)
     assert traces(site) == before
 
 
@@ -159,7 +163,7 @@ def test_a_brokers_port_in_use(site: Path, free_port: Callable[[], int], key: st
     changed(site, 'roles = ["archiver"]', 'roles = ["archiver", "broker"]')
     changed(site, "[discovery]", section.format(port=port) + "\n[discovery]")
     with socket.create_server(("127.0.0.1", port)):
-        refused(site, f": {key}: 127.0.0.1:{port} is in use", "ss -ltnp")
+        refused(site, f": {key}: 127.0.0.1:{port} is in use", "ss -ltnp", code=1)
 
 
 @pytest.mark.parametrize(("key", "folder"), [("archiver.volumes[0]", "volume"), ("hub.data_dir", "state")])
@@ -168,7 +172,7 @@ def test_a_folder_on_a_disk_that_is_mounted_read_only(site: Path, key: str, fold
     (site / folder).mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "watchkeep-test", str(site / folder)], check=True)
     try:
-        refused(site, f": {key}: ", f"{site}/{folder} cannot be written", "chown")
+        refused(site, f": {key}: ", f"{site}/{folder} is on a file system that is read-only", "mount", code=1)
     finally:
         subprocess.run(["umount", str(site / folder)], check=True)
 
@@ -200,7 +204,68 @@ def test_a_volume_of_another_archiver(site: Path) -> None:
 def test_a_disk_that_is_not_mounted(site: Path) -> None:
     init_volume(site / "volume", "a", site / "state")
     (site / "volume" / IDENTITY_FILE).unlink()
-    refused(site, "archiver.volumes[0]", "not mounted")
+    refused(site, "archiver.volumes[0]", "not mounted", code=1)
+    (site / "volume").rmdir()
+    refused(site, "archiver.volumes[0]", "does not exist", code=1)
+
+
+def test_a_volume_of_another_process_is_tried_again(site: Path) -> None:
+    """It may be a killed hub that hangs in its disk."""
+    init_volume(site / "volume", "a", site / "state")
+    handle = os.open(site / "volume", os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(ConfigError, match="in use by another process") as caught:
+            HubService(load_hub(site / "hub.toml"), "hub.toml").start()
+        assert caught.value.exit_code == 1
+    finally:
+        os.close(handle)
+
+
+def two_volumes(site: Path) -> HubConfig:
+    """Of a hub that has run; the second disk is not mounted now."""
+    changed(site, f'volumes = ["{site}/volume"]', f'volumes = ["{site}/volume", "{site}/late"]')
+    for name in ("volume", "late"):
+        (site / name).mkdir(exist_ok=True)
+        init_volume(site / name, "a", site / "state")
+    (site / "late").rename(site / "mounted-later")
+    return load_hub(site / "hub.toml")
+
+
+def test_a_disk_that_is_not_mounted_holds_up_no_other_one_and_is_used_when_it_comes(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeep.hub.store.opening.AGAIN_S", 0.05)
+    service = HubService(two_volumes(site), "hub.toml")
+    service.start()
+    try:
+        late = Hub(url(site), []).get("/healthz").json()
+        assert (late["status"], "does not exist" in str(late["why"])) == ("degraded", True), late
+        (site / "mounted-later").rename(site / "late")
+        wait_for(lambda: Hub(url(site), []).get("/healthz").json()["status"] == "ok", "the disk to be taken in")
+    finally:
+        service.stop()
+
+
+def test_a_disk_that_hangs_before_the_store_is_opened_holds_up_no_other_one(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look before anything is touched is a call to the disk as well."""
+    config, go, real = two_volumes(site), threading.Event(), preflight.read_identity
+    (site / "mounted-later").rename(site / "late")
+
+    def hangs(root: Path) -> Identity | None:
+        if root.name == "late":
+            go.wait(30)
+        return real(root)
+
+    monkeypatch.setattr(preflight, "read_identity", hangs)
+    monkeypatch.setattr(preflight, "LOOK_S", 0.1)
+    try:
+        assert list(refusals(config, "hub.toml")) == []
+        (problem,) = volume_problems(config, "hub.toml")
+        assert (problem.key, problem.exit_code, "hangs" in problem.problem) == ("archiver.volumes[1]", 1, True)
+    finally:
+        go.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("wk-hub-look"):
+                thread.join(10)
 
 
 def test_another_disk_than_before(site: Path) -> None:

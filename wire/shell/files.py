@@ -3,8 +3,20 @@
 Rules: temp, write, fsync, rename, fsync of the directory (habit 13).
 """
 
+import errno
 import os
 from pathlib import Path
+from typing import Final
+
+_PASSING: Final = frozenset({errno.EIO, errno.EROFS, errno.EUCLEAN, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ETIMEDOUT,
+                             errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE,
+                             errno.ENOMEM})  # fmt: skip
+"""What a disk, a server of files or a machine without room answers that is well again later; nothing has to be configured otherwise."""
+
+
+def passes(error: OSError) -> bool:
+    """Whether the same call may go well later though nobody changes a file, a name or a permission."""
+    return error.errno in _PASSING
 
 
 def sync_dir(path: Path) -> None:

@@ -1,8 +1,11 @@
 """Volume identity: which directories are taken, which are refused, and with what remedy."""
 
+import errno
 import json
 import os
 import shutil
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from hub_store_chunks import Chain, Site, contents, expected, until
 from watchkeep.hub.store import init_volume
 from watchkeep.hub.store.disk import Disk
 from watchkeep.hub.store.identity import KnownVolumes
+from watchkeep.hub.store.opening import Openings
 from watchkeep.hub.store.volume import Volume
 from watchkeep.wire.errors import VolumeError
 from watchkeep.wire.paths import IDENTITY_FILE
@@ -21,7 +25,7 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-def refused(site: Site, words: str, **options: str) -> str:
+def refused(site: Site, words: str, code: int = 2, **options: str) -> str:
     """The remedy of the refusal; nothing was touched."""
 
     def there() -> list[Path]:
@@ -34,7 +38,7 @@ def refused(site: Site, words: str, **options: str) -> str:
     finally:
         store.close()
     until(lambda: there() == before, "another volume's thread has taken away what it tried its disk with")
-    assert caught.value.exit_code == 2
+    assert caught.value.exit_code == code, "2 is for good: systemd does not start it again"
     return caught.value.remedy
 
 
@@ -69,7 +73,7 @@ def test_a_known_volume_without_identity_is_an_unmounted_disk(site: Site) -> Non
     with site.running():
         pass
     (site.volumes[0] / IDENTITY_FILE).unlink()
-    assert "init-volume" in refused(site, "probably not mounted")
+    assert "init-volume" in refused(site, "probably not mounted", code=1)
     init_volume(site.volumes[0], "a", site.state, force=True)
     with site.running():
         pass
@@ -108,7 +112,7 @@ def test_a_damaged_identity_is_refused(site: Site) -> None:
 
 def test_one_volume_has_one_archiver_process(site: Site) -> None:
     with site.running():
-        refused(site, "in use by another process")
+        refused(site, "in use by another process", code=1)
 
 
 def test_a_read_only_volume_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +126,48 @@ def test_a_read_only_volume_is_refused(site: Site, monkeypatch: pytest.MonkeyPat
         return real(path, flags, *args, **options)
 
     monkeypatch.setattr("os.open", read_only)
-    assert "mount it writable" in refused(site, "Read-only")
+    assert "mount it writable" in refused(site, "Read-only", code=1)
+
+
+class Failing(Disk):
+    """Its first reading fails, as of a disk that is not ready yet."""
+
+    failures = 1
+
+    def names(self, folder: str) -> list[str]:
+        if self.failures:
+            self.failures -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().names(folder)
+
+
+def test_a_volume_that_fails_at_the_start_is_read_again_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, chain = Site(tmp_path, volumes=2), Chain()
+    with site.running() as store:
+        store.append(chain.batch(0, 1))
+    (holder,) = [root for root in site.volumes if any(root.rglob("*.mp4"))]
+    gate = threading.Event()
+    monkeypatch.setattr("watchkeep.hub.store.opening.AGAIN_S", 0.05)
+    monkeypatch.setattr(Openings, "_leave", after(Openings._leave, gate.wait))
+    with site.running(disk=lambda root: (Failing if root == holder else Disk)(root)) as store:
+        assert [volume.online for volume in store.stats().volumes] == [root != holder for root in site.volumes]
+        assert any("Input/output error" in event.text for event in site.events)
+        with pytest.raises(VolumeError, match=r"out of use: .*Input/output error"):
+            contents(store)
+        gate.set()
+        until(lambda: store.stats().volumes[site.volumes.index(holder)].online)
+        until(lambda: contents(store) == expected(chain, 0, 1))
+        until(lambda: any("is back in use" in event.text for event in site.events))
+
+
+def after(work: Callable[..., None], then: Callable[[float], object]) -> Callable[..., None]:
+    """The work, then a wait of 10 s at most for the test."""
+
+    def both(*args: object) -> None:
+        work(*args)
+        then(10)
+
+    return both
 
 
 def test_the_same_disk_twice_is_refused(site: Site) -> None:

@@ -1,30 +1,29 @@
-"""`./run reliability directory`: how long a site's directory takes no edits after its leader's SIGKILL, how far followers lag, how many
+"""A case of `./run reliability`: how long a site's directory takes no edits after its leader's SIGKILL, how far followers lag, how many
 edits a second it takes, and what an idle server costs.  Real processes on loopback, SQLite.
 
-    ./run reliability directory [--kills 10] [--edits 2000] [--rate 200] [--burst 5000] [--idle 60]      0: leave it out
+    ./run reliability directory [--kills 50] [--edits 2000] [--rate 200] [--burst 5000] [--idle 60]      0: leave it out
 
 Rules: three servers.  A kill comes when all of them are level, and is measured from the signal to the answer of the first edit that another
 server takes, tried again every 20 ms; readers ask the survivors all the time.  Lag is from an edit's answer of the leader to its being
 durable at a follower, which is asked all the time.  A burst is as many edits as a leader lets wait, each an entry of its own: once over
-HTTP from CLIENTS connections, once into the server itself, which is what its journal can do.  Exit 1 when a target is missed.
+HTTP from CLIENTS connections, once into the server itself, which is what its journal can do.
 """
 
 import argparse
 import json
-import math
 import os
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from http.client import HTTPConnection
 from pathlib import Path
+from random import Random
 from urllib.parse import urlsplit
 
 from directory_kit import CAMERA
 from directory_site import DirectorySite, Reader, directory_site
+from series import Series
+from verdict import BURST, IDLE, LAG, WRITES
 from wksite import wait_until
 
 from watchkeep.hub.directory.cluster import steps
@@ -37,22 +36,40 @@ NAMES = "abc"
 CLIENTS = 16
 WAITING = 900
 """Edits under way at once: a leader refuses more than a thousand."""
-KILL_S, LAG_S, BURST_S, IDLE_PERCENT = 4.0, 0.2, 1000.0, 0.5
-"""The targets: seconds at p99, edits a second, and percent of a core."""
+REACHED = 0.95
+"""Of the rate that was asked for: below it the lag is of another pace."""
 
 
-def percentile(values: list[float], part: float) -> float:
-    """The smallest value that so many are not above."""
-    return sorted(values)[max(0, math.ceil(part * len(values)) - 1)]
+def directory(args: argparse.Namespace, folder: Path, _: Random) -> Series:
+    """What the options have not left out."""
+    series = Series("directory", "three servers, SQLite", trials=max(args.kills, 1))
+    with directory_site(folder) as site:
+        if args.burst:
+            burst(series, folder, args.burst)
+        site.servers(NAMES)
+        if args.idle:
+            idle(site, series, args.idle)
+        if args.edits:
+            lag(site, series, args.edits, args.rate)
+        if args.burst:
+            burst_http(site, series, args.burst)
+        if args.kills:
+            kills(site, series, args.kills)
+    return series
 
 
-def verdict(good: bool) -> str:
-    return "met" if good else "MISSED"
+def options(parser: argparse.ArgumentParser) -> None:
+    """Of this case; 0 leaves a part out."""
+    parser.add_argument("--kills", type=int, default=50, help="directory: of the leader")
+    parser.add_argument("--edits", type=int, default=2000, help="directory: for the followers' lag")
+    parser.add_argument("--rate", type=float, default=200.0, help="directory: of them a second")
+    parser.add_argument("--burst", type=int, default=5000, help="directory: edits as fast as they are taken")
+    parser.add_argument("--idle", type=float, default=60.0, help="directory: seconds for what an idle server costs")
 
 
-def kills(site: DirectorySite, count: int) -> bool:
+def kills(site: DirectorySite, series: Series, count: int) -> None:
     site.clients["a"].put("camera/read", CAMERA)
-    seconds, failed, answered, slowest = [], 0, 0, 0.0
+    failed, answered, slowest = 0, 0, 0.0
     for number in range(count):
         wait_until(lambda: site.leader(NAMES) != "", 60, "level servers")
         leader = site.leader(NAMES)
@@ -63,16 +80,12 @@ def kills(site: DirectorySite, count: int) -> bool:
         site.kill(leader)
         while not site.takes(others[number % 2], f"after-{number}"):
             threading.Event().wait(0.02)
-        seconds.append(time.monotonic() - began)
+        series.add(WRITES, time.monotonic() - began)
         reader.stop()
         failed, answered, slowest = failed + len(reader.failed), answered + reader.answered, max(slowest, reader.slowest_s)
         site.start(leader)
-        print(f"kill {number + 1}: {leader}, writes again after {seconds[-1]:.2f} s", flush=True)
-    good = percentile(seconds, 0.99) <= KILL_S and not failed
-    print(f"writes again: p50 {percentile(seconds, 0.5):.2f} s, p99 {percentile(seconds, 0.99):.2f} s of {count} kills "
-          f"(target {KILL_S:g} s: {verdict(good)})")  # fmt: skip
-    print(f"reads meanwhile: {answered}, failed {failed}, slowest {1000 * slowest:.0f} ms")
-    return good
+    series.note += f"; {answered} reads meanwhile, the slowest {1000 * slowest:.0f} ms"
+    series.miss(f"{failed} reads failed meanwhile" if failed else "", "" if answered else "nothing was read meanwhile")
 
 
 class Clients:
@@ -124,7 +137,7 @@ class Clients:
         return len(self.made) / (time.monotonic() - self._began)
 
 
-def lag(site: DirectorySite, edits: int, rate: float) -> bool:
+def lag(site: DirectorySite, series: Series, edits: int, rate: float) -> None:
     wait_until(lambda: site.leader(NAMES) != "", 60, "level servers")
     leader = site.leader(NAMES)
     where = urlsplit(site.clients[next(name for name in NAMES if name != leader)].url)
@@ -140,21 +153,21 @@ def lag(site: DirectorySite, edits: int, rate: float) -> bool:
         threading.Event().wait(0.002)
     connection.close()
     reached = clients.join()
-    late = [max(0.0, seen[index] - at) for index, at in clients.made.items()]
-    good = percentile(late, 0.99) <= LAG_S and reached >= 0.95 * rate
-    print(f"{len(clients.made)} edits at {reached:.0f}/s (asked for {rate:g}/s), {clients.refused} refused; a follower's lag: "
-          f"p50 {1000 * percentile(late, 0.5):.0f} ms, p99 {1000 * percentile(late, 0.99):.0f} ms "
-          f"(target {1000 * LAG_S:.0f} ms: {verdict(good)})")  # fmt: skip
-    return good
+    for index, at in clients.made.items():
+        series.add(LAG, max(0.0, seen[index] - at))
+    series.figure("edits a second meanwhile", reached)
+    series.miss(f"{reached:.0f} of {rate:g} edits a second were made" if reached < REACHED * rate else "",
+                f"{clients.refused} edits refused" if clients.refused else "")  # fmt: skip
 
 
-def burst_http(site: DirectorySite, edits: int) -> None:
+def burst_http(site: DirectorySite, series: Series, edits: int) -> None:
     wait_until(lambda: site.leader(NAMES) != "", 60, "level servers")
     clients = Clients(site.clients[site.leader(NAMES)].url, edits, 0.0)
-    print(f"burst over HTTP, {CLIENTS} connections, three servers: {clients.join():.0f} edits/s, {clients.refused} refused")
+    series.figure(f"edits a second over HTTP, {CLIENTS} connections", clients.join())
+    series.miss(f"{clients.refused} edits refused in a burst" if clients.refused else "")
 
 
-def burst(folder: Path, edits: int) -> bool:
+def burst(series: Series, folder: Path, edits: int) -> None:
     """Into one server of this process, without HTTP and followers."""
     me = Member("a", "http://127.0.0.1:1", 0)
     server = DirectoryServer(Settings(me, (me,), "boot", "0"), Database(sqlite_url(folder / "burst.sqlite")), lambda *_: None)
@@ -169,9 +182,8 @@ def burst(folder: Path, edits: int) -> bool:
     finally:
         server.stop()
     done = sum(isinstance(answer, steps.Done) for answer in answers)
-    good = done == edits and edits / took >= BURST_S
-    print(f"burst into the journal: {edits / took:.0f} edits/s, {done} of {edits} durable (target {BURST_S:.0f}/s: {verdict(good)})")
-    return good
+    series.figure(BURST, edits / took)
+    series.miss(f"{done} of {edits} edits of a burst are durable" if done != edits else "")
 
 
 def _edit(server: DirectoryServer, room: threading.Semaphore, number: int) -> "Future[steps.Done | steps.Refused | steps.Unable]":
@@ -182,18 +194,15 @@ def _edit(server: DirectoryServer, room: threading.Semaphore, number: int) -> "F
     return found
 
 
-def idle(site: DirectorySite, seconds: float) -> bool:
+def idle(site: DirectorySite, series: Series, seconds: float) -> None:
     wait_until(lambda: site.leader(NAMES) != "", 60, "level servers")
     leader = site.leader(NAMES)
     threading.Event().wait(5.0)  # what the start and the last edits have left to do
     before = {name: _cpu_s(site.members[name].pid) for name in NAMES}
     threading.Event().wait(seconds)
-    used = {name: 100 * (_cpu_s(site.members[name].pid) - before[name]) / seconds for name in NAMES}
-    worst = max(part for name, part in used.items() if name != leader)
-    good = worst < IDLE_PERCENT
-    print(f"idle for {seconds:g} s: a follower takes {worst:.2f} % of a core, the leader {used[leader]:.2f} % "
-          f"(target {IDLE_PERCENT:g} %: {verdict(good)})")  # fmt: skip
-    return good
+    for name in NAMES:
+        an_hour = 3600 * (_cpu_s(site.members[name].pid) - before[name]) / seconds
+        series.add("CPU in an hour of an idle leader" if name == leader else IDLE, an_hour)
 
 
 def _cpu_s(pid: int) -> float:
@@ -201,30 +210,4 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--edits", type=int, default=2000)
-    parser.add_argument("--rate", type=float, default=200.0)
-    parser.add_argument("--burst", type=int, default=5000)
-    parser.add_argument("--idle", type=float, default=60.0)
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, directory_site(Path(folder)) as site:
-        cases: list[Callable[[], bool]] = []
-        if chosen.burst:
-            cases.append(lambda: burst(Path(folder), chosen.burst))
-        site.servers(NAMES)
-        if chosen.idle:
-            cases.append(lambda: idle(site, chosen.idle))
-        if chosen.edits:
-            cases.append(lambda: lag(site, chosen.edits, chosen.rate))
-        if chosen.burst:
-            cases.append(lambda: burst_http(site, chosen.burst) is None)
-        if chosen.kills:
-            cases.append(lambda: kills(site, chosen.kills))
-        met = [case() for case in cases]
-    return int(not all(met))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+CASES = {"directory": directory}

@@ -8,6 +8,9 @@ from lane import LIVE_AGE_S
 from series import Series
 from verdict import (
     AGE,
+    BURST,
+    BURST_RATE,
+    DIRECTORY_S,
     DURABLE_AGE,
     DURABLE_AGE_S,
     FIRST_CHUNK,
@@ -99,6 +102,19 @@ def test_under_a_stall_of_the_disk_archivers_get_their_chunks_as_always():
     assert missed("agent-disk", series({AGE: [LIVE_AGE_S], DURABLE_AGE: [DURABLE_AGE_S]})) == []
     assert len(missed("agent-disk", series({AGE: [0.5, LIVE_AGE_S + 0.1], DURABLE_AGE: [0.5, DURABLE_AGE_S + 0.1]}))) == 2
     assert len(missed("agent-disk", series())) == 2
+
+
+@pytest.mark.parametrize(("name", "limit"), [(name, limit) for name, (_, limit) in DIRECTORY_S.items()])
+def test_the_directory_is_judged_by_what_was_not_left_out(name, limit):
+    assert missed("directory", series()) == []
+    assert missed("directory", series({name: [limit] * 50})) == []
+    [line] = missed("directory", series({name: [limit] * 49 + [limit * 1.1]}))
+    assert name in line
+
+
+def test_the_directorys_journal_has_its_pace():
+    assert missed("directory", series(figures={BURST: [BURST_RATE]})) == []
+    assert len(missed("directory", series(figures={BURST: [BURST_RATE - 1]}))) == 1
 
 
 def test_pauses_that_were_not_measured_are_missed():

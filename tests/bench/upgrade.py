@@ -30,8 +30,6 @@ AGAIN = "until an edit is taken at every server"
 
 def upgrade(args: argparse.Namespace, folder: Path, _: Random) -> Series:
     """One server at a time, and the leader's death in the middle."""
-    if not args.old:
-        raise SystemExit("which older commit? --from COMMIT")
     series = Series("upgrade", f"directory servers of {args.old}, one after the other")
     old = view(args.old, folder / "old")
     with directory_site(folder) as site:

@@ -38,6 +38,14 @@ CATCHUP_RATE = 20.0
 DURABLE_AGE_S = LIVE_AGE_S + SYNC_S
 """An archiver acknowledges a chunk as durable at its next sync."""
 
+WRITES = "edits taken again after the leader's SIGKILL"
+LAG = "a follower's lag"
+IDLE = "CPU in an hour of an idle follower"
+DIRECTORY_S = {WRITES: (0.99, 4.0), LAG: (0.99, 0.2), IDLE: (1.0, 18.0)}
+"""At which share, at most; 18 s are 0.5 % of a core."""
+BURST = "edits a second journaled"
+BURST_RATE = 1000.0
+
 
 def missed(case: str, series: Series) -> list[str]:
     """Everything that the case did not reach."""
@@ -89,6 +97,15 @@ def _disk(_case: str, series: Series) -> Iterator[str]:
     yield from _at_most(series, DURABLE_AGE, 1.0, DURABLE_AGE_S)
 
 
+def _directory(_case: str, series: Series) -> Iterator[str]:
+    """A part that an option has left out is not judged; one that was begun has its figure or ended the case."""
+    for name, (share, limit) in DIRECTORY_S.items():
+        if name in series.seconds:
+            yield from _at_most(series, name, share, limit)
+    if BURST in series.figures:
+        yield from _bound(series.figures, BURST, 0.5, BURST_RATE, above=False)
+
+
 def _at_most(series: Series, name: str, share: float, limit: float) -> Iterator[str]:
     yield from _bound(series.seconds, name, share, limit, above=True)
 
@@ -106,6 +123,6 @@ def _bound(values: dict[str, list[float]], name: str, share: float, limit: float
 
 JUDGES: dict[str, Callable[[str, Series], Iterator[str]]] = {
     **dict.fromkeys(TAKEOVER_S, _takeover), "redundant": _redundant, "recorder": _recorder,
-    "catchup": _catchup, "agent": _disk,
+    "catchup": _catchup, "agent": _disk, "directory": _directory,
 }  # fmt: skip
 """By a case's name up to its first dash."""

@@ -122,7 +122,7 @@ class Reporter:
             self._client.publish(topics.event(self._who.site, event.kind.value), event.model_dump_json().encode())
 
     def run(self, stop: threading.Event) -> None:
-        """Publish until stopped."""
+        """Publish until stopped; what was lost until then is told at the end."""
         due = 0.0
         while not stop.is_set():
             self._changed.wait(max(due - self._clock.monotonic(), 0.0))
@@ -147,6 +147,7 @@ class Reporter:
             self._tell_changes(members, seen)
             if everything:
                 self._tell_drops()
+        self._tell_drops()
 
     def _seen(self, members: Mapping[str, Member]) -> dict[str, _Shown]:
         """What of each camera's state is published at once when it changes; nothing else is looked up."""
@@ -185,12 +186,12 @@ class Reporter:
         since_s, self._looked_s = self._looked_s, self._clock.utc_s()
         for line in [*lines, *(line for line in list(self._told) if line not in lines)]:
             told = self._told_of(line)
-            self._tell_loss(line.camera, since_s - MARGIN_S, line.ring.dropped_frames - told.dropped,
-                            "frames did not fit into the ring and are lost",
+            dropped, unbuilt = line.ring.dropped_frames, line.stats.unbuilt_chunks  # once: more may go while these are told
+            self._tell_loss(line.camera, since_s - MARGIN_S, dropped - told.dropped, "frames did not fit into the ring and are lost",
                             "the journal's disk is too slow or stands still: see the agent's log")  # fmt: skip
-            self._tell_loss(line.camera, since_s - WAITED_S, line.stats.unbuilt_chunks - told.unbuilt,
-                            "chunks could not be built and are lost", "please report this with the agent's log")  # fmt: skip
-            told.dropped, told.unbuilt = line.ring.dropped_frames, line.stats.unbuilt_chunks
+            self._tell_loss(line.camera, since_s - WAITED_S, unbuilt - told.unbuilt, "chunks could not be built and are lost",
+                            "please report this with the agent's log")  # fmt: skip
+            told.dropped, told.unbuilt = dropped, unbuilt
             if line not in lines:
                 del self._told[line]
 

@@ -28,6 +28,7 @@ from watchkeep.agent.writer import Writer
 from watchkeep.wire import topics
 from watchkeep.wire.causes import CameraStatus, Cause, EventKind
 from watchkeep.wire.errors import ConfigError, FullError, VolumeError
+from watchkeep.wire.messages import Event
 
 
 def planned(tmp_path, extra="", profile="generic"):
@@ -189,6 +190,34 @@ def test_chunks_that_cannot_be_built_are_a_loss_told_once_by_number(tmp_path, mo
     service._reporter._tell_drops()
     assert told == [(EventKind.LOSS, "cam0", f"{number} chunks could not be built and are lost") for number in (2, 1)]
     service.close()
+
+
+def test_what_is_lost_while_a_loss_is_told_is_told_next(tmp_path, monkeypatch):
+    service, told = AgentService(planned(tmp_path)), []
+    stats = service._crew.there()["cam0"].line.stats
+
+    def tell(_: Reporter, event: Event) -> None:
+        told.append(event.text)
+        stats.unbuilt_chunks += 1
+
+    monkeypatch.setattr(Reporter, "event", tell)
+    stats.unbuilt_chunks = 2
+    service._reporter._tell_drops()
+    service._reporter._tell_drops()
+    assert told == [f"{number} chunks could not be built and are lost" for number in (2, 1)]
+    service.close()
+
+
+def test_what_was_lost_since_the_last_beacon_is_told_and_declared_by_an_agent_that_stops(tmp_path, monkeypatch):
+    service, told = AgentService(planned(tmp_path)), []
+    monkeypatch.setattr(Reporter, "event", lambda self, event: told.append(event.text))
+    stopped = threading.Event()
+    stopped.set()
+    service._crew.there()["cam0"].line.stats.unbuilt_chunks = 2
+    service._reporter.run(stopped)
+    assert told == ["2 chunks could not be built and are lost"]
+    service.close()
+    assert b"could not be built" in (tmp_path / "data" / "losses.slots").read_bytes()
 
 
 def test_cameras_of_a_running_agent_come_and_go_with_their_states(tmp_path, monkeypatch):

@@ -87,7 +87,7 @@ class Declared:
         if words or not unnumbered:
             return words or None
         found = [one for one in self._windows.get(camera, []) if one.window and one.window[0] < gap.end_s and one.window[1] > gap.start_s]
-        return f"{found[-1].frames} {found[-1].text}" if found else None
+        return _counted(found) if found else None
 
     def _forget(self, loss: Loss) -> None:
         del self._all[loss]
@@ -95,6 +95,16 @@ class Declared:
             self._numbered[loss.camera].remove((loss.epoch, *loss.seqs, loss.text))
         else:
             self._windows[loss.camera].remove(loss)
+
+
+def _counted(windows: list[Loss]) -> str:
+    """What overlapping windows, in the order of telling, say together.  One that begins where another one does is the same, grown since."""
+    text = windows[-1].text
+    frames: dict[float | None, int] = {}
+    for one in windows:
+        if one.text == text:
+            frames[one.start_s] = max(one.frames, frames.get(one.start_s, 0))
+    return f"{sum(frames.values())} {text}"
 
 
 class Lines(NamedTuple):

@@ -32,6 +32,7 @@ def frames(start_s: float, end_s: float, count: int = 9) -> Loss:
     ([frames(12, 13)], (1, 4), (2, 0), False, None),
     ([frames(1, 9.9), frames(20.1, 30)], (1, 4), (2, 0), True, None),
     ([frames(12, 13), frames(12, 18, 40)], (1, 4), (2, 0), True, "40 frames did not fit"),
+    ([frames(12, 13), frames(12.5, 18, 40)], (1, 4), (2, 0), True, "49 frames did not fit"),  # told anew, after the first was taken
     ([frames(12, 13)], (1, 4), (1, 10), True, None),
     ([], (1, 4), (2, 0), True, None),
 ])  # fmt: skip

@@ -3,6 +3,7 @@
 Rules: a play leaves the site recording; what it promises is checked afterwards by `lost_frames` and the archives' proofs.
 """
 
+import re
 import time
 from pathlib import Path
 from random import Random
@@ -89,17 +90,26 @@ def bound_frames() -> int:
     return int((CHUNK_S + SYNC_S + TICK_S) * FPS) + IN_FLIGHT
 
 
+def small_profile(path: Path, **instead: str) -> str:
+    """Write the generic profile with other values to a file; returns what an agent calls it."""
+    text = (Path(profiles.__file__).parent / "recorders" / "generic.toml").read_text()
+    for key, value in instead.items():
+        text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+        assert count == 1, key
+    path.write_text(text)
+    return str(path)
+
+
 def small_journal(site: FaultSite, *, max_bytes: int | None = None) -> None:
     """Start the agent anew with an empty journal in files of a megabyte; max_bytes: its quota, that of the profile when None."""
     site.kill("edge-1")
-    profile = (Path(profiles.__file__).parent / "recorders" / "generic.toml").read_text()
-    profile = profile.replace("journal_file_bytes = 67_108_864", "journal_file_bytes = 1_048_576")
+    values = {"journal_file_bytes": "1_048_576"}
     config = site.folder / "edge-1.toml"
-    text, small = config.read_text(), site.folder / "small.toml"
+    text = config.read_text()
     if max_bytes is not None:
-        profile = profile.replace("journal_max_bytes = 20_000_000_000", f"journal_max_bytes = {max_bytes}")
+        values["journal_max_bytes"] = str(max_bytes)
         text = text.replace("max_bytes = 2_000_000_000", "")
-    small.write_text(profile)
+    small = small_profile(site.folder / "small.toml", **values)
     assert text.count('profile = "generic"') == 1
     config.write_text(text.replace('profile = "generic"', f'profile = "{small}"'))
     rmtree(site.folder / "edge-1" / "journal", ignore_errors=True)  # killed early, it may have none yet

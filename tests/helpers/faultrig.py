@@ -122,12 +122,12 @@ class FaultSite(Site):
         return space
 
     def record(self, urls: dict[str, str], *, copies: int, to: Sequence[str] = (), name: str = "edge-1", extra: str = "",
-               hold_s: float = 0.0, segment_s: float = 2.0) -> Member:  # fmt: skip
-        """An agent that knows only archivers of `self.urls`, all or those named."""
+               hold_s: float = 0.0, segment_s: float = 2.0, profile: str = "generic") -> Member:  # fmt: skip
+        """An agent that knows only archivers of `self.urls`, all or those named; profile: a name, or a file's path."""
         chosen = list(to) or list(self.urls)
         listed = "\n".join(f'[[archiver]]\nid = "{one}"\nurl = "{self.urls[one]}"' for one in chosen)
         sections = f"[recording]\nsegment_s = {segment_s}\n[replication]\nfailback_hold_s = {hold_s}\n{listed}"
-        return self.agent(urls, archivers=chosen, copies=copies, name=name, extra=f"{extra}\n{sections}")
+        return self.agent(urls, archivers=chosen, copies=copies, name=name, extra=f"{extra}\n{sections}", profile=profile)
 
     def again(self, name: str) -> None:
         """Start an archiver that was killed, and wait until it answers."""

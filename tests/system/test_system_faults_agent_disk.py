@@ -1,18 +1,21 @@
-"""The agent's own disk hangs, or is full from the start: an ext4 on a loop device.  Archivers get every frame all the same."""
+"""The agent's own disk hangs, or is full: an ext4 on a loop device.  Archivers get every frame, or what is lost is counted and told."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faultplays import small_profile
 from faultproxy import Mode
-from faultrig import SMALL, FaultSite, fault_site, frozen, small_disk
-from wksite import wait_until
+from faultrig import FPS, SMALL, FaultSite, fault_site, frozen, small_disk
+from wksite import plays, segments, wait_until
 
-from watchkeep.wire.causes import EventKind, Protection
+from watchkeep.wire.causes import LOST, EventKind, Protection
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
+GOP = 2 * FPS
+LARGE = ("--fps", str(FPS), "--gop", str(GOP), "--size", "640x360", "--bitrate", "3M", "--loop-seconds", "4")
 LEFT_BYTES = 3 << 20
 """Room for the small files of data_dir, and for no file of the journal."""
 
@@ -81,3 +84,40 @@ def test_a_disk_without_room_for_any_journal_costs_nothing_while_archivers_take_
         wait_until(lambda: list(journal.glob("*.wkj")), 20, "a journal file")
         wait_until(lambda: told(site, "No space left") == [False, True], 20, "the agent's saying that it is well again")
         nothing_lost(site)
+
+
+def test_what_neither_disk_nor_archivers_nor_ram_take_goes_as_whole_gops_that_are_counted_and_declared(site, tmp_path):
+    """RAM for some five seconds, as of a camera that sends fifteen times what its recorder was reckoned for."""
+    profile = small_profile(tmp_path / "small.toml", bitrate_mbit="0.2", ring_seconds="30")
+    with small_disk(tmp_path / "disk.img", tmp_path / "edge-1", 160):
+        proxies = [site.behind_proxy(name) for name in "ab"]
+        site.record(site.source(*LARGE, cameras=1), copies=2, profile=profile)
+        site.recording(1)
+        wait_until(lambda: min(site.newest(name) for name in "ab") > 1, 60, "live chunks on both")
+        with frozen(tmp_path / "edge-1"):
+            for proxy in proxies:
+                proxy.set(Mode.RESET)
+            wait_until(lambda: site.view.cameras["cam0"].dropped_frames > 2 * GOP, 60, "the ring's overflow")
+        for proxy in proxies:
+            proxy.set(Mode.PASS)
+        kept = site.frames("cam0")
+        wait_until(lambda: site.frames("cam0") > kept + 2 * GOP, 40, "recording afterwards")
+        site.settled()
+        site.stop_all("edge-1", "a", "b", "source")
+    assert site.same("a", "b")
+    dropped_as_told(site, site.view.cameras["cam0"].dropped_frames)
+    for path in segments(site, "a"):
+        plays(path)
+
+
+def dropped_as_told(site: FaultSite, dropped: int) -> None:
+    """What is missing is what was counted and told, ends before a key frame each time, and stands as a gap with its cause."""
+    report = site.proof("a").camera("cam0")
+    [session] = report.sessions
+    assert (session.first, session.duplicates, session.missing_frames) == (0, (), dropped)
+    assert [(last + 1) % GOP for _, last in session.missing] == [0] * len(session.missing)
+    assert sum(int(event.text.split()[0]) for event in site.view.events if event.kind is EventKind.LOSS) == dropped
+    assert report.damage == ()
+    assert [gap.cause for gap in report.gaps] == [LOST] * len(session.missing)
+    for (first, last), gap in zip(session.missing, report.gaps, strict=True):  # a window of lost frames may reach over two gaps
+        assert last - first + 1 <= int(gap.text.removesuffix(" frames did not fit into the ring and are lost")) <= dropped

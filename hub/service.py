@@ -1,6 +1,6 @@
 """One hub process: its roles composed, started in order and stopped in the opposite one.
 
-    sockets bound ─▶ volumes looked at ─▶ store ─▶ broker ─▶ beacon ─▶ directory ─▶ HTTP ─▶ consolidation ─▶ mDNS
+    sockets bound ─▶ volumes looked at ─▶ data_dir held ─▶ store ─▶ broker ─▶ beacon ─▶ directory ─▶ HTTP ─▶ consolidation ─▶ mDNS
     what may be refused, first: nothing is touched        what others see of us, last
 
 Rules: recording needs the store and HTTP only; a broker or a network without mDNS is logged and gone without
@@ -8,6 +8,7 @@ Rules: recording needs the store and HTTP only; a broker or a network without mD
 """
 
 import logging
+import os
 import secrets
 import socket
 import time
@@ -33,6 +34,7 @@ from .consolidate.patrol import PatrolSettings
 from .consolidate.round import Rules
 from .consolidate.share import Share
 from .consolidate.worker import Consolidator, Settings
+from .datadir import hold
 from .duty.maintenance import Maintenance
 from .duty.sleeper import Sleeper
 from .duty.standby import Standing
@@ -95,6 +97,7 @@ class HubService:
         for problem in refusals(config, self._file):
             raise problem
         if config.archiver is not None or config.holds("directory"):
+            running.callback(os.close, hold(config.hub.data_dir, self._file))
             self._open_events()
         store = None if config.archiver is None else self._open_store(config.archiver)
         if "broker" in sockets:
@@ -131,11 +134,9 @@ class HubService:
         return found
 
     def _open_events(self) -> None:
-        folder = self._config.hub.data_dir
-        events = EventLog(folder)
+        events = EventLog(self._config.hub.data_dir)
         self._running.callback(events.close)
         try:
-            folder.mkdir(exist_ok=True)
             events.open()
         except OSError as error:
             raise config_error(self._file, "hub.data_dir", error, f"cannot be used ({error.strerror})", "check it") from error

@@ -20,7 +20,7 @@ from urllib.request import urlopen
 import pytest
 import sealed
 from blake3 import blake3
-from hub_kit import Hub, film, running, wait_for
+from hub_kit import Hub, config, film, running, wait_for
 
 from watchkeep.hub import preflight
 from watchkeep.hub.api.append import Appender
@@ -220,6 +220,20 @@ def test_a_volume_of_another_process_is_tried_again(site: Path) -> None:
         assert caught.value.exit_code == 1
     finally:
         os.close(handle)
+
+
+def test_one_data_dir_has_one_hub(tmp_path: Path) -> None:
+    """The second one would clear the catalog of all that is on the volumes of the first, which serves it by the catalog alone."""
+    made = film(6)
+    with running(tmp_path) as served:
+        served.stored(made.batch())
+        served.wait_durable(made)
+        (tmp_path / "other").mkdir()
+        other = config(tmp_path / "other", hub={"id": "b", "data_dir": str(config(tmp_path).hub.data_dir)})
+        with pytest.raises(ConfigError, match=r"hub\.data_dir: .* in use by another hub") as caught:
+            HubService(other, "hub.toml").start()
+        assert caught.value.exit_code == 1
+        assert served.get("/v1/cameras").json()[0]["chunks"] == 6
 
 
 def two_volumes(site: Path) -> HubConfig:

@@ -3,12 +3,14 @@
 Rules: the socket is bound before anything else is touched, so that a port in use is an error at the very start; signals
 belong to the command, not to the server; stopping finishes what is under way, within STOP_S.
 
-Bounds: MAX_CONNECTIONS, each with 64 kB of unread body (uvicorn's high-water mark) besides what the gates admit.
+Bounds: MAX_CONNECTIONS, each with 64 kB of unread body (uvicorn's high-water mark) besides what the gates admit; one without a request
+ends by itself (silent.py).
 """
 
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -16,6 +18,7 @@ from typing import Any, Final
 import uvicorn
 
 from ...wire.errors import WatchkeepError
+from .silent import Silent
 
 MAX_CONNECTIONS: Final = 1024
 KEEP_ALIVE_S: Final = 75
@@ -38,6 +41,7 @@ class _Server(uvicorn.Server):
         self._give_up = give_up
         self.settled = threading.Event()
         self._asked: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._silent = Silent()
 
     def end(self) -> None:
         """From any thread: stop serving."""
@@ -52,8 +56,13 @@ class _Server(uvicorn.Server):
         wakes once a second for the date of its headers."""
         assert self._asked is not None, "startup makes it"
         while not await self.on_tick(0):
+            self._end_silent(time.monotonic())
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._asked[1].wait(), TICK_S)
+
+    def _end_silent(self, now: float) -> None:
+        for connection in self._silent.due([one for one in self.server_state.connections if _waits(one)], now):
+            connection.transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._asked = asyncio.get_running_loop(), asyncio.Event()
@@ -75,6 +84,12 @@ class _Server(uvicorn.Server):
     def _cut_off(self) -> None:
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+
+
+def _waits(connection: Any) -> bool:
+    """Whether uvicorn's connection waits for the end of a header, with no time-out of its own."""
+    cycle = connection.cycle
+    return (cycle is None or cycle.response_complete) and connection.timeout_keep_alive_task is None
 
 
 class HttpServer:

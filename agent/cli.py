@@ -21,6 +21,7 @@ from .control import show
 from .control import top as view
 from .control.client import ask
 from .control.model import Request, Status
+from .heap import few_arenas
 from .preflight import disk_note, folder_problem, in_use, list_notes, room_note, room_problem
 from .service import AgentService
 from .setup import Plan, mode, plan
@@ -34,6 +35,7 @@ ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="agent.toml")]
 @app.command()
 def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Record in the foreground until SIGTERM or SIGINT; then stop cleanly within 10 s, nothing lost.  SIGHUP reads agent.toml again."""
+    few_arenas()
     ready = plan(config, read(config))
     log.setup(as_json=ready.config.agent.log == "json")
     asked = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -1,0 +1,39 @@
+"""The heaps of an agent's threads, counted in a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+COUNT = """
+import sys, threading
+from watchkeep.agent.heap import few_arenas
+if sys.argv[1] == "few":
+    assert few_arenas()
+held, gate, done = [], threading.Barrier(9), threading.Event()
+def run():
+    held.append([bytes(1000 + number) for number in range(100)])  # larger than what Python's own allocator serves
+    gate.wait()
+    done.wait()
+threads = [threading.Thread(target=run) for _ in range(8)]
+for thread in threads:
+    thread.start()
+gate.wait()
+heaps = set()
+for line in open("/proc/self/maps"):
+    low, high = (int(number, 16) for number in line.split()[0].split("-"))
+    if line.split()[1] == "---p" and high % (64 << 20) == 0 and high - low > 32 << 20:  # what an arena has reserved and not used
+        heaps.add(low)
+print(len(heaps))
+done.set()
+"""
+
+
+def arenas(how):
+    return int(subprocess.run([sys.executable, "-c", COUNT, how], check=True, capture_output=True, text=True, timeout=60).stdout)
+
+
+@pytest.mark.timeout(120)
+def test_many_threads_share_two_heaps():
+    assert arenas("many") >= 4, "glibc as it is"
+    assert arenas("few") <= 1, "beside the main one"

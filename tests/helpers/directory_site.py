@@ -86,6 +86,10 @@ class DirectorySite(Site):
             return self.clients[name].put(f"camera/{camera}", CAMERA).status == 200
         return False
 
+    def cameras_at(self, name: str) -> set[str]:
+        """The cameras that this server knows."""
+        return set(self.clients[name].get("/v1/site/camera").json())
+
     def inside(self, method: str, path: str, value: object = None) -> Any:
         """Ask the server in the namespace from inside, where the cut link does not matter."""
         assert self.space is not None

@@ -20,10 +20,6 @@ def site(tmp_path: Path) -> Iterator[DirectorySite]:
         yield made
 
 
-def cameras(site: DirectorySite, name: str) -> set[str]:
-    return set(site.clients[name].get("/v1/site/camera").json())
-
-
 def test_the_last_of_five_servers_goes_on_and_the_others_get_everything_from_it(site):
     site.servers("abcde")
     last = next(name for name in "edcba" if name != site.leader("abcde"))
@@ -58,5 +54,5 @@ def test_the_last_of_five_servers_goes_on_and_the_others_get_everything_from_it(
     site.start(corrupt)
     back = last + empty + corrupt
     wait_until(lambda: site.leader(back) == last, 40, "the others' following")
-    assert [cameras(site, name) for name in back] == [{"early", "alone"}] * 3
+    assert [site.cameras_at(name) for name in back] == [{"early", "alone"}] * 3
     assert site.clients[empty].put("camera/late", CAMERA).json()["copies"] >= 2

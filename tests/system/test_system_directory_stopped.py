@@ -29,10 +29,6 @@ def site(tmp_path: Path) -> Iterator[DirectorySite]:
         yield made
 
 
-def cameras(site: DirectorySite, name: str) -> set[str]:
-    return set(site.clients[name].get("/v1/site/camera").json())
-
-
 def test_a_leader_that_stood_still_follows_when_it_goes_on(site):
     """Its port goes on to take connections meanwhile.  An edit that waits there is made by the new leader, or not at all and said so."""
     site.servers("abc")
@@ -58,7 +54,7 @@ def test_a_leader_that_stood_still_follows_when_it_goes_on(site):
     assert site.clients[old].put("camera/late", CAMERA).json()["copies"] >= 2
     wait_until(lambda: site.leader("abc") != "", 20, "equal journals")
     made = {"early", "meanwhile", "late"} | ({"waiting"} if answers == [True] else set())
-    assert [cameras(site, name) - ({"waiting"} - made) for name in "abc"] == [made] * 3
+    assert [site.cameras_at(name) - ({"waiting"} - made) for name in "abc"] == [made] * 3
     assert site.clients[old].get("/v1/site/contingency").json() == []
 
 
@@ -107,5 +103,5 @@ def test_a_leader_whose_clock_steps_leads_on_and_its_history_keeps_its_order(sit
     clocks[leader].ahead_s(-3600)
     site.start(leader)
     wait_until(lambda: site.leader("abc") not in ("", leader), 40, "the old leader's following, an hour late")
-    assert cameras(site, leader) == {"cam0", "cam1", "cam2", "cam3", "a-day-ahead", "on-time"}
+    assert site.cameras_at(leader) == {"cam0", "cam1", "cam2", "cam3", "a-day-ahead", "on-time"}
     assert [ahead_s(site, name) for name in "abc"] == [[*steps, DAY_S, 0]] * 3

@@ -51,15 +51,17 @@ def restarts(args: argparse.Namespace, folder: Path, _: Random) -> Series:
 
 
 def kills(args: argparse.Namespace, folder: Path, random: Random) -> Series:
-    """The agent is killed 200 times, every other time as if the power had gone while the archivers were away."""
-    series = Series("agent kills", "every other one a power cut with the archivers away", trials=KILLS)
+    """The agent is killed 200 times, every other time as if the power had gone, every other time of these while the archivers were away."""
+    series = Series("agent kills", "every other one a power cut, half of these with the archivers away", trials=KILLS)
     with fault_site(folder) as site:
         proxies, acknowledged = start(site, cameras=1, copies=2, proxied=True), dict[int, int]()
         for number in range(KILLS):
-            away = bool(number % 2)
+            cut, away = bool(number % 2), number % 4 == 1
             for proxy in proxies:
                 proxy.set(Mode.RESET if away else Mode.PASS)
-            acknowledged |= kill_agent(site, random, power_cut=away)
+            [(epoch, seq)] = kill_agent(site, random, power_cut=cut).items()
+            series.miss(*([f"epoch {epoch} came after {max(acknowledged)}"] if epoch <= max(acknowledged, default=0) else []))
+            acknowledged[epoch] = seq
             series.add("of video lost at a kill", 0.0)
         for proxy in proxies:
             proxy.set(Mode.PASS)

@@ -7,7 +7,7 @@ import re
 import time
 from pathlib import Path
 from random import Random
-from shutil import rmtree
+from shutil import copyfile, rmtree
 
 from faultrig import FPS, FaultSite, wait_until
 
@@ -16,6 +16,7 @@ from watchkeep.agent.journal.disk import Disk
 from watchkeep.agent.journal.entry import Entry
 from watchkeep.agent.journal.layout import file_name
 from watchkeep.agent.journal.recover import recover
+from watchkeep.agent.journal.slots import SlotFile
 from watchkeep.hub.verify.report import CameraReport
 
 CHUNK_S, SYNC_S, TICK_S = 1.0, 1.0, 0.2
@@ -39,7 +40,8 @@ def kill_agent(site: FaultSite, random: Random, *, power_cut: bool) -> dict[int,
     """Kill the agent at a random moment of the two seconds after the first of its video must be safe, and start it again; returns the
     newest durable seq by epoch.
 
-    power_cut: what the disk had not been told to keep is torn at a random byte, then zeros, garbage or nothing.
+    power_cut: what the disk had not been told to keep is torn at a random byte, then zeros, garbage or nothing; and so is the next record
+    of each small file of data_dir, which was being written.
     """
     wait_until(lambda: bool(site.view.cameras) and site.frames("cam0") > bound_frames(), 60, "recording")
     time.sleep(random.uniform(0, 2))  # the moment of the kill, not a wait for anything
@@ -48,7 +50,10 @@ def kill_agent(site: FaultSite, random: Random, *, power_cut: bool) -> dict[int,
     site.kill("edge-1")
     killed_ns = time.time_ns()
     if power_cut:
-        tear(site.folder / "edge-1" / "journal", killed_ns, random)
+        data = site.folder / "edge-1"
+        tear(data / "journal", killed_ns, random)
+        for path in sorted(data.glob("*.slots")):
+            tear_slot(path, random)
     site.view.cameras.clear()
     site.start("edge-1")
     return acknowledged
@@ -71,6 +76,22 @@ def tear(journal: Path, killed_ns: int, random: Random) -> None:
             return
         file.seek(at)
         file.write(bytes(size - at) if how == "zeros" else random.randbytes(min(size - at, 1 << 16)))
+
+
+def tear_slot(path: Path, random: Random) -> None:
+    """As if the next record had been on its way over the older of the two: its first bytes are there, behind them stand the old ones."""
+    ahead = path.with_suffix(".ahead")
+    copyfile(path, ahead)
+    size = path.stat().st_size // 2
+    slots = SlotFile(ahead, size)
+    kept = slots.read()
+    slots.write(random.randbytes(max(len(kept or b""), 512)))
+    before, after = path.read_bytes(), ahead.read_bytes()
+    ahead.unlink()
+    changed = [at for at in range(len(before)) if before[at] != after[at]]
+    cut = random.choice(changed)
+    path.write_bytes(after[:cut] + before[cut:])
+    assert SlotFile(path, size).read() == kept, "what was finished stands, what was begun is not believed"
 
 
 def lost_frames(report: CameraReport, sent: list[dict]) -> list[int]:

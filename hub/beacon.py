@@ -45,6 +45,8 @@ class Vitals:
     volumes: tuple[VolumeState, ...]
     consolidation: ConsolidationState | None = None
     maintenance_s: float = 0.0
+    desired: tuple[int, int] = (0, 0)
+    """(term, index) of what the directory wants, once it is taken up."""
 
 
 def compose(who: Identity, vitals: Vitals, *, beat: int, now_s: float, uptime_s: float) -> ArchiverBeacon:
@@ -52,7 +54,8 @@ def compose(who: Identity, vitals: Vitals, *, beat: int, now_s: float, uptime_s:
     return ArchiverBeacon(archiver=who.archiver, site=who.site, version=VERSION, online=True, boot=who.boot, beat=beat, sent_s=now_s,
                           url=who.url, uptime_s=uptime_s, cameras=vitals.cameras, received=vitals.received, durable=vitals.durable,
                           refused=vitals.refused, volumes=vitals.volumes, consolidation=vitals.consolidation,
-                          maintenance_s=round(vitals.maintenance_s, 1))  # fmt: skip
+                          maintenance_s=round(vitals.maintenance_s, 1),
+                          desired_term=vitals.desired[0], desired_index=vitals.desired[1])  # fmt: skip
 
 
 def farewell(who: Identity, now_s: float) -> bytes:

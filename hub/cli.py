@@ -20,7 +20,7 @@ import typer
 
 from ..wire.errors import ConfigError, UsageError, WatchkeepError, redact_url
 from ..wire.shell import log as logs
-from .config import Address, HubConfig, broker_address, http_address, load_hub
+from .config import HubConfig, broker_address, http_address, load_hub, local
 from .duty.client import MaintenanceClient
 from .duty.maintenance import seconds_of
 from .preflight import problems
@@ -97,7 +97,9 @@ def explain(config: HubConfig) -> list[str]:
     lines = [f"hub {hub.id} of site {hub.site}: {', '.join(hub.roles)}; API on {hub.listen}, own files in {hub.data_dir}"]
     if kept is not None:
         where = ", ".join(map(str, kept.volumes))
-        lines.append(f"keeps {kept.retention_days:g} days on {where}, less when under {kept.min_free_bytes / 1e9:g} GB are free")
+        lines.append(f"keeps {_days(config)} on {where}, less when under {kept.min_free_bytes / 1e9:g} GB are free")
+        if followed := config.followed("this hub"):
+            lines.append(f"follows the directory at {', '.join(map(redact_url, followed))}")
         lines.extend(floor_notes(kept.volumes, kept.min_free_bytes))
         lines.extend(f"free on {volume}: {shutil.disk_usage(volume).free / 1e9:.1f} GB" for volume in kept.volumes)
         if any(volume in (hub.data_dir, *hub.data_dir.parents) for volume in kept.volumes):
@@ -118,6 +120,17 @@ def explain(config: HubConfig) -> list[str]:
     if not config.discovery.mdns:
         lines.append("no mDNS: agents need this archiver in their own list")
     return lines
+
+
+def _days(config: HubConfig) -> str:
+    """How long video is kept, and who says so."""
+    assert config.archiver is not None, "an archiver"
+    days = f"{config.archiver.retention_days:g} days"
+    if not config.followed("this hub"):
+        return days
+    if config.says_days:
+        return f"{days}, whatever the directory says: archiver.retention_days is in this file,"
+    return f"as many days as the directory says, {days} when it says none,"
 
 
 def floor_notes(volumes: tuple[Path, ...], floor: int) -> Iterator[str]:
@@ -180,8 +193,7 @@ def maintenance(
 
 def _own_url(config: HubConfig) -> str:
     """Where this machine reaches the hub of a configuration."""
-    own = http_address(config)
-    return f"http://{Address({'0.0.0.0': '127.0.0.1', '::': '::1'}.get(own.host, own.host), own.port)}"  # noqa: S104 (compared with)
+    return f"http://{local(http_address(config))}"
 
 
 From = Annotated[list[Path] | None, typer.Option("--from", help="a folder of backups; default: those of the configuration")]

@@ -107,6 +107,7 @@ class BackupSection(Config):
 
 class DirectorySection(Config):
     servers: tuple[DirectoryServerSection, ...] = Field(default=(), max_length=MAX_SERVERS)
+    """All of them, the same on each; of an archiver without the role: those that it follows."""
     database: str | None = None
     """None: a file in data_dir.  A path, or a PostgreSQL URL."""
     backup: BackupSection | None = None
@@ -130,6 +131,16 @@ class HubConfig(Config):
 
     def holds(self, role: Role) -> bool:
         return role in self.hub.roles
+
+    def followed(self, own: str) -> tuple[str, ...]:
+        """Addresses of the directory's servers that the archiver asks; `own` is this hub's.  None without a directory."""
+        listed = tuple(one.url for one in self.directory.servers) if self.directory else ()
+        return listed or ((own,) if self.holds("directory") else ())
+
+    @property
+    def says_days(self) -> bool:
+        """Whether retention_days stands in the file: it wins over the directory's then."""
+        return self.archiver is not None and "retention_days" in self.archiver.model_fields_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +200,7 @@ def check_roles(config: HubConfig) -> Iterator[Problem]:
     if len(set(config.hub.roles)) != len(config.hub.roles):
         yield Problem("hub.roles", "names a role twice", "name each role once")
     if config.directory is not None and not config.holds("directory"):
-        yield Problem("directory", "is given, and hub.roles does not hold directory", 'add "directory" to hub.roles, or remove [directory]')
+        yield from _followed(config, config.directory)
     if config.holds("archiver") and config.archiver is None:
         yield Problem("archiver", "is missing, and hub.roles holds archiver", "add [archiver] with its volumes")
     if config.archiver is not None and not config.holds("archiver"):
@@ -203,6 +214,15 @@ def check_roles(config: HubConfig) -> Iterator[Problem]:
         yield Problem("broker.listen", "is missing, and hub.roles holds broker", "give broker.listen or mqtt.url")
     if config.broker.listen and not config.holds("broker"):
         yield Problem("broker.listen", "is given, and hub.roles does not hold broker", 'add "broker" to hub.roles, or remove it')
+
+
+def _followed(config: HubConfig, wanted: DirectorySection) -> Iterator[Problem]:
+    """Of a directory that others serve, an archiver wants to know where they are, and nothing else."""
+    if not config.holds("archiver") or not wanted.servers:
+        yield Problem("directory", "is given, and hub.roles does not hold directory",
+                      'add "directory" to hub.roles, or remove [directory]; an archiver that follows one gives servers only')  # fmt: skip
+    for key in sorted(wanted.model_fields_set - {"servers"}) if wanted.servers else ():
+        yield Problem(f"directory.{key}", "is given, and hub.roles does not hold directory", "remove it: it is for the servers themselves")
 
 
 def check_addresses(config: HubConfig) -> Iterator[Problem]:
@@ -261,7 +281,7 @@ def check_directory(config: HubConfig) -> Iterator[Problem]:
             yield Problem(f"{key}.url", "is no server's address", "write it as http://host:9701, without user and password")
         if any(one.id == other.id or one.rank == other.rank for other in before):
             yield Problem(key, f"{one.id!r} has the id or the rank of another server", "give each server its own")
-    if wanted.servers and all(one.id != config.hub.id for one in wanted.servers):
+    if wanted.servers and config.holds("directory") and all(one.id != config.hub.id for one in wanted.servers):
         yield Problem("directory.servers", f"does not hold this hub, {config.hub.id!r}", "list all servers, the same on each of them")
     where = wanted.database
     if where is not None and not where.startswith(("/", "postgresql+psycopg://")):
@@ -316,3 +336,8 @@ def http_address(config: HubConfig) -> Address:
     found = parse_address(config.hub.listen)
     assert found is not None, "check_addresses has passed"
     return found
+
+
+def local(address: Address) -> Address:
+    """Where this machine itself reaches what listens there."""
+    return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host), address.port)  # noqa: S104 (compared with)

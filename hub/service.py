@@ -1,6 +1,7 @@
 """One hub process: its roles composed, started in order and stopped in the opposite one.
 
-    sockets bound ─▶ volumes looked at ─▶ data_dir held ─▶ store ─▶ broker ─▶ beacon ─▶ directory ─▶ HTTP ─▶ consolidation ─▶ mDNS
+    sockets bound ─▶ volumes looked at ─▶ data_dir held ─▶ store ─▶ broker ─▶ beacon ─▶ directory ─▶ HTTP ─▶ consolidation
+        ─▶ what the directory says ─▶ mDNS
     what may be refused, first: nothing is touched        what others see of us, last
 
 Rules: recording needs the store and HTTP only; a broker or a network without mDNS is logged and gone without
@@ -29,12 +30,13 @@ from .api.operations import HubFacts
 from .api.server import HttpServer
 from .beacon import BEACON_S, Beacon, Identity, Vitals
 from .broker import EmbeddedBroker
-from .config import Address, ArchiverSection, HubConfig, http_address
+from .config import Address, ArchiverSection, HubConfig, http_address, local
 from .consolidate.patrol import PatrolSettings
 from .consolidate.round import Rules
 from .consolidate.share import Share
 from .consolidate.worker import Consolidator, Settings
 from .datadir import hold
+from .duty.follower import DirectoryFollower
 from .duty.maintenance import Maintenance
 from .duty.sleeper import Sleeper
 from .duty.standby import Standing
@@ -99,7 +101,10 @@ class HubService:
         if config.archiver is not None or config.holds("directory"):
             running.callback(os.close, hold(config.hub.data_dir, self._file))
             self._open_events()
-        store = None if config.archiver is None else self._open_store(config.archiver)
+        store = None if config.archiver is None else self._make_store(config.archiver)
+        follower = None if store is None else self._make_follower(store)
+        if store is not None:
+            self._open_store(store)
         if "broker" in sockets:
             broker = EmbeddedBroker(sockets["broker"])
             broker.start()
@@ -107,13 +112,16 @@ class HubService:
         share = None if store is None else Share(store, config.hub.id)
         consolidator = None if store is None or share is None else self._make_consolidator(store, share)
         if store is not None and config.mqtt.url is not None:
-            self._start_beacon(config.mqtt.url, store, consolidator)
+            self._start_beacon(config.mqtt.url, store, consolidator, follower)
         if config.holds("directory"):
             self._start_directory()
         self._start_http(sockets["http"], store, share, consolidator)
         if consolidator is not None:
             consolidator.start()
             running.callback(consolidator.stop)
+            if follower is not None:
+                follower.start(consolidator.listed)
+                running.callback(follower.stop)
         if store is not None and consolidator is not None and config.standby.sleep_command:
             self._start_standby(store, consolidator)
         if config.discovery.mdns:
@@ -142,11 +150,22 @@ class HubService:
             raise config_error(self._file, "hub.data_dir", error, f"cannot be used ({error.strerror})", "check it") from error
         self._events = events
 
-    def _open_store(self, archiver: ArchiverSection) -> Store:
+    def _make_store(self, archiver: ArchiverSection) -> Store:
         config = self._config
-        store = Store(config.hub.id, list(archiver.volumes), retention_days=archiver.retention_days, min_free_bytes=archiver.min_free_bytes,
-                      sync_ms=archiver.sync_ms, state_dir=config.hub.data_dir, on_event=self._report,
-                      camera_days=archiver.retention)  # fmt: skip
+        return Store(config.hub.id, list(archiver.volumes), retention_days=archiver.retention_days, min_free_bytes=archiver.min_free_bytes,
+                     sync_ms=archiver.sync_ms, state_dir=config.hub.data_dir, on_event=self._report,
+                     camera_days=archiver.retention)  # fmt: skip
+
+    def _make_follower(self, store: Store) -> DirectoryFollower | None:
+        config = self._config
+        servers = config.followed(f"http://{local(self.address)}")
+        if not servers or config.archiver is None:
+            return None
+        return DirectoryFollower(config.hub.data_dir, config.hub.site, config.hub.id, servers, store,
+                                 None if config.says_days else config.archiver.retention_days,
+                                 lambda text, remedy: store.report(EventKind.CONFIGURATION, text, remedy))  # fmt: skip
+
+    def _open_store(self, store: Store) -> None:
         self._running.callback(store.close)
         try:
             store.open()
@@ -154,7 +173,6 @@ class HubService:
             raise config_error(self._file, "archiver.volumes", error) from error
         except OSError as error:
             raise config_error(self._file, "hub.data_dir", error, f"cannot be used ({error.strerror})", "check it") from error
-        return store
 
     def _make_consolidator(self, store: Store, share: Share) -> Consolidator:
         hub, wanted, walk = self._config.hub, self._config.consolidation, self._config.patrol
@@ -163,12 +181,12 @@ class HubService:
         return Consolidator(store, share, Settings(hub.id, hub.site, rules, {peer.id: peer.url for peer in self._config.peer},
                                                    wanted.every_s, wanted.auto, patrol))  # fmt: skip
 
-    def _start_beacon(self, url: str, store: Store, consolidator: Consolidator | None) -> None:
+    def _start_beacon(self, url: str, store: Store, consolidator: Consolidator | None, follower: DirectoryFollower | None) -> None:
         def vitals() -> Vitals:
             stats = store.stats()
             return Vitals(stats.cameras, stats.received, stats.durable, stats.refused, stats.volumes,
                           None if consolidator is None else consolidator.state,
-                          self._maintenance.left_s(time.monotonic()))  # fmt: skip
+                          self._maintenance.left_s(time.monotonic()), (0, 0) if follower is None else follower.at)  # fmt: skip
 
         beacon = Beacon(url, Identity(self._config.hub.id, self._config.hub.site, self._boot, self.url), vitals, period_s=BEACON_S)
         if self._events is not None:

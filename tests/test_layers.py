@@ -26,7 +26,7 @@ ADAPTERS = {
     "sqlite3": ["hub/store/catalog.py"],
     "cronsim": ["hub/directory/backup/chains.py"],
     "sqlalchemy": ["hub/directory/database.py", "hub/directory/lease.py"],
-    "http": ["agent/replicate/client.py", "agent/directory/client.py", "hub/request.py", "wire/shell/timed_http.py"],
+    "http": ["agent/replicate/client.py", "wire/shell/directory_client.py", "hub/request.py", "wire/shell/timed_http.py"],
     "prometheus_client": ["hub/api/metrics.py"],
     "uvicorn": ["hub/api/server.py"],
     "fastapi": ["hub/api/*"],

@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from . import VERSION, topics
 from .commands import COMMANDS, CommandReply
-from .desired import AgentPlan
+from .desired import AgentPlan, ArchiverPlan
 from .ids import MAX_ID_BYTES
 from .messages import AgentBeacon, ArchiverBeacon, CameraState, DirectoryBeacon, Event
 
@@ -54,6 +54,8 @@ def _channels() -> list[_Channel]:
                 retained=True),
         channel("archiverBeacon", topics.archiver_beacon("p0", "p1"), ("archiver",), ArchiverBeacon, "How an archiver is, with a will.",
                 retained=True),
+        channel("archiverDesired", topics.archiver_desired("p0", "p1"), ("archiver",), ArchiverPlan,
+                "What the directory wants of an archiver.", retained=True),
         channel("directoryBeacon", topics.directory_beacon("p0", "p1"), ("server",), DirectoryBeacon,
                 "How a directory server is, and who leads, with a will.", retained=True),
         channel("cameraState", topics.camera_state("p0", "p1"), ("camera",), CameraState, "How a camera is recorded, and kept.",

@@ -1,8 +1,9 @@
-"""What a directory wants of one agent: answer to `GET /v1/site/agents/<id>/desired`, and what of it is told on MQTT.
+"""What a directory wants of one agent or archiver: answer to `GET /v1/site/agents/<id>/desired` and `GET /v1/site/archivers/<id>/desired`,
+and what of it is told on MQTT.
 
 Rules: as in messages.py: readers ignore fields that they do not know.  A document is whole: a camera that is not in it is not this
 agent's any more.  No password is ever in it: a camera names its `credentials`, and the agent's own file has them.  (term, index) is the
-directory's journal as far as it was folded in: a later document has a higher one, and an agent goes back to none.
+directory's journal as far as it was folded in: a later document has a higher one, and nobody goes back to an earlier one.
 """
 
 from typing import Annotated, Final, Literal
@@ -19,6 +20,14 @@ MAX_ABSENCES: Final = 1000
 """Of windows past and to come; 80 kB.  Those that end last."""
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
 Address = Annotated[str, StringConstraints(max_length=500, pattern=r"^[\x21-\x7e]+$")]
+
+
+class Document(Message):
+    """What every document says of itself."""
+
+    site: Id
+    term: Annotated[int, Field(ge=0)]
+    index: Annotated[int, Field(ge=0)]
 
 
 class DesiredCamera(Message):
@@ -62,15 +71,20 @@ class DesiredAbsence(Message):
     end_s: float
 
 
-class AgentDesired(Message):
-    site: Id
+class AgentDesired(Document):
     agent: Id
-    term: Annotated[int, Field(ge=0)]
-    index: Annotated[int, Field(ge=0)]
     cameras: Annotated[tuple[DesiredCamera, ...], Field(max_length=MAX_CAMERAS)] = ()
     archivers: Annotated[tuple[DesiredArchiver, ...], Field(max_length=MAX_ARCHIVERS)] = ()
     """Those with an address; others are found by mDNS."""
     absences: Annotated[tuple[DesiredAbsence, ...], Field(max_length=MAX_ABSENCES)] = ()
+
+
+class ArchiverDesired(Document):
+    archiver: Id
+    retention_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    """None: the site does not say, and the archiver's own configuration counts."""
+    peers: Annotated[tuple[DesiredArchiver, ...], Field(max_length=MAX_ARCHIVERS)] = ()
+    """The site's other archivers with an address; others are found by mDNS."""
 
 
 class PlannedCamera(Message):
@@ -101,3 +115,19 @@ class AgentPlan(Message):
     cameras: int = 0
     plan: tuple[PlannedCamera, ...] = ()
     """The most important cameras, as many as fit."""
+
+
+class ArchiverPlan(Message):
+    """`archiver/<id>/desired`, retained: what the directory wants of an archiver."""
+
+    archiver: str
+    site: str
+    server: str
+    at_s: float
+    term: int
+    index: int
+    digest: str
+    retention_days: float | None = None
+    """None: the archiver's own configuration counts."""
+    peers: tuple[str, ...] = ()
+    """Those that it is to compare itself with, by id, as many as fit."""

@@ -65,6 +65,11 @@ def desired(agent: str) -> str:
     return f"{SITE}/agents/{agent}/desired"
 
 
+def archiver_desired(archiver: str) -> str:
+    """How an archiver is to keep video: an ArchiverDesired.  `?term=&index=&hold_s=` as of an agent."""
+    return f"{SITE}/archivers/{archiver}/desired"
+
+
 def timeline(camera: str) -> str:
     return f"{CAMERAS}/{camera}/timeline"
 

@@ -180,6 +180,9 @@ class ArchiverBeacon(Message):
     consolidation: ConsolidationState | None = None
     maintenance_s: float = 0.0
     """What is left of a maintenance that an operator has announced; 0 outside of one."""
+    desired_term: int = 0
+    desired_index: int = 0
+    """Of the directory's document that it has taken up; 0 without one."""
 
 
 class BackupState(Message):

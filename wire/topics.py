@@ -21,6 +21,10 @@ def archiver_beacon(site: str, archiver: str) -> str:
     return f"{_site(site)}/archiver/{check_id('archiver', archiver)}/beacon"
 
 
+def archiver_desired(site: str, archiver: str) -> str:
+    return f"{_site(site)}/archiver/{check_id('archiver', archiver)}/desired"
+
+
 def directory_beacon(site: str, server: str) -> str:
     return f"{_site(site)}/directory/{check_id('server', server)}/beacon"
 

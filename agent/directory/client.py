@@ -1,125 +1,30 @@
-"""The adapter of http.client for a directory server: one question, held by the server until there is news.
+"""An agent's question to a directory server: what it is to record, and what it has begun to.
 
-Rules: one thread asks; `abort` ends its waiting from another.  The connection stays open from one question to the next: the server sees
-it break when this process is killed, and need not wait for its silence.  An answer is bounded in bytes and time; whatever goes wrong is
-a WatchkeepError that says why.
+Rules: as those of wire/shell/directory_client.py.
 """
 
-import contextlib
-import socket
-import threading
-import time
-from functools import partial
-from http.client import HTTPConnection, HTTPException
 from typing import Final
-from urllib.parse import urlsplit
-
-from pydantic import ValidationError
 
 from ...wire import http
 from ...wire.desired import AgentDesired
-from ...wire.errors import FormatError, WatchkeepError
-from ...wire.shell.timed_http import Clock, Response
+from ...wire.shell import directory_client
 
-CONNECT_S: Final = 2.0
 HOLD_S: Final = 1.0
 """How long the server may hold the question.  Each question is a sign of life, so it is no longer than a fourth of the silence after
 which an agent counts as dead."""
-ANSWER_S: Final = HOLD_S + 2.0
+ANSWER_S: Final = HOLD_S + directory_client.PATIENCE_S
 """A server that hangs is left in time: the next one has heard of this agent before it counts as dead."""
-WHOLE_ANSWER_S: Final = 10.0
-"""One that sends a trickle is left as well: 128 cameras are 50 kB."""
-MAX_ANSWER_BYTES: Final = 8 << 20
-"""10 000 cameras of 400 bytes, twice."""
-REMEDY: Final = "look whether the directory server runs, and at its log"
 
 
-class DirectoryClient:
+class DirectoryClient(directory_client.DirectoryClient[AgentDesired]):
     """close() it at the end, from the thread that asks."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._server = ""
-        self._connection: HTTPConnection | None = None
-        self._aborted = False
+        super().__init__(AgentDesired, "agent", HOLD_S)
 
     def ask(self, server: str, agent: str, at: tuple[int, int], begun: str = "") -> AgentDesired | None:
         """The document of an agent that knows (term, index), None when there is no later one.  Raises WatchkeepError.
 
         begun: what it records by now of what another one leaves to it (wire/begun.py).
         """
-        if server != self._server:
-            self.close()
-        path = f"{urlsplit(server).path.rstrip('/')}{http.desired(agent)}?term={at[0]}&index={at[1]}&hold_s={HOLD_S:g}"
-        path += f"&begun={begun}" if begun else ""
-        while True:
-            fresh = self._connection is None
-            try:
-                return _document(*self._asked(server, path))
-            except TimeoutError as error:
-                self.close()
-                raise WatchkeepError("it does not answer in time", remedy=REMEDY) from error
-            except UnicodeError as error:  # such as a..b: the next server is asked
-                raise WatchkeepError("no host can have such a name", remedy="correct directory.servers") from error
-            except (OSError, HTTPException) as error:
-                self.close()
-                if fresh or self._aborted:  # else the server had closed it meanwhile, as it may
-                    detail = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-                    raise WatchkeepError(f"no answer ({detail})", remedy=REMEDY) from error
-
-    def _asked(self, server: str, path: str) -> tuple[int, bytes]:
-        connection = self._connection or self._connect(server)
-        clock = Clock(time.monotonic() + WHOLE_ANSWER_S, ANSWER_S)
-        connection.response_class = partial(Response, clock)  # type: ignore[assignment]
-        if connection.sock is not None:  # else the server closed it behind its last answer, and it is opened again
-            clock.arm(connection.sock)
-        connection.request("GET", path)
-        response = connection.getresponse()
-        body = response.read(MAX_ANSWER_BYTES + 1)
-        if len(body) > MAX_ANSWER_BYTES:
-            self.close()
-        return response.status, body
-
-    def _connect(self, server: str) -> HTTPConnection:
-        parts = urlsplit(server)
-        connection = HTTPConnection(parts.hostname or "", parts.port, timeout=CONNECT_S)
-        connection.connect()
-        with self._lock:
-            self._server, self._connection = server, connection
-            connection.sock.settimeout(ANSWER_S)
-            if self._aborted:
-                self._cut()
-        return connection
-
-    def abort(self) -> None:
-        """End a question under way, and any later one; another thread."""
-        with self._lock:
-            self._aborted = True
-            self._cut()
-
-    def close(self) -> None:
-        with self._lock:
-            connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _cut(self) -> None:
-        sock = None if self._connection is None else self._connection.sock
-        if sock is not None:
-            with contextlib.suppress(OSError):  # the server closed it in this very moment
-                sock.shutdown(socket.SHUT_RDWR)
-
-
-def _document(status: int, body: bytes) -> AgentDesired | None:
-    if status in (204, 304):
-        return None
-    if status == 404:
-        raise WatchkeepError("it does not know this agent", remedy="add the agent to the site, or correct agent.id")
-    if status != 200:
-        raise WatchkeepError(f"status {status}", remedy=REMEDY)
-    if len(body) > MAX_ANSWER_BYTES:
-        raise FormatError(f"the answer is larger than {MAX_ANSWER_BYTES} bytes", remedy=REMEDY)
-    try:
-        return AgentDesired.model_validate_json(body)
-    except ValidationError as error:
-        raise FormatError(f"the answer is no document of a directory ({error.error_count()} faults)", remedy=REMEDY) from error
+        return self.question(server, http.desired(agent), at, f"&begun={begun}" if begun else "")

@@ -1,113 +1,32 @@
-"""The thread that follows the directory: asks, keeps what was taken up on disk, and hands it on.
+"""The agent's link to the directory: what it asks, and where it keeps what it was told.
 
-    ask (held by the server) ─▶ follow.py: news? ─▶ taken(document) ─▶ desired.json          the start: desired.json ─▶ document
-
-Rules: the thread owns the client; nothing waits for it.  What cannot be kept on disk is taken up all the same, and told.  A server that is
-of no use is told once for each reason, not at each try.
+Rules: those of wire/shell/directory_link.py; the thread owns the client, and nothing waits for it.
 """
 
-import logging
-import random
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
-from pydantic import ValidationError
-
+from ...wire import follow
 from ...wire.desired import AgentDesired
-from ...wire.errors import WatchkeepError
-from ...wire.shell.files import publish
-from ...wire.shell.threads import Supervised
-from .client import MAX_ANSWER_BYTES, DirectoryClient
-from .follow import Follower, Verdict
+from ...wire.shell import directory_link
+from ...wire.shell.directory_link import CACHE
+from .client import DirectoryClient
+from .follow import Follower
 
-log = logging.getLogger(__name__)
-CACHE: Final = "desired.json"
-STOP_S: Final = 4.0
-"""A connect under way ends within its time-out of 2 s."""
+__all__ = ["CACHE", "DirectoryLink"]
 
 
-class DirectoryLink:
+class DirectoryLink(directory_link.DirectoryLink[AgentDesired]):
     """start() once, stop() once, also when it was not started."""
 
     def __init__(self, folder: Path, site: str, agent: str, servers: Sequence[str], taken: Callable[[], None],
                  epochs: Callable[[], Mapping[str, int]]) -> None:  # fmt: skip
         """`taken` is called on the thread when `document` is another one; `epochs` there too, for the newest one of each camera."""
-        self._cache, self._agent, self._taken, self._epochs = folder / CACHE, agent, taken, epochs
-        self._follower = Follower(site, agent, servers, _cached(self._cache)) if servers else None
-        self._client, self._told = DirectoryClient(), dict[str, str]()
-        self._behind = False
-        """What is known is not taken up yet: it is tried again with the next answer, also when that brings nothing new."""
-        self._thread = Supervised("wk-directory", self._run)
+        cache, client = folder / CACHE, DirectoryClient()
+        mine = Follower(site, agent, servers, directory_link.cached(cache, AgentDesired)) if servers else None
 
-    @property
-    def document(self) -> AgentDesired | None:
-        """What was taken up last; None without a directory, or before its first answer."""
-        return self._follower.taken if self._follower is not None else None
+        def ask(follower: follow.Follower[AgentDesired]) -> AgentDesired | None:
+            assert mine is not None, "who asks has servers"
+            return client.ask(follower.server, agent, follower.at, mine.begun(epochs))
 
-    @property
-    def at(self) -> tuple[int, int]:
-        """(term, index) of `document`; (0, 0) without one."""
-        return self._follower.at if self._follower is not None else (0, 0)
-
-    def start(self) -> None:
-        if self._follower is not None:
-            self._thread.start()
-
-    def stop(self) -> None:
-        self._thread.stop()
-        self._client.abort()
-        self._thread.join(STOP_S)
-
-    @property
-    def stragglers(self) -> list[str]:
-        """The thread, when stop() did not end it: a look-up of a name, or a connect, that nothing can interrupt."""
-        return [self._thread.name] if self._thread.alive else []
-
-    def _run(self, stop: threading.Event) -> None:
-        follower = self._follower
-        assert follower is not None, "started with servers"
-        while not stop.is_set():
-            server, began = follower.server, time.monotonic()
-            try:
-                verdict = follower.answered(self._client.ask(server, self._agent, follower.at, follower.begun(self._epochs)))
-            except WatchkeepError as error:
-                self._tell(server, error, stop)
-                stop.wait(follower.missed(random.random()))
-                continue
-            self._told.pop(server, None)
-            self._behind = self._behind or verdict is Verdict.NEWS
-            if self._behind:
-                self._taken()
-                self._keep(follower)
-                self._behind = False
-            stop.wait(follower.pause(verdict, time.monotonic() - began))
-        self._client.close()
-
-    def _keep(self, follower: Follower) -> None:
-        assert follower.taken is not None, "there was news"
-        try:
-            publish(self._cache, follower.taken.model_dump_json().encode())
-        except OSError as error:
-            log.warning("what the directory wants is taken up and cannot be kept for the next start",
-                        extra={"why": error.strerror or str(error), "remedy": "free space on the disk of data_dir"})  # fmt: skip
-
-    def _tell(self, server: str, error: WatchkeepError, stop: threading.Event) -> None:
-        if not stop.is_set() and self._told.get(server) != error.message:
-            self._told[server] = error.message
-            log.warning("a directory server is of no use now", extra={"server": server, "why": error.message, "remedy": error.remedy})
-
-
-def _cached(file: Path) -> AgentDesired | None:
-    """What was kept; nothing when it cannot be read: then the directory says it again."""
-    try:
-        with file.open("rb") as stream:
-            return AgentDesired.model_validate_json(stream.read(MAX_ANSWER_BYTES))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValidationError) as error:
-        log.warning("what the directory wanted last cannot be read",
-                    extra={"file": str(file), "why": type(error).__name__, "remedy": "none is needed: the directory says it again"})
-        return None
+        super().__init__(cache, mine, client, ask, taken)

@@ -1,16 +1,17 @@
-"""What an agent is to record: GET /v1/site/agents/{id}/desired, held until there is news.
+"""What an agent is to record or an archiver to keep: GET /v1/site/{agents,archivers}/{id}/desired, held until there is news.
 
-    asked ──news──▶ 200                      the agent asks anew ──▶ the older question: 204
-      └──none──▶ held ──news──▶ 200          the agent is gone   ──▶ told at once: nobody else knows it so soon
+    asked ──news──▶ 200                      one asks anew       ──▶ the older question: 204
+      └──none──▶ held ──news──▶ 200          an agent is gone    ──▶ told at once: nobody else knows it so soon
                    └──hold_s, or this server stops──▶ 204
 
-Rules: a question waits on the event loop and holds no thread; one of each agent is held, so an agent that reconnects all the time
-holds no more than one.  That somebody asks is a sign of life, at its beginning and at its end.
+Rules: a question waits on the event loop and holds no thread; one of each is held, so one that reconnects all the time
+holds no more than one.  That an agent asks is a sign of life, at its beginning and at its end; archivers are asked themselves.
 
-Bounds: MAX_HELD questions, MAX_HOLD_S each; what comes then is refused as busy, and the agent goes to the next server.
+Bounds: MAX_HELD questions, MAX_HOLD_S each; what comes then is refused as busy, and who asks goes to the next server.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,31 +19,32 @@ from fastapi import APIRouter, Query, Request, Response
 from ...wire import begun as wire_begun
 from ...wire import http
 from ..directory.agents import AgentDesk
-from ..directory.documents import UnknownAgentError
+from ..directory.documents import UnknownError
 from ..directory.entities import Id
 from . import openapi
 from .errors import ApiError
 from .workers import Gate
 
 MAX_HELD: Final = 512
-"""200 agents, and as many again when they all come at once from another server.  Each is 20 kB of connection and task: 10 MB."""
+"""200 agents and 50 archivers, and as many again when they all come at once from another server.  Each is 20 kB of connection
+and task: 10 MB."""
 MAX_HOLD_S: Final = 30.0
 TEXT: Final = "application/json"
 
 
 class DesiredRoutes:
-    """The endpoint for agents."""
+    """The endpoints for agents and archivers."""
 
     def __init__(self, desk: AgentDesk) -> None:
         self._desk = desk
         self._gate = Gate("questions of agents", requests=MAX_HELD)
-        self._held: dict[str, _Hold] = {}
+        self._held: dict[tuple[str, str], _Hold] = {}
 
     def close(self) -> None:
         """Nothing is left: questions end with the server's connections."""
 
     def router(self) -> APIRouter:
-        routes = APIRouter(tags=["agents"])
+        routes = APIRouter(tags=["agents and archivers"])
 
         @routes.get(http.desired("{agent}"), response_class=Response, responses=openapi.DESIRED)
         async def desired(agent: Id, request: Request, term: Annotated[int, Query(ge=0)] = 0, index: Annotated[int, Query(ge=0)] = 0,
@@ -51,29 +53,50 @@ class DesiredRoutes:
 
             begun: cameras that it records by now of those that another agent is leaving to it, with their terms: `cam0.24,cam7.32`.
             """
+            recorded = wire_begun.read(begun)
+
+            def leaves() -> None:
+                self._desk.sign(agent, closed=True)
+
             with self._gate.admit():
-                try:
-                    found = await self._answer(request, agent, (term, index), hold_s, wire_begun.read(begun))
-                except UnknownAgentError as error:
-                    raise ApiError(http.NOT_FOUND, error.message, remedy=error.remedy) from error
-            return Response(status_code=204) if found is None else Response(found, media_type=TEXT)
+                self._desk.sign(agent, (term, index), begun=recorded)
+                return await self._told(self._held_for(request, ("agent", agent), lambda: self._desk.after(agent, (term, index)),
+                                                       hold_s, leaves))  # fmt: skip
+
+        @routes.get(http.archiver_desired("{archiver}"), response_class=Response, responses=openapi.ARCHIVER_DESIRED)
+        async def archiver_desired(archiver: Id, request: Request, term: Annotated[int, Query(ge=0)] = 0,
+                                   index: Annotated[int, Query(ge=0)] = 0,
+                                   hold_s: Annotated[float, Query(ge=0, le=MAX_HOLD_S)] = 0.0) -> Response:  # fmt: skip
+            """How an archiver is to keep video, whole; 204 when there is nothing later than (term, index) within hold_s seconds."""
+            with self._gate.admit():
+                return await self._told(self._held_for(request, ("archiver", archiver),
+                                                       lambda: self._desk.archiver_after(archiver, (term, index)), hold_s))  # fmt: skip
 
         return routes
 
-    async def _answer(self, request: Request, agent: str, at: tuple[int, int], hold_s: float, begun: dict[str, int]) -> bytes | None:
-        self._desk.sign(agent, at, begun=begun)
-        found = self._desk.after(agent, at)
+    @staticmethod
+    async def _told(answer: Awaitable[bytes | None]) -> Response:
+        try:
+            found = await answer
+        except UnknownError as error:
+            raise ApiError(http.NOT_FOUND, error.message, remedy=error.remedy) from error
+        return Response(status_code=204) if found is None else Response(found, media_type=TEXT)
+
+    async def _held_for(self, request: Request, who: tuple[str, str], news: Callable[[], bytes | None], hold_s: float,
+                        leaves: Callable[[], None] = lambda: None) -> bytes | None:  # fmt: skip
+        """What `news` finds, at once or within hold_s.  leaves: called when the connection is closed while the question is held."""
+        found = news()
         if found is not None or hold_s == 0 or self._desk.closing:
             return found
-        if agent in self._held:
-            self._held[agent].end()
-        hold = self._held[agent] = _Hold()
+        if who in self._held:
+            self._held[who].end()
+        hold = self._held[who] = _Hold()
         loop = asyncio.get_running_loop()
         stop = self._desk.listen(lambda: _tell(loop, hold.changed))
-        leaving = loop.create_task(self._leaving(request, agent, hold))
+        leaving = loop.create_task(_leaving(request, hold, leaves))
         try:
             async with asyncio.timeout(hold_s):
-                while not (hold.over or self._desk.closing) and (found := self._desk.after(agent, at)) is None:
+                while not (hold.over or self._desk.closing) and (found := news()) is None:
                     await hold.changed.wait()
                     hold.changed.clear()
         except TimeoutError:
@@ -81,17 +104,9 @@ class DesiredRoutes:
         finally:
             stop()
             leaving.cancel()
-            if self._held.get(agent) is hold:
-                del self._held[agent]
+            if self._held.get(who) is hold:
+                del self._held[who]
         return found
-
-    async def _leaving(self, request: Request, agent: str, hold: "_Hold") -> None:
-        """End the hold of an agent whose connection is closed."""
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        if not hold.over:
-            self._desk.sign(agent, closed=True)
-        hold.end()
 
 
 class _Hold:
@@ -104,6 +119,15 @@ class _Hold:
     def end(self) -> None:
         self.over = True
         self.changed.set()
+
+
+async def _leaving(request: Request, hold: _Hold, leaves: Callable[[], None]) -> None:
+    """End the hold of one whose connection is closed."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    if not hold.over:
+        leaves()
+    hold.end()
 
 
 def _tell(loop: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:

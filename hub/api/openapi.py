@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from ...wire import WIRE_VERSION, http
-from ...wire.desired import AgentDesired
+from ...wire.desired import AgentDesired, ArchiverDesired
 from ...wire.losses import LossReport
 from ...wire.messages import ConsolidationOrder, ErrorAnswer, Message
 from ..directory.health.model import SiteHealth
@@ -86,6 +86,8 @@ LOSS_BODY: Final[dict[str, Any]] = {
 WHOLE: Final[Answers] = {200: {"content": {JSON: {"schema": {"type": "object"}}}, "description": "the state"}, **BUSY}
 DESIRED: Final[Answers] = {200: {"model": AgentDesired, "description": "what it is to record"},
                            204: {"description": "nothing later than (term, index)"}, **READING}  # fmt: skip
+ARCHIVER_DESIRED: Final[Answers] = {200: {"model": ArchiverDesired, "description": "how it is to keep video"},
+                                    204: {"description": "nothing later than (term, index)"}, **READING}  # fmt: skip
 HEALTH: Final[Answers] = {200: {"model": SiteHealth, "description": "how the site is"}, **BUSY}
 EDITING: Final[Answers] = {
     400: _error("truncated, malformed or bad-request"),

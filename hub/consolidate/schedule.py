@@ -11,7 +11,8 @@ r"""Which peer to look at next.  No I/O, no clock, no threads.
 "due" means settle_s later, so that the agents' journals, which are nearer, go first.
 
 Rules: a peer is known by its id (invariant 11), its address may change; a listed peer's address wins over an announced one,
-because anybody on the network can announce.  At most MAX_PEERS.
+because anybody on the network can announce; one of hub.toml over that of the directory.  One that the
+directory has listed and lists no more is gone, unless mDNS shows it.  At most MAX_PEERS.
 """
 
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ class Schedule:
     def __init__(self, listed: dict[str, str], *, every_s: float, settle_s: float, now: float) -> None:
         self._every_s, self._settle_s = every_s, settle_s
         self._peers = {name: Peer(name, url, True, now) for name, url in list(listed.items())[:MAX_PEERS]}
+        self._own = frozenset(self._peers)
+        self._announced: dict[str, str] = {}
 
     @property
     def peers(self) -> list[Peer]:
@@ -54,6 +57,7 @@ class Schedule:
 
     def sighted(self, announced: dict[str, str], now: float) -> None:
         """The archivers that mDNS shows now, by id; dead ones linger there, so a sighting is only a reason to probe."""
+        self._announced = announced
         for name, url in announced.items():
             peer = self._peers.get(name)
             if peer is None and len(self._peers) < MAX_PEERS:
@@ -62,6 +66,20 @@ class Schedule:
                 peer.url, peer.probe_at = url, now
         for name in [peer.id for peer in self.peers if not peer.listed and peer.why and peer.id not in announced]:
             del self._peers[name]
+
+    def told(self, listed: dict[str, str], now: float) -> None:
+        """The archivers that the directory lists, by id, all of them; one that it lists no more is what mDNS says of it, or nobody."""
+        for name in [peer.id for peer in self.peers if peer.listed and peer.id not in self._own and peer.id not in listed]:
+            if name in self._announced:
+                self._peers[name].listed = False
+            else:
+                del self._peers[name]
+        for name, url in listed.items():
+            peer = self._peers.get(name)
+            if peer is None and len(self._peers) < MAX_PEERS:
+                self._peers[name] = Peer(name, url, True, now)
+            elif peer is not None and name not in self._own:
+                peer.url, peer.probe_at, peer.listed = url, peer.probe_at if peer.url == url else now, True
 
     def answered(self, name: str, boot: str, now: float) -> bool:
         """The peer answered a probe; True when it is back from being away, or was restarted."""

@@ -89,6 +89,7 @@ class Consolidator:
         self._holes = Holes()
         self._order: tuple[int, ConsolidationOrder] | None = None
         self._sighted: dict[str, str] | None = None
+        self._listed: dict[str, str] | None = None
         self._state, self._totals, self._jobs = ConsolidationState(), Totals(), 0
         self._ended: deque[ConsolidationState] = deque(maxlen=MAX_ENDED)
         self._client: PeerClient | None = None
@@ -140,6 +141,13 @@ class Consolidator:
         if self._settings.auto:
             with self._lock:
                 self._sighted = {name: url for name, url in announced.items() if name != self._settings.archiver}
+                self._lock.notify()
+
+    def listed(self, peers: dict[str, str]) -> None:
+        """The archivers of this site that the directory lists now: url by id."""
+        if self._settings.auto:
+            with self._lock:
+                self._listed = {name: url for name, url in peers.items() if name != self._settings.archiver}
                 self._lock.notify()
 
     def order(self, order: ConsolidationOrder) -> ConsolidationState:
@@ -195,6 +203,9 @@ class Consolidator:
     def _take_sightings(self) -> None:
         with self._lock:
             announced, self._sighted = self._sighted, None
+            listed, self._listed = self._listed, None
+        if listed is not None:
+            self._schedule.told(listed, self._clock.monotonic())
         if announced is not None:
             self._schedule.sighted(announced, self._clock.monotonic())
 
@@ -203,7 +214,8 @@ class Consolidator:
         deadline = min((at for at in deadlines if at is not None), default=None)
         pause = _IDLE_S if deadline is None else min(max(deadline - self._clock.monotonic(), 0.0), _IDLE_S)
         with self._lock:
-            self._lock.wait_for(lambda: self._stopping or self._order is not None or self._sighted is not None, pause)
+            self._lock.wait_for(lambda: self._stopping or self._order is not None or self._sighted is not None
+                                or self._listed is not None, pause)  # fmt: skip
 
     def _probe(self, peer: Peer) -> None:
         try:

@@ -1,10 +1,10 @@
-"""What agents ask of this server: their documents, kept up with the state by a thread of its own, and that they have asked.
+"""What agents and archivers ask of this server: their documents, kept up with the state by a thread of its own; and that agents asked.
 
     state ──▶ wk-dir-desired: documents.py ──▶ held questions (hub/api/desired.py) are looked at again
 
 Rules: a pass over all documents is followed by a pause three times as long, so that a thousand edits a second cost a quarter of a core
 at most.  A question is answered from memory.  A server that is not to be asked, because it stands by for a disaster or may not lead or
-follow, says so, and the agent goes to the next one.
+follow, says so, and who asked goes to the next one.
 """
 
 import threading
@@ -15,7 +15,7 @@ from typing import Final
 from ...wire.shell.threads import Supervised
 from .cluster.status import Role
 from .cluster.witness import named
-from .documents import Documents, Position, UnknownAgentError
+from .documents import ArchiverDocuments, Documents, Position, UnknownError
 from .errors import BusyError
 from .listeners import Listeners
 from .server import DirectoryServer
@@ -32,7 +32,7 @@ class AgentDesk:
 
     def __init__(self, server: DirectoryServer, site: str) -> None:
         self._server = server
-        self._documents, self._lock = Documents(site), threading.Lock()
+        self._documents, self._archivers, self._lock = Documents(site), ArchiverDocuments(site), threading.Lock()
         self._changed = threading.Event()
         self._listeners = Listeners()
         self.closing = False
@@ -57,14 +57,21 @@ class AgentDesk:
         self._listeners.tell()
 
     def after(self, agent: str, at: Position) -> bytes | None:
-        """The document of an agent, None when it says nothing else than at `at`; raises UnknownAgentError or BusyError."""
+        """The document of an agent, None when it says nothing else than at `at`; raises UnknownError or BusyError."""
+        return self._after(self._documents, agent, at)
+
+    def archiver_after(self, archiver: str, at: Position) -> bytes | None:
+        """The same of an archiver."""
+        return self._after(self._archivers, archiver, at)
+
+    def _after(self, documents: Documents | ArchiverDocuments, member: str, at: Position) -> bytes | None:
         status = self._server.status
         if not status.able or (status.recovery and not status.leads):
             raise BusyError("this server is not to be asked now", remedy="ask another one of the site")
         try:
             with self._lock:
-                return self._documents.after(agent, at)
-        except UnknownAgentError as error:
+                return documents.after(member, at)
+        except UnknownError as error:
             if status.role in (Role.LEADING, Role.FOLLOWING):
                 raise
             raise BusyError("this server may not know all of the site yet", remedy="try again in a second") from error
@@ -90,4 +97,5 @@ class AgentDesk:
         site = self._server.view()
         with self._lock:
             self._documents.renew(site)
+            self._archivers.renew(site)
         self._listeners.tell()

@@ -1,4 +1,4 @@
-"""desired(site, name, agent): what one agent is to record, and how.  No I/O, no clock.
+"""What one agent is to record and how, and how one archiver is to keep it.  No I/O, no clock.
 
 Rules: a pure view of the state, so every server gives the same answer at the same index.  A camera stands in the document of the
 agent that has its lease, and of the one that had it before until leaving.py ends that: who records it is decided in plan.py, not here.
@@ -7,8 +7,17 @@ agent that has its lease, and of the one that had it before until leaving.py end
 from collections.abc import Iterable
 from typing import Final
 
-from ...wire.desired import MAX_ABSENCES, MAX_ARCHIVERS, MAX_CAMERAS, AgentDesired, DesiredAbsence, DesiredArchiver, DesiredCamera
-from .entities import Camera
+from ...wire.desired import (
+    MAX_ABSENCES,
+    MAX_ARCHIVERS,
+    MAX_CAMERAS,
+    AgentDesired,
+    ArchiverDesired,
+    DesiredAbsence,
+    DesiredArchiver,
+    DesiredCamera,
+)
+from .entities import Archiver, Camera
 from .rules import copy_rule, failback, priority
 from .site import Key, Site
 
@@ -37,10 +46,26 @@ def desired(site: Site, name: str, agent: str, mine: Iterable[str] | None = None
     names = assigned(site).get(agent, ()) if mine is None else mine
     cameras = [(camera, _entity(site, camera)) for camera in names]
     cameras.sort(key=lambda one: (_leaves(site, one[0], agent), -priority(site, one[1]), one[0]))
-    listed = [DesiredArchiver(id=store, url=one.url) for store, one in site.stores.items() if one.url is not None]
     return AgentDesired(site=name, agent=agent, term=site.term, index=site.index,
                         cameras=tuple(_camera(site, camera, one, agent) for camera, one in cameras[:MAX_CAMERAS]),
-                        archivers=tuple(listed[:MAX_ARCHIVERS]), absences=_absences(site))  # fmt: skip
+                        archivers=tuple(_addresses(site)[:MAX_ARCHIVERS]), absences=_absences(site))  # fmt: skip
+
+
+def desired_of_archiver(site: Site, name: str, archiver: str) -> ArchiverDesired | None:
+    """The document of an archiver; None for one that the site has not.  Days are in it only where the site says them: an archiver that
+    nobody gave any must not take the plan's default for an order to delete."""
+    record = site.get(Key("archiver", archiver))
+    if record is None:
+        return None
+    entity = record.entity
+    assert isinstance(entity, Archiver)
+    peers = [one for one in _addresses(site) if one.id != archiver]
+    return ArchiverDesired(site=name, archiver=archiver, term=site.term, index=site.index, peers=tuple(peers[:MAX_ARCHIVERS]),
+                           retention_days=entity.retention_days if "retention_days" in entity.model_fields_set else None)  # fmt: skip
+
+
+def _addresses(site: Site) -> list[DesiredArchiver]:
+    return [DesiredArchiver(id=store, url=one.url) for store, one in site.stores.items() if one.url is not None]
 
 
 def _absences(site: Site) -> tuple[DesiredAbsence, ...]:

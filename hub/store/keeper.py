@@ -73,7 +73,7 @@ class Keeper:
     def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, locks: LockBook, clock: Clock, report: Report,
                  rule: Policy, anew: Anew) -> None:  # fmt: skip
         self._volumes, self._register, self._catalog, self._locks = volumes, register, catalog, locks
-        self._clock, self._report, self._rule, self._anew = clock, report, rule, anew
+        self._clock, self._report, self._anew = clock, report, anew
         self._watches = {volume.root: ClockWatch() for volume in volumes}
         self._watch = ClockWatch()
         """One for each thread: a step is seen before anything is deleted for its age."""
@@ -192,7 +192,7 @@ class Keeper:
     def horizon_ns(self, camera: str = "") -> int:
         """Video of a camera that ended before this (UTC ns) would be deleted soon after it was stored.  Where every volume is near
         its floor, that is also everything older than the oldest file there that may go."""
-        rule, now_ns = self._rule, self._clock.wall_ns()
+        rule, now_ns = self.retainer.rule, self._clock.wall_ns()
         keep_ns = rule.keep(camera)
         age_ns = now_ns - keep_ns + min(SHORT_LIFE_NS, keep_ns // 20)
         usable = [volume for volume in self._volumes if volume.online]
@@ -205,7 +205,7 @@ class Keeper:
         """Which video of a camera would stay for its locks, however old it is.  None where only locked video is left: what is stored
         now would cost the oldest of it."""
         usable = [volume for volume in self._volumes if volume.online]
-        roomy = self._rule.min_free_bytes + NEAR_FLOOR_BYTES
+        roomy = self.retainer.rule.min_free_bytes + NEAR_FLOOR_BYTES
         if any(volume.free_bytes > roomy or self.retainer.oldest_ns(volume) is not None for volume in usable):
             return partial(self._locks.shelf.locks.covers, camera)
         return lambda _start_ns, _end_ns: False

@@ -44,9 +44,16 @@ class Policy:
     keep_ns: int
     min_free_bytes: int
     cameras: Mapping[str, int] = field(default_factory=dict)
+    spared_ns: int = 0
+    """What is younger stays for now, though keep_ns may be less; not of cameras that differ."""
 
     def keep(self, camera: str) -> int:
+        """Older video is not worth fetching."""
         return self.cameras.get(camera, self.keep_ns)
+
+    def spare(self, camera: str) -> int:
+        """Younger video stays, however little is asked for."""
+        return self.cameras.get(camera, max(self.keep_ns, self.spared_ns))
 
     @property
     def reserve_bytes(self) -> int:
@@ -54,9 +61,10 @@ class Policy:
         return self.min_free_bytes // 2
 
 
-def policy(retention_days: float, min_free_bytes: int, cameras: Mapping[str, float]) -> Policy:
+def policy(retention_days: float, min_free_bytes: int, cameras: Mapping[str, float], spared_days: float = 0.0) -> Policy:
     """From days to ns."""
-    return Policy(int(retention_days * DAY_NS), min_free_bytes, {camera: int(days * DAY_NS) for camera, days in cameras.items()})
+    own = {camera: int(days * DAY_NS) for camera, days in cameras.items()}
+    return Policy(int(retention_days * DAY_NS), min_free_bytes, own, int(spared_days * DAY_NS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,9 @@ class Retainer:
     def __init__(self, volumes: list[Volume], register: Register, catalog: Catalog, shelf: LockShelf, report: Report, rule: Policy,
                  remove: Callable[[Volume, Part], None]) -> None:  # fmt: skip
         self._volumes, self._register, self._catalog, self._shelf = volumes, register, catalog, shelf
-        self._report, self.rule, self._remove_part = report, rule, remove
+        self._report, self._remove_part = report, remove
+        self.rule = rule
+        """May be replaced at any time, from any thread: each look begins with the one that there is."""
         self._locks_at = float("-inf")
         self._age_at = {volume.root: float("-inf") for volume in volumes}
         self._marks: dict[str, _Mark] = {}
@@ -135,7 +145,7 @@ class Retainer:
 
     def _age(self, volume: Volume, now_ns: int, stop: Callable[[], bool]) -> None:
         for camera in sorted(self._register.cameras()):
-            before_ns = now_ns - self.rule.keep(camera)
+            before_ns = now_ns - self.rule.spare(camera)
             for low, high in self._shelf.locks.free(camera, before_ns):
                 for window in ((low, min(high, CLOCK_SET_NS - 1)), (max(low, CLOCK_SET_NS), high)):
                     while not stop() and (parts := self._catalog.inside(volume.id, camera, *window, BATCH)):

@@ -15,6 +15,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -78,8 +79,9 @@ class Store:
         self._writers = [VolumeWriter(volume, around, f"wk-store-{number}") for number, volume in enumerate(self._volumes)]
         self._anew = Anew(self._volumes, self._register, self._accept, self._reporter.report)
         self._lockbook = LockBook(self._volumes, self.locks, self._reporter.report)
+        self._rule = partial(policy, min_free_bytes=min_free_bytes, cameras=camera_days or {})
         self._keeper = Keeper(self._volumes, self._register, self._catalog, self._lockbook, self._clock, self._reporter.report,
-                              policy(retention_days, min_free_bytes, camera_days or {}), self._anew)  # fmt: skip
+                              self._rule(retention_days), self._anew)  # fmt: skip
         self.locks.on_change = self._keeper.kick
         self._placement = Placement(self._writers, self._catalog)
         self._losses = LossBook(self._volumes)
@@ -205,6 +207,11 @@ class Store:
         for volume in self._volumes:
             if volume not in held:
                 volume.close()
+
+    def keep_for(self, days: float, spared: float = 0.0) -> None:
+        """From the next look at age on, within half a minute, this is retention_days; cameras that have days of their own keep them.
+        What is younger than `spared` days is not deleted for its age all the same."""
+        self._keeper.retainer.rule = self._rule(days, spared_days=spared)
 
     # -- writing -----------------------------------------------------------------------------------------------
 

@@ -53,9 +53,10 @@ def watch_() -> Iterator[Callable[[str], Watcher]]:
 
 
 def test_beacon_and_will_are_the_same_message_on_one_topic() -> None:
-    vitals = Vitals(2, 10, 9, 1, (VolumeState(path="/v", online=True, free_bytes=1, total_bytes=2),))
+    vitals = Vitals(2, 10, 9, 1, (VolumeState(path="/v", online=True, free_bytes=1, total_bytes=2),), desired=(8, 41))
     beacon = compose(WHO, vitals, beat=4, now_s=7.0, uptime_s=3.0)
     assert (beacon.archiver, beacon.boot, beacon.beat, beacon.online, beacon.durable) == ("a", "b00t", 4, True, 9)
+    assert (beacon.desired_term, beacon.desired_index) == (8, 41)
     gone = ArchiverBeacon.model_validate_json(farewell(WHO, 7.0))
     assert (gone.archiver, gone.boot, gone.beat, gone.online, gone.url) == ("a", "b00t", WILL_BEAT, False, "http://h:1")
     assert WHO.topic == "watchkeep/v1/demo/archiver/a/beacon"

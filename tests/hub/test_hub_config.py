@@ -166,6 +166,34 @@ def test_a_directory_without_its_role_is_refused_and_with_it_needs_no_list(tmp_p
     assert load_hub(written(tmp_path, GOOD.replace('"archiver"]', '"archiver", "directory"]'))).directory is None
 
 
+FOLLOWED = '[directory]\nservers = [{ id = "d", url = "http://10.0.0.9:1", rank = 0 }]\n'
+
+
+def test_an_archiver_without_the_role_gives_the_servers_that_it_follows_and_no_more(tmp_path: Path) -> None:
+    made = load_hub(written(tmp_path, f"{GOOD}\n{FOLLOWED}"))
+    assert made.followed("own") == ("http://10.0.0.9:1",)
+    with pytest.raises(ConfigError) as caught:
+        load_hub(written(tmp_path, f'{GOOD}\n{FOLLOWED}database = "/x"\nmqtt_commands = []\n'))
+    assert [error.key for error in (caught.value, *caught.value.also)] == ["directory.database", "directory.mqtt_commands"]
+    beside = GOOD.replace('"archiver"]', '"archiver", "directory"]')
+    assert load_hub(written(tmp_path, beside)).followed("own") == ("own",)
+    with pytest.raises(ConfigError, match="does not hold this hub"):
+        load_hub(written(tmp_path, f"{beside}\n{FOLLOWED}"))
+
+
+def test_check_says_whose_days_count(tmp_path: Path) -> None:
+    text = (f'[hub]\nid = "a"\nsite = "s"\nroles = ["archiver"]\nlisten = "127.0.0.1:0"\ndata_dir = "{tmp_path}/own"\n'
+            f'[archiver]\nvolumes = ["{tmp_path}"]\nDAYS\n')  # fmt: skip
+    alone, own = text.replace("DAYS", ""), text.replace("DAYS", "retention_days = 9") + FOLLOWED
+    theirs = alone + FOLLOWED
+    assert f"keeps 30 days on {tmp_path}, " in "\n".join(explain(load_hub(written(tmp_path, alone))))
+    assert "keeps 9 days, whatever the directory says: archiver.retention_days is in this file, on " in "\n".join(
+        explain(load_hub(written(tmp_path, own))))  # fmt: skip
+    shown = "\n".join(explain(load_hub(written(tmp_path, theirs))))
+    assert "keeps as many days as the directory says, 30 days when it says none, on " in shown
+    assert "follows the directory at http://10.0.0.9:1" in shown
+
+
 def test_all_that_does_not_fit_is_told_together(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_hub(written(tmp_path, GOOD.replace('id = "a"', 'id = "A"', 1).replace('volumes = ["/srv/video"]', 'volumes = ["video"]')))

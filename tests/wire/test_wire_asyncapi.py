@@ -116,7 +116,7 @@ def test_every_topic_and_every_message_is_in_it() -> None:
     document = asyncapi.document()
     addresses = {channel["address"] for _, channel in found(document, "channels/*")}
     assert topics.agent_beacon("s", "x").replace("/s/", "/{site}/").replace("/x/", "/{agent}/") in addresses
-    assert len(addresses) == 6 + 2 * len(COMMANDS)
+    assert len(addresses) == 7 + 2 * len(COMMANDS)
     assert {f"watchkeep/v1/{{site}}/cmd/{kind}/{{id}}" for kind in COMMANDS} <= addresses
     named = {name for name in vars(messages) if name.endswith("Beacon")}
     assert named | {"CameraState", "Event", "CommandReply"} <= set(document["components"]["messages"])

@@ -23,7 +23,7 @@ from watchkeep.wire.causes import CameraStatus, ConsolidationPhase, EventKind, P
 DOC = Path(__file__).parents[2] / "docs" / "MQTT.md"
 BLOCK = re.compile(r"<!-- fields: (?P<model>\w+) -->\n(?P<table>.*?)<!-- end -->", re.DOTALL)
 HEAD = "| field | type | default | meaning |\n|---|---|---|---|\n"
-ON_MQTT = (messages.AgentBeacon, desired.AgentPlan, desired.PlannedCamera,
+ON_MQTT = (messages.AgentBeacon, desired.AgentPlan, desired.PlannedCamera, desired.ArchiverPlan,
            messages.ArchiverLink, messages.CameraState, messages.ArchiverBeacon,
            messages.DirectoryBeacon, messages.BackupState, messages.VolumeState,
            messages.ConsolidationState, messages.SetAside, messages.Event, *commands.COMMANDS.values(), commands.CommandReply)  # fmt: skip

@@ -1,11 +1,11 @@
-"""Which server is asked, what is taken, and what cameras are made of it: agent/directory/follow.py, resolve.py, agent/credentials.py."""
+"""Which server is asked, what is taken, and what cameras are made of it: wire/follow.py, agent/directory/, agent/credentials.py."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeep.agent.credentials import NAME, read_logins
-from watchkeep.agent.directory.follow import FIRST_PAUSE_S, MAX_PAUSE_S, Follower, Verdict
+from watchkeep.agent.directory.follow import Follower
 from watchkeep.agent.directory.resolve import Login, resolve
 from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.roster import Source, Wanted
@@ -13,6 +13,7 @@ from watchkeep.profiles import camera_profile
 from watchkeep.wire.causes import CameraStatus
 from watchkeep.wire.desired import AgentDesired, DesiredCamera
 from watchkeep.wire.errors import ConfigError, FormatError
+from watchkeep.wire.follow import FIRST_PAUSE_S, MAX_PAUSE_S, Verdict
 from watchkeep.wire.ids import TERM_SHIFT
 
 

@@ -21,6 +21,7 @@ from watchkeep.wire.causes import CameraStatus, EventKind
 from watchkeep.wire.desired import AgentDesired, DesiredArchiver, DesiredCamera
 from watchkeep.wire.errors import ConfigError, WatchkeepError
 from watchkeep.wire.ids import epoch_term
+from watchkeep.wire.shell import directory_client
 
 pytestmark = pytest.mark.timeout(90)
 TEXT = """
@@ -145,7 +146,7 @@ def test_without_a_directory_an_agent_starts_with_what_it_was_told_last(tmp_path
     (500, b"oops", "status 500"),
 ])  # fmt: skip
 def test_a_server_that_talks_nonsense_changes_nothing_and_the_next_one_is_heard(tmp_path, servers, caplog, status, body, said):
-    caplog.set_level(logging.WARNING, "watchkeep.agent.directory")
+    caplog.set_level(logging.WARNING, "watchkeep.wire.shell.directory_link")
     bad, good = servers
     with agent(tmp_path, good.url, bad.url) as service:  # of two, edge-1 begins with the second
         bad.say(document(7, camera("x")))
@@ -211,7 +212,8 @@ def test_what_could_not_be_taken_up_is_tried_again_although_the_directory_says_n
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n"])
 def test_a_server_that_trickles_its_answer_is_left(start, monkeypatch):
-    monkeypatch.setattr(client, "WHOLE_ANSWER_S", 0.3)
+    monkeypatch.setattr(client, "HOLD_S", 0.1)
+    monkeypatch.setattr(directory_client, "WHOLE_ANSWER_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def trickle():

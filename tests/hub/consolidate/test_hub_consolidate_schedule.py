@@ -43,6 +43,31 @@ def test_the_first_answer_after_failures_and_a_restart_make_it_due() -> None:
     assert made.to_compare(500.0 + SETTLE_S) is not None
 
 
+def test_what_the_directory_lists_is_looked_at_and_wins_over_mdns_but_not_over_hub_toml() -> None:
+    made = schedule(b="http://b")
+    made.sighted({"c": "http://any"}, 0.0)
+    made.told({"b": "http://other", "c": "http://c", "d": "http://d"}, 1.0)
+    assert {peer.id: peer.url for peer in made.peers} == {"b": "http://b", "c": "http://c", "d": "http://d"}
+    made.sighted({"c": "http://any", "d": "http://any"}, 2.0)
+    assert {peer.id: peer.url for peer in made.peers} == {"b": "http://b", "c": "http://c", "d": "http://d"}
+    for name in "cd":
+        made.answered(name, "boot1", 3.0)
+    made.told({"c": "http://c", "d": "http://new"}, 4.0)
+    assert made.to_probe(4.0) is made.peers[0], "the one of hub.toml has waited longest"
+    made.answered("b", "boot1", 4.0)
+    assert [peer.id for peer in [made.to_probe(4.0)] if peer] == ["d"], "its address is another one"
+    made.told({}, 5.0)
+    assert [peer.id for peer in made.peers] == ["b", "c", "d"], "mDNS shows them still"
+    made.failed("c", "refused", 6.0)
+    made.sighted({"d": "http://any"}, 6.0)
+    assert {peer.id: peer.url for peer in made.peers} == {"b": "http://b", "d": "http://any"}
+    made.told({"e": "http://e"}, 7.0)
+    made.told({}, 8.0)
+    assert [peer.id for peer in made.peers] == ["b", "d"]
+    made.told({f"x{number}": "http://x" for number in range(100)}, 9.0)
+    assert len(made.peers) == MAX_PEERS
+
+
 def test_what_was_left_to_the_agents_is_looked_at_once_more_and_not_for_ever() -> None:
     made = schedule(b="http://b")
     made.answered("b", "boot1", 0.0)

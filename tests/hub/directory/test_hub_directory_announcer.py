@@ -13,7 +13,7 @@ from site_kit import Book, camera, gone, put
 
 from watchkeep.hub.directory.announcer import MAX_PLAN_BYTES, Announcer, plan
 from watchkeep.wire import topics
-from watchkeep.wire.desired import AgentDesired, AgentPlan, DesiredCamera
+from watchkeep.wire.desired import AgentDesired, AgentPlan, ArchiverPlan, DesiredCamera
 from watchkeep.wire.shell.mqtt import MqttClient
 
 UTC_S = 1_790_000_000.0
@@ -36,7 +36,13 @@ class Told:
     def look(self, made: Book, *, leads: bool = True) -> dict[str, AgentPlan | None]:
         self.sent.clear()
         self.announcer.look(made.site.copy(), UTC_S, leads=leads)
-        return {topic.split("/")[4]: AgentPlan.model_validate_json(payload) if payload else None for topic, payload in self.sent}
+        return {topic.split("/")[4]: AgentPlan.model_validate_json(payload) if payload else None
+                for topic, payload in self.sent if "/agent/" in topic}  # fmt: skip
+
+    def archivers(self) -> dict[str, ArchiverPlan | None]:
+        """What the last look told of archivers."""
+        return {topic.split("/")[4]: ArchiverPlan.model_validate_json(payload) if payload else None
+                for topic, payload in self.sent if "/archiver/" in topic}  # fmt: skip
 
 
 def test_a_plan_is_told_once_for_each_change_and_taken_back_with_its_agent() -> None:
@@ -58,11 +64,32 @@ def test_a_plan_is_told_once_for_each_change_and_taken_back_with_its_agent() -> 
         "two": [("cam1", True, False)]}, "both record it until it is known that the new one has begun"  # fmt: skip
     made.assign({}, left={"cam1": 2})
     assert {agent: [each.id for each in one.plan] for agent, one in told.look(made).items() if one} == {"one": ["cam0"], "two": ["cam1"]}
-    assert {topic for topic, _ in told.announcer.birth()} == {topics.agent_desired("demo", agent) for agent in ("one", "two")}
+    archivers = {topics.archiver_desired("demo", archiver) for archiver in ("a", "b")}
+    assert {topic for topic, _ in told.announcer.birth()} == {topics.agent_desired("demo", agent) for agent in ("one", "two")} | archivers
     made.assign({"cam1": "one"})
     made.edit(gone("agent/two"))
     assert told.look(made)["two"] is None
-    assert [topic for topic, _ in told.announcer.birth()] == [topics.agent_desired("demo", "one")]
+    assert {topic for topic, _ in told.announcer.birth()} == {topics.agent_desired("demo", "one")} | archivers
+
+
+def test_of_archivers_is_told_how_long_they_are_to_keep_video_and_whom_they_compare_themselves_with() -> None:
+    told, made = Told(), book()
+    told.look(made)
+    assert {name: one and (one.retention_days, one.peers) for name, one in told.archivers().items()} == {"a": (None, ()), "b": (None, ())}
+    made.edit(put("archiver/a", url="http://10.0.0.7:1", retention_days=7.0))
+    told.look(made)
+    assert {name: one and (one.retention_days, one.peers, one.index) for name, one in told.archivers().items()} == {
+        "a": (7.0, (), 3), "b": (None, ("a",), 3)}  # fmt: skip
+    made.edit(put("archiver/b", max_cameras=3))
+    told.look(made)
+    assert told.archivers() == {}
+    made.edit(camera(0), put("archiver/b", max_cameras=4))
+    made.edit(gone("archiver/a"))
+    told.look(made)
+    found = told.archivers()
+    assert found["a"] is None
+    assert found["b"] is not None
+    assert found["b"].peers == ()
 
 
 def test_only_the_leader_tells_and_a_new_one_tells_everything() -> None:
@@ -76,7 +103,9 @@ def test_only_the_leader_tells_and_a_new_one_tells_everything() -> None:
 
 def test_no_address_and_no_login_leaves_by_the_broker() -> None:
     told = Told()
-    told.look(book())
+    made = book()
+    made.edit(put("archiver/a", url="http://10.0.0.7:1"))
+    told.look(made)
     everything = b"".join(payload for _, payload in told.sent)
     assert b"cam0" in everything
     assert [word for word in (b"rtsp", b"10.0.0", b"door-login", b"credentials", b"url") if word in everything] == []

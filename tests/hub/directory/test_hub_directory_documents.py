@@ -5,8 +5,8 @@ import json
 import pytest
 from site_kit import Book, camera, gone, put
 
-from watchkeep.hub.directory.documents import Documents, UnknownAgentError
-from watchkeep.wire.desired import AgentDesired
+from watchkeep.hub.directory.documents import ArchiverDocuments, Documents, UnknownAgentError, UnknownArchiverError
+from watchkeep.wire.desired import AgentDesired, ArchiverDesired
 
 
 def site(*more: object) -> tuple[Book, Documents]:
@@ -112,3 +112,32 @@ def test_an_agent_that_was_never_there_or_of_which_this_journal_knows_nothing_is
     for agent in ("one", "three"):
         with pytest.raises(UnknownAgentError, match=agent):
             documents.after(agent, (1, 2))
+
+
+def test_an_archiver_is_told_its_days_and_the_others_and_nothing_of_cameras_and_capacities() -> None:
+    book = Book(put("archiver/a", url="http://a:1", retention_days=7.0), put("archiver/b", url="http://b:1"), put("archiver/c"))
+    documents = ArchiverDocuments("demo")
+
+    def after(who: str, index: int) -> tuple[float | None, list[str], int] | None:
+        documents.renew(book.site.copy())
+        body = documents.after(who, (1, index))
+        if body is None:
+            return None
+        found = ArchiverDesired.model_validate_json(body)
+        return found.retention_days, [one.id for one in found.peers], found.index
+
+    assert after("a", 0) == (7.0, ["b"], 1)
+    assert after("b", 0) == (None, ["a"], 1), "the plan's default is no order to delete"
+    book.edit(camera(0), put("archiver/b", url="http://b:1", disk_bytes=1), put("archiver/c", max_cameras=7))
+    assert (after("a", 1), after("b", 1)) == (None, None)
+    book.edit(put("archiver/a", url="http://a:1", retention_days=9.0))
+    assert (after("a", 1), after("b", 1)) == ((9.0, ["b"], 3), None)
+    book.edit(put("archiver/c", url="http://c:1"))
+    assert after("a", 3) == (9.0, ["b", "c"], 4)
+    book.write("lead", term=9, server="b")
+    documents.renew(book.site.copy())
+    assert documents.after("a", (1, 99)) is not None, "what it knows may have been cut off"
+    book.edit(gone("archiver/a"))
+    documents.renew(book.site.copy())
+    with pytest.raises(UnknownArchiverError, match="'a'"):
+        documents.after("a", (9, 5))

@@ -1,6 +1,7 @@
 """Retention of a real store under locks, days of single cameras, and a disk of a few megabytes."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hub_store_chunks import SECOND_NS, START_NS, Chain, Site, contents, durable
 
 from watchkeep.hub.protect.shelf import LOCKS_FILE, Wanted
 from watchkeep.hub.store import Clock, Disk, Store, keeper, retainer
-from watchkeep.hub.store.clockbook import CLOCK_FILE
+from watchkeep.hub.store.clockbook import CLOCK_FILE, ClockBook, Past
 from watchkeep.hub.store.retention import DAY_NS
 from watchkeep.wire.causes import EventKind
 
@@ -67,6 +68,25 @@ def test_a_lock_keeps_whole_files_that_overlap_it_and_no_others(tmp_path: Path) 
         store.locks.remove("lock-1")
         until(lambda: not seqs(store), "nothing keeps them any more")
         until(lambda: store.stats().locked_bytes == 0)
+
+
+def test_days_are_replaced_while_it_runs_and_what_is_spared_stays_until_it_is_spared_no_more(tmp_path: Path) -> None:
+    site, chain, own = Site(tmp_path), Chain(segment=2), Chain("cam1", segment=2)
+    with site.running() as store:
+        for each in (chain, own):
+            store.append(each.batch(*range(4)))
+    store = site.store(retention_days=2, camera_days={"cam1": 20.0}, clock=Clock(wall_ns=lambda: LATER_NS))
+    ClockBook(site.state).write(Past(LATER_NS, 0.0))
+    store.keep_for(2, 20)
+    store.open()
+    with closing(store):
+        looked = store._keeper.retainer.aged_at
+        until(lambda: store._keeper.retainer.aged_at > max(looked, 0) + 0.2, "looks at age")
+        assert seqs(store) == [0, 1, 2, 3]
+        assert store.horizon_ns("cam0") > LATER_NS - 2 * DAY_NS, "and nobody fetches what is older than it is to be kept"
+        store.keep_for(2)
+        until(lambda: not seqs(store), "two days count")
+        assert seqs(store, "cam1") == [0, 1, 2, 3], "it has days of its own"
 
 
 def test_a_lock_that_expires_gives_its_video_back_and_a_stepped_clock_ends_none(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""An archiver that follows real directory servers, over real HTTP, in one process."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from directory_kit import directory
+from hub_kit import Hub, config, running, wait_for
+
+from watchkeep.hub.consolidate.worker import Consolidator
+from watchkeep.hub.duty import directed
+from watchkeep.hub.duty.directed import FOR_EVER
+from watchkeep.hub.service import HubService
+from watchkeep.hub.store import Store
+from watchkeep.wire.shell.directory_link import CACHE
+
+DEAD = "http://127.0.0.1:1"
+
+
+class Seen:
+    """What reached the store and consolidation of an archiver."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.days: list[tuple[float, float]] = []
+        self.opened: list[tuple[float, float]] = []
+        self.peers: list[dict[str, str]] = []
+        keep_for, opens, listed = Store.keep_for, Store.open, Consolidator.listed
+
+        def kept(store: Store, days: float, spared: float = 0.0) -> None:
+            self.days.append((days, spared))
+            keep_for(store, days, spared)
+
+        def opened(store: Store) -> None:
+            self.opened = list(self.days)
+            opens(store)
+
+        def told(worker: Consolidator, peers: dict[str, str]) -> None:
+            self.peers.append(peers)
+            listed(worker, peers)
+
+        monkeypatch.setattr(Store, "keep_for", kept)
+        monkeypatch.setattr(Store, "open", opened)
+        monkeypatch.setattr(Consolidator, "listed", told)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    monkeypatch.setattr(directed, "UNDO_S", 0.0)
+    return Seen(monkeypatch)
+
+
+@contextmanager
+def archiver(folder: Path, url: str, **keys: Any) -> Iterator[Hub]:
+    """An archiver `a` that follows a server."""
+    made = config(folder, directory={"servers": [{"id": "d", "url": url, "rank": 0}]})
+    assert made.archiver is not None
+    fields = {name: value for name, value in made.archiver if name != "retention_days"}
+    service = HubService(made.model_copy(update={"archiver": type(made.archiver)(**fields, **keys)}), "hub.toml")
+    service.start()
+    try:
+        yield Hub(service.url, [])
+    finally:
+        service.stop()
+
+
+def told(hub: Hub) -> list[str]:
+    return [event["text"] for event in hub.get("/v1/events").json()["events"] if event["kind"] == "configuration"]
+
+
+def test_days_and_peers_are_taken_up_as_they_are_edited_and_kept_over_a_start_without_a_directory(
+        tmp_path: Path, free_port: Callable[[], int], seen: Seen) -> None:  # fmt: skip
+    with directory(tmp_path, free_port, "d") as servers:
+        site = servers.led()
+        site.put("archiver/a", {"url": "http://127.0.0.1:2"})
+        site.put("archiver/b", {"url": DEAD})
+        with archiver(tmp_path, site.url) as hub:
+            wait_for(lambda: seen.peers[-1:] == [{"b": DEAD}], "its peers")
+            wait_for(lambda: seen.days[-1] == (30, 0), "the default, as the site says nothing")
+            assert seen.opened == [(30, FOR_EVER)]
+            site.put("archiver/a", {"url": "http://127.0.0.1:2", "retention_days": 90.0})
+            wait_for(lambda: seen.days[-1] == (90, 0), "more days")
+            site.put("archiver/a", {"url": "http://127.0.0.1:2", "retention_days": 7.0})
+            wait_for(lambda: seen.days[-1] == (7, 0), "fewer days")
+            assert (7, 90) in seen.days
+            wait_for((tmp_path / "state" / CACHE).exists, "it is on disk")
+            more, less = sorted(told(hub))[::-1]
+            assert "for 90 days from now on, 30 before" in more
+            assert "for 7 days from now on, 90 before" in less
+            held = time.monotonic()
+        assert time.monotonic() - held < 8, "a question that is held holds up no stop"
+    seen.days.clear()
+    seen.peers.clear()
+    with archiver(tmp_path, DEAD) as hub:
+        assert (seen.opened, seen.peers) == ([(7, FOR_EVER)], [{"b": DEAD}])
+        wait_for(lambda: seen.days[-1] == (7, 0), "as it was told")
+        assert len(told(hub)) == 2
+
+
+def test_days_of_hub_toml_win_and_peers_come_all_the_same(tmp_path: Path, free_port: Callable[[], int], seen: Seen) -> None:
+    with directory(tmp_path, free_port, "d") as servers:
+        site = servers.led()
+        site.put("archiver/a", {"retention_days": 7.0})
+        site.put("archiver/b", {"url": DEAD})
+        with archiver(tmp_path, site.url, retention_days=90) as hub:
+            wait_for(lambda: seen.peers[-1:] == [{"b": DEAD}], "its peers")
+            assert (seen.days, told(hub)) == ([], [])
+
+
+def test_an_archiver_that_the_site_does_not_have_keeps_its_own_days(tmp_path: Path, free_port: Callable[[], int], seen: Seen) -> None:
+    with directory(tmp_path, free_port, "d") as servers:
+        site = servers.led()
+        answer = site.get("/v1/site/archivers/a/desired")
+        assert (answer.status, answer.json()["code"]) == (404, "not-found")
+        for wrong in ("a/desired?hold_s=31", "a/desired?term=-1", "A/desired"):
+            assert site.get(f"/v1/site/archivers/{wrong}").status == 400
+        with archiver(tmp_path, site.url) as hub:
+            wait_for(lambda: seen.days[-1] == (30, 0), "its own days")
+            assert told(hub) == []
+        assert not (tmp_path / "state" / CACHE).exists()
+
+
+def test_an_archiver_beside_a_directory_follows_it_without_a_list(tmp_path: Path, seen: Seen) -> None:
+    with running(tmp_path, hub={"roles": ["archiver", "directory"]}) as hub:
+        site = hub.get("/v1/site")
+        wait_for(lambda: hub.get("/v1/site").json()["leader"] == "a", "it leads")
+        assert site.status == 200
+        body = b'{"url": "http://127.0.0.1:1"}'
+        assert hub.request("PUT", "/v1/site/archiver/a", b"{}", Content_Type="application/json").status == 200
+        assert hub.request("PUT", "/v1/site/archiver/b", body, Content_Type="application/json").status == 200
+        wait_for(lambda: seen.peers[-1:] == [{"b": DEAD}], "its peers")
+
+
+def test_without_a_directory_nothing_is_followed(tmp_path: Path, seen: Seen) -> None:
+    with running(tmp_path):
+        assert (seen.days, seen.peers) == ([], [])

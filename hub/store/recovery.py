@@ -13,7 +13,7 @@ For each volume, day by day, so that memory holds one day's names:
 
 "Was being written": its row is open or has another size, or it has no row and is among the last RECENT_S of its camera's
 files.
-Rules: files are the truth (invariant 6); a broken file never stops the start, it is named in the list of damage.
+Rules: files are the truth (invariant 6); a broken file or name never stops the start, it is named in the list of damage.
 """
 
 import logging
@@ -76,11 +76,13 @@ class Recovery:
 
     def _day(self, folder: str, newest: float) -> float:
         """Recover one day's directory; returns the newest change seen of this camera's files so far."""
-        rows = self._catalog.day(self._volume.id, folder)
+        rows = self._catalog.day(self._volume.id, folder) if folder.isascii() else {}
         files = {}
         with self._volume.pulse:
             for path in self._disk.files_of_day(folder):
-                if path.endswith(TEMP_SUFFIX):
+                if not path.isascii():
+                    self._strange(path)
+                elif path.endswith(TEMP_SUFFIX):
                     self._disk.unlink(path)
                 elif is_unsynced(path):
                     self.unsynced.append(path)
@@ -94,6 +96,14 @@ class Recovery:
                     self._file(path, found, written=row is not None or found.st_mtime > newest - RECENT_S)
         self._gone += [(self._volume.id, path) for path in rows]
         return newest
+
+    def _strange(self, path: str) -> None:
+        """All our names are ASCII, and one that is not even text, as in a rotten folder, can be put into no catalog and no message."""
+        if not path.endswith(SEGMENT_SUFFIX):
+            return  # somebody else's
+        shown = path.encode("ascii", "backslashreplace").decode()
+        self.damage.append(Damaged(self._volume.root / shown, 0, "its name is none of ours", 0))
+        log.warning("file with a strange name", extra={"path": shown})
 
     def _file(self, path: str, found: os.stat_result, *, written: bool) -> None:
         self.scanned += 1

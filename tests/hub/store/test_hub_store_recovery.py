@@ -163,6 +163,24 @@ def test_garbage_of_another_origin_is_left_alone_and_named(tmp_path: Path) -> No
     assert [damage.path for damage in recovery.damage] == [file]
 
 
+@pytest.mark.parametrize("rotten", ["name", "folder"])
+def test_a_name_that_is_no_text_is_named_and_stops_no_start(site: Site, rotten: str) -> None:
+    """One rotten name in a folder, and the archiver would never have started again."""
+    with site.running() as store:
+        store.append(CHAIN.batch(0, 1))
+    (file,) = site.volumes[0].rglob("*.mp4")
+    folder = file.parent if rotten == "name" else file.parents[2] / os.fsdecode(b"2026-0\xff-01") / "00"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (b"\xff.mp4", b"\xff.txt"):
+        shutil.copy(file, folder / os.fsdecode(name))
+    with site.running() as store:
+        assert contents(store) == expected(CHAIN, 0, 1)
+        (damage,) = store.stats().damage
+        assert damage.path.name == r"\udcff.mp4"
+        assert [event.model_dump_json() for event in site.events if "1 damaged file(s)" in event.text]
+    assert (folder / os.fsdecode(b"\xff.mp4")).exists()
+
+
 def test_a_resent_chunk_moves_a_useless_file_of_its_name_aside(site: Site) -> None:
     file = site.volumes[0] / PATH
     with site.running():

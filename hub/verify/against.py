@@ -11,7 +11,7 @@ from pathlib import Path
 from ...wire.errors import FormatError
 from ...wire.segment import init_length, iter_chunks
 from .compare import Named, compare
-from .files import Entry, Plan, reading
+from .files import Entry, Plan, reading, shown
 from .order import merge
 from .report import Comparison
 
@@ -21,7 +21,7 @@ def compare_paths(here: Sequence[Path], there: Sequence[Path]) -> Comparison:
     mine, theirs = Plan(here), Plan(there)
     cameras = tuple(compare(camera, _stream(mine.entries(camera)), _stream(theirs.entries(camera)))
                     for camera in sorted({*mine.cameras(), *theirs.cameras()}))  # fmt: skip
-    return Comparison(against=", ".join(str(path) for path in there), good=all(camera.good for camera in cameras), cameras=cameras)
+    return Comparison(against=", ".join(shown(str(path)) for path in there), good=all(camera.good for camera in cameras), cameras=cameras)
 
 
 def _stream(entries: Sequence[Entry]) -> Iterator[Named]:

@@ -2,7 +2,9 @@
 
 Rules: nothing is written, no link is followed.  In a folder with an identity file (a volume) every `.mp4` must be named
 as wire.paths says; elsewhere a file is known by its last four names when they are such a name, else by its first seal.
-Files of one camera are listed at a time: 43 200 of a minute each for 30 days are about 15 MB.  Read with pread and not
+A folder that
+cannot be listed is damage: what is in it is not proven.  Files of one camera are listed at a time: 43 200 of a minute each for 30 days are
+about 15 MB.  Read with pread and not
 mapped, so that a bad sector is an error with an offset and never a SIGBUS.
 """
 
@@ -30,14 +32,30 @@ STRAY: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What a walk came upon: a segment file, or what cannot be looked into, and why."""
+
+    path: str
+    size: int
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One file to verify.  name is None for a file under a name of its own; misplaced says why its name is wrong."""
+    """One file to verify.  name is None for a file under a name of its own; misplaced says why its name is wrong, unreadable why
+    there is nothing to read."""
 
     path: str
     size: int
     key: Key
     name: SegmentName | None
     misplaced: str = ""
+    unreadable: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The path as it can be printed: a name on a disk may be no text at all."""
+        return shown(self.path)
 
 
 class Plan:
@@ -60,12 +78,12 @@ class Plan:
         found = list(self._loose.get(camera, ()))
         for root, cameras in self._volumes:
             if camera in cameras:
-                found += [_in_volume(root, path, size) for path, size in _segments(root / camera)]
+                found += [_in_volume(root, one) for one in _segments(root / camera)]
         return sorted(found, key=lambda entry: (entry.key, entry.path))
 
     def total_bytes(self) -> int:
         """Sum of the files' sizes, for a progress bar: one more walk."""
-        in_volumes = sum(size for root, cameras in self._volumes for camera in cameras for _, size in _segments(root / camera))
+        in_volumes = sum(one.size for root, cameras in self._volumes for camera in cameras for one in _segments(root / camera))
         return in_volumes + sum(entry.size for entries in self._loose.values() for entry in entries)
 
     def losses(self) -> Iterator[Loss]:
@@ -76,16 +94,16 @@ class Plan:
 
     def _take(self, path: Path) -> None:
         if not (path / IDENTITY_FILE).is_file():
-            found = [(str(path), path.stat().st_size)] if path.is_file() else list(_segments(path))
+            found = [Found(str(path), path.stat().st_size)] if path.is_file() else list(_segments(path))
             if not found:
                 raise UsageError(f"{path} holds no segment file", remedy="name a folder that holds .mp4 files of Watchkeep")
-            for name, size in found:
-                self._add_loose(_loose_entry(name, size))
+            for one in found:
+                self._add_loose(_loose_entry(one))
             return
         cameras = {one.name for one in os.scandir(path) if one.is_dir(follow_symlinks=False) and _is_ours(one.name)}
         strays = [one for one in os.scandir(path) if one.is_file(follow_symlinks=False) and _is_segment(one.name)]
         for stray in strays:
-            self._add_loose((STRAY, _in_volume(path, stray.path, stray.stat().st_size)))
+            self._add_loose((STRAY, _in_volume(path, Found(stray.path, stray.stat().st_size))))
         filled = {camera for camera in cameras if next(_segments(path / camera), None) is not None}
         if not filled and not strays:
             raise UsageError(f"volume {path} holds no segment file", remedy="wait for the first one, or check that the disk is mounted")
@@ -94,6 +112,10 @@ class Plan:
     def _add_loose(self, found: tuple[str, Entry]) -> None:
         camera, entry = found
         self._loose.setdefault(camera, []).append(entry)
+
+
+def shown(path: str) -> str:
+    return path.encode(errors="backslashreplace").decode()
 
 
 @contextmanager
@@ -106,23 +128,26 @@ def reading(entry: Entry) -> Iterator[Read]:
         os.close(handle)
 
 
-def _in_volume(root: Path, path: str, size: int) -> Entry:
-    relative = os.path.relpath(path, root)
+def _in_volume(root: Path, one: Found) -> Entry:
+    if one.unreadable:
+        return Entry(one.path, 0, (0, 0), None, unreadable=one.unreadable)
     try:
-        name = parse_segment_path(relative)
+        name = parse_segment_path(os.path.relpath(one.path, root))
     except FormatError as error:
-        _, peeked = _peek(Entry(path, size, (0, 0), None))
-        return Entry(path, size, peeked, None, error.message)
-    return Entry(path, size, (name.epoch, name.seq), name)
+        _, peeked = _peek(Entry(one.path, one.size, (0, 0), None))
+        return Entry(one.path, one.size, peeked, None, error.message)
+    return Entry(one.path, one.size, (name.epoch, name.seq), name)
 
 
-def _loose_entry(path: str, size: int) -> tuple[str, Entry]:
+def _loose_entry(one: Found) -> tuple[str, Entry]:
+    if one.unreadable:
+        return STRAY, Entry(one.path, 0, (0, 0), None, unreadable=one.unreadable)
     try:
-        name = parse_segment_path("/".join(Path(path).absolute().parts[-_NAME_PARTS:]))
+        name = parse_segment_path("/".join(Path(one.path).absolute().parts[-_NAME_PARTS:]))
     except FormatError:
-        camera, key = _peek(Entry(path, size, (0, 0), None))
-        return camera, Entry(path, size, key, None)
-    return name.camera, Entry(path, size, (name.epoch, name.seq), name)
+        camera, key = _peek(Entry(one.path, one.size, (0, 0), None))
+        return camera, Entry(one.path, one.size, key, None)
+    return name.camera, Entry(one.path, one.size, (name.epoch, name.seq), name)
 
 
 def _peek(entry: Entry) -> tuple[str, Key]:
@@ -135,15 +160,22 @@ def _peek(entry: Entry) -> tuple[str, Key]:
     return (STRAY, (0, 0)) if first is None else (first.seal.camera, (first.seal.epoch, first.seal.seq))
 
 
-def _segments(folder: Path) -> Iterator[tuple[str, int]]:
-    """(path, size) of every segment file below a folder; temporary and hidden ones are not segments."""
-    for parent, folders, names in os.walk(folder):
+def _segments(folder: Path) -> Iterator[Found]:
+    """Every segment file below a folder, and every folder that cannot be listed; temporary and hidden files are not segments."""
+    failed: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=failed.append):
         folders[:] = sorted(name for name in folders if _is_ours(name))
         for path in (f"{parent}/{name}" for name in sorted(names) if _is_segment(name)):
-            with suppress(FileNotFoundError):  # retention removed it since the folder was listed
+            try:
                 info = os.lstat(path)
-                if stat.S_ISREG(info.st_mode):
-                    yield path, info.st_size
+            except OSError as error:
+                failed.append(error)
+                continue
+            if stat.S_ISREG(info.st_mode):
+                yield Found(path, info.st_size)
+    for one in failed:
+        if not isinstance(one, FileNotFoundError):  # retention removed it since its folder was listed
+            yield Found(str(one.filename), 0, f"cannot be looked into: {one.strerror}")
 
 
 def _is_segment(name: str) -> bool:

@@ -13,7 +13,7 @@ from ...wire.counter import FrameCounter
 from ...wire.segment import Damage
 from ..store.declared import Declared
 from .camera import CameraCheck
-from .files import Entry, Plan, reading
+from .files import Entry, Plan, reading, shown
 from .order import Key, merge
 from .report import MAX_LISTED, CameraReport, DamageFound, Report
 from .scan import Proven, Scan
@@ -41,7 +41,7 @@ def verify_paths(paths: Sequence[Path], progress: Progress | None = None) -> Rep
     meter = _Meter(progress, plan.total_bytes() if progress else 0)
     declared = Declared(plan.losses())
     cameras = [_CameraRun(camera, meter, declared).verify(plan.entries(camera)) for camera in plan.cameras()]
-    return Report(paths=tuple(str(path) for path in paths), good=all(camera.good for camera in cameras),
+    return Report(paths=tuple(shown(str(path)) for path in paths), good=all(camera.good for camera in cameras),
                   files=sum(camera.files for camera in cameras), bytes=meter.done, cameras=tuple(cameras))  # fmt: skip
 
 
@@ -95,6 +95,9 @@ class _CameraRun:
     def _scan(self, entry: Entry) -> Iterator[tuple[Entry, Proven]]:
         if entry.misplaced:
             self._note(entry, Damage(0, entry.misplaced))
+        if entry.unreadable:
+            self._note(entry, Damage(0, entry.unreadable))
+            return
         counted = 0
         try:
             with reading(entry) as read:
@@ -120,5 +123,5 @@ class _CameraRun:
             self._check.damaged(epoch, damage.seq)
         self._damage_total += 1
         if len(self._damage) < MAX_LISTED:
-            self._damage.append(DamageFound(file=entry.path, offset=damage.offset, reason=damage.reason, epoch=epoch,
+            self._damage.append(DamageFound(file=entry.shown, offset=damage.offset, reason=damage.reason, epoch=epoch,
                                             seq=damage.seq, frame=damage.frame))  # fmt: skip

@@ -4,6 +4,7 @@ import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -325,6 +326,33 @@ def test_a_bad_sector_is_damage_from_there_on_and_stops_nothing(root: Path, monk
     assert [(found.file, found.offset, found.reason) for found in camera.damage] == [
         (str(paths[1]), at, "cannot be read from here on: Input/output error")]  # fmt: skip
     assert camera.chunks == 12
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_folder_that_cannot_be_listed_is_not_proven(root: Path, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Its files would be missing from the report as if they had never been there."""
+    Recorder("cam0").record(3).write(root)
+    (path,) = Recorder("cam1").record(3).write(root)
+    bad, real = str(path.parents[3 - steps]), os.scandir
+
+    def failing(folder: str) -> Any:
+        if os.fspath(folder) == bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
+        return real(folder)
+
+    monkeypatch.setattr("os.scandir", failing)
+    report = verify_paths([root])
+    assert not report.good
+    assert [(found.file, found.reason) for camera in report.cameras for found in camera.damage] == [
+        (bad, "cannot be looked into: Input/output error")]  # fmt: skip
+
+
+def test_a_name_that_is_no_text_can_be_reported(root: Path, segment: Path) -> None:
+    strange = segment.with_name(os.fsdecode(b"\xff.mp4"))
+    segment.rename(strange)
+    report = verify_paths([root])
+    assert r"\udcff.mp4" in report.model_dump_json().replace("\\\\", "\\")
+    assert only(report).damage[0].file.endswith(r"\udcff.mp4")
 
 
 def test_a_file_that_goes_while_it_is_verified_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

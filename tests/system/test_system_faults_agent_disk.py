@@ -1,13 +1,14 @@
 """The agent's own disk hangs, or is full: an ext4 on a loop device.  Archivers get every frame, or what is lost is counted and told."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from faultplays import small_profile
 from faultproxy import Mode
-from faultrig import FPS, SMALL, FaultSite, fault_site, frozen, small_disk
+from faultrig import FPS, SMALL, FaultSite, fault_site, fill, frozen, small_disk
 from wksite import plays, segments, wait_until
 
 from watchkeep.wire.causes import LOST, EventKind, Protection
@@ -121,3 +122,42 @@ def dropped_as_told(site: FaultSite, dropped: int) -> None:
     assert [gap.cause for gap in report.gaps] == [LOST] * len(session.missing)
     for (first, last), gap in zip(session.missing, report.gaps, strict=True):  # a window of lost frames may reach over two gaps
         assert last - first + 1 <= int(gap.text.removesuffix(" frames did not fit into the ring and are lost")) <= dropped
+
+
+def test_a_disk_that_fills_up_while_the_agent_records_costs_what_no_archiver_has_and_that_is_declared(site, tmp_path):
+    """Somebody else fills it while b is away, then a is away too: what a has goes from the journal first, then only is anything lost."""
+    profile = small_profile(tmp_path / "small.toml", journal_file_bytes="1_048_576")
+    with small_disk(tmp_path / "disk.img", tmp_path / "edge-1", 64):
+        proxies = [site.behind_proxy(name) for name in "ab"]
+        site.record(site.source(*LARGE, cameras=1), copies=2, profile=profile)
+        site.recording(1)
+        wait_until(lambda: min(site.newest(name) for name in "ab") > 1, 60, "live chunks on both")
+        proxies[1].set(Mode.RESET)
+        journal = tmp_path / "edge-1" / "journal"
+        wait_until(lambda: len(list(journal.glob("*.wkj"))) >= 3, 30, "a journal that keeps what b lacks")
+        fill(tmp_path / "edge-1" / "ballast")
+        before = site.newest("a")
+        wait_until(lambda: site.newest("a") > before + 6, 30, "two more journal files' worth of chunks on a")
+        assert len(list(journal.glob("*.wkj"))) < 5
+        assert lost_chunks(site) == set(), "what a has went from the journal first"
+        proxies[0].set(Mode.RESET)
+        reached = site.newest("a")
+        wait_until(lambda: max(lost_chunks(site), default=0) > reached + 2, 40, "a declared loss of what nobody has")
+        (tmp_path / "edge-1" / "ballast").unlink()
+        for proxy in proxies:
+            proxy.set(Mode.PASS)
+        site.settled()
+        site.stop_all("edge-1", "a", "b", "source")
+    report = site.union("a", "b").camera("cam0")
+    assert report.damage == ()
+    assert {gap.cause for gap in report.gaps} == {LOST}
+    gone = {seq for gap in report.gaps for seq in range(gap.first_seq, gap.last_seq + 1)}
+    assert gone == {seq for seq in lost_chunks(site) if seq > reached + 1} | (gone & {reached + 1})  # which a may have and not have said so
+    [session] = report.sessions
+    assert (session.first, session.duplicates, len(session.missing)) == (0, (), len(report.gaps))
+
+
+def lost_chunks(site: FaultSite) -> set[int]:
+    """The numbers in the events `loss`, of the one epoch that there is."""
+    found = [re.match(r"chunks (\d+) to (\d+) of", event.text) for event in list(site.view.events) if event.kind is EventKind.LOSS]
+    return {seq for one in found if one is not None for seq in range(int(one[1]), int(one[2]) + 1)}

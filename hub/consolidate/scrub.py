@@ -5,10 +5,10 @@
     3. append those that were good, from the file that was set aside, as if they had just arrived
     4. the rest comes from a peer, and has to fit: `expected` holds their hashes as far as good neighbours prove them
 
-Rules: what cannot be read is damaged only where its volume is in use: a disk that hangs or is gone says nothing about its files, and
-nothing of it is set aside.  The damaged file is kept, never repaired in place and never taken for the truth (never re-baselined).  A crash
-between 2 and 3 leaves the good chunks in the file that was set aside: a peer has them, too.  More than MAX_ASIDE damaged files in one
-job are a broken disk and not damaged files: it stops and says so.
+Rules: what cannot be read is damaged only where its volume is in use: a disk that hangs or is gone says nothing about its files, nor does
+a process that has no descriptor left for them, and nothing is set aside for that.  The damaged file is kept, never repaired in place and
+never taken for the truth (never re-baselined).  A crash between 2 and 3 leaves the good chunks in the file that was set aside: a peer has
+them, too.  More than MAX_ASIDE damaged files in one job are a broken disk and not damaged files: it stops and says so.
 """
 
 import logging
@@ -24,6 +24,7 @@ from ...wire.causes import EventKind
 from ...wire.errors import FormatError, GoneError, VolumeError, WatchkeepError
 from ...wire.messages import SetAside
 from ...wire.seal import parse_seal
+from ...wire.shell.files import says_nothing
 from ..store import Record, Store
 from ..store.model import Entry, Part
 from ..store.scan import stored_chunk, stored_init
@@ -38,7 +39,7 @@ _APPEND_BYTES: Final = 8 << 20
 
 
 class OutOfUseError(VolumeError):
-    """The volume of a file is out of use, so nothing is known about the file."""
+    """The volume of a file is out of use, or there was no room to open it, so nothing is known about the file."""
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ def _read(store: Store, part: Part, offset: int, length: int) -> bytes | None:
         try:
             return store.read(store.path_of(part), offset, length)
         except VolumeError as error:
-            why = store.out_of_use(part)
+            why = store.out_of_use(part) or (error.message if says_nothing(error.__cause__) else "")
             if why:
                 raise OutOfUseError(f"{part.path} cannot be proven: {why}", remedy="look for the disk in dmesg") from error
     return None

@@ -14,6 +14,14 @@ _PASSING: Final = frozenset({errno.EIO, errno.EROFS, errno.EUCLEAN, errno.ENODEV
 """What a disk, a server of files or a machine without room answers that is well again later; nothing has to be configured otherwise."""
 
 
+_NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+def says_nothing(error: BaseException | None) -> bool:
+    """Whether this process or machine had no room for the call: then it says nothing about the file."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
+
+
 def passes(error: OSError) -> bool:
     """Whether the same call may go well later though nobody changes a file, a name or a permission."""
     return error.errno in _PASSING

@@ -200,6 +200,20 @@ def refuse(times: int) -> Callable[[str, int, int], bytes]:
     return read
 
 
+def test_a_process_without_a_descriptor_left_takes_no_good_file_for_damaged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a limit of 1024 and as many connections: all that was to be proven then would have been set aside."""
+    part, real = closed(store, 0), os.open
+
+    def full(path: str, flags: int, *args: int, **options: int) -> int:
+        if path == part.path:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return real(path, flags, *args, **options)
+
+    monkeypatch.setattr("os.open", full)
+    with pytest.raises(OutOfUseError, match="Too many open files"):
+        prove_part(store, part)
+
+
 def test_one_read_that_fails_is_tried_again_and_a_sector_that_stays_unreadable_is_damage(store: Store, monkeypatch) -> None:
     part = closed(store, 0)
     read, failed = store.read, set[int]()

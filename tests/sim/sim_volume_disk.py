@@ -64,6 +64,10 @@ class VolumeDisk(Disk):
     def close(self) -> None:
         return
 
+    @property
+    def is_open(self) -> bool:
+        return True
+
     def is_mounted(self) -> bool:
         return self.mounted
 

@@ -21,7 +21,7 @@ from rich.table import Table
 from ....wire.errors import UsageError, WatchkeepError
 from ....wire.shell.files import sync_dir
 from ...config import DirectorySection, HubConfig, http_address
-from ...preflight import bind
+from ...preflight import PassingError, bind
 from ..database import Database, sqlite_url
 from ..run import database
 from .chains import Schedule, chain
@@ -143,7 +143,10 @@ def _table(lines: Sequence[Line], unreadable: dict[str, str]) -> None:
 def bring_back(config: HubConfig, file: str, to: str | None, from_: Sequence[Path], actor: str) -> int:
     """Restore into the configuration's database; raises UsageError when it has entries, or when the hub runs."""
     point, folders, journal = parse_point(to), _folders(config, from_), database(config)
-    bind(file, "hub.listen", http_address(config)).close()
+    try:
+        bind(file, "hub.listen", http_address(config)).close()
+    except PassingError as error:  # a start is tried again later; this is for a person, who has to stop the hub
+        raise UsageError(error.message, remedy="stop the hub first, `systemctl stop watchkeep-hub`") from error
     listed = (config.directory or DirectorySection()).servers
     rank = next((one.rank for one in listed if one.id == config.hub.id), 0 if not listed else WITHOUT_RANK)
     mark = Mark(actor, rank, time.time())

@@ -17,7 +17,7 @@ from watchkeep.hub.directory.backup.commands import back_up, bring_back, show
 from watchkeep.hub.directory.backup.point import Point, parse_point
 from watchkeep.hub.directory.database import Database, sqlite_url
 from watchkeep.hub.service import HubService
-from watchkeep.wire.errors import ConfigError, UsageError
+from watchkeep.wire.errors import UsageError
 
 
 class Rig:
@@ -155,7 +155,7 @@ def test_a_restore_beside_a_hub_that_runs_is_refused(rig: Rig) -> None:
     service = HubService(rig.config, "hub.toml")
     service.start()
     try:
-        with pytest.raises(ConfigError, match="in use"):
+        with pytest.raises(UsageError, match="in use"):
             rig.restore()
     finally:
         service.stop()

@@ -161,6 +161,6 @@ def test_what_is_locked_is_kept_whatever_its_age_unless_it_costs_other_locked_vi
         assert not store.kept("cam0")(START_NS + SECOND_NS, START_NS + 5 * SECOND_NS)
         assert not store.kept("cam1")(START_NS, START_NS + SECOND_NS)
         volume = store._volumes[0]
-        store._keeper._rule = Policy(store._keeper._rule.keep_ns, volume.free_bytes)  # near its floor
+        store._keeper.retainer.rule = Policy(store._keeper.retainer.rule.keep_ns, volume.free_bytes)  # near its floor
         until(lambda: store._keeper.retainer.oldest_ns(volume) is None, "closed, and nothing that may go is left")
         assert not store.kept("cam0")(START_NS, START_NS + SECOND_NS)

@@ -14,9 +14,9 @@ from pydantic import Field, StringConstraints
 
 from ..wire.broker import parse_url
 from ..wire.config import ID_PATTERN, Config, interface_faults, load
+from ..wire.desired import Failback
 from ..wire.errors import ConfigError, UsageError, redact_url, together
 from .engine_choice import DEFAULT_INGEST, Ingest
-from .replicate.health import Failback
 from .replicate.room import DEFAULT_PRIORITY
 from .wake import DEFAULT_BROADCAST, sleeper
 

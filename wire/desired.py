@@ -21,6 +21,9 @@ MAX_ABSENCES: Final = 1000
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
 Address = Annotated[str, StringConstraints(max_length=500, pattern=r"^[\x21-\x7e]+$")]
 
+Failback = Literal["auto", "sticky"]
+"""Whether a camera returns to who had it before and is back; sticky: it stays until the stand-in fails or an operator says so."""
+
 
 class Document(Message):
     """What every document says of itself."""
@@ -48,7 +51,7 @@ class DesiredCamera(Message):
     archivers: Annotated[tuple[Id, ...], Field(max_length=64)] | None = None
     """In order; None: all that are known, by id."""
     priority: Annotated[int, Field(ge=0, le=9)] = 5
-    failback: Literal["auto", "sticky"] | None = None
+    failback: Failback | None = None
     """Whether it returns to an archiver that was away; None: the agent's default."""
     term: Annotated[int, Field(ge=0, le=MAX_TERM)] = 0
     """Of the recorder: the high bits of the camera's epochs, so that whoever stands in sorts behind."""

@@ -13,14 +13,12 @@ from pathlib import Path
 
 from watchkeep.wire.errors import BusyError, FullError, UsageError, VolumeError
 from watchkeep.wire.record import Payload
-from watchkeep.wire.shell.files import sync_dir, write_all
+from watchkeep.wire.shell.files import says_nothing, sync_dir, write_all
 
 Read = Callable[[int, int], bytes]
 """`read(offset, length)` returns up to length bytes; fewer only at the end of the file."""
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-_NO_MEANS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-"""What this process or its machine lacks just then: it says nothing of the disk, nor of what stands there."""
 
 
 class Disk:
@@ -105,6 +103,6 @@ def volume_errors(folder: Path) -> Iterator[None]:
         reason = cause.strerror or type(cause).__name__
         if cause.errno in _NO_ROOM:
             raise FullError(f"journal {folder}: {reason}", remedy="free space on this disk or lower journal.max_bytes") from cause
-        if cause.errno in _NO_MEANS:
+        if says_nothing(cause):
             raise BusyError(f"journal {folder}: {reason}", remedy="raise LimitNOFILE or give it memory; it is tried again") from cause
         raise VolumeError(f"journal {folder}: {reason}", remedy="check the disk (dmesg, smartctl) and replace it if it fails") from cause

@@ -48,12 +48,10 @@ is not asked and nothing is wrong with it; the journal bridges its boot.
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Final, Literal
+from typing import Final
 
+from ...wire.desired import Failback
 from ...wire.messages import MAX_MAINTENANCE_S
-
-Failback = Literal["auto", "sticky"]
-"""Of a camera.  sticky: who was away is not used again until the stand-in fails or an operator says so."""
 
 
 class Health(StrEnum):

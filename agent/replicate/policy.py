@@ -15,7 +15,8 @@ a simulation can drive this file and ledger.py alone.
 from collections.abc import Callable, Collection, Iterable, Set
 from dataclasses import dataclass
 
-from .health import ArchiverHealth, Failback, Health, HealthLimits, Sign
+from ...wire.desired import Failback
+from .health import ArchiverHealth, Health, HealthLimits, Sign
 from .rank import bridged, choose, placeable, sticky_states
 from .room import DEFAULT_PRIORITY, Order, Room
 

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, model_validator
 
 from ...wire.config import ID_PATTERN, TEXT_PATTERN, WORD_PATTERN, Config
+from ...wire.desired import Failback
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Text = Annotated[str, StringConstraints(max_length=200, pattern=TEXT_PATTERN)]
@@ -29,7 +30,6 @@ Ids = Annotated[tuple[Id, ...], Field(max_length=64)]
 Capacity = Annotated[float, Field(ge=0, le=1e9)]
 Copies = Annotated[int, Field(ge=1, le=8)]
 Priority = Annotated[int, Field(ge=0, le=9)]
-Failback = Literal["auto", "sticky"]
 
 MAX_ENTITIES: Final = 50_000
 """Of one site: 10 000 cameras with five times as many of everything else.  At 400 bytes each the state is 20 MB of JSON."""

@@ -24,10 +24,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from ...wire.config import worded
+from ...wire.desired import Failback
 from ...wire.errors import FormatError, IdError
 from ...wire.ids import check_id
 from . import roles
-from .entities import KINDS, MAX_ENTITIES, MAX_SERVERS, Agent, Archiver, Camera, Entity, Failback, Group, Location, Role
+from .entities import KINDS, MAX_ENTITIES, MAX_SERVERS, Agent, Archiver, Camera, Entity, Group, Location, Role
 from .site import Change, Key, Site, typed
 
 MAX_PROBLEMS: Final = 50

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ...wire.shell.files import publish, write_all
+from ...wire.shell.files import write_all
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -121,8 +121,15 @@ class Disk:
         self.sync_dir(folder_of(path))
 
     def publish(self, path: str, data: bytes) -> None:
-        """Replace a file atomically, below the root that is held open (habit 13)."""
-        publish(Path(f"/proc/self/fd/{self.root_fd}/{path}"), data)
+        """Replace a file of the root atomically (habit 13); what an interrupted one left is cut by the next."""
+        temp = f".{path}.tmp"
+        try:
+            self.append(temp, 0, data)
+            self.rename(temp, path)
+        except BaseException:
+            self.unlink(temp)
+            raise
+        self.sync_dir(".")
 
     def cut(self, path: str, size: int) -> None:
         """Shorten a closed file; durable after `sync_path`."""

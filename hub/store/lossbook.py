@@ -31,7 +31,6 @@ WAIT_S: Final = 0.5
 """Far below the agents' ack_timeout_ms: the sender of chunks is the one that waits."""
 MAX_FILE_BYTES: Final = 16 << 20
 """Above the 12 MB that MAX_LOSSES take at worst, so that a file made anew is below it."""
-_NEW_FILE: Final = f"{LOSSES_FILE}.tmp"
 
 
 @dataclass(slots=True, eq=False)
@@ -166,10 +165,7 @@ class LossBook:
         """The file anew, with what is known alone; returns its size."""
         with self._lock:
             data = b"".join(map(to_line, self._known.all()))
-        volume.disk.unlink(_NEW_FILE)
-        volume.disk.append(_NEW_FILE, 0, data)
-        volume.disk.rename(_NEW_FILE, LOSSES_FILE)
-        volume.disk.sync_dir(".")
+        volume.disk.publish(LOSSES_FILE, data)
         return len(data)
 
 

@@ -8,18 +8,15 @@ import os
 from pathlib import Path
 from typing import Final
 
-_PASSING: Final = frozenset({errno.EIO, errno.EROFS, errno.EUCLEAN, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ETIMEDOUT,
-                             errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE,
-                             errno.ENOMEM})  # fmt: skip
+_NO_MEANS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_PASSING: Final = _NO_MEANS | {errno.EIO, errno.EROFS, errno.EUCLEAN, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ETIMEDOUT,
+                               errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOSPC, errno.EDQUOT}  # fmt: skip
 """What a disk, a server of files or a machine without room answers that is well again later; nothing has to be configured otherwise."""
 
 
-_NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-
-
 def says_nothing(error: BaseException | None) -> bool:
-    """Whether this process or machine had no room for the call: then it says nothing about the file."""
-    return isinstance(error, OSError) and error.errno in _NO_ROOM
+    """Whether this process or machine lacked descriptors or memory for the call: then it says nothing about the disk or the file."""
+    return isinstance(error, OSError) and error.errno in _NO_MEANS
 
 
 def passes(error: OSError) -> bool:

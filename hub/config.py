@@ -279,6 +279,10 @@ def check_directory(config: HubConfig) -> Iterator[Problem]:
             yield Problem(f"{key}.id", error.message, error.remedy)
         except ValidationError:
             yield Problem(f"{key}.url", "is no server's address", "write it as http://host:9701, without user and password")
+        else:
+            if not one.url.startswith("http://"):
+                yield Problem(f"{key}.url", "is not http, and agents and archivers reach directory servers by http alone",
+                              "write it as http://host:9701")  # fmt: skip
         if any(one.id == other.id or one.rank == other.rank for other in before):
             yield Problem(key, f"{one.id!r} has the id or the rank of another server", "give each server its own")
     if wanted.servers and config.holds("directory") and all(one.id != config.hub.id for one in wanted.servers):

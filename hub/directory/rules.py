@@ -9,7 +9,7 @@
     locations or standbys lead back to themselves        cycle
     copies asked for are more than archivers listed      copies
     a role is none that the hub has (roles.py)           unknown
-    an archiver's address is one that no agent takes     scheme
+    an archiver's or a server's address is not http      scheme
     there would be more of a kind than may be            too-many
 
 Rules: changes are looked at together, so a group and its camera may come in one edit, in any order.  All problems are told, in the order
@@ -28,7 +28,7 @@ from ...wire.desired import Failback
 from ...wire.errors import FormatError, IdError
 from ...wire.ids import check_id
 from . import roles
-from .entities import KINDS, MAX_ENTITIES, MAX_SERVERS, Agent, Archiver, Camera, Entity, Group, Location, Role
+from .entities import KINDS, MAX_ENTITIES, MAX_SERVERS, Agent, Archiver, Camera, Entity, Group, Location, Role, Server
 from .site import Change, Key, Site, typed
 
 MAX_PROBLEMS: Final = 50
@@ -166,6 +166,8 @@ def _fits(after: Site, key: Key, entity: Entity) -> Iterator[Problem]:
         yield Problem("unknown", str(key), why, f"known roles: {roles.known()}")
     if isinstance(entity, Archiver) and entity.url is not None and not entity.url.startswith("http://"):
         yield Problem("scheme", f"{key}.url", "agents reach archivers by http", "give http://host:9701, or no url: then mDNS finds it")
+    if isinstance(entity, Server) and not entity.url.startswith("http://"):
+        yield Problem("scheme", f"{key}.url", "agents and archivers reach directory servers by http", "give http://host:9701")
     if isinstance(entity, Location) and _leads_back(key.id, lambda name: _parents(after, name)):
         yield Problem("cycle", f"{key}.parent", "leads back to itself", "locations are a tree: choose another parent")
     if isinstance(entity, Agent) and _leads_back(key.id, lambda name: _standbys(after, name)):

@@ -138,6 +138,7 @@ ONE = '{ id = "a", url = "http://10.0.0.1:9701", rank = 0 }'
     ('servers = [{ id = "b", url = "http://10.0.0.2:9701", rank = 0 }]', "directory.servers", "does not hold this hub"),
     ('servers = [{ id = "a", url = "10.0.0.1:9701", rank = 0 }]', "directory.servers[0].url", "http://host"),
     ('servers = [{ id = "a", url = "http://ops:secret@10.0.0.1:9701", rank = 0 }]', "directory.servers[0].url", "without user"),
+    ('servers = [{ id = "a", url = "https://10.0.0.1:9701", rank = 0 }]', "directory.servers[0].url", "by http alone"),
     ('servers = [{ id = "a", url = "http://10.0.0.1:9701", rank = 7 }]', "directory.servers[0].rank", "less than 7"),
     ('servers = [{ id = "A", url = "http://10.0.0.1:9701", rank = 0 }]', "directory.servers[0].id", "a-z"),
     ('database = "here.sqlite"', "directory.database", "absolute path"),
@@ -179,6 +180,8 @@ def test_an_archiver_without_the_role_gives_the_servers_that_it_follows_and_no_m
     assert load_hub(written(tmp_path, beside)).followed("own") == ("own",)
     with pytest.raises(ConfigError, match="does not hold this hub"):
         load_hub(written(tmp_path, f"{beside}\n{FOLLOWED}"))
+    with pytest.raises(ConfigError, match="by http alone"):
+        load_hub(written(tmp_path, f"{GOOD}\n{FOLLOWED.replace('http:', 'https:')}"))
 
 
 def test_check_says_whose_days_count(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ REFUSED = [
     ("unknown", "role/consolidator", [D1, put("role/consolidator", servers=["d1"])]),
     ("unknown", "role/directory", [D1, put("role/directory", servers=["d1"])]),
     ("scheme", "archiver/a.url", [put("archiver/a", url="https://10.0.0.1:9701")]),
+    ("scheme", "server/d9.url", [put("server/d9", url="https://10.0.0.1:9701", rank=6)]),
     ("in-use", "group/door", [gone("group/door")]),
     ("in-use", "agent/edge-2", [gone("agent/edge-2")]),
     ("in-use", "location/hq", [gone("location/hq")]),

@@ -13,8 +13,9 @@ remedy; its URL is never in it.  May be called from any thread; one transaction 
 import json
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -184,6 +185,19 @@ class Database:
             if not self._append_to(connection, entries):
                 raise ConflictError(f"entry {entries[0].index} does not follow the journal's end", remedy="read the end and try again")
 
+    def fill(self, pages: Iterable[Sequence[Entry]]) -> Site:
+        """Make all pages the entries of a journal that has none, in one transaction: they stand once they have been read back from it and
+        proven, and whatever ends this earlier leaves the journal empty.  Returns their state; raises ConflictError when there are entries.
+
+        The pages are read meanwhile, and must not ask this journal for anything."""
+        with self._transaction() as connection:
+            if _last(connection) is not None:
+                raise ConflictError(f"{self.where} has entries", remedy="fill a journal that has none")
+            for page in pages:
+                if not self._append_to(connection, page):
+                    raise ConflictError(f"entry {page[0].index} does not follow the one before", remedy="take them in their order")
+            return fold(_paged(partial(self._behind, connection)))
+
     @staticmethod
     def _append_to(connection: Connection, entries: Sequence[Entry]) -> bool:
         """Whether they follow the journal's end, and each the one before."""
@@ -213,9 +227,7 @@ class Database:
 
     def all(self, after: int = 0) -> Iterator[Entry]:
         """Every entry behind an index, read in pages."""
-        while page := self.entries(after):
-            yield from page
-            after = page[-1].index
+        return _paged(self.entries, after)
 
     def hash_at(self, index: int) -> str | None:
         """The hash of one entry; None when there is none."""
@@ -306,6 +318,12 @@ class Database:
     def count(self) -> int:
         with self._transaction() as connection:
             return int(connection.execute(select(func.count()).select_from(_ENTRY)).scalar() or 0)
+
+
+def _paged(behind: Callable[[int], Sequence[Entry]], after: int = 0) -> Iterator[Entry]:
+    while page := behind(after):
+        yield from page
+        after = page[-1].index
 
 
 def _listed(value: str | Sequence[str]) -> Sequence[str]:

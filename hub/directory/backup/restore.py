@@ -1,8 +1,9 @@
 """Bringing a journal back from its backups, into a database without entries.
 
-    chain chosen ─▶ each backup proven, from whichever destination has it whole, and joined to the one before ─▶ entries written ─▶ mark
+    chain chosen ─▶ each backup proven, from whichever destination has it whole, and joined to the one before ─▶ entries and mark written
 
-Rules: a restore writes into a database without entries, so it can never overwrite one, and what it has written is proven again there.
+Rules: a restore writes into a database without entries, so it can never overwrite one.  What it writes is one transaction, read back and
+proven before it stands: one that is killed or fails in the middle leaves a database without entries, and is simply repeated.
 Its last entry is a mark of its own: who restored what.  The mark's term is above all that the backups know, by a margin for the leaders
 that came after them: so the restored journal is the newer state for agents and servers, also when it goes back on purpose, and what the
 operator went back from does not come again from a backup.
@@ -14,7 +15,7 @@ from itertools import islice
 
 from ....wire.errors import FormatError, UsageError, VolumeError
 from ..cluster.terms import MARGIN, next_number
-from ..database import Database
+from ..database import ConflictError, Database
 from ..entry import Entry, next_entry
 from ..site import Site
 from .chains import chain
@@ -50,19 +51,20 @@ def restore(places: Sequence[Place], site: str, database: Database, mark: Mark, 
             progress: Progress = lambda *_: None) -> Restored:  # fmt: skip
     """Fill an open, empty database up to an entry or a moment, or as far as the backups go; raises WatchkeepError."""
     if database.last() is not None:
-        raise UsageError(f"{database.where} has entries", remedy="restore into a database that does not exist yet: move this one away")
+        raise _filled(database)
     known = listed(places, site)
     terms = [one.term for one in known]
     damaged: dict[str, str] = {}
     while found := chain(known, until):
         whole = joined(known, found, damaged)
         if len(whole) == len(found):
-            written = _write(whole, database, until, until_s, progress)
-            note = f"restored to entry {written.index}, from backups up to {found[-1].name}"
-            term = next_number(max(terms) + MARGIN, mark.rank)
-            database.append([next_entry(written, term=term, actor=mark.actor, at_s=mark.now_s, kind="edit",
-                                        payload={"changes": [], "note": note})])  # fmt: skip
-            return Restored(database.check(), written.index, written.at_s, found[-1], tuple(one.name for one in found), damaged)
+            pages = _marked(_pages(whole, until, until_s, progress), mark, next_number(max(terms) + MARGIN, mark.rank), found[-1].name)
+            try:
+                state = database.fill(pages)
+            except ConflictError as error:
+                raise _filled(database) from error
+            (last,) = database.entries(state.index - 2, limit=1)  # the one before the mark
+            return Restored(state, last.index, last.at_s, found[-1], tuple(one.name for one in found), damaged)
         del known[found[len(whole)]]
     raise UsageError(f"no backup of site {site} is there that can be restored", remedy="name the destinations that backups were written to")
 
@@ -103,19 +105,31 @@ def _whole(places: Sequence[Place], backup: Backup, before: Foot | None, damaged
     return None
 
 
-def _write(used: Sequence[tuple[Backup, Place]], database: Database, until: int | None, until_s: float | None, progress: Progress) -> Entry:
-    """Returns the last entry that was written; raises UsageError when there is none."""
+def _pages(used: Sequence[tuple[Backup, Place]], until: int | None, until_s: float | None, progress: Progress) -> Iterator[list[Entry]]:
+    """Progress is told of what has been taken."""
     total = used[-1][0].last if until is None else min(until, used[-1][0].last)
     source = (entry for backup, place in used for entry in Reader(place.read(backup)))
     wanted = _wanted(source, until, until_s)
-    last: Entry | None = None
     while page := list(islice(wanted, PAGE)):
-        database.append(page)
+        yield page
+        progress(page[-1].index, total)
+
+
+def _marked(pages: Iterator[list[Entry]], mark: Mark, term: int, newest: str) -> Iterator[list[Entry]]:
+    """The pages, and the mark behind them; raises UsageError when there is none."""
+    last: Entry | None = None
+    for page in pages:
+        yield page
         last = page[-1]
-        progress(last.index, total)
     if last is None:
         raise UsageError("the first entry is younger than the wanted moment", remedy="see `watchkeep hub backups` for what is there")
-    return last
+    note = f"restored to entry {last.index}, from backups up to {newest}"
+    yield [next_entry(last, term=term, actor=mark.actor, at_s=mark.now_s, kind="edit", payload={"changes": [], "note": note})]
+
+
+def _filled(database: Database) -> UsageError:
+    away = "move this one away" if database.file else "stop all servers, rename this one (ALTER DATABASE), create an empty one of its name"
+    return UsageError(f"{database.where} has entries", remedy=f"restore into a database without entries: {away}")
 
 
 def _wanted(entries: Iterator[Entry], until: int | None, until_s: float | None) -> Iterator[Entry]:

@@ -17,6 +17,7 @@ from watchkeep.hub.directory.backup.place import Folder
 from watchkeep.hub.directory.backup.restore import Mark, Restored, restore
 from watchkeep.hub.directory.database import Database, sqlite_url
 from watchkeep.hub.directory.entry import FIRST_HASH, Entry
+from watchkeep.hub.directory.site import Site
 from watchkeep.wire.errors import FormatError, UsageError, VersionError, VolumeError, WatchkeepError
 
 ORIGIN = Origin("demo", "d1")
@@ -202,6 +203,44 @@ def test_a_restore_never_overwrites(rig: Rig) -> None:
     rig.backup("full")
     with pytest.raises(UsageError, match="has entries"):
         restore(rig.places, "demo", rig.database, MARK)
+
+
+def test_a_restore_that_ends_between_two_pages_leaves_a_database_without_entries(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("watchkeep.hub.directory.backup.restore.PAGE", 2)
+    rig.edit(5)
+    rig.backup("full")
+    target = Database(sqlite_url(rig.root / "new.sqlite"))
+    target.open()
+    told: list[int] = []
+
+    def away(done: int, total: int) -> None:
+        told.append(done)
+        if done == 4:
+            raise VolumeError("the share is away", remedy="")
+
+    with pytest.raises(VolumeError, match="away"):
+        restore(rig.places, "demo", target, MARK, progress=away)
+    assert (told, target.count()) == ([2, 4], 0)
+    assert restore(rig.places, "demo", target, MARK).last == 5
+    target.close()
+
+
+def test_entries_that_another_server_writes_during_a_restore_are_not_overwritten(rig: Rig) -> None:
+    rig.edit(2)
+    rig.backup("full")
+    target = Database(sqlite_url(rig.root / "new.sqlite"))
+    target.open()
+    fill = target.fill
+
+    def late(pages: Iterator[list[Entry]]) -> Site:
+        target.append(Book(camera(9)).entries)
+        return fill(pages)
+
+    target.fill = late  # type: ignore[method-assign,assignment]
+    with pytest.raises(UsageError, match="has entries"):
+        restore(rig.places, "demo", target, MARK)
+    assert target.count() == 1
+    target.close()
 
 
 def test_a_restore_without_backups_says_so(rig: Rig) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import URL
 
 from watchkeep.hub.directory import database
 from watchkeep.hub.directory.database import ConflictError, Database, DatabaseError, sqlite_url
+from watchkeep.hub.directory.entry import Entry
 from watchkeep.hub.directory.site import Site
 from watchkeep.wire.errors import DigestError, FormatError, UsageError
 
@@ -92,6 +93,33 @@ def test_only_the_next_entries_are_taken_and_all_of_them_or_none(journal: Databa
         assert journal.count() == 2
     journal.append(book.entries[2:])
     assert journal.count() == 6
+
+
+def test_an_empty_journal_is_filled_as_a_whole_or_stays_empty(journal: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = books(6)
+
+    def torn() -> Iterator[list[Entry]]:
+        yield book.entries[:2]
+        raise UsageError("the next page cannot be read", remedy="")
+
+    def rotten(entry: Entry) -> dict[str, object]:
+        return {"number": entry.index, "term": entry.term, "at_s": entry.at_s, "hash": entry.hash, "body": entry.body()[:-1]}
+
+    with pytest.raises(UsageError):
+        journal.fill(torn())
+    assert journal.count() == 0
+    with pytest.raises(ConflictError, match="does not follow"):
+        journal.fill([book.entries[:2], book.entries[3:]])
+    assert journal.count() == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_row", rotten)
+        with pytest.raises(FormatError):
+            journal.fill([book.entries])
+    assert journal.count() == 0, "it is proven before it stands"
+    assert journal.fill([book.entries[:2], book.entries[2:]]).digest() == book.site.digest()
+    with pytest.raises(ConflictError, match="has entries"):
+        journal.fill([book.entries])
+    assert journal.entries() == book.entries
 
 
 def test_of_two_servers_on_one_database_one_appends(store: Store, journal: Database) -> None:

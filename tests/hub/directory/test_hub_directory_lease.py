@@ -1,29 +1,42 @@
-"""Directory servers that share a PostgreSQL database: edits at any of them, one leader, takeover, an outage, backups of it."""
+"""Directory servers that share a PostgreSQL database: edits at any of them, one leader, takeover, an outage, backups of it, restores."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
-from directory_kit import CAMERA, Servers, directory
+from directory_kit import CAMERA, Servers, directory, directory_config
 from hub_kit import wait_for
 from postgres import PASSWORD, USER, Server
 from site_kit import Book, camera
 
+from watchkeep.hub.directory.backup.commands import bring_back
+from watchkeep.hub.directory.backup.job import PAGE, Origin, make
+from watchkeep.hub.directory.backup.place import Folder
 from watchkeep.hub.directory.cluster.status import Lead
 from watchkeep.hub.directory.cluster.steps import Sync
 from watchkeep.hub.directory.entry import FIRST_HASH
 from watchkeep.hub.directory.lease import SharedDatabase
+from watchkeep.wire.errors import UsageError
 
 NUMBERS = count()
 
 
-@pytest.fixture
-def url(postgres: Server) -> str:
+def empty(postgres: Server) -> str:
+    """The name of a new database."""
     name = f"t{next(NUMBERS)}"
     postgres.run(f"CREATE DATABASE {name} TEMPLATE template0")
-    return postgres.url(name)
+    return name
+
+
+@pytest.fixture
+def url(postgres: Server) -> str:
+    return postgres.url(empty(postgres))
 
 
 @contextmanager
@@ -111,3 +124,61 @@ def test_a_shared_database_is_backed_up_too(tmp_path: Path, free_port: Callable[
     with directory(tmp_path, free_port, "ab", directory={"database": url, "backup": backup}) as found:
         found.led().put("camera/cam0", CAMERA)
         wait_for(lambda: bool(list(folder.glob("*.wkbackup"))), "a backup")
+
+
+def backed_up(folder: Path, url: str, edits: int) -> Book:
+    """A journal in the database at url, and a backup of it in a new folder."""
+    book = Book()
+    for number in range(edits):
+        book.edit(camera(number % 7, name=f"edit {number}"))
+    folder.mkdir()
+    with opened(url) as journal:
+        journal.append(book.entries)
+        make(journal, Folder(folder), Origin("demo", "a"), "full", 1_790_000_000, keep=1)
+    return book
+
+
+def test_a_shared_database_is_restored_to_a_point_and_its_servers_go_on_from_there(
+    tmp_path: Path, free_port: Callable[[], int], url: str, postgres: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backed_up(tmp_path / "backups", url, 5)
+    sections = {"database": postgres.url(empty(postgres)), "backup": {"folders": (str(tmp_path / "backups"),)}}
+    config = directory_config(tmp_path, "a", {"a": free_port()}, directory=sections)
+    assert bring_back(config, "hub.toml", "3", [], "ops") == 0
+    assert "left out on purpose: everything after entry 3" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="has entries") as caught:
+        bring_back(config, "hub.toml", None, [], "ops")
+    assert "ALTER DATABASE" in caught.value.remedy
+    with directory(tmp_path, free_port, "ab", directory=sections) as found:
+        leader = found.led()
+        assert set(leader.get("/v1/site/camera").json()) == {"cam0", "cam1", "cam2"}
+        assert leader.site()["term"] > 8000, "above all that the backups know, although the lease begins with nothing"
+        assert leader.put("camera/after", CAMERA).status == 200
+        found.level()
+
+
+def test_a_restore_that_is_killed_between_two_pages_leaves_a_database_without_entries(
+    tmp_path: Path, free_port: Callable[[], int], url: str, postgres: Server
+) -> None:
+    """Its second page meets a row of this test's, which keeps it waiting."""
+    book = backed_up(tmp_path / "backups", url, PAGE + 5)
+    name = empty(postgres)
+    with opened(postgres.url(name)):
+        pass
+    file, listen = tmp_path / "hub.toml", f"127.0.0.1:{free_port()}"
+    file.write_text(f'[hub]\nid = "a"\nsite = "demo"\nroles = ["directory"]\nlisten = "{listen}"\ndata_dir = "{tmp_path}"\n'
+                    f'[directory]\ndatabase = "{postgres.url(name)}"\n'
+                    f'[directory.backup]\nfolders = ["{tmp_path / "backups"}"]\n')  # fmt: skip
+    command = [sys.executable, "-m", "watchkeep.wire.shell.cli", "hub", "restore", "-c", str(file)]
+    others = f"FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+    with psycopg.connect(host="127.0.0.1", port=postgres.port, user=USER, password=PASSWORD, dbname=name) as mine:
+        mine.execute("INSERT INTO entry (number, term, at_s, hash, body) VALUES (%s, 1, 0, 'mine', '')", (PAGE + 1,))
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as killed:
+            wait_for(lambda: postgres.run(f"SELECT 1 {others} AND wait_event_type = 'Lock'") != [], "its second page")
+            killed.send_signal(signal.SIGKILL)
+        mine.rollback()
+    wait_for(lambda: postgres.run(f"SELECT 1 {others}") == [], "the end of what it had begun")
+    assert postgres.run("SELECT count(*) FROM entry", name) == [(0,)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    with opened(postgres.url(name)) as journal:
+        assert list(journal.all())[:-1] == book.entries

@@ -1,7 +1,8 @@
 """What `watchkeep hub backup | backups | restore` do, beside a hub that runs or in its place.
 
 Rules: results go to standard output, progress to standard error and only when that is a terminal.  A restore into SQLite is made beside
-the database's place and moved there when it is whole; while the hub of the configuration runs, it is refused.
+the database's place and moved there when it is whole, one into PostgreSQL is one transaction; while the hub of the configuration runs,
+both are refused.
 """
 
 import json
@@ -41,26 +42,28 @@ WITHOUT_RANK: Final = 7
 
 
 def back_up(config: HubConfig, *, full: bool) -> int:
-    """One backup to every folder; 0, or 1 when one of them could not be written."""
-    folders, journal = _folders(config, ()), database(config)
+    """One backup to every folder; 0, or 1 when one of them could not be written.
+
+    All of them are of one moment, so of one name where they hold the same: lists and restores know them as copies of each other."""
+    folders, journal, now_s = _folders(config, ()), database(config), time.time()
     if journal.file is not None and not journal.file.exists():
         raise UsageError(f"there is no database {journal.file}", remedy="start the directory first, or restore it")
     journal.open()
     try:
-        good = [_backed_up(config, journal, folder, "full" if full else "incremental") for folder in folders]
+        good = [_backed_up(config, journal, folder, "full" if full else "incremental", now_s) for folder in folders]
         return int(not all(good))
     finally:
         journal.close()
 
 
-def _backed_up(config: HubConfig, journal: Database, folder: Folder, kind: Kind) -> bool:
+def _backed_up(config: HubConfig, journal: Database, folder: Folder, kind: Kind, now_s: float) -> bool:
     section = (config.directory or DirectorySection()).backup
     assert section is not None, "it has folders"
     try:
         with _bar(f"writing to {folder}") as bar:
             if kind == "incremental":
                 Memory(config.hub.data_dir).check(folder.path, empty=not any(one.site == config.hub.site for one in folder.list()))
-            made = make(journal, folder, Origin(config.hub.site, config.hub.id), kind, time.time(), keep=section.keep_full, progress=bar)
+            made = make(journal, folder, Origin(config.hub.site, config.hub.id), kind, now_s, keep=section.keep_full, progress=bar)
     except WatchkeepError as error:
         print(f"{folder}: failed: {error.line()}")
         return False

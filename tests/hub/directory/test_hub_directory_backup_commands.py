@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -68,6 +69,15 @@ def test_a_backup_goes_to_every_folder_and_a_full_disk_of_one_is_told(rig: Rig, 
     assert "incremental.3-5." in said
     assert back_up(rig.config, full=False) == 1
     assert "nothing new" in capsys.readouterr().out
+
+
+def test_a_backup_has_one_name_in_all_folders_however_long_one_of_them_takes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else they were two chains, of which a restore uses one."""
+    rig.edit(3)
+    clock = count(1_790_000_000, 60)
+    monkeypatch.setattr("watchkeep.hub.directory.backup.commands.time.time", lambda: float(next(clock)))
+    assert back_up(rig.config, full=True) == 0
+    assert len({path.name for folder in rig.folders for path in folder.iterdir()}) == 1
 
 
 def test_without_a_database_nothing_is_made(rig: Rig) -> None:

@@ -3,10 +3,11 @@ edits a second it takes, and what an idle server costs.  Real processes on loopb
 
     ./run reliability directory [--kills 50] [--edits 2000] [--rate 200] [--burst 5000] [--idle 60]      0: leave it out
 
-Rules: three servers.  A kill comes when all of them are level, and is measured from the signal to the answer of the first edit that another
-server takes, tried again every 20 ms; readers ask the survivors all the time.  Lag is from an edit's answer of the leader to its being
+Rules: three servers.  A kill comes under edits at all of them, and is measured from the signal to the answer of the first edit that another
+server takes, tried again every 20 ms; a reader asks the survivors all the time.  Lag is from an edit's answer of the leader to its being
 durable at a follower, which is asked all the time.  A burst is as many edits as a leader lets wait, each an entry of its own: once over
-HTTP from CLIENTS connections, once into the server itself, which is what its journal can do.
+HTTP from CLIENTS connections, once into the server itself, which is what its journal can do.  At the end every edit that one of the three
+has acknowledged has to be in the journal of each of them.
 """
 
 import argparse
@@ -20,8 +21,10 @@ from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
+from acknowledged import Acknowledged
 from directory_kit import CAMERA
 from directory_site import DirectorySite, Reader, directory_site
+from edits import CLIENTS, Clients, Writer, proof, put
 from series import Series
 from verdict import BURST, IDLE, LAG, WRITES
 from wksite import wait_until
@@ -33,7 +36,6 @@ from watchkeep.hub.directory.server import DirectoryServer, Settings
 from watchkeep.hub.directory.site import Change, Key
 
 NAMES = "abc"
-CLIENTS = 16
 WAITING = 900
 """Edits under way at once: a leader refuses more than a thousand."""
 REACHED = 0.95
@@ -42,7 +44,7 @@ REACHED = 0.95
 
 def directory(args: argparse.Namespace, folder: Path, _: Random) -> Series:
     """What the options have not left out."""
-    series = Series("directory", "three servers, SQLite", trials=max(args.kills, 1))
+    series, book = Series("directory", "three servers, SQLite", trials=max(args.kills, 1)), Acknowledged()
     with directory_site(folder) as site:
         if args.burst:
             burst(series, folder, args.burst)
@@ -50,11 +52,12 @@ def directory(args: argparse.Namespace, folder: Path, _: Random) -> Series:
         if args.idle:
             idle(site, series, args.idle)
         if args.edits:
-            lag(site, series, args.edits, args.rate)
+            lag(site, series, book, args.edits, args.rate)
         if args.burst:
-            burst_http(site, series, args.burst)
+            burst_http(site, series, book, args.burst)
         if args.kills:
-            kills(site, series, args.kills)
+            kills(site, series, book, args.kills)
+        proof(site, NAMES, series, book)
     return series
 
 
@@ -67,84 +70,39 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--idle", type=float, default=60.0, help="directory: seconds for what an idle server costs")
 
 
-def kills(site: DirectorySite, series: Series, count: int) -> None:
+def kills(site: DirectorySite, series: Series, book: Acknowledged, count: int) -> None:
     site.clients["a"].put("camera/read", CAMERA)
     failed, answered, slowest = 0, 0, 0.0
     for number in range(count):
         wait_until(lambda: site.leader(NAMES) != "", 60, "level servers")
         leader = site.leader(NAMES)
         others = NAMES.replace(leader, "")
-        reader = Reader([site.clients[name] for name in others], "read")
-        threading.Event().wait(0.137 * (number % 4))  # at different moments of the poll period
-        began = time.monotonic()
-        site.kill(leader)
-        while not site.takes(others[number % 2], f"after-{number}"):
-            threading.Event().wait(0.02)
-        series.add(WRITES, time.monotonic() - began)
-        reader.stop()
+        reader, writer = Reader([site.clients[name] for name in others], "read"), Writer([site.clients[name] for name in NAMES], book)
+        try:
+            wait_until(lambda writer=writer: writer.made > 0, 60, "an edit before the kill")
+            threading.Event().wait(0.137 * (number % 4))  # at different moments of the poll period
+            began = time.monotonic()
+            site.kill(leader)
+            while not put(site.clients[others[number % 2]], f"after-{number}", book):
+                threading.Event().wait(0.02)
+            series.add(WRITES, time.monotonic() - began)
+        finally:
+            reader.stop()
+            writer.stop()
         failed, answered, slowest = failed + len(reader.failed), answered + reader.answered, max(slowest, reader.slowest_s)
         site.start(leader)
     series.note += f"; {answered} reads meanwhile, the slowest {1000 * slowest:.0f} ms"
     series.miss(f"{failed} reads failed meanwhile" if failed else "", "" if answered else "nothing was read meanwhile")
 
 
-class Clients:
-    """Connections that put cameras, each its share of a common rate; `made` is when each index was answered."""
-
-    def __init__(self, url: str, edits: int, rate: float) -> None:
-        self._where, self._edits, self._rate = urlsplit(url), edits, rate
-        self._lock, self._next = threading.Lock(), 0
-        self.made: dict[int, float] = {}
-        self.refused = 0
-        self._began = time.monotonic()
-        self._threads = [threading.Thread(target=self._run, name=f"client-{number}") for number in range(CLIENTS)]
-        for thread in self._threads:
-            thread.start()
-
-    def _run(self) -> None:
-        connection = HTTPConnection(self._where.hostname or "", self._where.port or 0, timeout=30)
-        while (number := self._take()) < self._edits:
-            threading.Event().wait(max(0.0, self._began + number / self._rate - time.monotonic()) if self._rate else 0.0)
-            connection.request("PUT", f"/v1/site/camera/cam{number % 500}", json.dumps({**CAMERA, "name": str(number)}),
-                               {"Content-Type": "application/json"})  # fmt: skip
-            answer = connection.getresponse()
-            body = answer.read()
-            with self._lock:
-                if answer.status == 200:
-                    self.made[json.loads(body)["index"]] = time.monotonic()
-                else:
-                    self.refused += 1
-        connection.close()
-
-    def _take(self) -> int:
-        with self._lock:
-            self._next += 1
-            return self._next - 1
-
-    @property
-    def newest(self) -> int:
-        with self._lock:
-            return max(self.made, default=0)
-
-    @property
-    def alive(self) -> bool:
-        return any(thread.is_alive() for thread in self._threads)
-
-    def join(self) -> float:
-        """Edits a second, when all are answered."""
-        for thread in self._threads:
-            thread.join()
-        return len(self.made) / (time.monotonic() - self._began)
-
-
-def lag(site: DirectorySite, series: Series, edits: int, rate: float) -> None:
+def lag(site: DirectorySite, series: Series, book: Acknowledged, edits: int, rate: float) -> None:
     wait_until(lambda: site.leader(NAMES) != "", 60, "level servers")
     leader = site.leader(NAMES)
     where = urlsplit(site.clients[next(name for name in NAMES if name != leader)].url)
     connection = HTTPConnection(where.hostname or "", where.port or 0, timeout=10)
-    clients, seen = Clients(site.clients[leader].url, edits, rate), {}
-    while clients.alive or clients.newest not in (0, max(seen, default=0)):
-        newest = clients.newest
+    clients, seen = Clients(site.clients[leader].url, edits, rate, book), {}
+    while clients.alive or clients.newest[0] not in (0, max(seen, default=0)):
+        newest, _ = clients.newest
         connection.request("GET", f"/v1/directory/hash?index={newest}")
         known = json.loads(connection.getresponse().read()).get("hash")
         if newest and known is not None:
@@ -160,9 +118,9 @@ def lag(site: DirectorySite, series: Series, edits: int, rate: float) -> None:
                 f"{clients.refused} edits refused" if clients.refused else "")  # fmt: skip
 
 
-def burst_http(site: DirectorySite, series: Series, edits: int) -> None:
+def burst_http(site: DirectorySite, series: Series, book: Acknowledged, edits: int) -> None:
     wait_until(lambda: site.leader(NAMES) != "", 60, "level servers")
-    clients = Clients(site.clients[site.leader(NAMES)].url, edits, 0.0)
+    clients = Clients(site.clients[site.leader(NAMES)].url, edits, 0.0, book)
     series.figure(f"edits a second over HTTP, {CLIENTS} connections", clients.join())
     series.miss(f"{clients.refused} edits refused in a burst" if clients.refused else "")
 

@@ -86,7 +86,8 @@ def commit() -> str:
 
 
 def show(console: Console, series: Series, wrong: list[str]) -> None:
-    proof = f"{series.frames} frames, {series.frames_lost} lost, {series.gaps} gaps, {series.damage} damaged{series.note}"
+    proof = (f"{series.edits} edits acknowledged, {series.edits_missing} missing" if series.edits else
+             f"{series.frames} frames, {series.frames_lost} lost, {series.gaps} gaps, {series.damage} damaged") + series.note  # fmt: skip
     title = f"{series.case}: {series.what} ({series.trials} trials)"
     table = Table("measured", "p50", "p99", "worst", title=title, caption=proof)
     for name, values in series.seconds.items():

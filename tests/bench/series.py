@@ -24,6 +24,10 @@ class Series:
     frames_lost: int = 0
     gaps: int = 0
     damage: int = 0
+    edits: int = 0
+    """That directory servers have acknowledged."""
+    edits_missing: int = 0
+    """Of these, how many are not in the journal of every server at the end."""
     note: str = ""
     shortfalls: list[str] = field(default_factory=list)
     """What the case itself saw that must not be, a line each."""

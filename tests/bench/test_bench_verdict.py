@@ -14,6 +14,7 @@ from verdict import (
     DURABLE_AGE,
     DURABLE_AGE_S,
     FIRST_CHUNK,
+    LAG,
     PAUSE_AFTER,
     PAUSE_BEFORE,
     PAUSE_MARGIN_S,
@@ -23,6 +24,7 @@ from verdict import (
     RECORDER_S,
     TAKEOVER_S,
     UNTIL_LIVE,
+    WRITES,
     missed,
 )
 
@@ -107,9 +109,15 @@ def test_under_a_stall_of_the_disk_archivers_get_their_chunks_as_always():
 @pytest.mark.parametrize(("name", "limit"), [(name, limit) for name, (_, limit) in DIRECTORY_S.items()])
 def test_the_directory_is_judged_by_what_was_not_left_out(name, limit):
     assert missed("directory", series()) == []
-    assert missed("directory", series({name: [limit] * 50})) == []
-    [line] = missed("directory", series({name: [limit] * 49 + [limit * 1.1]}))
+    assert missed("directory", series({name: [limit] * 50}, edits=1)) == []
+    [line] = missed("directory", series({name: [limit] * 49 + [limit * 1.1]}, edits=1))
     assert name in line
+
+
+@pytest.mark.parametrize("name", [WRITES, LAG])
+def test_one_acknowledged_edit_that_is_missing_is_too_many_and_edits_have_to_be_counted(name):
+    assert missed("directory", series({name: [0.1] * 50}, edits=2000, edits_missing=1)) == ["acknowledged edits missing: 1"]
+    assert missed("directory", series({name: [0.1] * 50})) == ["acknowledged edits missing: not measured"]
 
 
 def test_the_directorys_journal_has_its_pace():

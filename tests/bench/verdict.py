@@ -55,7 +55,8 @@ def missed(case: str, series: Series) -> list[str]:
 def _proof(series: Series) -> Iterator[str]:
     if not series.trials:
         yield "no trial was made"
-    for count, what in ((series.frames_lost, "frames lost"), (series.damage, "damaged places")):
+    for count, what in ((series.frames_lost, "frames lost"), (series.damage, "damaged places"),
+                        (series.edits_missing, "acknowledged edits missing")):  # fmt: skip
         if count:
             yield f"{what}: {count}"
 
@@ -102,6 +103,8 @@ def _directory(_case: str, series: Series) -> Iterator[str]:
     for name, (share, limit) in DIRECTORY_S.items():
         if name in series.seconds:
             yield from _at_most(series, name, share, limit)
+    if not series.edits and {WRITES, LAG} & series.seconds.keys():
+        yield "acknowledged edits missing: not measured"
     if BURST in series.figures:
         yield from _bound(series.figures, BURST, 0.5, BURST_RATE, above=False)
 

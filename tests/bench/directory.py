@@ -1,13 +1,15 @@
-"""A case of `./run reliability`: how long a site's directory takes no edits after its leader's SIGKILL, how far followers lag, how many
-edits a second it takes, and what an idle server costs.  Real processes on loopback, SQLite.
+"""Two cases of `./run reliability`: how long a site's directory takes no edits after its leader's SIGKILL, how far followers lag, how many
+edits a second it takes, and what an idle server costs.  Real processes on loopback.
 
-    ./run reliability directory [--kills 50] [--edits 2000] [--rate 200] [--burst 5000] [--idle 60]      0: leave it out
+    ./run reliability directory             each server with its own SQLite file
+    ./run reliability directory-postgres    all on one database of a PostgreSQL that is started for it, which syncs each commit
+        [--kills 50] [--edits 2000] [--rate 200] [--burst 5000] [--idle 60]      0: leave it out
 
 Rules: three servers.  A kill comes under edits at all of them, and is measured from the signal to the answer of the first edit that another
 server takes, tried again every 20 ms; a reader asks the survivors all the time.  Lag is from an edit's answer of the leader to its being
-durable at a follower, which is asked all the time.  A burst is as many edits as a leader lets wait, each an entry of its own: once over
-HTTP from CLIENTS connections, once into the server itself, which is what its journal can do.  At the end every edit that one of the three
-has acknowledged has to be in the journal of each of them.
+durable at a follower, which is asked all the time; on PostgreSQL, where it is durable for all at once, to its being shown there.  A burst
+is as many edits as a leader lets wait, each an entry of its own: once over HTTP from CLIENTS connections, once into a server in this
+process, which is what its journal can do.  At the end every edit that one of the three has acknowledged has to be in the journal of each.
 """
 
 import argparse
@@ -15,23 +17,27 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
+import postgres
 from acknowledged import Acknowledged
 from directory_kit import CAMERA
 from directory_site import DirectorySite, Reader, directory_site
 from edits import CLIENTS, Clients, Writer, proof, put
 from series import Series
 from verdict import BURST, IDLE, LAG, WRITES
-from wksite import wait_until
+from wksite import free_port, wait_until
 
 from watchkeep.hub.directory.cluster import steps
 from watchkeep.hub.directory.cluster.status import Member
 from watchkeep.hub.directory.database import Database, sqlite_url
+from watchkeep.hub.directory.lease import SharedDatabase
 from watchkeep.hub.directory.server import DirectoryServer, Settings
 from watchkeep.hub.directory.site import Change, Key
 
@@ -42,17 +48,41 @@ REACHED = 0.95
 """Of the rate that was asked for: below it the lag is of another pace."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where journals are: `lines` of hub.toml, and a database of its own for the burst, whose pace is known by `pace`."""
+
+    what: str
+    lone: Database
+    pace: str
+    lines: str = ""
+
+
 def directory(args: argparse.Namespace, folder: Path, _: Random) -> Series:
+    """On SQLite."""
+    return measured("directory", Kept("SQLite", Database(sqlite_url(folder / "burst.sqlite")), BURST), args, folder)
+
+
+def directory_postgres(args: argparse.Namespace, folder: Path, _: Random) -> Series:
+    with postgres.server(free_port()) as found:
+        for name in ("burst", "directory"):
+            found.run(f"CREATE DATABASE {name}")
+        kept = Kept("one PostgreSQL database", SharedDatabase(found.url("burst")), f"{BURST}, PostgreSQL",
+                    f'database = "{found.url("directory")}"\n')  # fmt: skip
+        return measured("directory-postgres", kept, args, folder)
+
+
+def measured(case: str, kept: Kept, args: argparse.Namespace, folder: Path) -> Series:
     """What the options have not left out."""
-    series, book = Series("directory", "three servers, SQLite", trials=max(args.kills, 1)), Acknowledged()
+    series, book = Series(case, f"three servers, {kept.what}", trials=max(args.kills, 1)), Acknowledged()
     with directory_site(folder) as site:
         if args.burst:
-            burst(series, folder, args.burst)
-        site.servers(NAMES)
+            burst(series, kept, args.burst)
+        site.servers(NAMES, more=kept.lines)
         if args.idle:
             idle(site, series, args.idle)
         if args.edits:
-            lag(site, series, book, args.edits, args.rate)
+            lag(site, series, book, args, shown if kept.lines else durable)
         if args.burst:
             burst_http(site, series, book, args.burst)
         if args.kills:
@@ -62,7 +92,7 @@ def directory(args: argparse.Namespace, folder: Path, _: Random) -> Series:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    """Of this case; 0 leaves a part out."""
+    """Of these cases; 0 leaves a part out."""
     parser.add_argument("--kills", type=int, default=50, help="directory: of the leader")
     parser.add_argument("--edits", type=int, default=2000, help="directory: for the followers' lag")
     parser.add_argument("--rate", type=float, default=200.0, help="directory: of them a second")
@@ -95,26 +125,41 @@ def kills(site: DirectorySite, series: Series, book: Acknowledged, count: int) -
     series.miss(f"{failed} reads failed meanwhile" if failed else "", "" if answered else "nothing was read meanwhile")
 
 
-def lag(site: DirectorySite, series: Series, book: Acknowledged, edits: int, rate: float) -> None:
+Reaches = Callable[[HTTPConnection, int, str], int]
+"""Asks a follower how far it surely is, by the newest edit: (connection, its index, its camera)."""
+
+
+def durable(follower: HTTPConnection, index: int, _: str) -> int:
+    """By the follower's own database."""
+    follower.request("GET", f"/v1/directory/hash?index={index}")
+    return index if json.loads(follower.getresponse().read()).get("hash") is not None else 0
+
+
+def shown(follower: HTTPConnection, _: int, camera: str) -> int:
+    """By the revision that the follower shows."""
+    follower.request("GET", f"/v1/site/camera/{camera}")
+    answer = follower.getresponse()
+    answer.read()
+    return int(answer.headers["ETag"].strip('"')) if answer.status == 200 else 0
+
+
+def lag(site: DirectorySite, series: Series, book: Acknowledged, args: argparse.Namespace, reaches: Reaches) -> None:
     wait_until(lambda: site.leader(NAMES) != "", 60, "level servers")
     leader = site.leader(NAMES)
     where = urlsplit(site.clients[next(name for name in NAMES if name != leader)].url)
     connection = HTTPConnection(where.hostname or "", where.port or 0, timeout=10)
-    clients, seen = Clients(site.clients[leader].url, edits, rate, book), {}
-    while clients.alive or clients.newest[0] not in (0, max(seen, default=0)):
-        newest, _ = clients.newest
-        connection.request("GET", f"/v1/directory/hash?index={newest}")
-        known = json.loads(connection.getresponse().read()).get("hash")
-        if newest and known is not None:
-            now = time.monotonic()
-            seen |= dict.fromkeys(range(max(seen, default=0) + 1, newest + 1), now)
+    clients, seen = Clients(site.clients[leader].url, args.edits, args.rate, book), {}
+    while clients.alive or clients.newest[0] > max(seen, default=0):
+        index, camera = clients.newest
+        reached = reaches(connection, index, camera) if index else 0
+        seen |= dict.fromkeys(range(max(seen, default=0) + 1, reached + 1), time.monotonic())
         threading.Event().wait(0.002)
     connection.close()
-    reached = clients.join()
+    pace = clients.join()
     for index, at in clients.made.items():
         series.add(LAG, max(0.0, seen[index] - at))
-    series.figure("edits a second meanwhile", reached)
-    series.miss(f"{reached:.0f} of {rate:g} edits a second were made" if reached < REACHED * rate else "",
+    series.figure("edits a second meanwhile", pace)
+    series.miss(f"{pace:.0f} of {args.rate:g} edits a second were made" if pace < REACHED * args.rate else "",
                 f"{clients.refused} edits refused" if clients.refused else "")  # fmt: skip
 
 
@@ -125,10 +170,10 @@ def burst_http(site: DirectorySite, series: Series, book: Acknowledged, edits: i
     series.miss(f"{clients.refused} edits refused in a burst" if clients.refused else "")
 
 
-def burst(series: Series, folder: Path, edits: int) -> None:
+def burst(series: Series, kept: Kept, edits: int) -> None:
     """Into one server of this process, without HTTP and followers."""
     me = Member("a", "http://127.0.0.1:1", 0)
-    server = DirectoryServer(Settings(me, (me,), "boot", "0"), Database(sqlite_url(folder / "burst.sqlite")), lambda *_: None)
+    server = DirectoryServer(Settings(me, (me,), "boot", "0"), kept.lone, lambda *_: None)
     server.start()
     try:
         wait_until(lambda: server.leads, 20, "the lead")
@@ -140,7 +185,7 @@ def burst(series: Series, folder: Path, edits: int) -> None:
     finally:
         server.stop()
     done = sum(isinstance(answer, steps.Done) for answer in answers)
-    series.figure(BURST, edits / took)
+    series.figure(kept.pace, edits / took)
     series.miss(f"{done} of {edits} edits of a burst are durable" if done != edits else "")
 
 
@@ -168,4 +213,4 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-CASES = {"directory": directory}
+CASES = {"directory": directory, "directory-postgres": directory_postgres}

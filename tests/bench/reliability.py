@@ -31,6 +31,7 @@ import directory
 import endurance
 import nodirectory
 import pauses
+import psycopg
 import recorders
 import upgrade
 from rich.console import Console
@@ -46,7 +47,7 @@ OTHERS = catchup.CASES | endurance.CASES | pauses.CASES | nodirectory.CASES | di
 KNOWN = (*FAULTS, *REDUNDANT, *recorders.CASES, *OTHERS)
 ASKED = tuple(upgrade.CASES)
 """Cases that want --from, and are run when it is given."""
-ENDS_EARLY = (WatchkeepError, TimeoutError, AssertionError, OSError, subprocess.SubprocessError)
+ENDS_EARLY = (WatchkeepError, TimeoutError, AssertionError, OSError, subprocess.SubprocessError, psycopg.Error)
 """What a site raises when something did not happen in time or ended by itself."""
 
 

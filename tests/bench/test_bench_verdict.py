@@ -120,6 +120,11 @@ def test_one_acknowledged_edit_that_is_missing_is_too_many_and_edits_have_to_be_
     assert missed("directory", series({name: [0.1] * 50})) == ["acknowledged edits missing: not measured"]
 
 
+def test_the_directory_on_postgresql_has_the_same_targets_but_for_the_pace_of_a_file():
+    assert len(missed("directory-postgres", series({WRITES: [4.1], LAG: [0.3]}, edits=1, edits_missing=1))) == 3
+    assert missed("directory-postgres", series(figures={f"{BURST}, PostgreSQL": [1.0]})) == []
+
+
 def test_the_directorys_journal_has_its_pace():
     assert missed("directory", series(figures={BURST: [BURST_RATE]})) == []
     assert len(missed("directory", series(figures={BURST: [BURST_RATE - 1]}))) == 1

@@ -118,14 +118,18 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(root, ignore_errors=True)
 
 
+QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+"""Settings of a server that forgets at a power cut."""
+
+
 @contextmanager
-def server(port: int) -> Iterator[Server]:
-    """A server that forgets at a power cut, which makes it quick."""
+def server(port: int, *settings: str) -> Iterator[Server]:
+    """A running server, empty; without settings it is as durable as PostgreSQL is by itself."""
     with folder() as root:
         made = Server(root, "one", port)
         try:
             made.make()
-            made.start("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+            made.start(*settings)
             yield made
         finally:
             made.close()

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from postgres import Server, server
+from postgres import QUICK, Server, server
 
 
 @pytest.fixture(scope="module")
 def postgres(free_port: Callable[[], int]) -> Iterator[Server]:
-    with server(free_port()) as made:
+    with server(free_port(), *QUICK) as made:
         yield made

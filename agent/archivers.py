@@ -6,11 +6,7 @@ Rules: discovery adds addresses, it never takes one away: a dead host stays list
 one may be missing, so health is judged by acknowledgements alone (invariants 9 and 11).
 """
 
-import json
 from collections.abc import Mapping
-
-from ..wire.errors import IdError
-from ..wire.ids import check_id
 
 MAX_KNOWN = 64
 """Archivers kept: a site has a handful; anybody on the LAN can announce, so the list is bounded, oldest first out."""
@@ -51,20 +47,3 @@ class ArchiverBook:
     def last_known(self) -> dict[str, str]:
         """What to keep on disk for the next start."""
         return dict(self._found)
-
-
-def remembered(data: bytes | None) -> dict[str, str]:
-    """Addresses from what was kept on disk; what is damaged there is left out, because recording does not depend on it."""
-    try:
-        found = json.loads(data or b"{}")
-    except ValueError:
-        return {}
-    return {name: url for name, url in found.items() if _usable(name, url)} if isinstance(found, dict) else {}
-
-
-def _usable(name: str, url: object) -> bool:
-    try:
-        check_id("archiver", name)
-    except IdError:
-        return False
-    return isinstance(url, str) and url.startswith("http://")

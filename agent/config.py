@@ -69,6 +69,12 @@ class ReplicationSection(Config):
 
 class DirectorySection(Config):
     servers: tuple[str, ...] = Field(default=(), max_length=7)
+    mdns: bool = False
+    """Follow the directory servers that mDNS shows: whoever can announce one decides what is recorded."""
+
+    @property
+    def followed(self) -> bool:
+        return self.mdns or bool(self.servers)
 
 
 class ArchiverSection(Config):
@@ -157,7 +163,7 @@ def _checks(path: Path, config: AgentConfig) -> Iterator[Callable[[], None]]:
     for number, group in enumerate(config.group):
         yield partial(_check_list, path, f"group[{number}]", group.archivers, f" (group {group.id})")
     for number, server in enumerate(config.directory.servers):
-        yield partial(_check_url, path, f"directory.servers[{number}]", server, ("http",), "http://host:9700")
+        yield partial(_check_url, path, f"directory.servers[{number}]", server, ("http",), "http://host:9701")
     for number, archiver in enumerate(config.archiver):
         of = f" (archiver {archiver.id})"
         yield partial(_check_url, path, f"archiver[{number}].url", archiver.url, ("http",), "http://host:9701", of)
@@ -173,6 +179,7 @@ def _checks(path: Path, config: AgentConfig) -> Iterator[Callable[[], None]]:
     yield partial(_check_folder, path, config.agent.data_dir)
     yield partial(_check_interfaces, path, config.discovery.interfaces or ())
     yield partial(_check_found, path, config)
+    yield partial(_check_servers, path, config)
 
 
 def _check_folder(path: Path, data_dir: str) -> None:
@@ -189,6 +196,15 @@ def _check_interfaces(path: Path, interfaces: tuple[str, ...]) -> None:
 def _check_found(path: Path, config: AgentConfig) -> None:
     if not (config.discovery.mdns or config.archiver or config.directory.servers):
         raise ConfigError(str(path), "archiver", "no archiver is listed and mDNS is off", remedy="list one or set discovery.mdns = true")
+
+
+def _check_servers(path: Path, config: AgentConfig) -> None:
+    """A list and what anybody can announce are not mixed: whoever lists servers means these."""
+    if config.directory.mdns and config.directory.servers:
+        raise ConfigError(str(path), "directory.mdns", "is true, and directory.servers lists them", remedy="remove one of the two")
+    if config.directory.mdns and not config.discovery.mdns:
+        raise ConfigError(str(path), "directory.mdns", "is true, and discovery.mdns is false",
+                          remedy="set discovery.mdns = true, or list directory.servers")  # fmt: skip
 
 
 def _check_source(path: Path, number: int, camera: CameraSection) -> None:

@@ -9,6 +9,7 @@ Rules: only its owner may read it (mode 0600), or it is refused; a file that is 
 is in it is shown nowhere.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -46,3 +47,12 @@ def read_logins(file: Path) -> dict[str, Login]:
         if entry.name in [one.name for one in entries[:number]]:
             raise ConfigError(str(file), f"login[{number}].name", f"{entry.name!r} is used twice", remedy="give each login its own name")
     return {entry.name: Login(entry.user, entry.password) for entry in entries}
+
+
+def logins_at_start(file: Path, tell: Callable[[str, str], None]) -> dict[str, Login]:
+    """A wrong file keeps nothing from being recorded but the cameras that need it: those say so.  tell: what is wrong, and its remedy."""
+    try:
+        return read_logins(file)
+    except ConfigError as error:
+        tell(error.message, error.remedy)
+        return {}

@@ -1,4 +1,4 @@
-"""Archivers that mDNS finds: into the book, to replication, and onto the disk for the next start.
+"""What mDNS finds: archivers into the book, to replication, and onto the disk for the next start; directory servers to who follows them.
 
 Rules: discovery alone never takes an address away (archivers.py), and may fail at any time without any effect on recording
 (invariant 9); what it finds is kept in slots that survive a full disk.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from ..wire.errors import WatchkeepError
 from ..wire.mdns import Found
+from ..wire.shell.directory_finder import ServerFinder
 from ..wire.shell.mdns import Browser
 from ..wire.shell.mdns_follow import Following
 from .archivers import ArchiverBook
@@ -23,9 +24,9 @@ class Discovery:
     """`start` and `stop` once each, also when it is switched off; `known` hears of all addresses whenever one is new, on its thread."""
 
     def __init__(self, settings: DiscoverySection, site: str, book: ArchiverBook, kept: Slots, known: Callable[[Mapping[str, str]], None],
-                 clash: Callable[[str, str], None]) -> None:  # fmt: skip
-        """clash: told, with a remedy, of two hubs with one id."""
-        self._book, self._kept, self._known, self._tell = book, kept, known, clash
+                 clash: Callable[[str, str], None], finder: ServerFinder | None = None) -> None:  # fmt: skip
+        """clash: told, with a remedy, of two hubs with one id.  finder: of an agent that follows the directory servers that are found."""
+        self._book, self._kept, self._known, self._tell, self._finder = book, kept, known, clash, finder
         self._following = Following("wk-mdns", lambda: Browser(settings.interfaces, site, self._found, self._clash),
                                     settings.interfaces, _off) if settings.mdns else None  # fmt: skip
 
@@ -39,6 +40,8 @@ class Discovery:
             self._following.stop()
 
     def _found(self, hubs: dict[str, Found]) -> None:
+        if self._finder is not None:
+            self._finder.found(hubs)
         if not self._book.found({hub.id: hub.url for hub in hubs.values() if "archiver" in hub.roles}):
             return
         self._known(self._book.urls())

@@ -6,7 +6,7 @@
     room_note         says so                 warns
     disk_note         says so                 warns
     in_use            says so                 refuses (the journal's own lock), with exit code 1
-    list_notes        says so                 says nothing: both may be meant
+    list_notes        says so                 says nothing: all of it may be meant
 
 Rules: leaves no trace on disk; every finding is a ConfigError that names file, key and remedy.
 """
@@ -103,7 +103,7 @@ def in_use(plan: Plan) -> ConfigError | None:
 
 
 def list_notes(plan: Plan) -> list[ConfigError]:
-    """Archivers that cameras name and nobody lists, and a file that makes the agent record nothing."""
+    """Archivers that cameras name and nobody lists, a file that makes the agent record nothing, and one that lets others say what."""
     config, file, known = plan.config, str(plan.file), {archiver.id for archiver in plan.config.archiver}
     places = [*((f"group[{number}]", group.archivers) for number, group in enumerate(config.group)),
               *((f"camera[{number}]", camera.archivers) for number, camera in enumerate(config.camera))]  # fmt: skip
@@ -115,9 +115,12 @@ def list_notes(plan: Plan) -> list[ConfigError]:
                 how = "mDNS has to find it" if config.discovery.mdns else "mDNS is off, so it is never used"
                 notes.append(ConfigError(file, f"{place}.archivers", f"no [[archiver]] has the id {name!r}; {how}",
                                          remedy="correct the name, or add an [[archiver]] with its url"))  # fmt: skip
-    if not (config.camera or config.directory.servers):
+    if not (config.camera or config.directory.followed):
         notes.append(ConfigError(file, "camera", "there is none, and no directory that could name any: nothing is recorded",
                                  remedy="add a [[camera]], or directory.servers"))  # fmt: skip
+    if config.directory.mdns:
+        notes.append(ConfigError(file, "directory.mdns", "whoever announces a directory server on this network says what is recorded",
+                                 remedy="list directory.servers where you do not trust it"))  # fmt: skip
     return notes[:MAX_MISTAKES]
 
 

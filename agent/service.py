@@ -24,17 +24,19 @@ from functools import partial
 from ..native import Pool, Ring
 from ..profiles import camera_profile
 from ..wire.causes import Cause, EventKind
-from ..wire.errors import ConfigError, WatchkeepError
+from ..wire.errors import WatchkeepError
+from ..wire.mdns import remembered
 from ..wire.messages import Event
+from ..wire.shell.directory_finder import ServerFinder
 from ..wire.shell.threads import Supervised
 from . import wake
-from .archivers import ArchiverBook, remembered
+from .archivers import ArchiverBook
 from .clock import Clock
 from .config import read
 from .control.answer import Control
 from .control.model import Reloaded
 from .control.server import ControlServer
-from .credentials import NAME, read_logins
+from .credentials import NAME, logins_at_start, read_logins
 from .crew import Crew, Member
 from .datadir import open_journal, open_slots, prepare
 from .directory.absences import Absences
@@ -99,7 +101,7 @@ class AgentService:
         newest_s = max((entry.wall_start_ns for entry in self._journal.recovered), default=0) // 1_000_000_000
         self._epochs = EpochBook(open_slots(self._data / "epochs.slots"), self._clock, last, newest_s=newest_s)
         known = open_slots(self._data / "archivers.slots")
-        self._book = ArchiverBook({one.id: one.url for one in config.archiver}, remembered(known.read()))
+        self._book = ArchiverBook({one.id: one.url for one in config.archiver}, remembered("archiver", known.read()))
         self._absences = Absences()
         self._losses = LossDesk(open_slots(self._data / "losses.slots"))
         self._replicator = self._replication(profile.tick_ms)
@@ -113,8 +115,9 @@ class AgentService:
         self._reporter = Reporter(self._who, config.mqtt, self._crew, self._replicator, self._journal, self._clock,
                                   self._losses.frames)  # fmt: skip
         self._control = ControlServer(self._data, Control(self._replicator, self._reporter.status, self.reload).answer)
+        finder = ServerFinder(self._data) if config.directory.mdns else None
         self._discovery = Discovery(config.discovery, config.agent.site, self._book, known, self._replicator.set_archivers,
-                                    partial(self._tell, EventKind.TAMPER))  # fmt: skip
+                                    partial(self._tell, EventKind.TAMPER), finder)  # fmt: skip
         self._writing = Supervised("wk-writer", self._writer.run_ticks, max_pause_s=WRITER_PAUSE_S)
         self._spilling = [Supervised("wk-spill", self._spiller.run_spills, max_pause_s=WRITER_PAUSE_S),
                           Supervised("wk-sync", self._spiller.run_syncs, max_pause_s=WRITER_PAUSE_S)]  # fmt: skip
@@ -123,9 +126,10 @@ class AgentService:
         self._reloading = threading.Lock()
         self._watch = Supervised("wk-watch", self._look_at_cameras)
         self._link = DirectoryLink(self._data, config.agent.site, config.agent.id, config.directory.servers, self._directed,
-                                   self._crew.epochs)  # fmt: skip
+                                   self._crew.epochs, finder)  # fmt: skip
         self._reporter.desired = lambda: self._link.at
-        self._logins = self._logins_at_start()
+        followed, tell = config.directory.followed, partial(self._tell, EventKind.CONFIGURATION)
+        self._logins = logins_at_start(self._data / NAME, tell) if followed else {}
         self._heed()
         self._crew.apply(self._wanted())
 
@@ -226,15 +230,7 @@ class AgentService:
         return self._book.told(addresses(self._link.document))
 
     def _read_logins(self) -> dict[str, Login]:
-        return read_logins(self._data / NAME) if self._plan.config.directory.servers else {}
-
-    def _logins_at_start(self) -> dict[str, Login]:
-        """A wrong file keeps nothing from being recorded but the cameras that need it: those say so."""
-        try:
-            return self._read_logins()
-        except ConfigError as error:
-            self._tell(EventKind.CONFIGURATION, error.message, error.remedy)
-            return {}
+        return read_logins(self._data / NAME) if self._plan.config.directory.followed else {}
 
     def run(self, asked: Callable[[], int]) -> None:
         """Wait for signals, of which `asked` gives the next one, until one asks to stop; the threads do the work.  SIGHUP asks to look what

@@ -100,6 +100,9 @@ def explain(config: HubConfig) -> list[str]:
         lines.append(f"keeps {_days(config)} on {where}, less when under {kept.min_free_bytes / 1e9:g} GB are free")
         if followed := config.followed("this hub"):
             lines.append(f"follows the directory at {', '.join(map(redact_url, followed))}")
+        if config.finds:
+            lines.append("follows the directory servers that mDNS shows, whoever announces them: set archiver.retention_days, or list "
+                         "directory.servers, where they are not to say how long video is kept")  # fmt: skip
         lines.extend(floor_notes(kept.volumes, kept.min_free_bytes))
         lines.extend(f"free on {volume}: {shutil.disk_usage(volume).free / 1e9:.1f} GB" for volume in kept.volumes)
         if any(volume in (hub.data_dir, *hub.data_dir.parents) for volume in kept.volumes):
@@ -126,7 +129,7 @@ def _days(config: HubConfig) -> str:
     """How long video is kept, and who says so."""
     assert config.archiver is not None, "an archiver"
     days = f"{config.archiver.retention_days:g} days"
-    if not config.followed("this hub"):
+    if not (config.followed("this hub") or config.finds):
         return days
     if config.says_days:
         return f"{days}, whatever the directory says: archiver.retention_days is in this file,"

@@ -108,6 +108,8 @@ class BackupSection(Config):
 class DirectorySection(Config):
     servers: tuple[DirectoryServerSection, ...] = Field(default=(), max_length=MAX_SERVERS)
     """All of them, the same on each; of an archiver without the role: those that it follows."""
+    mdns: bool = False
+    """Of an archiver without the role: follow the servers that mDNS shows."""
     database: str | None = None
     """None: a file in data_dir.  A path, or a PostgreSQL URL."""
     backup: BackupSection | None = None
@@ -133,9 +135,14 @@ class HubConfig(Config):
         return role in self.hub.roles
 
     def followed(self, own: str) -> tuple[str, ...]:
-        """Addresses of the directory's servers that the archiver asks; `own` is this hub's.  None without a directory."""
+        """Addresses of the directory's servers that the archiver asks; `own` is this hub's.  None without a directory, or a list."""
         listed = tuple(one.url for one in self.directory.servers) if self.directory else ()
         return listed or ((own,) if self.holds("directory") else ())
+
+    @property
+    def finds(self) -> bool:
+        """Whether the archiver asks the servers that mDNS shows."""
+        return self.directory is not None and self.directory.mdns
 
     @property
     def says_days(self) -> bool:
@@ -218,10 +225,11 @@ def check_roles(config: HubConfig) -> Iterator[Problem]:
 
 def _followed(config: HubConfig, wanted: DirectorySection) -> Iterator[Problem]:
     """Of a directory that others serve, an archiver wants to know where they are, and nothing else."""
-    if not config.holds("archiver") or not wanted.servers:
+    if not config.holds("archiver") or not (wanted.servers or wanted.mdns):
         yield Problem("directory", "is given, and hub.roles does not hold directory",
                       'add "directory" to hub.roles, or remove [directory]; an archiver that follows one gives servers only')  # fmt: skip
-    for key in sorted(wanted.model_fields_set - {"servers"}) if wanted.servers else ():
+        return
+    for key in sorted(wanted.model_fields_set - {"servers", "mdns"}):
         yield Problem(f"directory.{key}", "is given, and hub.roles does not hold directory", "remove it: it is for the servers themselves")
 
 
@@ -285,11 +293,23 @@ def check_directory(config: HubConfig) -> Iterator[Problem]:
                               "write it as http://host:9701")  # fmt: skip
         if any(one.id == other.id or one.rank == other.rank for other in before):
             yield Problem(key, f"{one.id!r} has the id or the rank of another server", "give each server its own")
+    if wanted.mdns:
+        yield from _found(config, wanted)
     if wanted.servers and config.holds("directory") and all(one.id != config.hub.id for one in wanted.servers):
         yield Problem("directory.servers", f"does not hold this hub, {config.hub.id!r}", "list all servers, the same on each of them")
     where = wanted.database
     if where is not None and not where.startswith(("/", "postgresql+psycopg://")):
         yield Problem("directory.database", "is neither an absolute path nor a PostgreSQL URL", "write it as postgresql+psycopg://host/name")
+
+
+def _found(config: HubConfig, wanted: DirectorySection) -> Iterator[Problem]:
+    """What does not go with servers that anybody on the network can announce."""
+    if config.holds("directory"):
+        yield Problem("directory.mdns", "is true, and this hub is a directory server itself", "list directory.servers instead")
+    elif wanted.servers:
+        yield Problem("directory.mdns", "is true, and directory.servers lists them", "remove one of the two")
+    elif not config.discovery.mdns:
+        yield Problem("directory.mdns", "is true, and discovery.mdns is false", "set discovery.mdns = true, or list directory.servers")
 
 
 def check_backup(config: HubConfig) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from ..wire.causes import ConsolidationPhase, EventKind
 from ..wire.errors import VolumeError
 from ..wire.mdns import Announcement, Found
 from ..wire.messages import Event
+from ..wire.shell.directory_finder import ServerFinder
 from ..wire.shell.mdns import Advertiser, Browser
 from ..wire.shell.mdns_follow import Following, Service
 from .api.activity import Activity
@@ -66,6 +67,7 @@ class HubService:
         self._http: HttpServer | None = None
         self._directory: DirectoryPart | None = None
         self._parts: Sequence[Part] = ()
+        self._finder: ServerFinder | None = None
         self.address = http_address(config)
 
     @property
@@ -125,8 +127,9 @@ class HubService:
         if store is not None and consolidator is not None and config.standby.sleep_command:
             self._start_standby(store, consolidator)
         if config.discovery.mdns:
-            if consolidator is not None and config.consolidation.auto:
-                self._look_for_peers(consolidator)
+            peers = consolidator if config.consolidation.auto else None
+            if peers is not None or self._finder is not None:
+                self._look_for_others(peers, self._finder)
             self._announce()
         log.info("hub is up", extra={"hub": config.hub.id, "roles": ",".join(config.hub.roles), "url": self.url, "version": VERSION})
 
@@ -159,11 +162,13 @@ class HubService:
     def _make_follower(self, store: Store) -> DirectoryFollower | None:
         config = self._config
         servers = config.followed(f"http://{local(self.address)}")
-        if not servers or config.archiver is None:
+        if not (servers or config.finds) or config.archiver is None:
             return None
+        if config.finds:
+            self._finder = ServerFinder(config.hub.data_dir)
         return DirectoryFollower(config.hub.data_dir, config.hub.site, config.hub.id, servers, store,
                                  None if config.says_days else config.archiver.retention_days,
-                                 lambda text, remedy: store.report(EventKind.CONFIGURATION, text, remedy))  # fmt: skip
+                                 lambda text, remedy: store.report(EventKind.CONFIGURATION, text, remedy), self._finder)  # fmt: skip
 
     def _open_store(self, store: Store) -> None:
         self._running.callback(store.close)
@@ -237,10 +242,13 @@ class HubService:
         self._follow("wk-hub-announce", lambda: Advertiser(said, port, addresses=addresses_, interfaces=wanted or None),
                      "agents need a static list")  # fmt: skip
 
-    def _look_for_peers(self, consolidator: Consolidator) -> None:
-        """Other archivers of the site, for consolidation; without mDNS those of the configuration are all there are."""
+    def _look_for_others(self, peers: Consolidator | None, finder: ServerFinder | None) -> None:
+        """Other archivers of the site, for consolidation, and directory servers; without mDNS only those that are listed or remembered."""
         def changed(hubs: dict[str, Found]) -> None:
-            consolidator.sighted({name: hub.url for name, hub in hubs.items() if "archiver" in hub.roles})
+            if finder is not None:
+                finder.found(hubs)
+            if peers is not None:
+                peers.sighted({name: hub.url for name, hub in hubs.items() if "archiver" in hub.roles})
 
         interfaces, site = self._config.discovery.interfaces or None, self._config.hub.site
         self._follow("wk-hub-peers", lambda: Browser(interfaces, site, changed), "peers need to be listed")

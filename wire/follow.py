@@ -10,8 +10,8 @@
 
 Rules: (term, index) never goes back, whoever says it, also over restarts of who follows; a leader that is asked by an agent that
 knows a later term goes on above that one.  Which server is asked first follows from the asker's id, so that many are spread
-over all of them.  They are tried in turn without a pause; after a round in which none was of use there is one, which doubles from
-FIRST_PAUSE_S to MAX_PAUSE_S.
+over all of them; one that is of use is asked on, whoever comes along.  They are tried in turn without a pause; after a round in which
+none was of use there is one, which doubles from FIRST_PAUSE_S to MAX_PAUSE_S.
 """
 
 from collections.abc import Sequence
@@ -46,8 +46,10 @@ class Follower(Generic[D]):
 
     def __init__(self, site: str, name: str, servers: Sequence[str], taken: D | None) -> None:
         """`taken` is what was taken up last, from the cache; one of another site or member is nothing."""
-        self._site, self._name, self._servers = site, name, tuple(servers)
-        self._turn = crc32(name.encode()) % len(self._servers) if self._servers else 0
+        self._site, self._name = site, name
+        self._servers: tuple[str, ...] = ()
+        self._turn = 0
+        self.use(servers)
         self._misses, self._pause_s = 0, FIRST_PAUSE_S
         self.taken = taken if taken is not None and not self._against(taken) else None
 
@@ -55,10 +57,18 @@ class Follower(Generic[D]):
         """Why a document of this site is not to be taken; empty when nothing is against it."""
         raise NotImplementedError
 
+    def use(self, servers: Sequence[str]) -> None:
+        """These are the servers from now on.  Whoever is asked is asked on if it is one of them: another one's coming changes nothing."""
+        asked, self._servers = self.server, tuple(servers)
+        if asked in self._servers:
+            self._turn = self._servers.index(asked)
+        else:
+            self._turn = crc32(self._name.encode()) % len(self._servers) if self._servers else 0
+
     @property
     def server(self) -> str:
-        """Whom to ask now."""
-        return self._servers[self._turn]
+        """Whom to ask now; empty while no server is known."""
+        return self._servers[self._turn] if self._servers else ""
 
     @property
     def at(self) -> tuple[int, int]:
@@ -69,7 +79,7 @@ class Follower(Generic[D]):
         """What to make of an answer, None when there was nothing new; raises FormatError with the reason to refuse it."""
         if document is not None:
             if wrong := self._against(document):
-                raise FormatError(wrong, remedy=f"check [directory] servers, and {self.SECTION}.id and {self.SECTION}.site")
+                raise FormatError(wrong, remedy=f"check [directory], and {self.SECTION}.id and {self.SECTION}.site")
             if (document.term, document.index) < self.at:
                 raise FormatError(f"it is at {document.term}.{document.index}, and {self.at[0]}.{self.at[1]} was taken up already",
                                   remedy="wait: it catches up, or its leader goes on above this; if it does not within a minute stop "

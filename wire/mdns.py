@@ -3,11 +3,13 @@
 Rules: discovery only (invariant 11): identity is the TXT `id`, never the instance name or the address.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
-from .errors import FormatError
+from .errors import FormatError, IdError
 from .ids import check_id
 
 SERVICE_TYPE: Final = "_watchkeep._tcp.local."
@@ -101,3 +103,26 @@ class Sightings:
         for sighting in self._seen.values():
             urls.setdefault(sighting.id, {})[sighting.url] = None
         return {hub: tuple(several) for hub, several in urls.items() if len(several) > 1}
+
+
+def remembered(kind: str, data: bytes | None) -> dict[str, str]:
+    """Addresses by id from what was kept on disk of those found; what is damaged there is left out, because nothing depends on it.
+
+    kind: a word for the ids, such as archiver.
+    """
+    try:
+        found = json.loads(data or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return {name: url for name, url in found.items() if _usable(kind, name, url)} if isinstance(found, dict) else {}
+
+
+def _usable(kind: str, name: str, url: object) -> bool:
+    if not isinstance(url, str):
+        return False
+    try:
+        check_id(kind, name)
+        parts = urlsplit(url)
+        return parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+    except (IdError, ValueError):  # ValueError: a port that is no number
+        return False

@@ -15,6 +15,7 @@ from ...wire import follow, http
 from ...wire.desired import ArchiverDesired
 from ...wire.errors import WatchkeepError
 from ...wire.shell.directory_client import DirectoryClient, NotOfSiteError
+from ...wire.shell.directory_finder import ServerFinder
 from ...wire.shell.directory_link import CACHE, DirectoryLink, cached
 from .directed import Follower, Retention, peers
 
@@ -32,9 +33,9 @@ class DirectoryFollower:
     """start() once, stop() once.  Made before the store is opened: what it spares is spared from the beginning."""
 
     def __init__(self, folder: Path, site: str, archiver: str, servers: Sequence[str], store: Keeps, default_days: float | None,
-                 tell: Callable[[str, str], None]) -> None:  # fmt: skip
+                 tell: Callable[[str, str], None], finder: ServerFinder | None = None) -> None:  # fmt: skip
         """default_days: what counts while the directory says nothing; None: hub.toml says days, and the directory's do not count.
-        `tell` makes an event of a text and a remedy."""
+        `tell` makes an event of a text and a remedy.  finder: of an archiver without a list of servers."""
         self._store, self._tell = store, tell
         self._listed: Callable[[dict[str, str]], None] = lambda _: None
         cache, client = folder / CACHE, DirectoryClient(ArchiverDesired, "archiver", HOLD_S)
@@ -44,7 +45,8 @@ class DirectoryFollower:
         def ask(known: follow.Follower[ArchiverDesired]) -> ArchiverDesired | None:
             return client.question(known.server, http.archiver_desired(archiver), known.at)
 
-        self._link = DirectoryLink(cache, follower, client, ask, self._taken, self._asked)
+        self._link = DirectoryLink(cache, follower, client, ask, self._taken, self._asked,
+                                  found=None if finder is None else finder.urls)  # fmt: skip
         self._retention = None if default_days is None else Retention(default_days, follower.taken, time.monotonic())
         self._apply()
 

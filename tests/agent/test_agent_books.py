@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeep.agent.archivers import MAX_KNOWN, ArchiverBook, remembered
+from watchkeep.agent.archivers import MAX_KNOWN, ArchiverBook
 from watchkeep.agent.clock import Clock, StepWatch
 from watchkeep.agent.epochs import KEPT_S, RESERVE_S, STATE_BYTES, EpochBook
 from watchkeep.wire.causes import ClockQuality
 from watchkeep.wire.errors import FullError
 from watchkeep.wire.ids import TERM_SHIFT, epoch_term
+from watchkeep.wire.mdns import remembered
 
 
 class FakeSlots:
@@ -186,12 +187,7 @@ def test_damaged_lists_on_disk_are_no_obstacle(data):
     slots.data = data
     book = EpochBook(slots, FakeClock(), {})
     assert book.next("cam0") == book.next("cam1") == book.next("cam2") == 1_700_000_000
-    assert remembered(data) == {}
-
-
-def test_of_remembered_archivers_only_what_can_be_an_address_is_used():
-    assert remembered(b'{"a": "http://h:1", "../b": "http://h:2", "c": 7, "d": "file:///etc"}') == {"a": "http://h:1"}
-    assert remembered(None) == {}
+    assert remembered("archiver", data) == {}
 
 
 def test_the_list_of_epochs_is_bounded_and_forgets_the_oldest():

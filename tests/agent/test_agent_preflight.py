@@ -237,3 +237,8 @@ def test_check_notes_archivers_that_nobody_lists_and_a_file_without_cameras(tmp_
     bare.write_text(GOOD.partition("[[camera]]")[0].replace("HERE", str(tmp_path)))
     assert check(bare, monkeypatch) == 0
     assert "nothing is recorded; add a [[camera]]" in capsys.readouterr().out
+    bare.write_text(bare.read_text().replace("mdns = false", "mdns = true\n[directory]\nmdns = true"))
+    assert check(bare, monkeypatch) == 0
+    shown = capsys.readouterr().out
+    assert "directory.mdns: whoever announces a directory server on this network says what is recorded; list directory.servers" in shown
+    assert "nothing is recorded" not in shown

@@ -184,6 +184,20 @@ def test_an_archiver_without_the_role_gives_the_servers_that_it_follows_and_no_m
         load_hub(written(tmp_path, f"{GOOD}\n{FOLLOWED.replace('http:', 'https:')}"))
 
 
+def test_an_archiver_may_follow_the_servers_that_mdns_shows_and_lists_none_then(tmp_path: Path) -> None:
+    found, silent = "\n[directory]\nmdns = true\n", "[discovery]\nmdns = false\n"
+    made = load_hub(written(tmp_path, GOOD + found))
+    assert (made.finds, made.followed("own")) == (True, ())
+    assert not load_hub(written(tmp_path, f"{GOOD}\n{FOLLOWED}")).finds
+    for text, says in ((f"{GOOD}\n{FOLLOWED}mdns = true\n", "remove one of the two"), (GOOD + found + silent, "discovery.mdns is false"),
+                       (GOOD.replace('"archiver"]', '"archiver", "directory"]') + found, "a directory server itself"),
+                       (f'{GOOD}{found}database = "/x"\n', "for the servers themselves")):  # fmt: skip
+        with pytest.raises(ConfigError) as caught:
+            load_hub(written(tmp_path, text))
+        assert says in caught.value.line()
+        assert caught.value.also == ()
+
+
 def test_check_says_whose_days_count(tmp_path: Path) -> None:
     text = (f'[hub]\nid = "a"\nsite = "s"\nroles = ["archiver"]\nlisten = "127.0.0.1:0"\ndata_dir = "{tmp_path}/own"\n'
             f'[archiver]\nvolumes = ["{tmp_path}"]\nDAYS\n')  # fmt: skip
@@ -195,6 +209,9 @@ def test_check_says_whose_days_count(tmp_path: Path) -> None:
     shown = "\n".join(explain(load_hub(written(tmp_path, theirs))))
     assert "keeps as many days as the directory says, 30 days when it says none, on " in shown
     assert "follows the directory at http://10.0.0.9:1" in shown
+    shown = "\n".join(explain(load_hub(written(tmp_path, f"{alone}\n[directory]\nmdns = true\n"))))
+    assert "keeps as many days as the directory says, 30 days when it says none, on " in shown
+    assert "follows the directory servers that mDNS shows, whoever announces them: set archiver.retention_days" in shown
 
 
 def test_all_that_does_not_fit_is_told_together(tmp_path: Path) -> None:

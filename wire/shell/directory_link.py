@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -25,6 +25,10 @@ from .threads import Supervised
 
 log = logging.getLogger(__name__)
 CACHE: Final = "desired.json"
+MAX_TOLD: Final = 32
+"""Servers whose reason is remembered; of more, as when mDNS shows ever other addresses, all are told anew."""
+LOOK_S: Final = 1.0
+"""How often is looked whether mDNS has found the first server."""
 STOP_S: Final = 4.0
 """A connect under way ends within its time-out of 2 s."""
 
@@ -35,11 +39,13 @@ class DirectoryLink(Generic[D]):
     """start() once, stop() once, also when it was not started."""
 
     def __init__(self, cache: Path, follower: Follower[D] | None, client: DirectoryClient[D], ask: Callable[[Follower[D]], D | None],
-                 taken: Callable[[], None], asked: Callable[[WatchkeepError | None], None] = lambda _: None) -> None:  # fmt: skip
+                 taken: Callable[[], None], asked: Callable[[WatchkeepError | None], None] = lambda _: None, *,
+                 found: Callable[[], Sequence[str]] | None = None) -> None:  # fmt: skip
         """`ask` asks the follower's server, by `client`.  On the thread: `taken` is called when `document` is another one, `asked` after
-        every question, with why its answer was of no use.  Without a follower there is no directory."""
+        every question, with why its answer was of no use, `found` before it, for the servers that are known by then, where the follower was
+        made without a list.  Without a follower there is no directory."""
         self._cache, self._follower, self._client, self._ask = cache, follower, client, ask
-        self._taken, self._asked, self._told = taken, asked, dict[str, str]()
+        self._taken, self._asked, self._found, self._told = taken, asked, found, dict[str, str]()
         self._behind = False
         """What is known is not taken up yet: it is tried again with the next answer, also when that brings nothing new."""
         self._thread = Supervised("wk-directory", self._run)
@@ -70,8 +76,13 @@ class DirectoryLink(Generic[D]):
 
     def _run(self, stop: threading.Event) -> None:
         follower = self._follower
-        assert follower is not None, "started with servers"
+        assert follower is not None, "started with a directory"
         while not stop.is_set():
+            if self._found is not None:
+                follower.use(self._found())
+            if not follower.server:
+                stop.wait(LOOK_S)
+                continue
             server, began = follower.server, time.monotonic()
             try:
                 verdict = follower.answered(self._ask(follower))
@@ -100,6 +111,8 @@ class DirectoryLink(Generic[D]):
 
     def _tell(self, server: str, error: WatchkeepError, stop: threading.Event) -> None:
         if not stop.is_set() and self._told.get(server) != error.message:
+            if len(self._told) >= MAX_TOLD:
+                self._told.clear()
             self._told[server] = error.message
             log.warning("a directory server is of no use now", extra={"server": server, "why": error.message, "remedy": error.remedy})
 

@@ -97,6 +97,22 @@ def test_many_agents_are_spread_over_all_servers_each_always_at_the_same_one():
     assert first == [Follower("demo", f"edge-{number}", servers, None).server for number in range(300)]
 
 
+def test_servers_that_come_and_go_leave_the_one_that_is_asked_alone():
+    made = Follower("demo", "edge-1", (), None)
+    assert made.server == ""
+    made.use(["http://two"])
+    assert made.server == "http://two"
+    for servers in (["http://one", "http://two"], ["http://two", "http://three"], ["http://zero", "http://one", "http://two"]):
+        made.use(servers)
+        assert made.server == "http://two"
+    assert made.missed(1.0) == 0.0
+    assert made.server == "http://zero"
+    made.use(["http://nine"])
+    assert made.server == "http://nine"
+    made.use([])
+    assert made.server == ""
+
+
 STATIC = {"cam0": Wanted(Source("rtsp://static/x", "tcp"), CameraPolicy("cam0", 1))}
 LOGINS = {"yard": Login("viewer", "p@ss/word")}
 

@@ -4,7 +4,9 @@ import logging
 import socket
 import threading
 import time
+import uuid
 from contextlib import ExitStack, closing, suppress
+from urllib.parse import urlsplit
 
 import pytest
 from directory_stub import directory_stub
@@ -21,7 +23,10 @@ from watchkeep.wire.causes import CameraStatus, EventKind
 from watchkeep.wire.desired import AgentDesired, DesiredArchiver, DesiredCamera
 from watchkeep.wire.errors import ConfigError, WatchkeepError
 from watchkeep.wire.ids import epoch_term
+from watchkeep.wire.mdns import Announcement
 from watchkeep.wire.shell import directory_client
+from watchkeep.wire.shell.directory_finder import KEPT
+from watchkeep.wire.shell.mdns import Advertiser
 
 pytestmark = pytest.mark.timeout(90)
 TEXT = """
@@ -38,6 +43,7 @@ id = "cam0"
 url = "rtsp://127.0.0.1:1/static"
 """
 DEAD = "http://127.0.0.1:1"
+LOOPBACK = ["127.0.0.1"]
 
 
 @pytest.fixture
@@ -53,9 +59,12 @@ def told(monkeypatch):
     return events
 
 
-def agent(folder, *urls):
+def agent(folder, *urls, **changes):
     file = folder / "agent.toml"
-    file.write_text(TEXT.replace("DATA", str(folder / "data")).replace("SERVERS", ", ".join(f'"{url}"' for url in urls)))
+    text = TEXT.replace("DATA", str(folder / "data")).replace("SERVERS", ", ".join(f'"{url}"' for url in urls))
+    for old, new in changes.values():
+        text = text.replace(old, new)
+    file.write_text(text)
     return AgentService(plan(file, read(file)))
 
 
@@ -63,8 +72,8 @@ def camera(name, **options):
     return DesiredCamera(id=name, **({"url": f"rtsp://127.0.0.1:1/{name}", "term": 16} | options))
 
 
-def document(index, *cameras, term=3, who="edge-1", archivers=()):
-    return AgentDesired(site="demo", agent=who, term=term, index=index, cameras=cameras, archivers=archivers)
+def document(index, *cameras, term=3, who="edge-1", archivers=(), site="demo"):
+    return AgentDesired(site=site, agent=who, term=term, index=index, cameras=cameras, archivers=archivers)
 
 
 def until(condition):
@@ -133,6 +142,27 @@ def test_without_a_directory_an_agent_starts_with_what_it_was_told_last(tmp_path
     (tmp_path / "data" / CACHE).write_bytes(b'{"site"')
     with agent(tmp_path, DEAD) as service:
         assert there(service) == ["cam0"]
+
+
+def test_a_server_that_mdns_shows_is_followed_and_remembered_when_mdns_is_silent(tmp_path, servers):
+    site = f"site-{uuid.uuid4().hex[:8]}"  # other hubs of this machine may announce themselves too
+    changes = {"site": ('"demo"', f'"{site}"'), "mdns": ("mdns = false", f"mdns = true\ninterfaces = {LOOPBACK}".replace("'", '"')),
+               "servers": ("servers = []", "mdns = true")}  # fmt: skip
+    directory, archiver = servers
+    directory.say(document(7, camera("x"), site=site))
+    with agent(tmp_path, **changes) as service, ExitStack() as announced:
+        assert (there(service), service._link.at) == (["cam0"], (0, 0))
+        for name, roles, server in (("a", ("archiver",), archiver), ("d", ("broker", "directory"), directory)):
+            shown = Advertiser(Announcement(name, roles, site, "1"), urlsplit(server.url).port, interfaces=LOOPBACK)
+            shown.start()
+            announced.callback(shown.stop)
+        until(lambda: there(service) == ["cam0", "x"])
+        until((tmp_path / "data" / KEPT).exists)
+        assert service._book.last_known() == {"a": archiver.url}
+    directory.say(document(8, camera("y"), site=site))
+    with agent(tmp_path, **changes) as service:
+        until(lambda: there(service) == ["cam0", "y"])
+    assert archiver.asked == [], "it is no directory server"
 
 
 @pytest.mark.parametrize(("status", "body", "said"), [

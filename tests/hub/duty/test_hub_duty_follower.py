@@ -1,6 +1,7 @@
 """An archiver that follows real directory servers, over real HTTP, in one process."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from watchkeep.hub.duty import directed
 from watchkeep.hub.duty.directed import FOR_EVER
 from watchkeep.hub.service import HubService
 from watchkeep.hub.store import Store
+from watchkeep.wire.shell.directory_finder import KEPT, ServerFinder
 from watchkeep.wire.shell.directory_link import CACHE
 
 DEAD = "http://127.0.0.1:1"
@@ -53,9 +55,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
 
 @contextmanager
-def archiver(folder: Path, url: str, **keys: Any) -> Iterator[Hub]:
-    """An archiver `a` that follows a server."""
-    made = config(folder, directory={"servers": [{"id": "d", "url": url, "rank": 0}]})
+def archiver(folder: Path, url: str, sections: dict[str, dict[str, Any]] | None = None, **keys: Any) -> Iterator[Hub]:
+    """An archiver `a` that follows a server, or as the sections say."""
+    made = config(folder, **(sections or {"directory": {"servers": [{"id": "d", "url": url, "rank": 0}]}}))
     assert made.archiver is not None
     fields = {name: value for name, value in made.archiver if name != "retention_days"}
     service = HubService(made.model_copy(update={"archiver": type(made.archiver)(**fields, **keys)}), "hub.toml")
@@ -131,6 +133,22 @@ def test_an_archiver_beside_a_directory_follows_it_without_a_list(tmp_path: Path
         assert hub.request("PUT", "/v1/site/archiver/a", b"{}", Content_Type="application/json").status == 200
         assert hub.request("PUT", "/v1/site/archiver/b", body, Content_Type="application/json").status == 200
         wait_for(lambda: seen.peers[-1:] == [{"b": DEAD}], "its peers")
+
+
+def test_a_server_that_mdns_shows_is_followed_and_kept_for_the_next_start(tmp_path: Path, seen: Seen) -> None:
+    site = f"site-{uuid.uuid4().hex[:8]}"  # other hubs of this machine may announce themselves too
+    shown = {"hub": {"site": site}, "discovery": {"mdns": True, "interfaces": ["127.0.0.1"]}}
+    server = {**shown, "hub": {"id": "d", "site": site, "roles": ["directory"]}, "archiver": None}
+    finding = {**shown, "directory": {"mdns": True}, "consolidation": {"auto": False}}
+    (tmp_path / "d").mkdir()
+    with running(tmp_path / "d", volumes=0, **server) as directory:
+        wait_for(lambda: directory.get("/v1/site").json()["leader"] == "d", "it leads")
+        body = b'{"retention_days": 90}'
+        assert directory.request("PUT", "/v1/site/archiver/a", body, Content_Type="application/json").status == 200
+        with archiver(tmp_path, "", finding):
+            wait_for(lambda: seen.days[-1] == (90, 0), "the directory's days")
+            wait_for((tmp_path / "state" / KEPT).exists, "the server is on disk")
+    assert ServerFinder(tmp_path / "state").urls() == (directory.url,)
 
 
 def test_without_a_directory_nothing_is_followed(tmp_path: Path, seen: Seen) -> None:

@@ -32,10 +32,13 @@ class Order(BaseModel):
 
 
 class FailoverOrder(Order):
-    """Another one takes over from `name`, which goes on living: a role, the leading directory server, or an agent with all its cameras."""
+    """Another one takes over from `name`, which goes on living: a role, the leading directory server, an agent with all its cameras, or
+    an archiver, which is used last in every list until it is given back."""
 
     name: Name
     """`directory`, or an id; `agent/edge-1` where several kinds have it."""
+    back: bool = False
+    """The end of an archiver's failover: it has its place in every list again."""
 
 
 class MoveOrder(Order):

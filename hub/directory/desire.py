@@ -18,8 +18,9 @@ from ...wire.desired import (
     DesiredCamera,
 )
 from .entities import Archiver, Camera
-from .rules import copy_rule, failback, priority
+from .rules import failback, priority
 from .site import Key, Site
+from .uselast import kept_by, used_last
 
 NOBODY: Final = ""
 
@@ -46,8 +47,9 @@ def desired(site: Site, name: str, agent: str, mine: Iterable[str] | None = None
     names = assigned(site).get(agent, ()) if mine is None else mine
     cameras = [(camera, _entity(site, camera)) for camera in names]
     cameras.sort(key=lambda one: (_leaves(site, one[0], agent), -priority(site, one[1]), one[0]))
+    last = used_last(site)
     return AgentDesired(site=name, agent=agent, term=site.term, index=site.index,
-                        cameras=tuple(_camera(site, camera, one, agent) for camera, one in cameras[:MAX_CAMERAS]),
+                        cameras=tuple(_camera(site, camera, one, agent, last) for camera, one in cameras[:MAX_CAMERAS]),
                         archivers=tuple(_addresses(site)[:MAX_ARCHIVERS]), absences=_absences(site))  # fmt: skip
 
 
@@ -84,12 +86,12 @@ def _leaves(site: Site, camera: str, agent: str) -> bool:
     return site.recorders[camera].agent != agent
 
 
-def _camera(site: Site, name: str, camera: Camera, agent: str) -> DesiredCamera:
-    copies, listed = copy_rule(site, camera)
+def _camera(site: Site, name: str, camera: Camera, agent: str, last: frozenset[str]) -> DesiredCamera:
+    copies, listed = kept_by(site, name, camera, last)
     leaving = _leaves(site, name, agent)
     recording = next(one for one in site.leaving[name] if one.agent == agent) if leaving else site.recorders[name]
     return DesiredCamera(
         id=name, url=camera.url, host=camera.host, channel=camera.channel, stream=camera.stream, profile=camera.profile,
         transport=camera.transport, ingest=camera.ingest, credentials=camera.credentials, copies=copies,
-        archivers=site.archivers.get(name) if listed is None else listed, priority=priority(site, camera),
+        archivers=listed, priority=priority(site, camera),
         failback=failback(site, camera), term=recording.term, leaving=leaving, relieves=name in site.leaving and not leaving)  # fmt: skip

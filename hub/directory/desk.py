@@ -137,7 +137,8 @@ class SiteDesk:
         by = {http.VIA_HEADER: ",".join(sorted(asked))}
         try:
             with self._server.forward(to) as link:
-                reply = link.request(method, path, wanted.model_dump_json().encode(), limit_s=FORWARD_S, headers=by)
+                body = wanted.model_dump_json(exclude_defaults=True)  # a leader of an older version does not know what is new
+                reply = link.request(method, path, body.encode(), limit_s=FORWARD_S, headers=by)
         except LinkError as error:
             if not error.sent:
                 raise BusyError(error.message, remedy="try again in a second") from error

@@ -116,6 +116,8 @@ class Archiver(Entity):
     disk_bytes: Annotated[int, Field(ge=0)] | None = None
     retention_days: Annotated[float, Field(gt=0, le=36_500)] = 30.0
     """With disk_bytes: how many Mbit/s fit for how long."""
+    used_last: bool = False
+    """Out of use until it is given back: behind all others of every list (uselast.py)."""
 
     @model_validator(mode="after")
     def _address(self) -> Self:

@@ -1,7 +1,8 @@
 """Which archivers keep which camera: the other half of the plan.  No I/O, no clock.
 
 Rules: a list that an operator has written is kept as it is; what is planned here is for cameras that name none.  Takeover within a
-list is the agent's own affair and needs no directory.
+list is the agent's own affair and needs no directory.  Who is used last (uselast.py) keeps its place in the lists where it stands, since it
+will be given back, and counts as whoever stands last there; it comes into another list only when nobody else has room.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from .entities import Camera
 from .room import Inside, Load, Pool, room_mbit_s
 from .rules import copy_rule
 from .site import Site
+from .uselast import in_turn, used_last
 
 SPARES: Final = 1
 """Archivers beyond `copies` in a planned list: who takes over when one of them is gone."""
@@ -24,7 +26,7 @@ class Lists:
         self._site, self._cameras, self._known = site, cameras, site.stores
         self._alive = [name for name in sorted(self._known) if name in alive]
         self._load = {name: Load(archiver.max_cameras, room_mbit_s(archiver)) for name, archiver in self._known.items()}
-        self._inside = Inside(site.locations)
+        self._inside, self._last = Inside(site.locations), used_last(site)
         self._pools: dict[str | None, Pool] = {}
 
     def assign(self, order: list[str]) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
@@ -36,7 +38,7 @@ class Lists:
             chosen = self._chosen(camera, copies, self._site.archivers.get(name, ())) if listed is None else listed
             if listed is None:
                 lists[name] = chosen
-            if (why := self._take(camera, copies, chosen, listed is None)) is not None:
+            if (why := self._take(camera, copies, in_turn(chosen, self._last), listed is None)) is not None:
                 short[name] = why
         return lists, short
 
@@ -53,11 +55,12 @@ class Lists:
         return tuple(dict.fromkeys((*chosen, *gone)))[:wanted]
 
     def _pool(self, location: str | None) -> Pool:
-        """Archivers that live, those near the location first."""
+        """Archivers that live, those near the location first, those that are used last behind all others."""
         pool = self._pools.get(location)
         if pool is None:
             near = self._inside.of(location) if location is not None else ()
-            pool = self._pools[location] = Pool({name: int(self._known[name].location not in near) for name in self._alive})
+            pool = self._pools[location] = Pool({name: 2 * (name in self._last) + (self._known[name].location not in near)
+                                                   for name in self._alive})  # fmt: skip
         return pool
 
     def _has_room(self, name: str, camera: Camera) -> bool:

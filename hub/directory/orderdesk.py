@@ -25,11 +25,11 @@ PATHS: Final[dict[type[Order], str]] = {
 
 
 class OrderDesk:
-    """Used by several worker threads.  lives: agents, and whether they live, as far as this server knows."""
+    """Used by several worker threads.  lives, stores: agents and archivers, and whether they live, as far as this server knows."""
 
     def __init__(self, desk: SiteDesk, server: DirectoryServer, me: str, lives: Callable[[], Mapping[str, str]],
-                 utc_s: Callable[[], float]) -> None:  # fmt: skip
-        self._desk, self._server, self._me, self._lives, self._utc_s = desk, server, me, lives, utc_s
+                 stores: Callable[[], Mapping[str, str]], utc_s: Callable[[], float]) -> None:  # fmt: skip
+        self._desk, self._server, self._me, self._lives, self._stores, self._utc_s = desk, server, me, lives, stores, utc_s
 
     @property
     def leads(self) -> bool:
@@ -50,20 +50,26 @@ class OrderDesk:
                 return _answer(taken, f"role {role} is held by {lease.holder if lease else 'nobody'}")
             case orders.Recorders(recorders, text):
                 return _answer(self._desk.own(lambda ticket: steps.Assign(ticket, recorders, {}, actor)), text)
-            case orders.Windows(changes, text):
+            case orders.Edited(changes, text):
                 return _answer(self._desk.own(lambda ticket: steps.Edit(ticket, changes, actor, text[:200])), text)
             case wrong:
                 raise RefusedError([problem_text(one) for one in wrong])
 
     def _meant(self, wanted: FailoverOrder | MoveOrder | MaintenanceOrder, site: Site) -> "orders.Wanted | list[Problem]":
-        gone = frozenset(name for name, life in self._lives().items() if life == Life.GONE.value)
+        gone, silent = _gone(self._lives()), _gone(self._stores())
         match wanted:
+            case FailoverOrder(back=True):
+                return orders.given_back(site, wanted.name, silent)
             case FailoverOrder():
-                return orders.failover(site, wanted.name, self._me, frozenset(site.agents) - gone, self._utc_s())
+                return orders.failover(site, wanted.name, self._me, frozenset(site.agents) - gone, self._utc_s(), silent)
             case MoveOrder():
                 return orders.move(site, wanted.cameras, wanted.agent, gone, self._utc_s())
             case MaintenanceOrder():
                 return orders.maintenance(site, wanted.name, on=wanted.on, lasting_s=wanted.lasting_s, now_s=self._utc_s())
+
+
+def _gone(lives: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(name for name, life in lives.items() if life == Life.GONE.value)
 
 
 def _answer(taken: Taken, text: str) -> OrderAnswer:

@@ -3,6 +3,7 @@
     failover   directory, or the server that leads     another server leads
                a role                                  the next server of its list holds it
                an agent                                its cameras go to whom the plan chooses without it, as far as there is room
+    an archiver                             it is used last in every list (uselast.py), until it is given back
     move       cameras, an agent                       that agent records them: it may, and has room for all of them
     maintenance                                        a window from now on, or an end of those that are open
 
@@ -21,6 +22,7 @@ from .recorders import preferred
 from .room import Inside
 from .rules import Problem, recorder_failback
 from .site import Change, Key, Site
+from .uselast import Turned, give_back, take_out
 
 DIRECTORY: Final = "directory"
 AWAY: Final = ("agent", "archiver", "server")
@@ -49,31 +51,55 @@ class Recorders:
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
-    """Changes of maintenance windows."""
+class Edited:
+    """Changes of entities: of a maintenance window, of an archiver."""
 
     changes: tuple[Change, ...]
     text: str
 
 
-Wanted = Lead | Pass | Recorders | Windows | list[Problem]
+Wanted = Lead | Pass | Recorders | Edited | list[Problem]
 """What is to be written, or everything that speaks against it."""
 
 
-def failover(site: Site, name: str, leader: str, alive: frozenset[str], now_s: float) -> Wanted:
-    """alive: agents that are not known to be gone."""
+def failover(site: Site, name: str, leader: str, alive: frozenset[str], now_s: float, silent: frozenset[str] = frozenset()) -> Wanted:
+    """alive: agents that are not known to be gone; silent: archivers that are."""
     if name == DIRECTORY:
         return Lead()
-    key = _only(site, name, ("role", "server", "agent"))
+    key = _only(site, name, ("role", "server", "agent", "archiver"))
+    match key:
+        case Problem():
+            return [key]
+        case Key("archiver", name):
+            return _turned(key, take_out(site, name, silent), "is used last until it is given back")
+        case Key("role", name):
+            return Pass(name)
+        case Key("agent", name):
+            return _emptied(site, name, alive, now_s)
+    return _led(key, leader)
+
+
+def given_back(site: Site, name: str, silent: frozenset[str] = frozenset()) -> Wanted:
+    """The end of an archiver's failover."""
+    key = _only(site, name, ("archiver",))
     if isinstance(key, Problem):
         return [key]
-    if key.kind == "role":
-        return Pass(key.id)
-    if key.kind == "agent":
-        return _emptied(site, key.id, alive, now_s)
-    if key.id != leader:
-        return [Problem("refused", str(key), "does not lead", f"{leader} does: nothing has to be taken from this one")]
-    return Lead()
+    return _turned(key, give_back(site, key.id, silent), "has its place in every list again")
+
+
+def _led(key: Key, leader: str) -> Wanted:
+    if key.id == leader:
+        return Lead()
+    return [Problem("refused", str(key), "does not lead", f"{leader} does: nothing has to be taken from this one")]
+
+
+def _turned(key: Key, found: Turned | Problem, turn: str) -> Wanted:
+    if isinstance(found, Problem):
+        return [found]
+    told = [f"{to} has {listed(names)}" for to, names in sorted(found.goes.items())]
+    if found.stays:
+        told.append(f"{listed(found.stays)} stay with {key.id}, nobody else of their lists is there")
+    return Edited((found.change,), f"{key} {turn}: {'; '.join(told) or 'no camera moves'}")
 
 
 def _emptied(site: Site, agent: str, alive: frozenset[str], now_s: float) -> Wanted:
@@ -182,7 +208,7 @@ def maintenance(site: Site, name: str, *, on: bool, lasting_s: float, now_s: flo
         value = {"kind": key.kind, "target": key.id, "start_s": round(now_s, 3), "end_s": end_s}
         changes = (Change(window, value, site.entities["window"][window.id].revision if window in site else 0),)
     until = f"is in maintenance until {datetime.fromtimestamp(end_s, UTC):%Y-%m-%d %H:%M:%S}Z" if on else "is back from maintenance"
-    return Windows(changes, f"{key} {until}")
+    return Edited(changes, f"{key} {until}")
 
 
 def _ends(site: Site, window: Key, end_s: float) -> Change:
@@ -201,7 +227,7 @@ def _only(site: Site, name: str, kinds: tuple[str, ...]) -> Key | Problem:
         return fitting[0]
     if fitting:
         return Problem("several", name, f"means {' and '.join(map(str, fitting))}", f"write {fitting[0]}")
-    return Problem("unknown", name, f"is no {', '.join(kinds[:-1])} or {kinds[-1]} of this site", LOOK)
+    return Problem("unknown", name, f"is no {' or '.join(filter(None, (', '.join(kinds[:-1]), kinds[-1])))} of this site", LOOK)
 
 
 def _unknown(key: Key) -> Problem:

@@ -59,7 +59,7 @@ class DirectoryPart:
         self.server = DirectoryServer(Settings(me, known, boot, VERSION), database(config), self._turned)
         self.steward = Steward(self.server, report)
         self.desk = SiteDesk(self.server, self.steward, me.id)
-        self.orders = OrderDesk(self.desk, self.server, me.id, lambda: self.steward.lives, time.time)
+        self.orders = OrderDesk(self.desk, self.server, me.id, lambda: self.steward.lives, lambda: self.steward.stores, time.time)
         limit_s = (config.directory or DirectorySection()).durable_age_alarm_s
         self.recorder = Recorder(config.hub.data_dir, self.server)
         self.monitor = Monitor(self.server, self.steward, self.recorder, limit_s, report)

@@ -36,6 +36,7 @@ HELP: Final = {
     "standbys": "who takes its cameras first when it is gone",
     "disk_bytes": "room for video, for planning",
     "retention_days": "how long video is to stay: an archiver that follows keeps to it, unless its hub.toml says it too; 30 for planning",
+    "used_last": "it comes behind all others in every list, as `watchkeep site failover` has it, until this is unset",
     "failback": "whether cameras return to an archiver that was away; default: as each agent's own file says",
     "recorder_failback": "whether cameras return to a recorder that they prefer: by `recorders`, else any that does not stand by",
     "rank": "its place among the directory servers; the lowest that lives leads",

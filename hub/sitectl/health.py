@@ -16,8 +16,8 @@ from typing import Any, Final
 from ..directory.entities import Camera
 from ..directory.health.model import CameraHealth
 from ..directory.health.model import Level as Protection
-from ..directory.rules import copy_rule
 from ..directory.site import Key, Site
+from ..directory.uselast import kept_by
 from . import story
 
 
@@ -86,8 +86,7 @@ def _assigned(site: Site, name: str, one: Camera, lives: Mapping[str, str], with
         return Health(Level.BAD, f"its recorder {recording.agent} is gone")
     if name in without:
         return Health(Level.WARN, without[name])
-    copies, listed = copy_rule(site, one)
-    planned = site.archivers.get(name) if listed is None else listed
+    copies, planned = kept_by(site, name, one, ())
     if planned is not None and len(planned) < copies:
         return Health(Level.WARN, f"{len(planned)} of {copies} archivers")
     return Health(Level.GOOD if lives.get(recording.agent) == "lives" else Level.UNKNOWN)

@@ -62,16 +62,22 @@ def roles(as_json: AsJson = False, server: Servers = None) -> None:
 
 
 def failover(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="directory, a role, or an agent; agent/NAME where several have it")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="directory, a role, agent or archiver; agent/NAME where several have it")],
+    back: Annotated[bool, typer.Option("--back", help="give an archiver its place in every list back")] = False,
     yes: Yes = False,
     server: Servers = None,
     actor: Actor = None,
 ) -> None:
-    """Let another one take over: the lead of the directory, a role, or all cameras of an agent."""
-    wanted, client, to = _order(FailoverOrder, name=name), connect(server, actor), console()
+    """Let another one take over: the lead of the directory, a role, all cameras of an agent, or the place of an archiver.
+
+    An archiver is used last from then on: its cameras go to the next of their lists at once, without a gap, and those whose lists
+    have nobody else stay. What it has it keeps and serves. It stays so until you give it back: `watchkeep site failover NAME --back`.
+    """
+    wanted, client, to = _order(FailoverOrder, name=name, back=back), connect(server, actor), console()
     before = client.whole()
-    leads = name in (DIRECTORY, before.leader, f"server/{before.leader}")
-    agreed(f"let another server lead instead of {before.leader}?" if leads else f"let another one take over from {name}?", yes=yes)
+    leads = name in (DIRECTORY, before.leader, f"server/{before.leader}") and not back
+    question = f"give {name} its place in every list back?" if back else f"let another one take over from {name}?"
+    agreed(f"let another server lead instead of {before.leader}?" if leads else question, yes=yes)
     answer = client.order(http.SITE_FAILOVER, wanted, OrderAnswer)
     _told(answer, to)
     if answer.text.endswith("hands the lead over"):

@@ -16,8 +16,9 @@ from rich.tree import Tree
 from ..directory.entities import Agent, Archiver, Camera, Entity, Group, Role
 from ..directory.health.standing import absences
 from ..directory.roles import NOWHERE, ROLES
-from ..directory.rules import copy_rule, priority
+from ..directory.rules import priority
 from ..directory.site import Key
+from ..directory.uselast import kept_by, used_last
 from . import health
 from .client import Seen
 from .health import Health, Level
@@ -45,7 +46,7 @@ class _Drawing:
     def __init__(self, seen: Seen, by: By, now_s: float) -> None:
         self._seen, self._site, self._by = seen, seen.site, by
         self._all = seen.site.cameras
-        self._away = absences(seen.site, now_s)
+        self._away, self._last = absences(seen.site, now_s), used_last(seen.site)
         self._leave = Counter(one.agent for leaves in seen.site.leaving.values() for one in leaves)
         self.root = Tree(_head(seen), guide_style="dim")
         self._some("directory", map(self._server, self._ranked()))
@@ -77,7 +78,8 @@ class _Drawing:
         return _line(health.server(name, self._seen.servers), name, one, facts)
 
     def _archiver(self, name: str, one: Archiver) -> Text:
-        facts = [one.url or "found by mDNS", one.location or "", f"{one.retention_days:g} days", self._until("archiver", name)]
+        facts = [one.url or "found by mDNS", one.location or "", _days(one), "used last until it is given back" if one.used_last else "",
+                 self._until("archiver", name)]  # fmt: skip
         how = health.member(Key("archiver", name), self._seen.stores, self._away, "does not answer the last question")
         return _line(how, name, one, facts)
 
@@ -157,8 +159,7 @@ class _Drawing:
 
     def _camera(self, name: str, one: Camera) -> Text:
         by, recorder = self._by, self._recorder(name)
-        copies, listed = copy_rule(self._site, one)
-        planned = listed if listed is not None else self._site.archivers.get(name)
+        copies, planned = kept_by(self._site, name, one, self._last)
         facts = [one.group or "" if by is not By.GROUP else "", one.location or "" if by is not By.LOCATION else "",
                  f"by {recorder}" if by is not By.RECORDER and recorder else "", self._before(name),
                  f"{_copies(copies)} on {', '.join(planned)}" if planned else f"{_copies(copies)}, archivers not planned yet",
@@ -205,6 +206,11 @@ def _line(how: Health, name: str, one: Entity | None, facts: Iterable[str]) -> T
     if how.why and how.level is not Level.UNKNOWN:
         found.append(f"  {how.why}", STYLE[how.level])
     return found
+
+
+def _days(one: Archiver) -> str:
+    """The plan's default is no setting: an archiver that nobody gave days keeps to its own file."""
+    return f"{one.retention_days:g} days" if "retention_days" in one.model_fields_set else "days by its hub.toml"
 
 
 def _returns(one: Camera | Group) -> list[str]:

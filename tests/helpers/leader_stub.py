@@ -24,6 +24,8 @@ class LeaderStub:
         self.mute = threading.Event()
         self.got: list[str] = []
         """Paths of requests that wait for an answer."""
+        self.bodies: dict[str, bytes] = {}
+        """What was posted last, by path."""
         self._over = threading.Event()
         beats, owner = itertools.count(1), self
 
@@ -36,7 +38,7 @@ class LeaderStub:
                 self.close_connection = True
 
             def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
+                owner.bodies[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.path != "/v1/directory/state" or owner.mute.is_set():
                     self.do_GET()
                     return

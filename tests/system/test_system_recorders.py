@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from recorder_site import AGENTS, SETTLE_S, RecorderSite, recorder_site
+from recorder_site import AGENTS, ARCHIVERS, SETTLE_S, RecorderSite, recorder_site
 from wksite import wait_until
 
 from watchkeep.hub.verify.report import Report
@@ -68,6 +68,23 @@ def moved(site: RecorderSite, camera: str) -> int:
     return term
 
 
+def out_of_use_and_back(site: RecorderSite, camera: str) -> None:
+    """With one copy, on b and else on a: an order takes b out of use, and its end gives it back."""
+    value, order = site.ask().get(f"/v1/site/camera/{camera}").json(), {"name": "archiver/b"}
+    assert site.ask().put(f"camera/{camera}", {**value, "copies": 1, "archivers": ["b", "a"]}).status == 200
+    wait_until(lambda: ahead_s(site, camera, "b") > 2, TAKEN_UP_S, "its going to b alone")
+    assert site.ask().post("failover", order).status == 200
+    wait_until(lambda: ahead_s(site, camera, "a") > 2, TAKEN_UP_S, "its going to a alone")
+    assert site.ask().post("failover", {**order, "back": True}).status == 200
+    assert site.ask().put(f"camera/{camera}", value).status == 200
+
+
+def ahead_s(site: RecorderSite, camera: str, archiver: str) -> float:
+    """By how much an archiver has newer video of a camera than the other one."""
+    ends = {name: max((one.end_s for one in site.spans(camera, name)), default=0.0) for name in ARCHIVERS}
+    return ends[archiver] - min(ends.values())
+
+
 def overlap_s(report: Report, camera: str, term: int) -> float:
     """How long this term was recorded beside the next one, by the frames that were proven; negative: a gap."""
     spans = site_spans(report.camera(camera))
@@ -86,6 +103,7 @@ def test_a_camera_moves_without_a_gap_and_a_killed_recorders_go_on_at_the_other_
     wait_until(lambda: health(site, "agents") == {"up", "down"}, SETTLE_S, "the directory's seeing that one is gone")
     assert set(site.recorders().values()) == {other(dead)}
     assert any(event.kind == "assignment" and f"agent {dead} is gone" in event.text for event in site.view.events)
+    out_of_use_and_back(site, "cam1")
     beats = site.view.agents[dead].boot
     site.start(dead)
     wait_until(lambda: site.view.agents[dead].boot != beats and site.view.agents[dead].cameras == 0, 40, "its having nothing to record")

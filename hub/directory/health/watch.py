@@ -28,8 +28,8 @@ from ....wire.messages import CameraFreshness
 from ..desire import NOBODY
 from ..entities import Camera
 from ..orders import listed
-from ..rules import copy_rule
 from ..site import Key, Site
+from ..uselast import kept_by, used_last
 from .model import CameraHealth, Level
 from .standing import Members
 
@@ -93,11 +93,12 @@ class Watch:
         """Take in how things are; returns what is to be told."""
         found, ages = self._sight(scene), _by_camera(scene.reports)
         known, self._cameras, self._asked = self._cameras, {}, scene.members.asked
+        last = used_last(scene.site)
         began: list[str] = []
         ended: list[str] = []
         for name, entity in scene.site.cameras.items():
             one = self._cameras[name] = known.get(name) or _Camera(now, CameraHealth(state=Level.UNSEEN, since_s=scene.utc_s))
-            self._judge(one, name, self._copies(name, entity, ages.get(name, {}), scene.site), scene, now)
+            self._judge(one, name, self._copies(name, entity, ages.get(name, {}), scene.site, last), scene, now)
             alarm = one.health.state is Level.UNPROTECTED
             if alarm != one.alarmed and one.health.state is not Level.UNSEEN:
                 one.alarmed = alarm
@@ -112,10 +113,10 @@ class Watch:
         text = f"nothing can be said of {len(scene.site.entities.get('camera', {}))} cameras: {self.blind}"
         return [] if before else [Note(text, "check the network of this server")]
 
-    def _copies(self, name: str, entity: Camera, ages: Mapping[str, float], site: Site) -> _Copies:
-        wanted, rule = copy_rule(site, entity)
-        where = site.archivers.get(name, ()) if rule is None else rule
-        return _Copies(ages, frozenset(store for store, age_s in ages.items() if age_s <= self._limit_s), wanted, where[:wanted])
+    def _copies(self, name: str, entity: Camera, ages: Mapping[str, float], site: Site, last: frozenset[str]) -> _Copies:
+        wanted, where = kept_by(site, name, entity, last)
+        fresh = frozenset(store for store, age_s in ages.items() if age_s <= self._limit_s)
+        return _Copies(ages, fresh, wanted, (where or ())[:wanted])
 
     def _judge(self, one: _Camera, name: str, copies: _Copies, scene: Scene, now: float) -> None:
         one.had_it = copies.fresh or one.had_it

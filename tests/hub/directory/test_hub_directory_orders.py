@@ -3,7 +3,7 @@
 import pytest
 from site_kit import Book, camera, put
 
-from watchkeep.hub.directory.orders import Lead, Pass, Recorders, Windows, failover, maintenance, move
+from watchkeep.hub.directory.orders import Edited, Lead, Pass, Recorders, failover, maintenance, move
 from watchkeep.hub.directory.rules import Problem, problems
 
 NOW = 1_790_000_000.0
@@ -67,16 +67,16 @@ def window(book: Book, name: str, *, on: bool = True, lasting_s: float = 600.0, 
 
 def test_a_maintenance_opens_one_window_lengthens_it_and_ends_it(book: Book) -> None:
     opened = window(book, "e1")
-    assert isinstance(opened, Windows)
+    assert isinstance(opened, Edited)
     book.edit(*opened.changes)
     (name,) = book.site.windows
     assert (book.site.windows[name].target, book.site.windows[name].end_s) == ("e1", NOW + 600)
     longer = window(book, "agent/e1", lasting_s=900.0, now_s=NOW + 10)
-    assert isinstance(longer, Windows)
+    assert isinstance(longer, Edited)
     book.edit(*longer.changes)
     assert [(one.start_s, one.end_s) for one in book.site.windows.values()] == [(NOW, NOW + 910)]
     over_ = window(book, "e1", on=False, now_s=NOW + 20)
-    assert isinstance(over_, Windows)
+    assert isinstance(over_, Edited)
     assert problems(book.site, over_.changes) == []
     book.edit(*over_.changes)
     assert book.site.windows[name].end_s == NOW + 20, "the time until then stays planned"
@@ -85,10 +85,10 @@ def test_a_maintenance_opens_one_window_lengthens_it_and_ends_it(book: Book) -> 
 
 def test_a_window_that_ends_when_it_began_never_was(book: Book) -> None:
     opened = window(book, "e1")
-    assert isinstance(opened, Windows)
+    assert isinstance(opened, Edited)
     book.edit(*opened.changes)
     over_ = window(book, "e1", on=False)
-    assert isinstance(over_, Windows)
+    assert isinstance(over_, Edited)
     assert problems(book.site, over_.changes) == []
     book.edit(*over_.changes)
     assert book.site.windows == {}
@@ -96,12 +96,12 @@ def test_a_window_that_ends_when_it_began_never_was(book: Book) -> None:
 
 def test_a_name_that_several_kinds_have_is_not_guessed(book: Book) -> None:
     assert codes(window(book, "same")) == [("several", "same")]
-    assert isinstance(window(book, "archiver/same"), Windows)
+    assert isinstance(window(book, "archiver/same"), Edited)
     assert codes(window(book, "none")) == [("unknown", "none")]
     assert isinstance(window(book, "a" * 63), list)
     book.edit(put(f"agent/{'a' * 63}"))
     longest = window(book, "a" * 63)
-    assert isinstance(longest, Windows)
+    assert isinstance(longest, Edited)
     assert problems(book.site, longest.changes) == []
 
 

@@ -90,6 +90,29 @@ def test_a_maintenance_is_announced_shown_and_ended(tmp_path: Path, free_port: C
             assert within("maintenance", *words.split(), server=url).code == code, words
 
 
+def test_an_archiver_is_taken_out_of_use_and_given_back_by_way_of_any_server(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    with directory(tmp_path, free_port, "ab") as servers:
+        leader = servers.led()
+        describe(leader)
+        group = {"archivers": ["s1", "s2"]}
+        for path, value in (("archiver/s2", {}), ("group/halls", group), ("camera/door", {**CAMERA, "group": "halls"})):
+            assert leader.put(path, value).status == 200
+        servers.level()
+        url = servers.clients["b"].url
+        wrong = within("failover", "s1", "--back", "--yes", server=url)
+        assert (wrong.code, "archiver/s1: is not used last" in wrong.err) == (1, True), wrong
+        out = within("failover", "s1", "--yes", server=url)
+        assert (out.code, "archiver/s1 is used last until it is given back: s2 has door" in out.out) == (0, True), out
+        wait_for(lambda: "1 copy on s2, s1" in within("show", server=url).out, "the other order")
+        assert "used last until it is given back" in within("show", server=url).out
+        assert "used_last (default) → True" in within("history", "--entity", "archiver/s1", server=url).out
+        assert within("failover", "s1", "--yes", server=url).code == 1, "it is used last already"
+        back = within("failover", "archiver/s1", "--back", "--yes", server=url)
+        assert (back.code, "has its place in every list again: s1 has door" in back.out) == (0, True), back
+        wait_for(lambda: "1 copy on s1, s2" in within("show", server=url).out, "the old order")
+        assert leader.post("failover", {"name": "s1", "back": 1}).status == 400
+
+
 def test_orders_over_http_are_strict(tmp_path: Path, free_port: Callable[[], int]) -> None:
     with directory(tmp_path, free_port, "a") as servers:
         client = servers.led()

@@ -15,7 +15,8 @@ SERVERS = {"a": {"role": "leading", "index": 4, "able": True}, "b": {"role": "fo
 
 def site() -> Site:
     book = Book(put("location/hq", name="Head office"), put("location/floor", parent="hq"), put("archiver/s1", url="http://10.0.0.1:9701"),
-                put("archiver/s2"), put("group/halls", copies=2, archivers=["s1", "s2"], priority=7, failback="sticky"),
+                put("archiver/s2", retention_days=90.0),
+                put("group/halls", copies=2, archivers=["s1", "s2"], priority=7, failback="sticky"),
                 put("agent/edge-1", location="hq", standbys=["edge-2"]), put("agent/edge-2", standby=True), put("agent/edge-3"),
                 put("server/a", url="http://a:1", rank=0), put("server/b", url="http://b:1", rank=1),
                 put("server/r", url="http://r:1", rank=6, recovery=True), put("role/backup", servers=["a", "b"]),
@@ -47,8 +48,8 @@ def test_who_leads_who_stores_by_which_rules() -> None:
     assert line(lines, "● b  ") == "● b  http://b:1 · 3 entries behind  following"
     assert line(lines, "○ r") == "○ r  http://r:1 · recovery  does not answer"
     assert line(lines, "○ x") == "○ x  not in the site  looking, its database takes no entries"
-    assert line(lines, "· s1") == "· s1  http://10.0.0.1:9701 · 30 days"
-    assert line(lines, "◐ s2") == "◐ s2  found by mDNS · 30 days · until 2026-09-21 14:13Z  in maintenance"
+    assert line(lines, "· s1") == "· s1  http://10.0.0.1:9701 · days by its hub.toml"
+    assert line(lines, "◐ s2") == "◐ s2  found by mDNS · 90 days · until 2026-09-21 14:13Z  in maintenance"
     assert line(lines, "· halls") == "· halls  2 copies on s1, s2 · priority 7 · failback sticky · 2 cameras"
     assert line(lines, "◐ backups") == "◐ backups  of a · sticky  this version knows no such role: nobody does anything for it"
     assert line(lines, "● backup") == "● backup  of a, b · sticky  held by b"
@@ -83,7 +84,7 @@ def test_a_camera_that_is_moved_is_with_its_new_agent_and_says_who_goes_on() -> 
 
 def test_archivers_by_their_answers_to_the_leader() -> None:
     lines = drawn(site(), stores={"s1": "lives", "s2": "gone"})
-    assert line(lines, "● s1") == "● s1  http://10.0.0.1:9701 · 30 days"
+    assert line(lines, "● s1") == "● s1  http://10.0.0.1:9701 · days by its hub.toml"
     assert line(lines, "◐ s2").endswith("in maintenance, gone")
     assert line(drawn(site(), stores={"s1": "suspect"}), "◐ s1").endswith("does not answer the last question")
     assert line(drawn(site(), stores={"s1": "gone"}), "○ s1").endswith("gone")

@@ -1,7 +1,7 @@
 """One thread that reads every camera of agent/rtsp while nothing about it is unusual: sockets drained on a tick, frames straight to rings.
 
     camera's thread: open ─▶ first frames ─▶ drive ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▶ what was left: a new epoch, an end, a fault ─▶ drive
-                                               └─▶ tick: receive all, each one's lane,
+                                               └─▶ tick: receive some, each one's lane, until all,
                                                          reports and signs of life ───┘
 
 Rules: never waits for a camera: it opens and closes nothing, sends only what a connection takes at once (agent/rtsp/talk.py), decodes no
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ..native.stream import receive
+from ..native.stream import Basin
 from ..wire.shell.threads import Supervised
 from .beat import next_beat
 from .clock import Clock
@@ -60,6 +60,7 @@ class Pump:
         self._clock, self._tick_s = clock, tick_s
         self._lock = threading.Lock()
         self._seats: tuple[_Seat, ...] = ()
+        self._basin = Basin()
         self._wake = threading.Event()
         self._thread = Supervised("wk-pump", self.run, max_pause_s=1.0)
         self._running = False
@@ -116,10 +117,14 @@ class Pump:
         seats = self._seats
         if not seats:
             return False
-        receive([seat.ride.stream for seat in seats])
-        now, now_ns, utc_ns = self._clock.monotonic(), time.monotonic_ns(), self._clock.utc_ns()
-        self._give_back([seat for seat in seats if self._turn(seat, now, now_ns, utc_ns)])
-        return any(seat.ride.stream.more for seat in seats)
+        streams, over, done = [seat.ride.stream for seat in seats], list[_Seat](), 0
+        while done < len(seats):
+            first, done = done, self._basin.receive(streams, done)
+            now, now_ns, utc_ns = self._clock.monotonic(), time.monotonic_ns(), self._clock.utc_ns()
+            over += [seat for seat in seats[first:done] if self._turn(seat, now, now_ns, utc_ns)]
+        self._basin.settle()
+        self._give_back(over)
+        return any(stream.more for stream in streams)
 
     def _turn(self, seat: _Seat, now: float, now_ns: int, utc_ns: int) -> bool:
         try:

@@ -66,6 +66,20 @@ class Stream:
     @property
     def buffered(self) -> int:
         """Bytes of a piece that is not complete."""
+    @property
+    def room(self) -> int:
+        """Bytes of memory of its own: 4 to 256 kB."""
+
+class Basin:
+    """Memory that streams are read into one after another, 512 kB.  Who has it reads them all; one thread calls everything."""
+
+    def __init__(self) -> None: ...
+    def receive(self, streams: list[Stream], first: int = 0) -> int:
+        """Empty the sockets of the streams from number `first` on, without the GIL and without waiting, as many as there is room for and
+        one at least; returns the number of the first one that was not read.  Then process these, and receive again from there."""
+    def settle(self) -> None:
+        """What was received and not processed moves into the streams' own memory; before another thread has one of them, and done by
+        receive as well."""
 
 def receive(streams: list[Stream]) -> None:
-    """Empty the sockets of all streams into their buffers, without the GIL and without waiting; then process each."""
+    """Empty the sockets of all streams, each into memory of its own, without the GIL and without waiting; then process each."""

@@ -3,10 +3,10 @@
     intake ─▶ split ─┬─ text, RTCP ─▶ messages
                      └─ RTP ─▶ (order, over UDP) ─▶ sequence ─▶ depacketizer ─▶ units
 
-Rules: 1. `receive` empties the sockets of many streams with the GIL released once; `process` then takes one stream's buffer apart
-under it, tens of microseconds.  2. One thread calls everything.  3. Frames of channels that nobody asked for, and payload types that the
-description does not have, are counted and left out.  4. A process gives at most what CAPACITY bytes hold: 256 kB of units, or 4096
-messages.  5. What a lane takes is not given.  Twin: stream_py.py, without the sockets.
+Rules: 1. `Basin.receive` empties the sockets of some streams with the GIL released once; `process` then takes one stream's bytes apart
+under it, tens of microseconds, and what is left of them is its own again.  2. One thread calls everything.  3. Frames of channels that
+nobody asked for, and payload types that the description does not have, are counted and left out.  4. A process gives at most what
+CAPACITY bytes hold: 256 kB of units, or 4096 messages.  5. What a lane takes is not given.  Twin: stream_py.py, without the sockets.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -14,7 +14,9 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from .depay cimport AGAIN, NONE, Depacketizer, Ready, Video
-from .intake cimport MAX_SOCKETS, Intake, close_intake, drain, open_intake, put_bytes_in, put_datagram, used
+from .intake cimport (
+    CAPACITY, MAX_SOCKETS, Intake, close_intake, drain, drain_into, open_intake, put_bytes_in, put_datagram, settle, used
+)
 from .lane cimport Lane
 from .reorder cimport HOLD, SKIP, Reorder
 from .rtp cimport FRAME, GAP, LATE, MORE, TEXT, Piece, Rtp, Sequence, advance, next_piece, parse_rtp
@@ -27,6 +29,8 @@ cdef enum:
     STRANGE = -1
     CONTROL = -2
     CONNECTION = -1             # the channel of text
+    BASIN = 512 << 10           # CAPACITY for the next camera behind a tick of some: half of a core's second cache
+    LINE = 64                   # of a cache
 
 
 cdef class _Track:
@@ -40,10 +44,14 @@ cdef class _Track:
         self.order = Reorder() if sorted_ else None
 
 
+cdef class Basin
+
+
 cdef class Stream:
     cdef Intake _intake
     cdef list _tracks
     cdef Lane _lane                 # None: every unit is given to who calls process
+    cdef Basin _basin               # outlives the bytes of ours that are in it
     cdef signed char[256] _roles    # of each channel: a track, STRANGE, or CONTROL
     cdef readonly uint64_t junk
     cdef readonly uint64_t strange
@@ -226,21 +234,73 @@ cdef class Stream:
     def buffered(self):
         return self._intake.size
 
+    @property
+    def room(self):
+        return self._intake.room
+
 
 cdef object _unit(const Ready* ready):
     return Unit(ready.data[:ready.size], ready.stamp, ready.duration, bool(ready.key), bool(ready.damaged))
 
 
+cdef class Basin:
+    cdef unsigned char* _memory
+    cdef list _read             # whose bytes may be in it
+
+    def __cinit__(self):
+        self._read = []
+        self._memory = <unsigned char*> malloc(BASIN)
+        if self._memory == NULL:
+            raise MemoryError("no memory to read cameras into")
+
+    def __dealloc__(self):
+        free(self._memory)
+
+    def receive(self, list streams, Py_ssize_t first=0):
+        cdef Py_ssize_t count = len(streams), at = first
+        cdef size_t taken = 0
+        cdef Intake** intakes
+        if first < 0:
+            raise ValueError(f"there is no stream number {first}")
+        intakes = _intakes(streams)
+        self.settle()
+        with nogil:
+            while at < count and BASIN - taken >= CAPACITY:
+                drain_into(intakes[at], self._memory + taken)
+                taken += (intakes[at].size + LINE - 1) // LINE * LINE
+                at += 1
+        free(intakes)
+        self._read = streams[first:at]
+        for stream in self._read:
+            (<Stream> stream)._basin = self
+        return at
+
+    def settle(self):
+        for stream in self._read:
+            settle(&(<Stream> stream)._intake)
+            (<Stream> stream)._basin = None
+        self._read = []
+
+
 def receive(list streams):
     cdef Py_ssize_t count = len(streams), i
-    cdef Intake** intakes = <Intake**> malloc(count * sizeof(Intake*) + 1)
+    cdef Intake** intakes = _intakes(streams)
+    with nogil:
+        for i in range(count):
+            drain(intakes[i])
+    free(intakes)
+
+
+cdef Intake** _intakes(list streams) except NULL:
+    """The caller frees the array."""
+    cdef Py_ssize_t i
+    cdef Intake** intakes
+    for stream in streams:
+        if not isinstance(stream, Stream):
+            raise TypeError(f"{type(stream).__name__} is no Stream")
+    intakes = <Intake**> malloc(len(streams) * sizeof(Intake*) + 1)
     if intakes == NULL:
         raise MemoryError("no memory for a list of cameras")
-    try:
-        for i in range(count):
-            intakes[i] = &(<Stream?> streams[i])._intake
-        with nogil:
-            for i in range(count):
-                drain(intakes[i])
-    finally:
-        free(intakes)
+    for i in range(len(streams)):
+        intakes[i] = &(<Stream> streams[i])._intake
+    return intakes

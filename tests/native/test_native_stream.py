@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from rtp_kit import framed, rtp, streams
 
 from watchkeep.native import stream, stream_py
-from watchkeep.native.stream import receive
+from watchkeep.native.stream import Basin, receive
 
 IDR, SLICE, CODE = b"\x65\x88idr", b"\x41\x9aslice", b"\0\0\0\1"
 MESSAGE = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n"
@@ -163,6 +164,102 @@ def test_receive_takes_streams_and_nothing_else():
     receive([])
     with pytest.raises(TypeError):
         receive([object()])
+
+
+@pytest.fixture
+def connected():
+    """Many streams, and where their cameras write."""
+    with ExitStack() as stack:
+
+        def connect(count):
+            made_all, theirs = [], []
+            for _ in range(count):
+                pair = [stack.enter_context(one) for one in socket.socketpair()]
+                for one in pair:
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+                pair[1].setblocking(False)
+                made_all.append(made(stream))
+                made_all[-1].connect(pair[0].fileno())
+                theirs.append(pair[1])
+            return made_all, theirs
+
+        yield connect
+
+
+def packets(camera, first, count, size=900):
+    """Of the camera, and told from those of another one."""
+    return b"".join(framed(rtp(SLICE + bytes([camera]) * size, seq=number, ts=number)) for number in range(first, first + count))
+
+
+def read_all(basin, streams):
+    """The units of each."""
+    found, done = [], 0
+    while done < len(streams):
+        first, done = done, basin.receive(streams, done)
+        assert done > first
+        found += [[unit.data for _, unit in one.process(0)[0]] for one in streams[first:done]]
+    return found
+
+
+def test_cameras_that_share_memory_get_their_own_bytes(connected):
+    streams, theirs = connected(40)
+    basin, sent = Basin(), []
+    for camera in range(40):
+        sent.append(packets(camera, 0, 30) + packets(camera, 30, 1, size=20_000))
+    got = [[] for _ in streams]
+    for cut in (0, 3, 700, 12_345, 29_000, 1 << 20):
+        for camera, one in enumerate(theirs):
+            one.send(sent[camera][:cut])
+            sent[camera] = sent[camera][cut:]
+        for camera, units in enumerate(read_all(basin, streams)):
+            got[camera] += units
+    assert got == [[CODE + SLICE + bytes([camera]) * 900] * 30 for camera in range(40)]
+    assert [one.finish()[0][1].data for one in streams] == [CODE + SLICE + bytes([camera]) * 20_000 for camera in range(40)]
+
+
+def test_a_basin_reads_as_many_as_it_has_room_for(connected):
+    streams, theirs = connected(4)
+    for one in theirs:
+        assert one.send(packets(1, 0, 300)) > 256 * 1024
+    basin = Basin()
+    assert basin.receive(streams) == 2
+    assert [(one.buffered, one.more) for one in streams] == [(256 * 1024, True)] * 2 + [(0, False)] * 2
+    assert basin.receive(streams, 3) == 4
+    assert basin.receive(streams, 4) == 4
+    assert basin.receive([]) == 0
+    with pytest.raises(ValueError, match="no stream number -1"):
+        basin.receive(streams, -1)
+    with pytest.raises(TypeError, match="int is no Stream"):
+        basin.receive([streams[0], 5])
+
+
+def test_what_was_received_and_not_taken_apart_waits_in_the_streams_own_memory(connected):
+    streams, theirs = connected(2)
+    for camera, one in enumerate(theirs):
+        one.send(packets(camera, 0, 100))
+    basin = Basin()
+    basin.receive(streams)
+    basin.settle()
+    for camera, one in enumerate(theirs):
+        one.send(packets(camera, 100, 100))
+    basin.receive(streams[:1])
+    basin.receive(streams[1:])
+    del basin
+    assert [len(one.process(0)[0]) for one in streams] == [199, 199]
+    assert [one.buffered for one in streams] == [0, 0]
+
+
+def test_a_camera_holds_no_more_memory_than_a_piece_that_is_not_complete(connected):
+    streams, theirs = connected(1)
+    theirs[0].send(packets(1, 0, 200))
+    receive(streams)
+    assert streams[0].room == 256 * 1024
+    theirs[0].send(packets(1, 200, 1, size=15_000)[:-1])
+    read_all(Basin(), streams)
+    assert (streams[0].room, streams[0].buffered) == (16 * 1024, 15_000 + len(packets(1, 0, 1, size=0)) - 1)
+    theirs[0].send(b"\1")
+    read_all(Basin(), streams)
+    assert (streams[0].room, streams[0].buffered) == (4 * 1024, 0)
 
 
 pieces = st.one_of(

@@ -1,14 +1,18 @@
 cdef enum:
-    MAX_KEPT = 512
+    USED = 0                # somebody holds it
+    WARM = 1                # nobody does, and it has pages
+    COLD = 2                # nor has it pages
 
 
-cdef struct Room:
+cdef struct Block:
     unsigned char* memory
-    size_t size
+    size_t units
+    size_t free             # of them that nobody holds
+    unsigned char* states   # of each
 
 
 cdef class Pool:
-    cdef Room[512] _kept            # MAX_KEPT, oldest first
+    cdef Block** _blocks
     cdef size_t _count
     cdef readonly size_t keep_bytes
     cdef readonly size_t kept_bytes
@@ -16,12 +20,16 @@ cdef class Pool:
     cdef readonly unsigned long long again
 
     cdef Slab take(self, size_t size)
-    cdef void give_back(self, Room room) noexcept
-    cdef void _forget(self, size_t at) noexcept
+    cdef Block* _add(self, size_t units) except NULL
+    cdef void _hold(self, Block* block, size_t at, size_t units) noexcept
+    cdef void give_back(self, Block* block, size_t at, size_t units) noexcept
+    cdef void _shrink(self) noexcept
+    cdef void _remove(self, size_t number) noexcept
 
 
 cdef class Slab:
     cdef Pool _pool
-    cdef Room _room
+    cdef Block* _block
+    cdef size_t _at, _units
     cdef size_t size
     cdef unsigned char* memory

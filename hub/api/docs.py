@@ -37,8 +37,9 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     for parameter in operation.get("parameters", []):
         need = "required" if parameter.get("required") else "optional"
         yield _row(parameter["name"], f"{parameter['in']}, {need}", parameter.get("description", ""))
-    for kind in operation.get("requestBody", {}).get("content", {}):
-        yield _row("body", kind, operation["requestBody"].get("description", ""))
+    body = operation.get("requestBody", {})
+    for kind, content in body.get("content", {}).items():
+        yield _row("body", f"{kind} {_type_name(content.get('schema', {}))}".strip(), body.get("description", ""))
     for status, answer in operation["responses"].items():
         kinds = "; ".join(f"{kind} {_type_name(content.get('schema', {}))}".strip() for kind, content in answer.get("content", {}).items())
         yield _row(status, kinds, answer.get("description", ""))

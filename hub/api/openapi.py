@@ -43,6 +43,28 @@ def _error(description: str) -> dict[str, Any]:
     return {"model": ErrorAnswer, "description": description}
 
 
+def body(schema: dict[str, Any], description: str = "") -> dict[str, Any]:
+    """The body that an endpoint reads itself."""
+    told = {"description": description} if description else {}
+    return {"requestBody": {"required": True, **told, "content": {JSON: {"schema": schema}}}}
+
+
+def body_of(kind: type[BaseModel], description: str = "") -> dict[str, Any]:
+    schema = kind.model_json_schema()
+    return body(_inlined(schema, schema.pop("$defs", {})), description)
+
+
+def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
+    """Without references: inside an operation they would lead nowhere.  For models that do not hold themselves."""
+    if isinstance(part, list):
+        return [_inlined(one, definitions) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _inlined(definitions[part["$ref"].removeprefix("#/$defs/")], definitions)
+    return {name: _inlined(one, definitions) for name, one in part.items()}
+
+
 BUSY: Final[Answers] = {503: _error("busy or storage-failed, with Retry-After")}
 UNSURE: Final[Answers] = {503: _error("busy, with Retry-After: nothing was changed; unsure: it may have been")}
 READING: Final[Answers] = {400: _error("bad-request or malformed"), 404: _error("not-found"), **BUSY}
@@ -70,20 +92,10 @@ LOCK_ADD: Final[Answers] = {
     409: _error("too-many"),
     413: _error("oversize"),
 }
-LOCK_BODY: Final[dict[str, Any]] = {
-    "requestBody": {"required": True, "description": "at most 16 KiB",
-                    "content": {"application/json": {"schema": LockRequest.model_json_schema()}}},
-}  # fmt: skip
+LOCK_BODY: Final = body_of(LockRequest, "at most 16 KiB")
 ORDER: Final[Answers] = {**READING, 413: _error("oversize")}
-ORDER_BODY: Final[dict[str, Any]] = {
-    "requestBody": {"required": True, "description": "at most 16 KiB",
-                    "content": {"application/json": {"schema": ConsolidationOrder.model_json_schema()}}},
-}  # fmt: skip
-LOSS_BODY: Final[dict[str, Any]] = {
-    "requestBody": {"required": True, "description": "at most 16 KiB",
-                    "content": {"application/json": {"schema": LossReport.model_json_schema()}}},
-}  # fmt: skip
-WHOLE: Final[Answers] = {200: {"content": {JSON: {"schema": {"type": "object"}}}, "description": "the state"}, **BUSY}
+ORDER_BODY: Final = body_of(ConsolidationOrder, "at most 16 KiB")
+LOSS_BODY: Final = body_of(LossReport, "at most 16 KiB")
 DESIRED: Final[Answers] = {200: {"model": AgentDesired, "description": "what it is to record"},
                            204: {"description": "nothing later than (term, index)"}, **READING}  # fmt: skip
 ARCHIVER_DESIRED: Final[Answers] = {200: {"model": ArchiverDesired, "description": "how it is to keep video"},
@@ -98,11 +110,6 @@ EDITING: Final[Answers] = {
 }
 STALE: Final[Answers] = {**EDITING, 404: _error("not-found: no such kind of entity"),
                          412: {"model": Refusal, "description": "stale: `now` is what the entity is by now"}}  # fmt: skip
-
-
-def body_of(kind: type[BaseModel]) -> dict[str, Any]:
-    """The body that an endpoint reads itself."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": kind.model_json_schema()}}}}
 
 
 LISTED: Final[Answers] = {400: _error("bad-request")}

@@ -9,7 +9,7 @@ import json
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import RootModel
+from pydantic import RootModel, TypeAdapter
 
 from ...wire import http
 from ..directory.desk import SiteDesk
@@ -17,7 +17,7 @@ from ..directory.entities import KINDS
 from ..directory.exchange import Taken
 from ..directory.requests import ContingencyText, EditRequest, EntityText, HistoryPage, SettleRequest
 from ..directory.site import Change, Key
-from . import openapi
+from . import openapi, siteforms
 from .body import asked
 from .errors import ApiError
 from .workers import Gate, Workers
@@ -33,6 +33,9 @@ Actor = Annotated[str, Header(alias=http.ACTOR_HEADER, max_length=100, descripti
 Via = Annotated[str, Header(alias=http.VIA_HEADER, max_length=500, include_in_schema=False)]
 IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=40, description="the ETag of what was edited")]
 IfNone = Annotated[str | None, Header(alias="If-None-Match", max_length=40, description="*: only when it does not exist yet")]
+
+
+_ENTITIES: Final = TypeAdapter(dict[str, EntityText])
 
 
 class EntityBody(RootModel[dict[str, Any]]):
@@ -63,7 +66,7 @@ class SiteRoutes:
     def _declare_whole(self, routes: APIRouter) -> None:
         desk = self._desk
 
-        @routes.get(http.SITE, response_class=Response, responses=openapi.WHOLE)
+        @routes.get(http.SITE, response_class=Response, responses=siteforms.WHOLE)
         async def whole() -> Response:
             """The whole state: entities with their revisions, who records what, leases, contingencies; with its leader.
 
@@ -74,7 +77,7 @@ class SiteRoutes:
                 found = await self._workers.run(lambda: json.dumps(desk.whole(), separators=(",", ":")))
             return Response(found, media_type=openapi.JSON)
 
-        @routes.post(http.SITE_EDIT, responses=openapi.EDITING, openapi_extra=openapi.body_of(EditRequest))
+        @routes.post(http.SITE_EDIT, responses=openapi.EDITING, openapi_extra=siteforms.edit())
         async def edit(request: Request, actor: Actor = "", via: Via = "") -> Taken:
             """Several changes, all of them or none.  `was` names the revision that a change is made of: 0 for none, null for any."""
             with self._gate.admit(MAX_BODY_BYTES):
@@ -108,40 +111,45 @@ class SiteRoutes:
                 return await self._workers.run(desk.settle, origin, wanted.by(actor), via)
 
     def _declare_entities(self, routes: APIRouter) -> None:
-        desk = self._desk
+        for kind in KINDS:
+            self._declare_kind(routes, kind)
 
-        @routes.get(http.SITE + "/{kind}", responses=openapi.READING)
-        async def every(kind: str) -> dict[str, EntityText]:
-            """All entities of a kind, by id."""
+        @routes.api_route(http.SITE + "/{kind}", methods=["GET"], include_in_schema=False)
+        @routes.api_route(http.SITE + "/{kind}/{name}", methods=["GET", "PUT", "DELETE"], include_in_schema=False)
+        async def unknown(kind: str) -> None:
+            raise ApiError(http.NOT_FOUND, f"there is no kind of entity {kind[:40]!r}", remedy=f"known kinds: {', '.join(KINDS)}")
+
+    def _declare_kind(self, routes: APIRouter, kind: str) -> None:
+        """Each kind has addresses of its own, so that OpenAPI says which fields it has."""
+        desk, every_path, one_path = self._desk, f"{http.SITE}/{kind}", f"{http.SITE}/{kind}/{{name}}"
+
+        @routes.get(every_path, responses=siteforms.every(kind), response_class=Response, summary=f"Every {kind}")
+        async def every() -> Response:
+            """All entities of this kind, by id."""
             with self._gate.admit():
-                return await self._workers.run(desk.every, _kind(kind))
+                found = await self._workers.run(lambda: _ENTITIES.dump_json(desk.every(kind)))
+            return Response(found, media_type=openapi.JSON)
 
-        @routes.get(http.SITE + "/{kind}/{name}", responses=openapi.READING)
-        async def one(kind: str, name: str, response: Response) -> dict[str, Any]:
+        @routes.get(one_path, responses=siteforms.one(kind), response_model=None, summary=f"One {kind}")
+        async def one(name: str, response: Response) -> dict[str, Any]:
             """One entity; its ETag is its revision."""
-            found = desk.one(Key(_kind(kind), name))
+            found = desk.one(Key(kind, name))
             response.headers["ETag"] = f'"{found.revision}"'
             return found.value
 
-        @routes.put(http.SITE + "/{kind}/{name}", responses=openapi.STALE, openapi_extra=openapi.body_of(EntityBody))
-        async def put(kind: str, name: str, request: Request, actor: Actor = "", match: IfMatch = None, none: IfNone = None) -> Taken:
+        @routes.put(one_path, responses=openapi.STALE, openapi_extra=siteforms.put(kind), summary=f"Put {siteforms.an(kind)}")
+        async def put(name: str, request: Request, actor: Actor = "", match: IfMatch = None, none: IfNone = None) -> Taken:
             """Make or replace an entity.  With If-Match only this revision of it, with If-None-Match: * only a new one."""
-            key, was = Key(_kind(kind), name), 0 if none == "*" else _revision(match)
+            key, was = Key(kind, name), 0 if none == "*" else _revision(match)
             with self._gate.admit(ENTITY_BYTES):
                 change = Change(key, (await asked(request, EntityBody, ENTITY_BYTES)).root, was)
                 return await self._edit(EditRequest.of(change).by(actor), "")
 
-        @routes.delete(http.SITE + "/{kind}/{name}", responses=openapi.STALE)
-        async def remove(kind: str, name: str, actor: Actor = "", match: IfMatch = None) -> Taken:
+        @routes.delete(one_path, responses=openapi.STALE, summary=f"Remove {siteforms.an(kind)}")
+        async def remove(name: str, actor: Actor = "", match: IfMatch = None) -> Taken:
             """Remove an entity that nothing refers to."""
             with self._gate.admit():
-                return await self._edit(EditRequest.of(Change(Key(_kind(kind), name), None, _revision(match))).by(actor), "")
-
-
-def _kind(kind: str) -> str:
-    if kind not in KINDS:
-        raise ApiError(http.NOT_FOUND, f"there is no kind of entity {kind[:40]!r}", remedy=f"known kinds: {', '.join(KINDS)}")
-    return kind
+                return await self._edit(EditRequest.of(Change(Key(kind, name), None, _revision(match))).by(actor), "")
 
 
 def _revision(match: str | None) -> int | None:

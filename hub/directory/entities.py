@@ -17,10 +17,11 @@ camera names its credentials, and the recorder's own file has them, so neither j
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from ...wire.config import ID_PATTERN, TEXT_PATTERN, WORD_PATTERN, Config
 from ...wire.desired import Failback
+from .wording import described
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Text = Annotated[str, StringConstraints(max_length=200, pattern=TEXT_PATTERN)]
@@ -39,6 +40,8 @@ MAX_WINDOW_S: Final = 366 * 86_400.0
 
 class Entity(Config):
     """One thing of the site; its id is its key, not a field."""
+
+    model_config = ConfigDict(json_schema_extra=described)
 
     name: Text = ""
 
@@ -156,7 +159,7 @@ class Server(Entity):
 
 
 class Role(Entity):
-    """Its id is one of roles.py."""
+    """A duty of the hub; its id is the duty's name (roles.py)."""
 
     servers: Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_SERVERS)]
     holder: Literal["sticky", "highest"] = "sticky"

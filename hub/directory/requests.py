@@ -59,6 +59,32 @@ class EntityText(BaseModel):
     revision: int
 
 
+class SiteText(BaseModel):
+    """Answer to GET /v1/site, as OpenAPI has it: the whole state as one server knows it."""
+
+    index: int
+    term: int
+    hash: str
+    leader: str
+    """Empty when none is known."""
+    entities: dict[str, dict[str, EntityText]]
+    """By kind and id."""
+    recorders: dict[str, tuple[str, int]]
+    """By camera: agent, empty for nobody, and term of its epochs."""
+    leaving: dict[str, list[tuple[str, int]]]
+    """By camera: those that had it before, and go on until the present one records it."""
+    archivers: dict[str, list[str]]
+    """By camera: planned lists of those that name none."""
+    leases: dict[str, tuple[str, int]]
+    """By role: holder, and number."""
+    contingencies: dict[str, dict[str, Any]]
+    servers: dict[str, dict[str, Any]]
+    """Directory servers that are heard, with what they say of themselves."""
+    lives: dict[str, str]
+    stores: dict[str, str]
+    without: dict[str, str]
+
+
 class ContingencyText(BaseModel):
     """An edit of another branch: its changes, what is there `now`, and why it was not made."""
 

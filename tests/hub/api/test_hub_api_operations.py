@@ -1,8 +1,11 @@
 """/healthz, /metrics, /docs and /openapi.json of a real hub."""
 
+import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hub_kit import Hub, film, running
@@ -68,6 +71,12 @@ def test_metrics_count_what_happened(hub: Hub) -> None:
     assert [found["watchkeep_volume_online", str(path)] for path in hub.volumes] == [1, 1]
 
 
+def dangling(described: Any) -> set[str]:
+    """References to nothing."""
+    known = {f"#/components/schemas/{name}" for name in described["components"]["schemas"]}
+    return set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(described))) - known
+
+
 def test_the_description_is_complete_and_typed(hub: Hub) -> None:
     described = hub.get("/openapi.json").json()
     reading = (names.CAMERAS, names.timeline("{camera}"), names.playlist("{camera}"), names.export("{camera}"))
@@ -77,6 +86,7 @@ def test_the_description_is_complete_and_typed(hub: Hub) -> None:
     assert list(append["requestBody"]["content"]) == [names.RECORDS_TYPE]
     assert append["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("AppendAnswer")
     assert {"400", "409", "413", "415", "422", "503", "507"} <= set(append["responses"])
+    assert dangling(described) == set()
     for path, operations in described["paths"].items():
         for operation in operations.values():
             assert operation["description"], path

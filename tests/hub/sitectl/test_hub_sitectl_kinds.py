@@ -10,7 +10,8 @@ from hub_kit import wait_for
 from sitectl_kit import site, typed, within
 
 from watchkeep.hub.directory.entities import KINDS
-from watchkeep.hub.sitectl.fields import HELP, fields, merged, typed_values
+from watchkeep.hub.directory.wording import FIELDS
+from watchkeep.hub.sitectl.fields import fields, merged, typed_values
 from watchkeep.wire.errors import UsageError
 
 
@@ -128,7 +129,7 @@ def test_where_no_directory_answers_the_error_names_each(one: Client, free_port:
 def test_every_field_has_an_option_and_a_word_of_help() -> None:
     for kind, model in KINDS.items():
         assert [field.name for field in fields(kind)] == list(model.model_fields)
-    assert set(HELP) == {name for model in KINDS.values() for name in model.model_fields}
+    assert set(FIELDS) == {name for model in KINDS.values() for name in model.model_fields}
 
 
 def test_values_as_they_are_typed() -> None:

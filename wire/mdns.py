@@ -69,14 +69,15 @@ class Sightings:
     addresses are a conflict: the one seen first is kept until it is gone or another is preferred.
     """
 
-    def __init__(self, site: str) -> None:
+    def __init__(self, site: str | None) -> None:
+        """site: None for all of them; then ids may be those of several sites."""
         self._site = site
         self._seen: dict[str, Found] = {}
         self.ignored = 0
 
     def saw(self, instance: str, found: Found) -> None:
         """Note an announcement; those of other sites, and those beyond MAX_SIGHTINGS, are ignored."""
-        if found.site != self._site:
+        if self._site is not None and found.site != self._site:
             self._seen.pop(instance, None)
         elif instance in self._seen or len(self._seen) < MAX_SIGHTINGS:
             self._seen[instance] = found
@@ -90,6 +91,10 @@ class Sightings:
         """Let this address stand for the hub from now on, and the others behind it."""
         self._seen = dict(sorted(self._seen.items(), key=lambda item: item[1].id == hub and item[1].url != url))
 
+    def all(self) -> tuple[Found, ...]:
+        """Whoever is announced, each once."""
+        return tuple(dict.fromkeys(self._seen.values()))
+
     def hubs(self) -> dict[str, Found]:
         """The hub of each id."""
         found: dict[str, Found] = {}
@@ -99,10 +104,10 @@ class Sightings:
 
     def conflicts(self) -> dict[str, tuple[str, ...]]:
         """Ids that are announced with several addresses: the url in use, then the others."""
-        urls: dict[str, dict[str, None]] = {}
+        urls: dict[tuple[str, str], dict[str, None]] = {}
         for sighting in self._seen.values():
-            urls.setdefault(sighting.id, {})[sighting.url] = None
-        return {hub: tuple(several) for hub, several in urls.items() if len(several) > 1}
+            urls.setdefault((sighting.site, sighting.id), {})[sighting.url] = None
+        return {hub: tuple(several) for (_, hub), several in urls.items() if len(several) > 1}
 
 
 def remembered(kind: str, data: bytes | None) -> dict[str, str]:

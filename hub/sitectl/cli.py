@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from . import kinds, paper, record, steer, watched
-from .options import AsJson, Servers, connect, console
+from .options import AsJson, Servers, console, reader
 from .tree import By, tree
 
 app = typer.Typer(help="The site: what it consists of, who records what, who leads.", no_args_is_help=True)
@@ -36,7 +36,7 @@ def show(
     server: Servers = None,
 ) -> None:
     """The whole site as a tree: directory servers, archivers, groups, roles, locations, agents with their cameras."""
-    seen = connect(server).by_leader()
+    seen = reader(server).by_leader()
     if as_json:
         typer.echo(seen.text.decode())
     else:

@@ -19,7 +19,7 @@ from ..directory.site import Change, Key
 from ..directory.sitefile import compared, shown
 from .client import RefusedEditError, SiteClient
 from .fields import Field, fields, merged, typed_values
-from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done, show_difference, show_json
+from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done, reader, show_difference, show_json
 
 TRIES: Final = 3
 """Of `set`: each finds that somebody has changed another field in the milliseconds between reading and writing."""
@@ -147,7 +147,7 @@ def _remove(kind: str) -> Callable[..., None]:
 
 def _list(kind: str) -> Callable[..., None]:
     def list_all(as_json: AsJson = False, server: Servers = None) -> None:
-        found = connect(server).entities(kind)
+        found = reader(server).entities(kind)
         if as_json:
             show_json({name: one.model_dump() for name, one in found.items()})
             return

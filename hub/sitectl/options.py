@@ -19,18 +19,20 @@ from rich.text import Text
 from ...wire.errors import UsageError
 from ..directory.exchange import Taken
 from ..directory.sitefile import Difference
+from . import find
 from .client import SiteClient
+from .find import HERE
 
 SERVER_ENV: Final = "WATCHKEEP_SERVER"
 ACTOR_ENV: Final = "WATCHKEEP_ACTOR"
-HERE: Final = "http://127.0.0.1:9701"
 PIPE_COLUMNS: Final = 160
 """Width of what is printed where no terminal says one."""
 SIGNS: Final = {"+": "green", "-": "red", "~": "yellow"}
 
 Servers = Annotated[list[str] | None, typer.Option("--server", envvar=SERVER_ENV, metavar="URL",
                                                    help=f"a directory server, as {HERE}, the default; give several, and the next one is "
-                                                        "asked when one is dead")]  # fmt: skip
+                                                        "asked when one is dead.  Commands that only look find one by mDNS when there is "
+                                                        "none at the default")]  # fmt: skip
 Actor = Annotated[str | None, typer.Option("--actor", envvar=ACTOR_ENV, metavar="WHO",
                                            help="who edits, for the history default: you@here")]  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
@@ -38,9 +40,14 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 
 
 def connect(servers: list[str] | None, actor: str | None = None) -> SiteClient:
-    """Raises UsageError for what is no address."""
+    """To the servers that are named, else to the one of this machine; raises UsageError for what is no address."""
     wanted = [url for text in servers or [HERE] for url in text.replace(",", " ").split()]
     return SiteClient(wanted, actor or _myself(), monotonic=time.monotonic, sleep=time.sleep, say=remark)
+
+
+def reader(servers: list[str] | None) -> SiteClient:
+    """The same for a command that changes nothing: without a name, whoever can be found is asked; raises what find.servers does."""
+    return connect(servers or find.servers(remark))
 
 
 def _myself() -> str:

@@ -17,7 +17,7 @@ from ...wire.errors import ConfigError, UsageError
 from ...wire.shell.files import publish
 from ..directory import sitefile
 from ..directory.sitefile import Difference
-from .options import Actor, Servers, Yes, agreed, connect, console, done, remark, show_difference
+from .options import Actor, Servers, Yes, agreed, connect, console, done, reader, remark, show_difference
 
 STDIN: Final = "-"
 WORDS: Final = {"+": "to add", "~": "to change", "-": "to remove"}
@@ -80,7 +80,7 @@ def export(
     server: Servers = None,
 ) -> None:
     """Write the site down as a site.toml that `apply` understands."""
-    seen = connect(server).whole()
+    seen = reader(server).whole()
     text = f"# entry {seen.site.index} of term {seen.site.term}\n\n{sitefile.text(seen.site)}"
     if output is None:
         typer.echo(text, nl=False)

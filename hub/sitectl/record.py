@@ -16,7 +16,7 @@ from ..directory.requests import ContingencyText
 from ..directory.site import Key, Site
 from ..directory.sitefile import Difference, compared
 from . import story
-from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done, show_difference, show_json
+from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done, reader, show_difference, show_json
 
 MAX_ENTRIES = 100_000
 """Of one listing: 50 MB."""
@@ -40,7 +40,7 @@ def history(
 ) -> None:
     """Who changed what, and when; the newest first."""
     start_s = None if since is None else story.since(since, time.time())
-    found = connect(server).entries(entity, limit, start_s, who)
+    found = reader(server).entries(entity, limit, start_s, who)
     if as_json:
         show_json([entry.model_dump() for entry in found])
         return
@@ -69,7 +69,7 @@ def _steps(steps: list[Difference | str], to: Console) -> None:
 @contingency_app.command("list")
 def list_all(as_json: AsJson = False, server: Servers = None) -> None:
     """Those that wait for a decision."""
-    found, to = connect(server).contingencies(), console()
+    found, to = reader(server).contingencies(), console()
     if as_json:
         show_json([one.model_dump() for one in found])
         return
@@ -82,7 +82,7 @@ def list_all(as_json: AsJson = False, server: Servers = None) -> None:
 @contingency_app.command()
 def show(origin: Origin, as_json: AsJson = False, server: Servers = None) -> None:
     """Both versions of one: what its author wanted, and what there is."""
-    client = connect(server)
+    client = reader(server)
     one = _named(client.contingencies(), origin)
     if as_json:
         show_json(one.model_dump())

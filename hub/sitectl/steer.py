@@ -23,7 +23,7 @@ from ..directory.health.standing import absences
 from ..directory.roles import NOWHERE, ROLES
 from . import story
 from .client import Seen, SiteClient, SiteError
-from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done, remark, show_json
+from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done, reader, remark, show_json
 
 O = TypeVar("O", bound=Order)  # noqa: E741 - an order
 DIRECTORY: Final = "directory"
@@ -40,7 +40,7 @@ class Switch(StrEnum):
 
 def roles(as_json: AsJson = False, server: Servers = None) -> None:
     """Who leads, and who holds each role of the hub."""
-    seen = connect(server).whole()
+    seen = reader(server).whole()
     site = seen.site
     order = sorted(site.servers, key=lambda name: site.servers[name].rank)
     rows = [(DIRECTORY, seen.leader, site.term, ", ".join(order), "sticky")]

@@ -16,7 +16,7 @@ from rich.text import Text
 from ...wire.errors import UsageError
 from ..directory.health.model import CameraHealth, Level, MemberHealth, SiteAvailability, SiteHealth, Standing, ThingAvailability
 from . import story
-from .options import AsJson, Servers, connect, console
+from .options import AsJson, Servers, console, reader
 
 LEVELS: Final[Mapping[str, str]] = {Level.UNPROTECTED: "bold red", Level.DEGRADED: "yellow", Level.PLANNED: "yellow", Level.UNSEEN: "dim",
                                     Level.PROTECTED: "green"}  # fmt: skip
@@ -32,7 +32,7 @@ KINDS: Final = ("camera", "agent", "archiver", "server", "role")
 
 def health(every: All = False, as_json: AsJson = False, server: Servers = None) -> None:
     """Cameras whose video does not become durable in time, and who is away; exit code 0 also when something is wrong."""
-    found = connect(server).health()
+    found = reader(server).health()
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:
@@ -89,7 +89,7 @@ def availability(named: Kind = None, since: From = "30d", to: To = None, as_json
     if kind and kind not in KINDS:
         raise UsageError(f"{kind!r} is none of {', '.join(KINDS)}", remedy="write it as camera, or as camera/door")
     now_s = time.time()
-    found = connect(server).availability(story.since(since, now_s), now_s if to is None else story.since(to, now_s), kind or None)
+    found = reader(server).availability(story.since(since, now_s), now_s if to is None else story.since(to, now_s), kind or None)
     if name:
         found = found.model_copy(update={"things": [one for one in found.things if one.id == name]})
     if as_json:

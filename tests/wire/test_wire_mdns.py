@@ -174,6 +174,15 @@ def test_a_hub_that_moves_to_another_site_is_gone_here() -> None:
     assert sightings.hubs() == {}
 
 
+def test_of_all_sites_one_id_may_be_several_hubs_and_is_no_conflict() -> None:
+    sightings, ours, theirs = Sightings(None), found("a", "http://1"), found("a", "http://2", "t")
+    for instance, one in (("x", ours), ("x-2", ours), ("y", theirs)):
+        sightings.saw(instance, one)
+    assert (sightings.all(), sightings.conflicts()) == ((ours, theirs), {})
+    sightings.saw("z", found("a", "http://3", "t"))
+    assert sightings.conflicts() == {"a": ("http://2", "http://3")}
+
+
 def test_a_flood_of_announcements_is_bounded_and_counted() -> None:
     sightings = Sightings("s")
     for number in range(mdns.MAX_SIGHTINGS + 5):

@@ -83,15 +83,16 @@ class Advertiser:
 
 
 class Browser:
-    """Calls on_change with all hubs of one site, by id, whenever that changes.
+    """Calls on_change with all hubs of one site, or of all sites, by id, whenever that changes.
 
     on_change and on_clash run on the thread wk-mdns-browse.  A hub that died silently stays listed for 19 to 75 minutes.
     """
 
-    def __init__(self, interfaces: Sequence[str] | None, site: str, on_change: OnChange, on_clash: OnClash | None = None) -> None:
+    def __init__(self, interfaces: Sequence[str] | None, site: str | None, on_change: OnChange, on_clash: OnClash | None = None) -> None:
         self._interfaces, self._on_change, self._on_clash = interfaces, on_change, on_clash
         self._sightings = Sightings(site)
         self._hubs: dict[str, Found] = {}
+        self._shown: tuple[Found, ...] = ()
         self._conflicts: dict[str, tuple[str, ...]] = {}
         self._clashes: dict[str, frozenset[str]] = {}
         self._pending: dict[str, bool] = {}
@@ -104,6 +105,11 @@ class Browser:
     def conflicts(self) -> dict[str, tuple[str, ...]]:
         """Ids announced with several addresses: the url in use, then the others."""
         return self._conflicts
+
+    @property
+    def shown(self) -> tuple[Found, ...]:
+        """Every hub that is announced, also two of one id."""
+        return self._shown
 
     def start(self) -> None:
         """Begin to listen.  Raises DiscoveryError or UsageError and leaves nothing behind."""
@@ -192,7 +198,7 @@ class Browser:
         hubs, conflicts = self._sightings.hubs(), self._sightings.conflicts()
         for hub in conflicts.keys() - self._conflicts.keys():
             log.warning("two hubs announce one id, the first that answers is used", extra={"hub": hub, "urls": " ".join(conflicts[hub])})
-        self._conflicts = conflicts
+        self._conflicts, self._shown = conflicts, self._sightings.all()
         if hubs != self._hubs:
             self._hubs = hubs
             self._on_change(dict(hubs))

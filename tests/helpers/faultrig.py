@@ -66,14 +66,20 @@ class Namespace:
 
     def drop(self, *, on: bool, link: str = FIRST) -> None:
         """As if the machine behind the link had lost its power: every packet to it is dropped."""
-        rule = ["-I" if on else "-D", "INPUT", "-i", link, "-j", "DROP"]
-        subprocess.run([*self.command, "iptables", *rule], check=True)
+        self._rule(on, "INPUT", "-i", link)
 
     def cut(self, *, on: bool, link: str = FIRST) -> None:
         """As if the cable was pulled: nothing comes in and nothing gets out."""
         self.drop(on=on, link=link)
-        rule = ["-I" if on else "-D", "OUTPUT", "-o", link, "-j", "DROP"]
-        subprocess.run([*self.command, "iptables", *rule], check=True)
+        self._rule(on, "OUTPUT", "-o", link)
+
+    def cut_from(self, port: int, *, on: bool) -> None:
+        """As if one server out there was behind a link of its own, and that was cut: by its port."""
+        self._rule(on, "INPUT", "-p", "tcp", "--sport", str(port))
+        self._rule(on, "OUTPUT", "-p", "tcp", "--dport", str(port))
+
+    def _rule(self, on: bool, *match: str) -> None:
+        subprocess.run([*self.command, "iptables", "-I" if on else "-D", *match, "-j", "DROP"], check=True)
 
     def close(self) -> None:
         """Delete the namespace, its link and its rules with it."""

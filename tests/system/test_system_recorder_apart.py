@@ -1,11 +1,14 @@
-"""A recorder is cut off from the whole hub; its stand-in has room for one camera: the important one goes on, both record, all is kept."""
+"""A recorder is cut off from the directory alone, then from the whole hub while its stand-in has room for one camera: the important one
+goes on, both record, all is kept.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faultrig import durable
 from hub_kit import Hub
-from recorder_site import RecorderSite, recorder_site
+from recorder_site import ARCHIVERS, RecorderSite, recorder_site
 from wksite import wait_until
 
 from watchkeep.wire import http
@@ -47,10 +50,33 @@ def gaps(site: RecorderSite, camera: str) -> list[Gap]:
     return Timeline.model_validate_json(answer.body).gaps
 
 
+def held(site: RecorderSite, camera: str, epoch: int) -> list[int]:
+    """The newest chunk of an epoch on each archiver, asked for by itself: a timeline shows what the stand-in has of the same time."""
+    found = [durable(f"http://127.0.0.1:{site.port(name)}", {camera: epoch}) for name in ARCHIVERS]
+    return [-1 if seqs is None else seqs[camera] for seqs in found]
+
+
+def cut_off_from_the_directory_alone(site: RecorderSite, camera: str) -> None:
+    """It goes on recording to both archivers beside its stand-in, as nobody tells it to stop; back in touch, it does."""
+    assert site.space is not None
+    epoch = site.newest(camera).epoch
+    site.space.cut_from(site.port("x"), on=True)
+    wait_until(lambda: site.taken_up({camera: epoch_term(epoch)}), TAKEN_UP_S, "the stand-in's recording")
+    assert site.lives()[APART] == "gone"
+    seq = max(held(site, camera, epoch))
+    wait_until(lambda: min(held(site, camera, epoch)) > seq + 1, TAKEN_UP_S, "its going on")
+    site.space.cut_from(site.port("x"), on=False)
+    wait_until(lambda: site.lives()[APART] == "lives" and site.view.agents[APART].cameras == 0, TAKEN_UP_S, "its end")
+    assert set(site.recorders().values()) == {OTHER}, "sticky"
+    assert gaps(site, camera) == []
+
+
 def test_a_recorder_is_cut_off_and_its_stand_in_has_room_for_one(site):
     site.record("x", cameras=2)
     assert site.space is not None
     high, low = site.cameras
+    given(site, **{high: APART, low: OTHER})
+    cut_off_from_the_directory_alone(site, high)
     given(site, **{high: APART, low: OTHER})
     ranked(site, high, low)
     before = {name: site.term(name) for name in (high, low)}

@@ -1,5 +1,8 @@
-"""A camera is moved, and a recorder dies: cameras go on at another one, under a higher term, and what both recorded is read back."""
+"""A camera is moved, a recorder dies, another stands still: cameras go on elsewhere, under a higher term, and what both recorded is read
+back.
+"""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +95,17 @@ def overlap_s(report: Report, camera: str, term: int) -> float:
     return max(one.end_s for one in spans if epoch_term(one.epoch) == term) - first.start_s
 
 
+def stands_still(site: RecorderSite, agent: str) -> None:
+    """All cameras are its, and its connections stay open: the other one takes them up; it goes on, and learns that it has none."""
+    before = site.fails(agent, signal.SIGSTOP)
+    assert sorted(before) == site.cameras
+    wait_until(lambda: site.taken_up(before), TAKEN_UP_S, "the stand-in's recording")
+    assert set(site.recorders().values()) == {other(agent)}
+    site.kill(agent, signal.SIGCONT)
+    wait_until(lambda: site.view.agents[agent].online and site.view.agents[agent].cameras == 0, TAKEN_UP_S, "its having no camera")
+    wait_until(lambda: site.lives()[agent] == "lives", SETTLE_S, "its being there")
+
+
 def test_a_camera_moves_without_a_gap_and_a_killed_recorders_go_on_at_the_other_and_it_learns_so_when_it_is_back(site):
     site.record("x", cameras=2)
     wait_until(lambda: health(site, "cameras") == {"protected"}, SETTLE_S, "both cameras' being protected")
@@ -109,14 +123,15 @@ def test_a_camera_moves_without_a_gap_and_a_killed_recorders_go_on_at_the_other_
     wait_until(lambda: site.view.agents[dead].boot != beats and site.view.agents[dead].cameras == 0, 40, "its having nothing to record")
     wait_until(lambda: site.lives()[dead] == "lives", 20, "its being there")
     assert set(site.recorders().values()) == {other(dead)}, "sticky"
+    stands_still(site, other(dead))
     assert site.ask().post("maintenance", {"name": "archiver/a", "on": True, "lasting_s": 600}).status == 200
     wait_until(lambda: all(away_s(site, name) > 0 for name in AGENTS), 20, "both agents' knowing that archiver a may be away")
     wait_until(lambda: seconds(site, "archiver", "a").get("planned_s", 0) > 0, SETTLE_S, "its absence's counting as planned")
     assert seconds(site, "agent", dead)["down_s"] > 0
     assert seconds(site, "camera", "cam0")["up_s"] > 0
     before = {camera: site.term(camera) for camera in site.cameras}
-    assert site.ask().delete(f"agent/{other(dead)}").status == 200
-    wait_until(lambda: site.view.agents[other(dead)].cameras == 0, TAKEN_UP_S, "the removed agent's having nothing to record")
+    assert site.ask().delete(f"agent/{dead}").status == 200
+    wait_until(lambda: site.view.agents[dead].cameras == 0, TAKEN_UP_S, "the removed agent's having nothing to record")
     wait_until(lambda: site.taken_up(before), TAKEN_UP_S, "recording by the one that is left")
     assert overlap_s(proven(site), "cam0", term) > 0
 

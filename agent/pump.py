@@ -1,8 +1,8 @@
 """One thread that reads every camera of agent/rtsp while nothing about it is unusual: sockets drained on a tick, frames straight to rings.
 
     camera's thread: open ─▶ first frames ─▶ drive ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▶ what was left: a new epoch, an end, a fault ─▶ drive
-                                               └─▶ tick: receive some, each one's lane, until all,
-                                                         reports and signs of life ───┘
+                                               └─▶ tick: all sockets to lanes; of some ─┘
+                                                         cameras what is due: reports ...
 
 Rules: never waits for a camera: it opens and closes nothing, sends only what a connection takes at once (agent/rtsp/talk.py), decodes no
 parameter sets and makes no init segment; all that may take time is left to the camera's own thread, and until that is back the
@@ -12,10 +12,11 @@ Bounded: a camera gives 256 kB a tick (native/intake.pxd), and one that has more
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from ..native.stream import Basin
+from ..native.unit import Unit
 from ..wire.shell.threads import Supervised
 from .beat import next_beat
 from .clock import Clock
@@ -26,6 +27,9 @@ from .stall import PICTURE_WAIT_S
 HURRY_S: Final = 0.01
 IDLE_S: Final = 1.0
 """With no camera to read."""
+LOOK_S: Final = 0.5
+"""How late what concerns no single frame may be: a report that is due, a camera whose own thread wants it, a clock's step, doubts.
+Looking costs more than reading a tick of video does: so each tick some cameras are looked at."""
 JOIN_S: Final = 3.0
 
 
@@ -37,20 +41,18 @@ class _Seat:
         self.pictured, self.over, self.left = ride.pictured, threading.Event(), Left([], [], ride.pictured)
         self.error: Exception | None = None
 
-    def turn(self, now: float, now_ns: int, utc_ns: int) -> bool:
-        """Take what has come; True when the camera is to go back to its thread."""
-        lane, stream = self.loan.lane, self.ride.stream
-        lane.arrival_ns, lane.cuts = utc_ns, self.cuts()
-        units, messages = stream.process(now_ns)
-        wanted = False
-        if not units and (messages or now >= self.ride.talk.deadline()):  # what is behind a unit that was left is heard after it
-            messages, wanted = self.ride.talk.aside(messages, now)
-        if lane.pictures != self.loan.pictures:
+    def look(self, now: float, units: list[tuple[int, Unit]], messages: list[tuple[int, bytes]]) -> bool:
+        """Hear and say what is due, take note of what went by; True when the camera is to go back to its thread, with what is unusual."""
+        loan, talk, wanted = self.loan, self.ride.talk, False
+        loan.lane.cuts = self.cuts()
+        if not units and (messages or now >= talk.deadline()):  # what is behind a unit that was left is heard after it
+            messages, wanted = talk.aside(messages, now)
+        if loan.lane.pictures != loan.pictures:
             self.pictured = now
-        self.reader.noted(self.loan, now)
+        self.reader.noted(loan, now)
         self.left = Left(units, messages, self.pictured)
         wanted = wanted or now - self.pictured > PICTURE_WAIT_S or self.reader.doubts(now) or self.wanted_back()
-        return bool(units or messages or wanted or stream.state or not lane.open)
+        return bool(units or messages or wanted or self.ride.stream.state or not loan.lane.open)
 
 
 class Pump:
@@ -60,7 +62,7 @@ class Pump:
         self._clock, self._tick_s = clock, tick_s
         self._lock = threading.Lock()
         self._seats: tuple[_Seat, ...] = ()
-        self._basin = Basin()
+        self._basin, self._turns, self._every = Basin(), 0, max(round(LOOK_S / tick_s), 1)
         self._wake = threading.Event()
         self._thread = Supervised("wk-pump", self.run, max_pause_s=1.0)
         self._running = False
@@ -110,30 +112,34 @@ class Pump:
             pause = (HURRY_S if hurry else next_beat(now, self._tick_s) - now) if self._seats else IDLE_S
             if self._wake.wait(pause):
                 self._wake.clear()
-        self._give_back(list(self._seats))
+        self._give_back(self._seats)
 
     def _round(self) -> bool:
         """Read every camera once; whether one has more than fits into a round."""
-        seats = self._seats
-        if not seats:
-            return False
-        streams, over, done = [seat.ride.stream for seat in seats], list[_Seat](), 0
+        seats, over, done, hurry = self._seats, set[_Seat](), 0, False
+        streams = [seat.ride.stream for seat in seats]
         while done < len(seats):
-            first, done = done, self._basin.receive(streams, done)
-            now, now_ns, utc_ns = self._clock.monotonic(), time.monotonic_ns(), self._clock.utc_ns()
-            over += [seat for seat in seats[first:done] if self._turn(seat, now, now_ns, utc_ns)]
-        self._basin.settle()
+            now = self._clock.monotonic()
+            done, unusual, more = self._basin.tick(streams, done, time.monotonic_ns(), self._clock.utc_ns())
+            over |= {seats[at] for at, units, messages, error in unusual if self._look(seats[at], now, units, messages, error)}
+            hurry = hurry or more
+        self._turns += 1
+        now = self._clock.monotonic()
+        over |= {seat for seat in seats[self._turns % self._every :: self._every] if seat not in over and self._look(seat, now, [], [])}
         self._give_back(over)
-        return any(stream.more for stream in streams)
+        return hurry
 
-    def _turn(self, seat: _Seat, now: float, now_ns: int, utc_ns: int) -> bool:
+    def _look(self, seat: _Seat, now: float, units: list[tuple[int, Unit]], messages: list[tuple[int, bytes]],
+              raised: Exception | None = None) -> bool:  # fmt: skip
+        """What goes wrong with one camera its own thread raises: no other one is touched (invariant 7)."""
+        seat.error = raised
         try:
-            return seat.turn(now, now_ns, utc_ns)
-        except Exception as error:  # noqa: BLE001 - its own thread raises it: no other camera is touched (invariant 7)
+            return raised is not None or seat.look(now, units, messages)
+        except Exception as error:  # noqa: BLE001 - see above
             seat.error = error
             return True
 
-    def _give_back(self, seats: list[_Seat]) -> None:
+    def _give_back(self, seats: Collection[_Seat]) -> None:
         if not seats:
             return
         with self._lock:

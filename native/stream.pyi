@@ -77,6 +77,11 @@ class Basin:
     def receive(self, streams: list[Stream], first: int = 0) -> int:
         """Empty the sockets of the streams from number `first` on, without the GIL and without waiting, as many as there is room for and
         one at least; returns the number of the first one that was not read.  Then process these, and receive again from there."""
+    def tick(
+        self, streams: list[Stream], first: int, now: int, arrival_ns: int
+    ) -> tuple[int, list[tuple[int, list[tuple[int, Unit]], list[tuple[int, bytes]], Exception | None]], bool]:
+        """Receive, and process each as frames that arrived then (UTC nanoseconds): where to go on; number, units and messages of each
+        stream that has some, has ended, has no open lane, or raised; whether one filled its room before its sockets were empty."""
     def settle(self) -> None:
         """What was received and not processed moves into the streams' own memory; before another thread has one of them, and done by
         receive as well."""

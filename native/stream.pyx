@@ -123,6 +123,10 @@ cdef class Stream:
 
     def process(self, int64_t now):
         cdef list units = [], messages = []
+        self._process(now, units, messages)
+        return units, messages
+
+    cdef _process(self, int64_t now, list units, list messages):
         cdef const unsigned char* at = self._intake.buffer
         cdef const unsigned char* end = at + self._intake.size
         cdef Piece piece = next_piece(at, end)
@@ -137,7 +141,6 @@ cdef class Stream:
             piece = next_piece(at, end)
         used(&self._intake, at - self._intake.buffer)
         self._wait_no_longer(now, units)
-        return units, messages
 
     cdef _frame(self, const Piece* piece, int64_t now, list units, list messages):
         cdef int role = self._roles[piece.channel]
@@ -274,6 +277,27 @@ cdef class Basin:
         for stream in self._read:
             (<Stream> stream)._basin = self
         return at
+
+    def tick(self, list streams, Py_ssize_t first, int64_t now, int64_t arrival_ns):
+        cdef list units = [], messages = [], unusual = []
+        cdef Py_ssize_t done = self.receive(streams, first), at
+        cdef bint more = False
+        cdef Stream stream
+        for at in range(first, done):
+            stream = <Stream> streams[at]
+            more |= stream._intake.more
+            error = None
+            try:
+                if stream._lane is not None:
+                    stream._lane.arrival_ns = arrival_ns
+                stream._process(now, units, messages)
+            except Exception as raised:     # of one stream: the others have their turn (invariant 7)
+                error = raised
+            if units or messages or error is not None or stream._intake.state or stream._lane is None or not stream._lane.open:
+                unusual.append((at, units, messages, error))
+                units, messages = [], []
+        self.settle()
+        return done, unusual, more
 
     def settle(self):
         for stream in self._read:

@@ -11,6 +11,7 @@ from watchkeep.agent.clock import Clock
 from watchkeep.agent.pump import Pump
 from watchkeep.agent.reader import Loan
 from watchkeep.agent.rtsp.ride import Ride
+from watchkeep.hub.demo.cast import wait_until
 from watchkeep.native import Ring
 from watchkeep.native.lane import Lane
 from watchkeep.native.stream import Stream
@@ -32,7 +33,7 @@ class Wire:
         self.stream.connect(self.ours.fileno())
         self.number = 0
         self.broken = self.unusual = False
-        self.noticed = threading.Event()
+        self.noticed, self.lent = threading.Event(), threading.Event()
         self.result = []
         self.wanted = threading.Event()
         self.clock = Clock()
@@ -64,8 +65,9 @@ class Wire:
     def lend(self, lender):
         if self.unusual:
             return None
-        lane = Lane(self.ring, hevc=False, limit=900_000, sets=b"", waiting=[0], depth=0)
-        return Loan(lane, None)
+        self.lane = Lane(self.ring, hevc=False, limit=900_000, sets=b"", waiting=[0], depth=0)
+        self.lent.set()
+        return Loan(self.lane, None)
 
     def noted(self, loan, now):
         if self.broken:
@@ -241,11 +243,12 @@ def test_a_camera_that_floods_does_not_delay_another():
         try:
             hostile.drive(pump)
             good.drive(pump)
+            assert good.lent.wait(10)
             for _ in range(20):
-                good.noticed.clear()
+                before = good.lane.pictures
                 good.frame()
                 good.frame()
-                assert good.noticed.wait(1.0), "a frame waits for a camera that floods"
+                wait_until(lambda before=before: good.lane.pictures > before, 1.0, "a frame beside a camera that floods")
             assert hostile.stream.junk > len(FLOOD)
         finally:
             stop.set()

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rtp_kit import framed, rtp, streams
 
-from watchkeep.native import stream, stream_py
+from watchkeep.native import Ring, stream, stream_py
+from watchkeep.native.lane import Lane
 from watchkeep.native.stream import Basin, receive
 
 IDR, SLICE, CODE = b"\x65\x88idr", b"\x41\x9aslice", b"\0\0\0\1"
@@ -247,6 +248,29 @@ def test_what_was_received_and_not_taken_apart_waits_in_the_streams_own_memory(c
     del basin
     assert [len(one.process(0)[0]) for one in streams] == [199, 199]
     assert [one.buffered for one in streams] == [0, 0]
+
+
+def test_a_tick_tells_of_cameras_that_are_unusual_alone(connected):
+    streams, theirs = connected(5)
+    rings = [Ring(1 << 20, 100, chunk_ticks=90_000, segment_ticks=360_000) for _ in streams]
+    for one, ring in zip(streams[1:], rings[1:], strict=True):
+        one.lane = Lane(ring, hevc=False, limit=900_000, sets=b"", waiting=[0], depth=0)
+    streams[4].lane.open = False
+    for camera, one in enumerate(theirs):
+        one.send(packets(camera, 0, 3))
+    theirs[2].send(MESSAGE + framed(REPORT, 1))
+    theirs[3].close()
+    done, unusual, more = Basin().tick(streams, 1, 0, 77)
+    assert (done, more) == (5, False)
+    assert [(at, [unit.data[-1] for _, unit in units], messages, error) for at, units, messages, error in unusual] == [
+        (2, [], [(-1, MESSAGE), (1, REPORT)], None),
+        (4, [4, 4], [], None),
+    ]
+    assert [one.lane.arrival_ns for one in streams[1:]] == [77] * 4
+    assert [ring.frames for ring in rings] == [0, 2, 2, 2, 0]
+    unusual = Basin().tick(streams, 0, 0, 78)[1]
+    assert [(at, len(units)) for at, units, _, _ in unusual] == [(0, 2), (3, 0), (4, 0)], "its end is seen when its bytes are taken"
+    assert streams[3].state == 1
 
 
 def test_a_camera_holds_no_more_memory_than_a_piece_that_is_not_complete(connected):

@@ -168,7 +168,8 @@ class HubService:
             self._finder = ServerFinder(config.hub.data_dir)
         return DirectoryFollower(config.hub.data_dir, config.hub.site, config.hub.id, servers, store,
                                  None if config.says_days else config.archiver.retention_days,
-                                 lambda text, remedy: store.report(EventKind.CONFIGURATION, text, remedy), self._finder)  # fmt: skip
+                                 lambda text, remedy: store.report(EventKind.CONFIGURATION, text, remedy), self._finder,
+                                 config.archiver.retention)  # fmt: skip
 
     def _open_store(self, store: Store) -> None:
         self._running.callback(store.close)

@@ -16,9 +16,12 @@ from .messages import Message
 MAX_CAMERAS: Final = 10_000
 """As many as an agent of the site may be given; about 3 MB.  How many it can record is its profile's affair."""
 MAX_ARCHIVERS: Final = 1000
+MAX_RETENTIONS: Final = 50_000
+"""As many as a site has entities; 4 MB of the longest ids.  None may be left out: its video would be kept for fewer days than wanted."""
 MAX_ABSENCES: Final = 1000
 """Of windows past and to come; 80 kB.  Those that end last."""
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
+Days = Annotated[float, Field(gt=0, le=36_500)]
 Address = Annotated[str, StringConstraints(max_length=500, pattern=r"^[\x21-\x7e]+$")]
 
 Failback = Literal["auto", "sticky"]
@@ -84,8 +87,10 @@ class AgentDesired(Document):
 
 class ArchiverDesired(Document):
     archiver: Id
-    retention_days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    retention_days: Days | None = None
     """None: the site does not say, and the archiver's own configuration counts."""
+    retention: Annotated[dict[Id, Days], Field(default_factory=dict, max_length=MAX_RETENTIONS)]
+    """Days of single cameras; the others have retention_days."""
     peers: Annotated[tuple[DesiredArchiver, ...], Field(max_length=MAX_ARCHIVERS)] = ()
     """The site's other archivers with an address; others are found by mDNS."""
 
@@ -132,5 +137,9 @@ class ArchiverPlan(Message):
     digest: str
     retention_days: float | None = None
     """None: the archiver's own configuration counts."""
+    own_days: int = 0
+    """Cameras that have days of their own."""
+    retention: dict[str, float] = Field(default_factory=dict)
+    """Theirs, of the first ones by id."""
     peers: tuple[str, ...] = ()
     """Those that it is to compare itself with, by id, as many as fit."""

@@ -12,6 +12,7 @@ peers that do not are left out.
 
 import threading
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from blake3 import blake3
@@ -22,7 +23,7 @@ from .documents import ArchiverDocuments, Documents, Position
 from .site import Site
 
 MAX_PLAN_BYTES: Final = 64 << 10
-"""500 cameras, or 800 peers of the longest ids.  A quarter of what our own MQTT client takes."""
+"""500 cameras, or 800 peers and days of 80 cameras with the longest ids.  A quarter of what our own MQTT client takes."""
 
 Topical = tuple[str, bytes]
 Maker = Callable[[bytes, str, float], bytes]
@@ -88,6 +89,7 @@ def archiver_plan(body: bytes, server: str, utc_s: float) -> bytes:
     """The message about an archiver's document."""
     wanted = ArchiverDesired.model_validate_json(body)
     told = ArchiverPlan(archiver=wanted.archiver, site=wanted.site, server=server, at_s=utc_s, term=wanted.term, index=wanted.index,
-                        digest=blake3(body).hexdigest(), retention_days=wanted.retention_days,
+                        digest=blake3(body).hexdigest(), retention_days=wanted.retention_days, own_days=len(wanted.retention),
+                        retention=dict(islice(wanted.retention.items(), MAX_PLAN_BYTES // 800)),
                         peers=tuple(one.id for one in wanted.peers[:MAX_PLAN_BYTES // 80]))  # fmt: skip
     return told.model_dump_json().encode()

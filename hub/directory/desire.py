@@ -4,7 +4,7 @@ Rules: a pure view of the state, so every server gives the same answer at the sa
 agent that has its lease, and of the one that had it before until leaving.py ends that: who records it is decided in plan.py, not here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ...wire.desired import (
@@ -53,9 +53,21 @@ def desired(site: Site, name: str, agent: str, mine: Iterable[str] | None = None
                         archivers=tuple(_addresses(site)[:MAX_ARCHIVERS]), absences=_absences(site))  # fmt: skip
 
 
-def desired_of_archiver(site: Site, name: str, archiver: str) -> ArchiverDesired | None:
+def retention(site: Site) -> dict[str, float]:
+    """Days of the cameras that have some of their own or by their group, by id.  By what is written, since it is asked for at every change
+    of the site: no entity has to be made for it."""
+    groups = {name: record.value.get("retention_days") for name, record in site.entities.get("group", {}).items()}
+    found = ((name, record.value.get("retention_days") or groups.get(record.value.get("group", "")))
+             for name, record in sorted(site.entities.get("camera", {}).items()))  # fmt: skip
+    return {name: float(days) for name, days in found if days is not None}
+
+
+def desired_of_archiver(site: Site, name: str, archiver: str, own: Mapping[str, float] | None = None) -> ArchiverDesired | None:
     """The document of an archiver; None for one that the site has not.  Days are in it only where the site says them: an archiver that
-    nobody gave any must not take the plan's default for an order to delete."""
+    nobody gave any must not take the plan's default for an order to delete.
+
+    own: what `retention` says, for who has that already.
+    """
     record = site.get(Key("archiver", archiver))
     if record is None:
         return None
@@ -63,7 +75,8 @@ def desired_of_archiver(site: Site, name: str, archiver: str) -> ArchiverDesired
     assert isinstance(entity, Archiver)
     peers = [one for one in _addresses(site) if one.id != archiver]
     return ArchiverDesired(site=name, archiver=archiver, term=site.term, index=site.index, peers=tuple(peers[:MAX_ARCHIVERS]),
-                           retention_days=entity.retention_days if "retention_days" in entity.model_fields_set else None)  # fmt: skip
+                           retention_days=entity.retention_days if "retention_days" in entity.model_fields_set else None,
+                           retention=dict(retention(site) if own is None else own))  # fmt: skip
 
 
 def _addresses(site: Site) -> list[DesiredArchiver]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ...wire.desired import Document
 from ...wire.errors import WatchkeepError
-from .desire import assigned, desired, desired_of_archiver
+from .desire import assigned, desired, desired_of_archiver, retention
 from .site import Site
 
 Position = tuple[int, int]
@@ -141,17 +141,20 @@ class ArchiverDocuments(_Documents):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._addresses: tuple[tuple[str, str | None], ...] = ()
+        self._retention: dict[str, float] = {}
 
     def _look(self) -> None:
-        found = tuple((store, one.url) for store, one in self._site.stores.items())
+        """What is equal stays the same object: it is compared for each archiver."""
+        found, days = tuple((store, one.url) for store, one in self._site.stores.items()), retention(self._site)
         self._addresses = self._addresses if found == self._addresses else found
+        self._retention = self._retention if days == self._retention else days
 
     def _document(self, member: str) -> Document:
-        found = desired_of_archiver(self._site, self._name, member)
+        found = desired_of_archiver(self._site, self._name, member, self._retention)
         if found is None:
             raise UnknownArchiverError(f"the site has no archiver {member!r}", remedy="add it to the site, or correct hub.id")
         return found
 
     def _made_of(self, member: str) -> object:
         """By what goes into it: the capacity of an archiver is nobody's news."""
-        return self._site.entities[self.KIND][member].value.get("retention_days"), self._addresses
+        return self._site.entities[self.KIND][member].value.get("retention_days"), self._retention, self._addresses

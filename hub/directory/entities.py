@@ -31,6 +31,8 @@ Ids = Annotated[tuple[Id, ...], Field(max_length=64)]
 Capacity = Annotated[float, Field(ge=0, le=1e9)]
 Copies = Annotated[int, Field(ge=1, le=8)]
 Priority = Annotated[int, Field(ge=0, le=9)]
+Days = Annotated[float, Field(ge=1, le=36_500)]
+"""Of a camera's video.  Less only an archiver's own file can say (hub/duty/directed.py)."""
 
 MAX_ENTITIES: Final = 50_000
 """Of one site: 10 000 cameras with five times as many of everything else.  At 400 bytes each the state is 20 MB of JSON."""
@@ -79,6 +81,8 @@ class Camera(Entity):
     recorders: Ids | None = None
     """Agents that may record it, the preferred one first; None: every agent that reaches its location."""
     recorder_failback: Failback | None = None
+    retention_days: Days | None = None
+    """None: as its group says, else as each archiver keeps video."""
 
     @model_validator(mode="after")
     def _one_address(self) -> Self:
@@ -140,6 +144,8 @@ class Group(Entity):
     """Whether its cameras return to an archiver that was away; None: as each agent's own configuration says."""
     recorder_failback: Failback = "sticky"
     """auto: its cameras return to a recorder that they prefer: an earlier one of their list, else any that does not stand by."""
+    retention_days: Days | None = None
+    """How long their video stays; None: as each archiver keeps video."""
 
     def refers_to(self) -> tuple[tuple[str, str], ...]:
         return _all("archiver", self.archivers)

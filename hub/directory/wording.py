@@ -29,7 +29,8 @@ FIELDS: Final = {
     "standby": "it is given cameras only when no other agent has room",
     "standbys": "who takes its cameras first when it is gone",
     "disk_bytes": "room for video, for planning",
-    "retention_days": "how long video is to stay: an archiver that follows keeps to it, unless its hub.toml says it too; 30 for planning",
+    "retention_days": "how many days video stays: a camera's own, else its group's, else its archiver's, else 30; an archiver that follows "
+                      "keeps to it, unless its hub.toml says it too",
     "used_last": "it comes behind all others in every list, as `watchkeep site failover` has it, until this is unset",
     "failback": "whether cameras return to an archiver that was away; default: as each agent's own file says",
     "recorder_failback": "whether cameras return to a recorder that they prefer: by `recorders`, else any that does not stand by",

@@ -7,7 +7,7 @@ question for HOLD_S: an archiver is no agent, whose questions are its signs of l
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -26,16 +26,18 @@ REMEDY: Final = "if it is not what you want say it in the directory, or by archi
 class Keeps(Protocol):
     """What of the store is needed here."""
 
-    def keep_for(self, days: float, spared: float) -> None: ...
+    def keep_for(self, days: float, spared: float, cameras: Mapping[str, float]) -> None: ...
 
 
 class DirectoryFollower:
     """start() once, stop() once.  Made before the store is opened: what it spares is spared from the beginning."""
 
     def __init__(self, folder: Path, site: str, archiver: str, servers: Sequence[str], store: Keeps, default_days: float | None,
-                 tell: Callable[[str, str], None], finder: ServerFinder | None = None) -> None:  # fmt: skip
+                 tell: Callable[[str, str], None], finder: ServerFinder | None = None,
+                 own: Collection[str] = ()) -> None:  # fmt: skip
         """default_days: what counts while the directory says nothing; None: hub.toml says days, and the directory's do not count.
-        `tell` makes an event of a text and a remedy.  finder: of an archiver without a list of servers."""
+        `tell` makes an event of a text and a remedy.  finder: of an archiver without a list of servers.  own: cameras whose days
+        hub.toml says."""
         self._store, self._tell = store, tell
         self._listed: Callable[[dict[str, str]], None] = lambda _: None
         cache, client = folder / CACHE, DirectoryClient(ArchiverDesired, "archiver", HOLD_S)
@@ -47,7 +49,7 @@ class DirectoryFollower:
 
         self._link = DirectoryLink(cache, follower, client, ask, self._taken, self._asked,
                                   found=None if finder is None else finder.urls)  # fmt: skip
-        self._retention = None if default_days is None else Retention(default_days, follower.taken, time.monotonic())
+        self._retention = None if default_days is None else Retention(default_days, follower.taken, time.monotonic(), own)
         self._apply()
 
     @property
@@ -87,4 +89,4 @@ class DirectoryFollower:
 
     def _apply(self) -> None:
         if self._retention is not None:
-            self._store.keep_for(self._retention.days, self._retention.spared)
+            self._store.keep_for(self._retention.days, self._retention.spared, self._retention.cameras)

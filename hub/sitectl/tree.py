@@ -86,7 +86,7 @@ class _Drawing:
     @staticmethod
     def _group(name: str, one: Group, members: int) -> Text:
         where = "archivers as planned" if one.archivers is None else f"on {', '.join(one.archivers)}"
-        facts = [f"{_copies(one.copies)} {where}", f"priority {one.priority}", *_returns(one), _count(members)]
+        facts = [f"{_copies(one.copies)} {where}", f"priority {one.priority}", *_returns(one), _own_days(one), _count(members)]
         return _line(Health(Level.UNKNOWN), name, one, facts)
 
     def _role(self, name: str, one: Role) -> Text:
@@ -163,7 +163,7 @@ class _Drawing:
         facts = [one.group or "" if by is not By.GROUP else "", one.location or "" if by is not By.LOCATION else "",
                  f"by {recorder}" if by is not By.RECORDER and recorder else "", self._before(name),
                  f"{_copies(copies)} on {', '.join(planned)}" if planned else f"{_copies(copies)}, archivers not planned yet",
-                 f"priority {priority(self._site, one)}", *_returns(one)]  # fmt: skip
+                 f"priority {priority(self._site, one)}", *_returns(one), _own_days(one)]  # fmt: skip
         watched = self._seen.health.cameras.get(name) if self._seen.health is not None else None
         return _line(health.camera(self._site, name, one, self._seen.lives, self._seen.without, watched), name, one, facts)
 
@@ -206,6 +206,10 @@ def _line(how: Health, name: str, one: Entity | None, facts: Iterable[str]) -> T
     if how.why and how.level is not Level.UNKNOWN:
         found.append(f"  {how.why}", STYLE[how.level])
     return found
+
+
+def _own_days(one: Camera | Group) -> str:
+    return "" if one.retention_days is None else f"{one.retention_days:g} days"
 
 
 def _days(one: Archiver) -> str:

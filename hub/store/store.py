@@ -79,7 +79,8 @@ class Store:
         self._writers = [VolumeWriter(volume, around, f"wk-store-{number}") for number, volume in enumerate(self._volumes)]
         self._anew = Anew(self._volumes, self._register, self._accept, self._reporter.report)
         self._lockbook = LockBook(self._volumes, self.locks, self._reporter.report)
-        self._rule = partial(policy, min_free_bytes=min_free_bytes, cameras=camera_days or {})
+        self._camera_days = camera_days or {}
+        self._rule = partial(policy, min_free_bytes=min_free_bytes, cameras=self._camera_days)
         self._keeper = Keeper(self._volumes, self._register, self._catalog, self._lockbook, self._clock, self._reporter.report,
                               self._rule(retention_days), self._anew)  # fmt: skip
         self.locks.on_change = self._keeper.kick
@@ -208,10 +209,11 @@ class Store:
             if volume not in held:
                 volume.close()
 
-    def keep_for(self, days: float, spared: float = 0.0) -> None:
-        """From the next look at age on, within half a minute, this is retention_days; cameras that have days of their own keep them.
-        What is younger than `spared` days is not deleted for its age all the same."""
-        self._keeper.retainer.rule = self._rule(days, spared_days=spared)
+    def keep_for(self, days: float, spared: float = 0.0, cameras: Mapping[str, float] | None = None) -> None:
+        """From the next look at age on, within half a minute, this is retention_days, and these are the days of single cameras; those that
+        have days since the start keep them.  What is younger than `spared` days is not deleted for its age all the same; not so of cameras
+        with days of their own."""
+        self._keeper.retainer.rule = self._rule(days, spared_days=spared, cameras={**(cameras or {}), **self._camera_days})
 
     # -- writing -----------------------------------------------------------------------------------------------
 

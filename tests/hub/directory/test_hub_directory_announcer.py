@@ -11,9 +11,9 @@ from hub_kit import wait_for
 from mosquitto import Mosquitto
 from site_kit import Book, camera, gone, put
 
-from watchkeep.hub.directory.announcer import MAX_PLAN_BYTES, Announcer, plan
+from watchkeep.hub.directory.announcer import MAX_PLAN_BYTES, Announcer, archiver_plan, plan
 from watchkeep.wire import topics
-from watchkeep.wire.desired import AgentDesired, AgentPlan, ArchiverPlan, DesiredCamera
+from watchkeep.wire.desired import AgentDesired, AgentPlan, ArchiverDesired, ArchiverPlan, DesiredArchiver, DesiredCamera
 from watchkeep.wire.shell.mqtt import MqttClient
 
 UTC_S = 1_790_000_000.0
@@ -80,7 +80,12 @@ def test_of_archivers_is_told_how_long_they_are_to_keep_video_and_whom_they_comp
     told.look(made)
     assert {name: one and (one.retention_days, one.peers, one.index) for name, one in told.archivers().items()} == {
         "a": (7.0, (), 3), "b": (None, ("a",), 3)}  # fmt: skip
-    made.edit(put("archiver/b", max_cameras=3))
+    made.edit(put("archiver/b", max_cameras=3), camera(1, retention_days=9.0))
+    told.look(made)
+    found = told.archivers()["b"]
+    assert found is not None
+    assert (found.own_days, found.retention) == (1, {"cam1": 9.0})
+    made.edit(put("archiver/b", max_cameras=5))
     told.look(made)
     assert told.archivers() == {}
     made.edit(camera(0), put("archiver/b", max_cameras=4))
@@ -109,6 +114,17 @@ def test_no_address_and_no_login_leaves_by_the_broker() -> None:
     everything = b"".join(payload for _, payload in told.sent)
     assert b"cam0" in everything
     assert [word for word in (b"rtsp", b"10.0.0", b"door-login", b"credentials", b"url") if word in everything] == []
+
+
+def test_days_of_cameras_that_are_too_many_are_counted() -> None:
+    days = {f"{number:063}": 90.0 for number in range(2000)}
+    peers = tuple(DesiredArchiver(id=f"{number:063}", url="http://h:1") for number in range(1000))
+    body = ArchiverDesired(site="demo", archiver="a", term=8, index=9, retention=days, peers=peers).model_dump_json().encode()
+    payload = archiver_plan(body, "d1", UTC_S)
+    found = ArchiverPlan.model_validate_json(payload)
+    assert len(payload) <= MAX_PLAN_BYTES
+    assert (found.own_days, list(found.retention)) == (2000, list(days)[: len(found.retention)])
+    assert len(found.retention) > 50
 
 
 def test_a_plan_that_is_too_long_is_cut_and_counted() -> None:

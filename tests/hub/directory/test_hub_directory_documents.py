@@ -114,6 +114,24 @@ def test_an_agent_that_was_never_there_or_of_which_this_journal_knows_nothing_is
             documents.after(agent, (1, 2))
 
 
+def test_an_archiver_is_told_the_days_of_cameras_by_their_own_or_their_groups_and_nothing_else_of_them() -> None:
+    book = Book(put("archiver/a"), put("group/doors", retention_days=90.0), put("group/halls"),
+                camera(0, group="doors"), camera(1, group="halls"),
+                camera(2, group="doors", retention_days=7), camera(3, retention_days=365.0))  # fmt: skip
+    documents = ArchiverDocuments("demo")
+
+    def after(index: int) -> dict[str, float] | None:
+        documents.renew(book.site.copy())
+        body = documents.after("a", (1, index))
+        return None if body is None else ArchiverDesired.model_validate_json(body).retention
+
+    assert after(0) == {"cam0": 90.0, "cam2": 7.0, "cam3": 365.0}
+    book.edit(camera(0, group="doors", copies=2), camera(4), put("group/halls", copies=2))
+    assert after(1) is None
+    book.edit(put("group/doors"), camera(1, group="halls", retention_days=1.0), gone("camera/cam3"))
+    assert after(1) == {"cam1": 1.0, "cam2": 7.0}
+
+
 def test_an_archiver_is_told_its_days_and_the_others_and_nothing_of_cameras_and_capacities() -> None:
     book = Book(put("archiver/a", url="http://a:1", retention_days=7.0), put("archiver/b", url="http://b:1"), put("archiver/c"))
     documents = ArchiverDocuments("demo")

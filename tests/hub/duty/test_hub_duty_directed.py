@@ -9,9 +9,9 @@ from watchkeep.wire.follow import Verdict
 
 
 def document(index: int, days: float | None = None, *, term: int = 8, who: str = "a", site: str = "demo",
-             urls: str = "") -> ArchiverDesired:  # fmt: skip
+             urls: str = "", **cameras: float) -> ArchiverDesired:  # fmt: skip
     listed = tuple(DesiredArchiver(id=name, url=f"http://{name}:1") for name in urls)
-    return ArchiverDesired(site=site, archiver=who, term=term, index=index, retention_days=days, peers=listed)
+    return ArchiverDesired(site=site, archiver=who, term=term, index=index, retention_days=days, peers=listed, retention=cameras)
 
 
 def counts(made: Retention, now: float) -> tuple[float, float]:
@@ -74,6 +74,61 @@ def test_a_directory_that_does_not_know_this_archiver_leaves_it_the_default_or_w
     told = Retention(30, document(4, 90), 0.0)
     assert told.heard(None, 10.0) == ""
     assert told.days == 90
+
+
+def rules(made: Retention, now: float) -> tuple[float, float, dict[str, float]]:
+    """As the store gets them: a camera with days of its own is spared nothing there."""
+    made.tick(now)
+    assert not (made.spared and made.cameras)
+    return made.days, made.spared, dict(made.cameras)
+
+
+def test_days_of_single_cameras_count_at_once_when_they_are_more_and_an_hour_later_when_they_are_fewer() -> None:
+    made = Retention(30, document(4), 0.0)
+    assert rules(made, UNDO_S) == (30, 0, {})
+    assert made.heard(document(5, door=90, gate=90), UNDO_S) == (
+        "video of door, gate is kept for 90 days from now on, 30 before, as the directory says at 8.5")  # fmt: skip
+    assert rules(made, UNDO_S) == (30, 0, {"door": 90, "gate": 90})
+    said = made.heard(document(6, door=7, gate=90), 2 * UNDO_S)
+    assert said == ("video of door is kept for 7 days from now on, 90 before, as the directory says at 8.6: "
+                    "what is older is deleted in 60 minutes")  # fmt: skip
+    assert rules(made, 3 * UNDO_S - 1) == (30, 90, {}), "everybody's is spared, for as long as anybody's was kept"
+    assert rules(made, 3 * UNDO_S) == (30, 0, {"door": 7, "gate": 90})
+
+
+def test_a_camera_that_loses_its_own_days_is_spared_what_it_had() -> None:
+    made = Retention(30, document(4, 7, door=90), 0.0)
+    made.tick(UNDO_S)
+    assert "video of door is kept for 7 days from now on, 90 before" in made.heard(document(5, 7), UNDO_S)
+    assert rules(made, 2 * UNDO_S - 1) == (7, 90, {})
+    assert "video of door is kept for 400 days" in made.heard(document(6, 7, door=400), 2 * UNDO_S - 1)
+    assert rules(made, 2 * UNDO_S - 1) == (7, 400, {}), "what is kept for longer is spared for longer, in the same hour"
+    assert rules(made, 2 * UNDO_S) == (7, 0, {"door": 400})
+
+
+def test_a_general_number_that_sinks_moves_those_that_have_none_of_their_own() -> None:
+    made = Retention(30, document(4, 60, door=90), 0.0)
+    made.tick(UNDO_S)
+    said = made.heard(document(5, 30, door=90, gate=0.5), UNDO_S)
+    assert said == ("video is kept for 30 days from now on, 60 before; video of gate is kept for 1 days from now on, 60 before, "
+                    "as the directory says at 8.5: what is older is deleted in 60 minutes")  # fmt: skip
+    assert rules(made, 2 * UNDO_S) == (30, 0, {"door": 90, "gate": MIN_DAYS})
+
+
+def test_cameras_whose_days_hub_toml_says_are_left_alone_and_many_are_counted() -> None:
+    made = Retention(30, document(4), 0.0, {"door": 5.0})
+    made.tick(UNDO_S)
+    assert made.heard(document(5, door=90), UNDO_S) == ""
+    many = {f"cam{number:02}": 90.0 for number in range(20)}
+    assert "video of cam00, cam01, cam02, cam03, cam04, cam05, cam06, cam07 and 12 more is kept" in made.heard(document(6, **many), UNDO_S)
+    each = {f"cam{number:02}": 90.0 + number for number in range(20)}
+    assert "; and 15 changes more, as" in made.heard(document(7, **each), UNDO_S)
+
+
+def test_days_of_single_cameras_from_before_a_start_delete_an_hour_later() -> None:
+    made = Retention(30, document(4, 30, door=7), 0.0)
+    assert rules(made, UNDO_S - 1) == (30, FOR_EVER, {})
+    assert rules(made, UNDO_S) == (30, 0, {"door": 7})
 
 
 @pytest.mark.parametrize("wrong", [

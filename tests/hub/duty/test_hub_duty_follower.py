@@ -2,13 +2,13 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from directory_kit import directory
+from directory_kit import CAMERA, directory
 from hub_kit import Hub, config, running, wait_for
 
 from watchkeep.hub.consolidate.worker import Consolidator
@@ -27,13 +27,15 @@ class Seen:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.days: list[tuple[float, float]] = []
+        self.cameras: list[dict[str, float]] = []
         self.opened: list[tuple[float, float]] = []
         self.peers: list[dict[str, str]] = []
         keep_for, opens, listed = Store.keep_for, Store.open, Consolidator.listed
 
-        def kept(store: Store, days: float, spared: float = 0.0) -> None:
+        def kept(store: Store, days: float, spared: float = 0.0, cameras: Mapping[str, float] | None = None) -> None:
             self.days.append((days, spared))
-            keep_for(store, days, spared)
+            self.cameras.append(dict(cameras or {}))
+            keep_for(store, days, spared, cameras)
 
         def opened(store: Store) -> None:
             self.opened = list(self.days)
@@ -87,18 +89,21 @@ def test_days_and_peers_are_taken_up_as_they_are_edited_and_kept_over_a_start_wi
             site.put("archiver/a", {"url": "http://127.0.0.1:2", "retention_days": 7.0})
             wait_for(lambda: seen.days[-1] == (7, 0), "fewer days")
             assert (7, 90) in seen.days
+            site.put("group/doors", {"retention_days": 365.0})
+            site.put("camera/door", {**CAMERA, "group": "doors"})
+            wait_for(lambda: seen.cameras[-1] == {"door": 365}, "a camera's days by its group")
             wait_for((tmp_path / "state" / CACHE).exists, "it is on disk")
-            more, less = sorted(told(hub))[::-1]
-            assert "for 90 days from now on, 30 before" in more
-            assert "for 7 days from now on, 90 before" in less
+            for change in ("video is kept for 90 days from now on, 30 before", "video is kept for 7 days from now on, 90 before",
+                           "video of door is kept for 365 days from now on, 7 before, as the directory says at"):  # fmt: skip
+                assert len([text for text in told(hub) if text.startswith(change)]) == 1, change
             held = time.monotonic()
         assert time.monotonic() - held < 8, "a question that is held holds up no stop"
     seen.days.clear()
     seen.peers.clear()
     with archiver(tmp_path, DEAD) as hub:
         assert (seen.opened, seen.peers) == ([(7, FOR_EVER)], [{"b": DEAD}])
-        wait_for(lambda: seen.days[-1] == (7, 0), "as it was told")
-        assert len(told(hub)) == 2
+        wait_for(lambda: (seen.days[-1], seen.cameras[-1]) == ((7, 0), {"door": 365}), "as it was told")
+        assert len(told(hub)) == 3
 
 
 def test_days_of_hub_toml_win_and_peers_come_all_the_same(tmp_path: Path, free_port: Callable[[], int], seen: Seen) -> None:

@@ -16,12 +16,13 @@ SERVERS = {"a": {"role": "leading", "index": 4, "able": True}, "b": {"role": "fo
 def site() -> Site:
     book = Book(put("location/hq", name="Head office"), put("location/floor", parent="hq"), put("archiver/s1", url="http://10.0.0.1:9701"),
                 put("archiver/s2", retention_days=90.0),
-                put("group/halls", copies=2, archivers=["s1", "s2"], priority=7, failback="sticky"),
+                put("group/halls", copies=2, archivers=["s1", "s2"], priority=7, failback="sticky", retention_days=365.0),
                 put("agent/edge-1", location="hq", standbys=["edge-2"]), put("agent/edge-2", standby=True), put("agent/edge-3"),
                 put("server/a", url="http://a:1", rank=0), put("server/b", url="http://b:1", rank=1),
                 put("server/r", url="http://r:1", rank=6, recovery=True), put("role/backup", servers=["a", "b"]),
                 put("role/backups", servers=["a"]))  # fmt: skip
-    book.edit(camera(0, group="halls", location="floor", name="Door"), camera(1, group="halls"), camera(2), camera(3), camera(4, copies=2),
+    book.edit(camera(0, group="halls", location="floor", name="Door"), camera(1, group="halls"), camera(2), camera(3),
+              camera(4, copies=2, retention_days=7.5),
               put("window/w", kind="archiver", target="s2", start_s=NOW - 10, end_s=NOW + 10))  # fmt: skip
     book.assign({"cam0": "edge-1", "cam1": "edge-3", "cam4": "edge-1"}, {"cam4": ["s1"]})
     book.write("lease", role="backup", holder="b", number=8)
@@ -50,7 +51,7 @@ def test_who_leads_who_stores_by_which_rules() -> None:
     assert line(lines, "○ x") == "○ x  not in the site  looking, its database takes no entries"
     assert line(lines, "· s1") == "· s1  http://10.0.0.1:9701 · days by its hub.toml"
     assert line(lines, "◐ s2") == "◐ s2  found by mDNS · 90 days · until 2026-09-21 14:13Z  in maintenance"
-    assert line(lines, "· halls") == "· halls  2 copies on s1, s2 · priority 7 · failback sticky · 2 cameras"
+    assert line(lines, "· halls") == "· halls  2 copies on s1, s2 · priority 7 · failback sticky · 365 days · 2 cameras"
     assert line(lines, "◐ backups") == "◐ backups  of a · sticky  this version knows no such role: nobody does anything for it"
     assert line(lines, "● backup") == "● backup  of a, b · sticky  held by b"
     assert lines.index("│   └── · hq  Head office") + 1 == lines.index("│       └── · floor  1 camera")
@@ -60,7 +61,7 @@ def test_agents_and_cameras_by_what_the_directory_knows() -> None:
     lines = drawn(site(), lives={"edge-1": "lives", "edge-2": "suspect", "edge-3": "gone"}, without={"cam2": "no agent reaches it"})
     assert line(lines, "● edge-1") == "● edge-1  hq · 2 of 64 cameras · 8 of 400 Mbit/s · then edge-2"
     assert line(lines, "● cam0") == "● cam0  Door  halls · floor · 2 copies on s1, s2 · priority 7"
-    assert line(lines, "◐ cam4") == "◐ cam4  2 copies on s1 · priority 5  1 of 2 archivers"
+    assert line(lines, "◐ cam4") == "◐ cam4  2 copies on s1 · priority 5 · 7.5 days  1 of 2 archivers"
     assert line(lines, "◐ edge-2") == "◐ edge-2  0 of 64 cameras · 0 of 400 Mbit/s · stands by  its connection was closed"
     assert line(lines, "○ edge-3") == "○ edge-3  1 of 64 cameras · 4 of 400 Mbit/s  gone"
     assert line(lines, "○ cam1") == "○ cam1  halls · 2 copies on s1, s2 · priority 7  its recorder edge-3 is gone"

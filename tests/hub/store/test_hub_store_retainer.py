@@ -84,9 +84,11 @@ def test_days_are_replaced_while_it_runs_and_what_is_spared_stays_until_it_is_sp
         until(lambda: store._keeper.retainer.aged_at > max(looked, 0) + 0.2, "looks at age")
         assert seqs(store) == [0, 1, 2, 3]
         assert store.horizon_ns("cam0") > LATER_NS - 2 * DAY_NS, "and nobody fetches what is older than it is to be kept"
-        store.keep_for(2)
+        store.keep_for(2, cameras={"cam0": 20.0, "cam1": 2.0})
+        assert store.horizon_ns("cam0") < LATER_NS - 18 * DAY_NS
+        store.keep_for(2, cameras={"cam1": 2.0})
         until(lambda: not seqs(store), "two days count")
-        assert seqs(store, "cam1") == [0, 1, 2, 3], "it has days of its own"
+        assert seqs(store, "cam1") == [0, 1, 2, 3], "it has days of its own since the start"
 
 
 def test_a_lock_that_expires_gives_its_video_back_and_a_stepped_clock_ends_none(tmp_path: Path) -> None:

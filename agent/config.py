@@ -14,9 +14,9 @@ from pydantic import Field, StringConstraints
 
 from ..wire.broker import parse_url
 from ..wire.config import ID_PATTERN, Config, interface_faults, load
-from ..wire.desired import Failback
+from ..wire.desired import Failback, Ingest, Transport
 from ..wire.errors import ConfigError, UsageError, redact_url, together
-from .engine_choice import DEFAULT_INGEST, Ingest
+from .engine_choice import DEFAULT_INGEST
 from .replicate.room import DEFAULT_PRIORITY
 from .wake import DEFAULT_BROADCAST, sleeper
 
@@ -108,7 +108,7 @@ class CameraSection(Config):
     archivers: tuple[Id, ...] | None = None
     priority: Priority | None = None
     failback: Failback | None = None
-    transport: Literal["tcp", "udp"] | None = None
+    transport: Transport | None = None
     ingest: Ingest = DEFAULT_INGEST
     profile: str = "generic"
 

@@ -21,7 +21,8 @@ with either.  A restart of the agent asks anew.
 from enum import Enum, auto
 from typing import Final, Literal
 
-Ingest = Literal["auto", "native", "pyav"]
+from ..wire.desired import Ingest
+
 Engine = Literal["native", "pyav"]
 DEFAULT_INGEST: Final = "auto"
 PROVEN_S: Final = 10.0

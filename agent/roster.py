@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..wire.causes import CameraStatus
+from ..wire.desired import Ingest
 from ..wire.errors import redact
 from .camera_state import FIRST_PAUSE_S
-from .engine_choice import Ingest
 from .replicate.policy import CameraPolicy
 
 

@@ -218,10 +218,8 @@ class AgentService:
         """The cameras of agent.toml, and those that the directory gives to this agent as far as there is room."""
         limit = self._plan.profile.max_cameras
         found = resolve(self._plan.wanted(), self._link.document, self._logins, camera_profile, limit)
-        if found.without_room:
-            self._tell(EventKind.CONFIGURATION, f"{len(found.without_room)} cameras of the directory are not recorded, the first is "
-                       f"{found.without_room[0]}: this recorder's profile has room for {limit}",
-                       "lower max_cameras of this agent in the directory, or choose another profile")  # fmt: skip
+        for text, remedy in found.told(limit):
+            self._tell(EventKind.CONFIGURATION, text, remedy)
         return found.wanted
 
     def _heed(self) -> bool:

@@ -1,14 +1,16 @@
 """What a directory wants of one agent or archiver: answer to `GET /v1/site/agents/<id>/desired` and `GET /v1/site/archivers/<id>/desired`,
 and what of it is told on MQTT.
 
-Rules: as in messages.py: readers ignore fields that they do not know.  A document is whole: a camera that is not in it is not this
-agent's any more.  No password is ever in it: a camera names its `credentials`, and the agent's own file has them.  (term, index) is the
-directory's journal as far as it was folded in: a later document has a higher one, and nobody goes back to an earlier one.
+Rules: as in messages.py: readers ignore fields that they do not know, and here they keep them: who is updated finds them in what it
+was told last, which nobody tells it again.  So with words: one that a reader does not know counts as not said.  A document is whole: a
+camera that is not in it is not this agent's any more.  No password is ever in it: a camera names its `credentials`, and the agent's own
+file has them.  (term, index) is the directory's journal as far as it was folded in: a later document has a higher one, and nobody goes
+back to an earlier one.
 """
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from .ids import MAX_TERM
 from .messages import Message
@@ -28,7 +30,18 @@ Failback = Literal["auto", "sticky"]
 """Whether a camera returns to who had it before and is back; sticky: it stays until the stand-in fails or an operator says so."""
 
 
-class Document(Message):
+Stream = Literal["main", "sub"]
+Transport = Literal["tcp", "udp"]
+Ingest = Literal["auto", "native", "pyav"]
+
+
+class Kept(Message):
+    """Fields of a newer version go along, from the answer to the cache."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Document(Kept):
     """What every document says of itself."""
 
     site: Id
@@ -36,17 +49,17 @@ class Document(Message):
     index: Annotated[int, Field(ge=0)]
 
 
-class DesiredCamera(Message):
-    """One camera to record: exactly one of url and host, as in agent.toml."""
+class DesiredCamera(Kept):
+    """One camera to record: exactly one of url and host, as in agent.toml.  Where words are listed a newer version may say others."""
 
     id: Id
     url: Address | None = None
     host: Address | None = None
     channel: Annotated[int, Field(ge=1, le=999)] = 1
-    stream: Literal["main", "sub"] = "main"
+    stream: Stream | Id = "main"
     profile: Id = "generic"
-    transport: Literal["tcp", "udp"] | None = None
-    ingest: Literal["auto", "native", "pyav"] | None = None
+    transport: Transport | Id | None = None
+    ingest: Ingest | Id | None = None
     """None: the agent's default."""
     credentials: Id | None = None
     """Name of an entry in the agent's credentials.toml."""
@@ -54,7 +67,7 @@ class DesiredCamera(Message):
     archivers: Annotated[tuple[Id, ...], Field(max_length=64)] | None = None
     """In order; None: all that are known, by id."""
     priority: Annotated[int, Field(ge=0, le=9)] = 5
-    failback: Failback | None = None
+    failback: Failback | Id | None = None
     """Whether it returns to an archiver that was away; None: the agent's default."""
     term: Annotated[int, Field(ge=0, le=MAX_TERM)] = 0
     """Of the recorder: the high bits of the camera's epochs, so that whoever stands in sorts behind."""
@@ -64,12 +77,12 @@ class DesiredCamera(Message):
     """This agent is the other one: it records as before, until the camera is in its document no more."""
 
 
-class DesiredArchiver(Message):
+class DesiredArchiver(Kept):
     id: Id
     url: Address
 
 
-class DesiredAbsence(Message):
+class DesiredAbsence(Kept):
     """An operator has planned that an archiver may be silent from then until then, in UTC: nobody takes over from it meanwhile."""
 
     archiver: Id

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from ...wire.config import ID_PATTERN, TEXT_PATTERN, WORD_PATTERN, Config
-from ...wire.desired import Failback
+from ...wire.desired import Failback, Ingest, Stream, Transport
 from .wording import described
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
@@ -63,10 +63,10 @@ class Camera(Entity):
     url: Url | None = None
     host: Annotated[str, StringConstraints(max_length=255, pattern=WORD_PATTERN)] | None = None
     channel: Annotated[int, Field(ge=1, le=999)] = 1
-    stream: Literal["main", "sub"] = "main"
+    stream: Stream = "main"
     profile: Id = "generic"
-    transport: Literal["tcp", "udp"] | None = None
-    ingest: Literal["auto", "native", "pyav"] | None = None
+    transport: Transport | None = None
+    ingest: Ingest | None = None
     """What reads it; None: the agent's default."""
     credentials: Id | None = None
     """Name of an entry in the recorder's own credentials file."""

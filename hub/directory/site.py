@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from blake3 import blake3
+from pydantic import ValidationError
 
 from ...wire.errors import FormatError
 from .entities import KINDS, Agent, Archiver, Camera, Entity, Group, Location, MaintenanceWindow, Role, Server
@@ -44,9 +45,17 @@ class Record:
 
     @cached_property
     def entity(self) -> Entity:
-        """As this version understands it: fields of a newer one are left out.  Raises FormatError for a kind that it does not know."""
+        """As this version understands it: fields and words of a newer one count as not said.  Raises FormatError for a kind that it does
+        not know, and ValidationError for what it cannot understand at all."""
         known = KINDS[self.kind].model_fields if self.kind in KINDS else {}
-        return typed(self.kind, {name: item for name, item in self.value.items() if name in known})
+        value = {name: item for name, item in self.value.items() if name in known}
+        try:
+            return typed(self.kind, value)
+        except ValidationError as error:
+            words = {detail["loc"][0] for detail in error.errors() if detail["type"] == "literal_error"}
+            if not words:
+                raise
+        return typed(self.kind, {name: item for name, item in value.items() if name not in words})
 
     def refers_to(self) -> tuple[tuple[str, str], ...]:
         """Entity.refers_to; nothing of a kind that this version does not know."""

@@ -1,5 +1,7 @@
 """Which server is asked, what is taken, and what cameras are made of it: wire/follow.py, agent/directory/, agent/credentials.py."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,13 +164,51 @@ def test_one_camera_that_cannot_be_asked_says_why_and_the_others_are_recorded(ca
     assert found["cam0"] == STATIC["cam0"]
 
 
+NEWER = {"site": "demo", "agent": "edge-1", "term": 1, "index": 2, "seal": {"by": "d1"},
+         "cameras": [{"id": "x", "url": "rtsp://h/x", "term": 8, "transport": "quic", "ingest": "holographic", "failback": "by-moonlight",
+                      "stream": "third", "colour": ["red"]}],
+         "archivers": [{"id": "a", "url": "http://h:1", "tier": 2}],
+         "absences": [{"archiver": "a", "start_s": 1.0, "end_s": 2.0, "why": "paint"}]}  # fmt: skip
+
+
+def test_what_a_newer_directory_says_more_changes_nothing_and_is_there_after_an_update():
+    """Who has taken up (term, index) is told it once: what its older version left out of its cache would be lost to the newer one."""
+    made = follower(taken=document(1, 1, DesiredCamera(id="x", url="rtsp://h/x", term=8)))
+    assert made.answered(AgentDesired.model_validate(NEWER)) is Verdict.NEWS
+    [camera] = made.taken.cameras
+    assert (camera.id, camera.url, camera.term) == ("x", "rtsp://h/x", 8)
+    kept = json.loads(made.taken.model_dump_json())
+    for whole, said in ((kept, NEWER), *((kept[part][0], NEWER[part][0]) for part in ("cameras", "archivers", "absences"))):
+        assert {name: whole[name] for name in said if not isinstance(said[name], list) or name == "colour"} == {
+            name: item for name, item in said.items() if not isinstance(item, list) or name == "colour"}  # fmt: skip
+
+
+def test_words_of_a_newer_directory_count_as_not_said_and_are_told():
+    old = DesiredCamera(id="x", url="rtsp://h/x", term=8)
+    found = resolve({}, AgentDesired.model_validate(NEWER), {}, camera_profile, 10)
+    assert found.wanted == resolved(old).wanted
+    assert found.passed_over == ("x: transport 'quic'", "x: ingest 'holographic'", "x: failback 'by-moonlight'")
+    [(text, remedy)] = found.told(10)
+    assert "3 words that this version does not know, the first is x: transport 'quic'" in text
+    assert remedy == "update this agent"
+    assert list(resolved(old).told(10)) == []
+    assert list(resolved(old, limit=0).told(0)) == [
+        ("1 cameras of the directory are not recorded, the first is x: this recorder's profile has room for 0",
+         "lower max_cameras of this agent in the directory, or choose another profile")]  # fmt: skip
+
+
+def test_what_an_older_directory_does_not_say_has_its_default():
+    found = AgentDesired.model_validate({"site": "demo", "agent": "edge-1", "term": 1, "index": 1, "cameras": [{"id": "x", "url": "rtsp://h/x"}]})
+    assert resolve({}, found, {}, camera_profile, 10) == resolved(DesiredCamera(id="x", url="rtsp://h/x"))
+
+
 def test_agent_toml_wins_and_comes_first_when_there_is_no_room():
     cameras = [DesiredCamera(id=name, url="rtsp://h/x") for name in ("cam0", "x", "y", "z")]
     found = resolved(*cameras, static=STATIC.items(), limit=3)
     assert list(found.wanted) == ["cam0", "x", "y"]
     assert found.wanted["cam0"] == STATIC["cam0"]
     assert found.without_room == ("z",)
-    assert resolve(STATIC, None, {}, camera_profile, 3) == (STATIC, ())
+    assert resolve(STATIC, None, {}, camera_profile, 3) == (STATIC, (), ())
 
 
 def test_credentials_are_read_from_a_file_that_only_its_owner_may_read(tmp_path):

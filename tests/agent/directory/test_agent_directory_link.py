@@ -1,5 +1,6 @@
 """An agent that follows a directory over real HTTP: agent/directory/link.py, client.py, and the service around them."""
 
+import json
 import logging
 import socket
 import threading
@@ -142,6 +143,22 @@ def test_without_a_directory_an_agent_starts_with_what_it_was_told_last(tmp_path
     (tmp_path / "data" / CACHE).write_bytes(b'{"site"')
     with agent(tmp_path, DEAD) as service:
         assert there(service) == ["cam0"]
+
+
+def test_a_newer_directory_is_followed_and_what_was_applied_stays(tmp_path, servers, told):
+    one = servers[0]
+    with agent(tmp_path, one.url) as service:
+        one.say(document(7, camera("x")))
+        until(lambda: there(service) == ["cam0", "x"])
+        x = service._crew.there()["x"]
+        newer = json.loads(document(8, camera("x", ingest="holographic"), camera("y")).model_dump_json()) | {"seal": 5}
+        one.answer(200, json.dumps(newer).encode())
+        until(lambda: there(service) == ["cam0", "x", "y"])
+        assert service._crew.there()["x"] is x
+        until(lambda: json.loads((tmp_path / "data" / CACHE).read_bytes())["index"] == 8)
+    kept = json.loads((tmp_path / "data" / CACHE).read_bytes())
+    assert (kept["seal"], kept["cameras"][0]["ingest"]) == (5, "holographic")
+    assert [event.remedy for event in told if "x: ingest 'holographic'" in event.text] == ["update this agent"]
 
 
 def test_a_server_that_mdns_shows_is_followed_and_remembered_when_mdns_is_silent(tmp_path, servers):

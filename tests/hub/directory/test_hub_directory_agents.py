@@ -60,6 +60,8 @@ def test_nothing_new_unknown_agents_and_bad_questions(tmp_path: Path, free_port:
         assert ask(client, at=(at[0], at[1] + 9)).status == 204
         answer = ask(client, agent="other")
         assert (answer.status, answer.json()["code"]) == (404, "not-found")
+        newer = client.get("/v1/site/agents/edge/desired?term=0&index=0&colour=red")
+        assert newer.status == 200, "what a newer agent says more is passed over"
         for wrong in ("edge/desired?hold_s=31", "edge/desired?term=-1", "edge/desired?index=x", "Edge/desired"):
             assert client.get(f"/v1/site/agents/{wrong}").status == 400
         with closing(DirectoryClient()) as asker, pytest.raises(WatchkeepError, match="does not know this agent"):

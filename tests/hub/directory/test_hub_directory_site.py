@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from site_kit import Book, camera, gone, put
 
 from watchkeep.hub.directory import site
@@ -140,6 +141,19 @@ def test_what_a_newer_version_wrote_is_kept_and_does_no_harm() -> None:
     assert Site.from_json(book.site.to_json()).digest() == book.site.digest()
     assert book.site.cameras["cam1"].url == "rtsp://h/1"
     assert book.site.get(Key("hologram", "h1")).value == {"depth": 3}  # type: ignore[union-attr]
+
+
+def test_a_word_of_a_newer_version_is_kept_and_counts_as_not_said() -> None:
+    """It kept a server that was not updated yet from making any document, for any agent."""
+    book = everything()
+    said = {"url": "rtsp://h/1", "ingest": "holographic", "recorder_failback": "by-moonlight", "priority": 7}
+    book.edit(put("camera/cam1", **said))
+    camera = book.site.cameras["cam1"]
+    assert (camera.url, camera.ingest, camera.recorder_failback, camera.priority) == ("rtsp://h/1", None, None, 7)
+    assert book.site.get(Key("camera", "cam1")).value == said  # type: ignore[union-attr]
+    book.edit(put("camera/cam1", **said, max_reconnects=3, channel="first"))
+    with pytest.raises(ValidationError, match="channel"):
+        _ = book.site.cameras
 
 
 def test_removed_agents_are_remembered_until_they_are_back_and_so_many_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

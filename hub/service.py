@@ -128,7 +128,7 @@ class HubService:
             self._start_standby(store, consolidator)
         if config.discovery.mdns:
             peers = consolidator if config.consolidation.auto else None
-            if peers is not None or self._finder is not None:
+            if peers is not None or self._finder is not None or self._directory is not None:
                 self._look_for_others(peers, self._finder)
             self._announce()
         log.info("hub is up", extra={"hub": config.hub.id, "roles": ",".join(config.hub.roles), "url": self.url, "version": VERSION})
@@ -244,12 +244,18 @@ class HubService:
                      "agents need a static list")  # fmt: skip
 
     def _look_for_others(self, peers: Consolidator | None, finder: ServerFinder | None) -> None:
-        """Other archivers of the site, for consolidation, and directory servers; without mDNS only those that are listed or remembered."""
+        """Other archivers of the site, for consolidation and the directory, and directory servers; without mDNS only those that are listed
+        or remembered."""
+        directory = self._directory
+
         def changed(hubs: dict[str, Found]) -> None:
+            archivers = {name: hub.url for name, hub in hubs.items() if "archiver" in hub.roles}
             if finder is not None:
                 finder.found(hubs)
             if peers is not None:
-                peers.sighted({name: hub.url for name, hub in hubs.items() if "archiver" in hub.roles})
+                peers.sighted(archivers)
+            if directory is not None:
+                directory.where.shown(archivers)
 
         interfaces, site = self._config.discovery.interfaces or None, self._config.hub.site
         self._follow("wk-hub-peers", lambda: Browser(interfaces, site, changed), "peers need to be listed")

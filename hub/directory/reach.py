@@ -1,7 +1,7 @@
 """Which archivers answer the leader, by the questions that it asks them.  No I/O, no clock.
 
 Rules: an archiver is gone after MISSES questions in a row without an answer.  When none of several answers, it is the leader that is cut
-off, and all count as there.  One that has no address, because mDNS announces it, is taken to be there.  Nothing hurries: agents take over
+off, and all count as there.  One of which no address is known is taken to be there.  Nothing hurries: agents take over
 within a camera's list by themselves; here it is only decided who stands in planned lists.
 
 Bounds: the archivers of the site.

@@ -32,6 +32,7 @@ from .lease import SharedDatabase
 from .orderdesk import OrderDesk
 from .server import DirectoryServer, Settings
 from .steward import Steward
+from .whereabouts import Whereabouts
 
 FILE = "directory.sqlite"
 
@@ -57,12 +58,13 @@ class DirectoryPart:
         known = members(config, url)
         me = next(one for one in known if one.id == config.hub.id)
         self.server = DirectoryServer(Settings(me, known, boot, VERSION), database(config), self._turned)
-        self.steward = Steward(self.server, report)
+        self.where = Whereabouts()
+        self.steward = Steward(self.server, self.where, report)
         self.desk = SiteDesk(self.server, self.steward, me.id)
         self.orders = OrderDesk(self.desk, self.server, me.id, lambda: self.steward.lives, lambda: self.steward.stores, time.time)
         limit_s = (config.directory or DirectorySection()).durable_age_alarm_s
         self.recorder = Recorder(config.hub.data_dir, self.server)
-        self.monitor = Monitor(self.server, self.steward, self.recorder, limit_s, report)
+        self.monitor = Monitor(self.server, self.steward, self.recorder, self.where, limit_s, report)
         self.health = HealthDesk(self.server, self.monitor, self.recorder)
         self.agents = AgentDesk(self.server, config.hub.site)
         self.backups = self._make_backups()

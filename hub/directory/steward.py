@@ -26,6 +26,7 @@ from .link import Link
 from .plan import plan
 from .reach import Reach
 from .server import DirectoryServer
+from .whereabouts import Whereabouts
 
 log = logging.getLogger(__name__)
 LOOK_S: Final = 0.1
@@ -42,8 +43,8 @@ NONE: Final[Mapping[str, Any]] = {}
 class Steward:
     """start() once, after the server; stop() once, before it.  Signs from any thread."""
 
-    def __init__(self, server: DirectoryServer, report: Callable[[Event], None]) -> None:
-        self._server, self._report = server, report
+    def __init__(self, server: DirectoryServer, where: Whereabouts, report: Callable[[Event], None]) -> None:
+        self._server, self._where, self._report = server, where, report
         self._assigner = Assigner(time.monotonic())
         self._reach, self._lock = Reach(), threading.Lock()
         self._threads = (Supervised("wk-dir-assign", self._assign), Supervised("wk-dir-probe", self._probe))
@@ -131,8 +132,7 @@ class Steward:
 
     def _probe(self, stop: threading.Event) -> None:
         while not stop.wait(PROBE_S):
-            stores = self._server.view().stores if self._server.leads else {}
-            asked = {name: one.url for name, one in stores.items() if one.url is not None}
+            asked = self._where.of(self._server.view()) if self._server.leads else {}
             with self._lock:
                 self._reach.know(asked)
             for name, url in asked.items():

@@ -26,6 +26,7 @@ from ...request import Connection, RequestError
 from ..server import DirectoryServer
 from ..site import Site
 from ..steward import Steward
+from ..whereabouts import Whereabouts
 from .model import Level, SiteHealth, Standing
 from .recorder import Recorder
 from .reports import MAX_ANSWER_BYTES, Reports
@@ -46,9 +47,10 @@ IN_TIME: Final = {Level.PROTECTED: Standing.UP, Level.DEGRADED: Standing.UP, Lev
 class Monitor:
     """start() once, after the steward; stop() once, before it.  health() from any thread."""
 
-    def __init__(self, server: DirectoryServer, steward: Steward, recorder: Recorder, limit_s: float,
+    def __init__(self, server: DirectoryServer, steward: Steward, recorder: Recorder, where: Whereabouts, limit_s: float,
                  report: Callable[[Event], None]) -> None:  # fmt: skip
-        self._server, self._steward, self._recorder, self._limit_s, self._report = server, steward, recorder, limit_s, report
+        self._server, self._steward, self._recorder, self._where = server, steward, recorder, where
+        self._limit_s, self._report = limit_s, report
         self._lock = threading.Lock()
         self._found: SiteHealth | None = None
         self._connections: dict[str, Connection] = {}
@@ -115,7 +117,7 @@ class Monitor:
     # -- archivers -----------------------------------------------------------------------------------------------------
 
     def _ask_all(self, reports: Reports, site: Site, stop: threading.Event) -> None:
-        urls = {name: one.url for name, one in site.stores.items() if one.url is not None}
+        urls = self._where.of(site)
         self._keep(urls)
         for name in reports.next(urls):
             if stop.is_set():

@@ -2,7 +2,7 @@
 
                  up                          down                       unknown
     agent        it asks a directory server  it is gone (liveness.py)   not heard yet; everybody is silent at once
-    archiver     it answers                  it is silent (reports.py)  it has no address; nobody answers at all
+    archiver     it answers                  it is silent (reports.py)  no address of it is known; nobody answers at all
     server       it answers                  it does not
     role         a server that is up has it  nobody, or who is down      this version knows none of its name
 
@@ -103,7 +103,7 @@ def _archiver(name: str, members: Members) -> tuple[Standing, str]:
     if name in members.heard:
         return UP
     if name not in members.silent:
-        return Standing.UNKNOWN, "not asked yet, or without an address"
+        return Standing.UNKNOWN, "not asked yet: its address is not known, or it is of an older version"
     return (Standing.UNKNOWN, "nobody answers at all") if members.blind else (Standing.DOWN, "does not answer")
 
 

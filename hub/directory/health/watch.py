@@ -14,6 +14,7 @@ Rules:
     alarm at all.
   - When no archiver answers and no agent is heard, it is this server that is cut off, or everything is down: that is told once, and no
     camera is an alarm.  While agents are heard this server is not cut off, so silent archivers are what they seem.
+  - An archiver that cannot be asked for limit_s is told once, by name: cameras that only it has raise no alarm.
   - Cameras whose alarm begins, or ends, at one look are told together: a dead archiver is one event, not a thousand.
   - A server that begins to watch tells what it finds, though another one may have told it before.
 
@@ -35,6 +36,7 @@ from .standing import Members
 
 DEFAULT_LIMIT_S: Final = 15.0
 REMEDY: Final = "see `watchkeep site health`"
+REACH: Final = "give it its address (watchkeep site archiver set NAME --url http://host:9701), or update it when it is of an older version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,10 @@ class Watch:
         self.blind = ""
         self._limit_s, self._asked = limit_s, frozenset[str]()
         self._cameras: dict[str, _Camera] = {}
+        self._dark: dict[str, float] = {}
+        """Archivers that cannot be asked, and since when."""
+        self._missed = frozenset[str]()
+        """Those of which that is told."""
 
     @property
     def cameras(self) -> dict[str, CameraHealth]:
@@ -91,7 +97,7 @@ class Watch:
 
     def look(self, scene: Scene, now: float) -> list[Note]:
         """Take in how things are; returns what is to be told."""
-        found, ages = self._sight(scene), _by_camera(scene.reports)
+        found, ages = [*self._sight(scene), *self._unasked(scene, now)], _by_camera(scene.reports)
         known, self._cameras, self._asked = self._cameras, {}, scene.members.asked
         last = used_last(scene.site)
         began: list[str] = []
@@ -112,6 +118,20 @@ class Watch:
         self.blind = "no archiver answers and no agent is heard: this server is cut off, or everything is down"
         text = f"nothing can be said of {len(scene.site.entities.get('camera', {}))} cameras: {self.blind}"
         return [] if before else [Note(text, "check the network of this server")]
+
+    def _unasked(self, scene: Scene, now: float) -> list[Note]:
+        if self.blind:
+            return []
+        stores = scene.site.entities.get("archiver", {})
+        self._dark = {name: self._dark.get(name, now) for name in stores if name not in scene.members.asked}
+        before, self._missed = self._missed, frozenset(name for name, since in self._dark.items() if now - since > self._limit_s)
+        found = []
+        if began := sorted(self._missed - before):
+            text = f"archiver {listed(began)} cannot be asked what it has: cameras that only it has raise no alarm"
+            found.append(Note(text, REACH))
+        if ended := sorted((before & stores.keys()) - self._missed):
+            found.append(Note(f"archiver {listed(ended)} can be asked again"))
+        return found
 
     def _copies(self, name: str, entity: Camera, ages: Mapping[str, float], site: Site, last: frozenset[str]) -> _Copies:
         wanted, where = kept_by(site, name, entity, last)

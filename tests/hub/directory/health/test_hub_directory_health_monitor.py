@@ -12,7 +12,10 @@ from directory_kit import CAMERA, Client, Servers, directory
 from hub_kit import EPOCH, Hub, film, running, wait_for
 from sitectl_kit import within
 
+from watchkeep.hub import service
+from watchkeep.hub.directory import steward
 from watchkeep.hub.directory.health import monitor as module
+from watchkeep.wire.mdns import Found
 
 
 @pytest.fixture(name="stack")
@@ -70,6 +73,40 @@ def test_an_alarm_and_its_end_are_events_and_states_at_every_server_and_a_new_le
     wait_for(lambda: follower.get("/v1/site/health").json()["agents"]["edge-1"]["state"] == "up", "the agent, at the new leader")
     whole = json.loads(within("health", "--json", server=follower.url).out)
     assert (whole["server"], whole["archivers"]["a"]["state"]) == (follower.name, "up")
+
+
+def test_an_archiver_without_an_address_in_the_site_is_asked_where_mdns_shows_it(
+        tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    shows: list[Callable[[dict[str, Found]], None]] = []
+
+    class Silent:
+        """Instead of zeroconf, whose own tests are elsewhere."""
+
+        def __init__(self, *arguments: Any, **_: Any) -> None:
+            shows.extend(one for one in arguments if callable(one))
+
+        def start(self) -> None: ...
+
+        def stop(self) -> None: ...
+
+    monkeypatch.setattr(service, "Browser", Silent)
+    monkeypatch.setattr(service, "Advertiser", Silent)
+    monkeypatch.setattr(steward, "PROBE_S", 0.1)
+    hub = stack.enter_context(running(tmp_path, hub={"roles": ["archiver", "directory"]}, discovery={"mdns": True}))
+    wait_for(lambda: hub.get("/v1/site").json()["leader"] == "a" and shows, "it leads, and browses")
+    assert hub.request("PUT", "/v1/site/archiver/a", b"{}", Content_Type="application/json").status == 200
+
+    def state() -> str:
+        answer = hub.get("/v1/site/health")
+        return str(answer.json()["archivers"].get("a", {}).get("state")) if answer.status == 200 else ""
+
+    wait_for(lambda: state() == "unknown", "nobody knows where it is")
+    assert hub.get("/v1/site").json()["stores"] == {}
+    shows[0]({"a": Found("a", hub.url, ("archiver",), "demo", "0")})
+    wait_for(lambda: state() == "up", "its being asked")
+    wait_for(lambda: hub.get("/v1/site").json()["stores"] == {"a": "lives"}, "the leader's knowing that it answers")
+    shows[0]({})
+    assert state() == "up", "a dead one is to be missed, not forgotten"
 
 
 def test_whoever_answers_under_an_archivers_address_by_another_name_is_not_believed(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from site_kit import Book, camera, put
+from site_kit import Book, camera, gone, put
 
 from watchkeep.hub.directory.health.model import Level
 from watchkeep.hub.directory.health.standing import Members, absences
@@ -75,6 +75,23 @@ def test_video_that_ends_is_an_alarm_once_and_its_return_is_told() -> None:
     assert world.watch.cameras["cam0"].since_s == since_s
     [note] = world.look(everywhere(0.5))
     assert (note.text, note.remedy) == ("durable video again, or its absence is announced: cam0", "")
+
+
+def test_an_archiver_that_cannot_be_asked_is_told_once_with_what_follows_from_it_and_when_it_can() -> None:
+    world, ages = World(a_site()), {"a": {"cam0": 1.0}, "c": {}}
+    assert world.look(ages) == []
+    assert world.look(ages, after_s=LIMIT_S) == [], "mDNS may still show it"
+    [note] = world.look(ages, after_s=0.1)
+    assert note.text == "archiver b cannot be asked what it has: cameras that only it has raise no alarm"
+    assert "--url" in note.remedy
+    assert world.look(ages) == []
+    world.isolated = True
+    world.look({}, silent="ac")
+    world.isolated = False
+    assert [note.text for note in world.look(ages)] == ["the site is seen again"]
+    assert [note.text for note in world.look(everywhere(1.0))] == ["archiver b can be asked again"]
+    world.book.edit(gone("camera/cam0"), put("group/g", archivers=["a"]), gone("archiver/b"), put("archiver/x"))
+    assert world.look({"a": {}, "c": {}}) == []
 
 
 def test_cameras_that_stop_together_are_one_event_that_names_the_first_ones() -> None:

@@ -44,6 +44,8 @@ from watchkeep.hub.directory.site import Change, Key
 NAMES = "abc"
 WAITING = 900
 """Edits under way at once: a leader refuses more than a thousand."""
+BEFORE = 20
+"""Edits that are acknowledged before each kill, the last ones in its very moment."""
 REACHED = 0.95
 """Of the rate that was asked for: below it the lag is of another pace."""
 
@@ -109,7 +111,7 @@ def kills(site: DirectorySite, series: Series, book: Acknowledged, count: int) -
         others = NAMES.replace(leader, "")
         reader, writer = Reader([site.clients[name] for name in others], "read"), Writer([site.clients[name] for name in NAMES], book)
         try:
-            wait_until(lambda writer=writer: writer.made > 0, 60, "an edit before the kill")
+            wait_until(lambda writer=writer: writer.made >= BEFORE, 60, "edits before the kill")
             threading.Event().wait(0.137 * (number % 4))  # at different moments of the poll period
             began = time.monotonic()
             site.kill(leader)

@@ -5,8 +5,8 @@
         └── 3xx, up to MAX_REDIRECTS, rtsp:// only                      any fault ─▶ OVER ◀── LEAVING ◀──────────┘
 
 Rules: one request is on its way at a time.  401 is answered once a nonce (auth.py) and twice a request at most; 461 asks for the other
-transport once.  A sound track that is refused is left out, never the picture.  The session is kept alive at half of its time-out, with
-GET_PARAMETER where the camera knows it and OPTIONS where not, and whether it answers is not asked: not all do, and packets tell.
+transport once.  A sound track that is refused is left out, never the picture.  The session is kept alive (keepalive.py), and whether
+the camera answers is not asked: not all do, and packets tell.
 After Failed or Close nothing more comes.  Every wait has its deadline: ANSWER_S an answer, OPEN_S the whole of opening.
 """
 
@@ -20,6 +20,7 @@ from .actions import Action, Event, Failed, Track
 from .auth import Authorizer
 from .choice import Choice, Chosen, choose
 from .framing import Interleaved
+from .keepalive import KeepAlive
 from .message import Parser, Request, Response, request, response
 from .transport import Kind, Transport, granted
 from .url import Address, address, joined, redirected
@@ -29,10 +30,6 @@ OPEN_S: Final = 12.0
 LEAVE_S: Final = 1.0
 MAX_REDIRECTS: Final = 4
 MAX_CHALLENGED: Final = 2
-SESSION_S: Final = 60
-"""RFC 2326, 12.37: when the camera names no time-out."""
-MAX_SESSION_S: Final = 3600
-MAX_SESSION_ID: Final = 512
 AGENT: Final = "Watchkeep"
 
 
@@ -82,7 +79,7 @@ class Client:
         self._parser, self._auth = Parser(), Authorizer(self._address.credentials, self._cnonce)
         self._sent: tuple[str, str, dict[str, str]] = ("", "", {})
         self._challenged = 0
-        self._session, self._timeout, self._get_parameter = "", SESSION_S, False
+        self._alive = KeepAlive()
         self._base = self._aggregate = self._address.url
         self._left_out: list[str] = []
         self._waiting: list[Chosen] = []
@@ -165,10 +162,13 @@ class Client:
 
     def _answered(self, answer: Response, now: float) -> list[Action]:
         number = answer.header("cseq")
+        kind = kind_of(answer.status)
         late = number.isascii() and number.isdigit() and len(number) <= 9 and int(number) < self._cseq
+        if self._state is State.PLAYING and kind is Answer.REFUSED:
+            late = False  # only signs of life are on their way, and some cameras refuse one by the number of the request before it
         if answer.status < 200 or late:  # 100 Continue; or of a request that nobody waits for any more
             return []
-        handler = _TABLE.get((self._state, kind_of(answer.status)))
+        handler = _TABLE.get((self._state, kind))
         try:
             return self._fail(faults.refused(answer.status)) if handler is None else handler(self, answer, now)
         except FormatError as error:
@@ -185,7 +185,7 @@ class Client:
         self._cseq += 1
         self._deadline = min(now + ANSWER_S, max(self._begun + OPEN_S, now))
         proof = self._auth.header(method, url)
-        every = {"CSeq": str(self._cseq), "User-Agent": AGENT, **({"Session": self._session} if self._session else {})}
+        every = {"CSeq": str(self._cseq), "User-Agent": AGENT, **({"Session": self._alive.session} if self._alive.session else {})}
         return [actions.Send(request(method, url, {**every, **({"Authorization": proof} if proof else {}), **headers}))]
 
     def _connect(self, now: float) -> list[Action]:
@@ -211,7 +211,7 @@ class Client:
 
     def _describe(self, answer: Response, now: float) -> list[Action]:
         """To OPTIONS, whatever it was: some cameras refuse it and play all the same."""
-        self._get_parameter = "GET_PARAMETER" in answer.header("public").upper()
+        self._alive.get_parameter = "GET_PARAMETER" in answer.header("public").upper()
         return self._ask(State.DESCRIBE, "DESCRIBE", self._address.url, {"Accept": "application/sdp"}, now)
 
     def _described(self, answer: Response, now: float) -> list[Action]:
@@ -230,17 +230,9 @@ class Client:
     def _granted(self, answer: Response, now: float) -> list[Action]:
         assert self._asked is not None
         transport, chosen = granted(self._asked, answer.header("transport")), self._waiting.pop(0)
-        self._note_session(answer.header("session"))
+        self._alive.note(answer.header("session"))
         self._tracks.append(Track(chosen, self._sent[1], transport))
         return self._next_track(now)
-
-    def _note_session(self, header: str) -> None:
-        identity, *parameters = (part.strip() for part in header.split(";"))
-        if identity and len(identity) <= MAX_SESSION_ID and not self._session:
-            self._session = identity
-        for name, _, value in (one.partition("=") for one in parameters):
-            if name.strip().lower() == "timeout" and value.isascii() and value.isdigit() and 0 < len(value) <= 6 and int(value):
-                self._timeout = min(int(value), MAX_SESSION_S)
 
     def _track_refused(self, answer: Response, now: float) -> list[Action]:
         chosen = self._waiting.pop(0)
@@ -261,10 +253,10 @@ class Client:
         return self._next_track(now)
 
     def _plays(self, answer: Response, now: float) -> list[Action]:
-        self._note_session(answer.header("session"))
+        self._alive.note(answer.header("session"))
         began = rtp_info.starts(answer.header("rtp-info"), [track.url for track in self._tracks])
         tracks = tuple(Track(track.chosen, track.url, track.transport, *start) for track, start in zip(self._tracks, began, strict=True))
-        self._state, self._deadline = State.PLAYING, now + self._alive_s
+        self._state, self._deadline = State.PLAYING, now + self._alive.every_s
         return [actions.Playing(tracks, tuple(self._left_out))]
 
     def _challenged_for(self, answer: Response, now: float) -> list[Action]:
@@ -286,12 +278,9 @@ class Client:
         self._address = redirected(self._address, answer.header("location"))
         return self._connect(now)
 
-    def _not_alive(self, answer: Response, _: float) -> list[Action]:
-        """A keep-alive was refused: the session is gone, or the method is not known."""
-        if answer.status == 454:
-            return self._fail(faults.ended())
-        self._get_parameter = False
-        return []
+    def _not_alive(self, _: Response, now: float) -> list[Action]:
+        """A sign of life was refused."""
+        return self._stay_alive(now) if self._alive.refused() else []
 
     def _nothing(self, _: Response, __: float) -> list[Action]:
         return []
@@ -302,25 +291,23 @@ class Client:
 
     # time, and the end
 
-    @property
-    def _alive_s(self) -> float:
-        return max(self._timeout / 2, 1.0)
-
     def _due(self, now: float) -> list[Action]:
         if self._state is State.PLAYING:
-            method = "GET_PARAMETER" if self._get_parameter else "OPTIONS"
-            sent = self._ask(State.PLAYING, method, self._aggregate, {}, now)
-            self._deadline = now + self._alive_s
-            return sent
+            return self._stay_alive(now)
         if self._state is State.LEAVING:
             self._state = State.OVER
             return [actions.Close()]
         return self._fail(faults.unanswered(ANSWER_S))
 
+    def _stay_alive(self, now: float) -> list[Action]:
+        sent = self._ask(State.PLAYING, self._alive.method, self._aggregate, {}, now)
+        self._deadline = now + self._alive.every_s
+        return sent
+
     def _leave(self, now: float) -> list[Action]:
         if self._state is State.LEAVING:
             return []
-        if not self._session:
+        if not self._alive.session:
             self._state = State.OVER
             return [actions.Close()]
         sent = self._ask(State.LEAVING, "TEARDOWN", self._aggregate, {}, now)

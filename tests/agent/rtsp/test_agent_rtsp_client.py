@@ -10,6 +10,7 @@ from rtsp_kit import OK, SDP, URL, Camera, Reply
 from watchkeep.agent.rtsp import actions
 from watchkeep.agent.rtsp.actions import Close, Connect, Failed, Media, Playing
 from watchkeep.agent.rtsp.client import ANSWER_S, LEAVE_S, MAX_REDIRECTS, OPEN_S, Client, State
+from watchkeep.agent.rtsp.keepalive import KeepAlive
 from watchkeep.agent.rtsp.message import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from watchkeep.agent.source import protocol
 from watchkeep.agent.source.auth import Credentials
@@ -58,26 +59,49 @@ def test_over_udp_each_track_has_ports_of_its_own() -> None:
     assert (video.transport.server, video.transport.ssrc) == ((8000, 8001), 0x1F)
 
 
-def test_keep_alives_come_at_half_of_the_time_out_and_learn_which_method_works() -> None:
-    camera = Camera({"GET_PARAMETER": [(501, {}, b"")]})
+def test_signs_of_life_come_at_half_of_the_time_out_and_whether_they_are_answered_is_not_asked() -> None:
+    camera = Camera({})
     camera.run()
     assert camera.client.next_deadline() == camera.now + 10
     assert camera.tick(9.9) == []
     assert camera.methods == TO_PLAY
     camera.tick(0.1)
-    camera.tick(10)
-    assert camera.methods[5:] == ["GET_PARAMETER", "OPTIONS"]
-    camera.script["OPTIONS"] = (0, {}, b"")
+    camera.script["GET_PARAMETER"] = (0, {}, b"")
     for _ in range(3):
-        assert camera.tick(10) == [], "an unanswered keep-alive is nothing: packets tell"
-    assert camera.methods[7:] == ["OPTIONS"] * 3
+        assert camera.tick(10) == [], "an unanswered one is nothing: packets tell"
+    assert camera.methods[5:] == ["GET_PARAMETER"] * 4
     assert camera.client.state is State.PLAYING
 
 
-def test_a_session_that_the_camera_has_forgotten_is_over() -> None:
-    camera = Camera({"GET_PARAMETER": (454, {}, b"")})
+@pytest.mark.parametrize("status", [400, 454, 501])
+@pytest.mark.parametrize("behind", [0, 1])
+def test_a_refused_sign_of_life_is_followed_by_the_other_one_before_the_session_times_out(status: int, behind: int) -> None:
+    """Also by a camera that refuses with the number of the request before, and by one that denies the session while it sends on."""
+    camera = Camera({"GET_PARAMETER": (0, {}, b"")})
     camera.run()
-    assert failed(camera.tick(10)).why == "the camera ended the session"
+    camera.tick(10)
+    refusal = f"RTSP/1.0 {status} No\r\nCSeq: {int(camera.requests[-1].header('cseq')) - behind}\r\n\r\n".encode()
+    camera.perform(camera.hear(refusal))
+    assert camera.methods[5:] == ["GET_PARAMETER", "OPTIONS"]
+    assert camera.client.next_deadline() == camera.now + 10
+    camera.script["OPTIONS"] = (status, {}, b"")
+    assert camera.tick(10) == [], "nothing is left to try, and packets tell"
+    assert camera.tick(10) == []
+    assert camera.methods[7:] == ["OPTIONS"] * 2
+    assert camera.client.state is State.PLAYING
+
+
+@pytest.mark.parametrize(
+    ("said", "session", "every_s"),
+    [("7", "7", 30), ("7;timeout=2", "7", 1), (' 7 ; Timeout = "30" ', "7", 15), ("7;timeout=1", "7", 0.5), ("7;timeout=0", "7", 30),
+     ("7;timeout=-1;x", "7", 30), ("7;timeout=999999", "7", 1800), (";timeout=4", "", 2), ("x" * 600, "", 30)],
+)  # fmt: skip
+def test_what_cameras_say_of_their_sessions(said: str, session: str, every_s: float) -> None:
+    alive = KeepAlive()
+    alive.note(said)
+    assert (alive.session, alive.every_s, alive.method) == (session, every_s, "OPTIONS")
+    alive.note("other;timeout=60")
+    assert (alive.session, alive.every_s) == (session or "other", 30)
 
 
 def test_leaving_waits_for_the_answer_and_no_longer() -> None:

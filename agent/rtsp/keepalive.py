@@ -1,0 +1,50 @@
+"""What a camera says of its session, and how it is kept alive: id, time-out, and which request it takes for a sign of life.  No I/O.
+
+    GET_PARAMETER, where the camera's OPTIONS names it ─refused─▶ OPTIONS, at once and from then on
+
+Rules: a sign of life is given at half of the time-out.  One that was refused does not count, and the next turn would be as late as
+the time-out itself: so the other one follows at once.  That both are refused is nothing: packets tell whether the session lives, and
+some cameras send on while they deny that there is one.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+SESSION_S: Final = 60
+"""RFC 2326, 12.37: when the camera names no time-out."""
+MAX_SESSION_S: Final = 3600
+MAX_SESSION_ID: Final = 512
+LEAST_S: Final = 0.5
+"""Between two signs of life, whatever a camera names: it is looked at twice a second (agent/pump.py)."""
+
+
+@dataclass(slots=True)
+class KeepAlive:
+    """Of one connection; `session` is the id that requests carry, empty before the camera gave one."""
+
+    session: str = ""
+    timeout_s: int = SESSION_S
+    get_parameter: bool = False
+
+    def note(self, header: str) -> None:
+        """A Session header: the first id stays; what cannot be read is left out."""
+        identity, *parameters = (part.strip() for part in header.split(";"))
+        if identity and len(identity) <= MAX_SESSION_ID and not self.session:
+            self.session = identity
+        for name, _, text in (one.partition("=") for one in parameters):
+            value = text.strip().strip('"')
+            if name.strip().lower() == "timeout" and value.isascii() and value.isdigit() and 0 < len(value) <= 6 and int(value):
+                self.timeout_s = min(int(value), MAX_SESSION_S)
+
+    @property
+    def every_s(self) -> float:
+        return max(self.timeout_s / 2, LEAST_S)
+
+    @property
+    def method(self) -> str:
+        return "GET_PARAMETER" if self.get_parameter else "OPTIONS"
+
+    def refused(self) -> bool:
+        """Whether another method is left to try."""
+        left, self.get_parameter = self.get_parameter, False
+        return left

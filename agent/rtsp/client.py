@@ -215,9 +215,10 @@ class Client:
         return self._ask(State.DESCRIBE, "DESCRIBE", self._address.url, {"Accept": "application/sdp"}, now)
 
     def _described(self, answer: Response, now: float) -> list[Action]:
-        self._base = _base(answer, self._address.url)
-        description = sdp.parse(answer.body)
-        self._aggregate = joined(self._base, description.control)
+        base, description = _base(answer, self._address.url), sdp.parse(answer.body)
+        self._aggregate = joined(base, description.control)
+        # RFC 2326 has tracks relative to the base in any case; what cameras are tried with takes a whole address of the session before it
+        self._base = self._aggregate if "://" in description.control else base
         choice: Choice = choose(description)
         if choice.video is None:
             return self._fail(faults.without_video(choice.left_out, has_video=choice.has_video))

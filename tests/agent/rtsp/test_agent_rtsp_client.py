@@ -51,6 +51,28 @@ def test_the_straight_way_over_tcp() -> None:
     assert (audio.chosen.codec, audio.sequence, audio.timestamp, audio.transport.rtp) == ("pcm_mulaw", 7, 9, 2)
 
 
+@pytest.mark.parametrize(
+    ("content_base", "session", "track", "setup", "play"),
+    [
+        ("", "*", "trackID=0", "rtsp://cam.example:8554/live?x=1/trackID=0", "rtsp://cam.example:8554/live?x=1"),
+        ("/live/", "", "trackID=0", "rtsp://cam.example:8554/live?x=1/trackID=0", "rtsp://cam.example:8554/live?x=1"),
+        ("rtsp://10.0.0.7/a/", "rtsp://10.0.0.7/b", "trackID=0", "rtsp://10.0.0.7/b/trackID=0", "rtsp://10.0.0.7/b"),
+        ("", "rtsp://10.0.0.7/b/", "trackID=0", "rtsp://10.0.0.7/b/trackID=0", "rtsp://10.0.0.7/b/"),
+        ("rtsp://10.0.0.7/a/", "*", "rtsp://elsewhere/c/t0", "rtsp://elsewhere/c/t0", "rtsp://10.0.0.7/a/"),
+        ("rtsp://10.0.0.7/a/", "all", "t0", "rtsp://10.0.0.7/a/t0", "rtsp://10.0.0.7/a/all"),
+    ],
+)  # fmt: skip
+def test_tracks_and_the_session_are_asked_for_where_the_camera_means_them(
+    content_base: str, session: str, track: str, setup: str, play: str
+) -> None:
+    described = SDP.replace(b"control:*", b"control:" + session.encode()).replace(b"trackID=0", track.encode())
+    camera = Camera({"DESCRIBE": (200, {"Content-Base": content_base}, described)})
+    done = camera.run()
+    assert playing(done)
+    assert (camera.requests[2].uri, camera.requests[-1].uri) == (setup, play)
+    assert [action for action in done if isinstance(action, Connect)] == [Connect("cam.example", 8554)], "no other host is called"
+
+
 def test_over_udp_each_track_has_ports_of_its_own() -> None:
     header = "RTP/AVP;unicast;client_port=1-2;server_port=8000-8001;ssrc=1F"
     camera = Camera({"SETUP": (200, {"Session": "42", "Transport": header}, b"")}, "udp")

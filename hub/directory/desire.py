@@ -18,7 +18,7 @@ from ...wire.desired import (
     DesiredCamera,
 )
 from .entities import Archiver, Camera
-from .rules import failback, priority
+from .rules import failback, priority, retention_days
 from .site import Key, Site
 from .uselast import kept_by, used_last
 
@@ -54,12 +54,13 @@ def desired(site: Site, name: str, agent: str, mine: Iterable[str] | None = None
 
 
 def retention(site: Site) -> dict[str, float]:
-    """Days of the cameras that have some of their own or by their group, by id.  By what is written, since it is asked for at every change
-    of the site: no entity has to be made for it."""
-    groups = {name: record.value.get("retention_days") for name, record in site.entities.get("group", {}).items()}
-    found = ((name, record.value.get("retention_days") or groups.get(record.value.get("group", "")))
-             for name, record in sorted(site.entities.get("camera", {}).items()))  # fmt: skip
-    return {name: float(days) for name, days in found if days is not None}
+    """Days of the cameras that have some of their own or by their group, by id; most sites have few of them, and it is asked for at every
+    change."""
+    cameras, groups = site.entities.get("camera", {}), site.entities.get("group", {})
+    say = {name for name, record in groups.items() if "retention_days" in record.value}
+    some = (name for name, record in cameras.items() if "retention_days" in record.value or record.value.get("group") in say)
+    found = ((name, retention_days(site, _entity(site, name))) for name in sorted(some))
+    return {name: days for name, days in found if days is not None}
 
 
 def desired_of_archiver(site: Site, name: str, archiver: str, own: Mapping[str, float] | None = None) -> ArchiverDesired | None:

@@ -6,11 +6,11 @@ will be given back, and counts as whoever stands last there; it comes into anoth
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from .entities import Camera
-from .room import Inside, Load, Pool, room_mbit_s
-from .rules import copy_rule
+from .room import Inside, Pool, empty
+from .rules import copy_rule, retention_days
 from .site import Site
 from .uselast import in_turn, used_last
 
@@ -19,13 +19,20 @@ SPARES: Final = 1
 LONGEST: Final = 8
 
 
+class _Need(NamedTuple):
+    """What a camera takes of an archiver: days are its own, None for none."""
+
+    mbit_s: float
+    days: float | None
+
+
 class Lists:
     """Archiver lists of the cameras that name none, neither themselves nor by their group."""
 
     def __init__(self, site: Site, alive: frozenset[str], cameras: dict[str, Camera]) -> None:
         self._site, self._cameras, self._known = site, cameras, site.stores
         self._alive = [name for name in sorted(self._known) if name in alive]
-        self._load = {name: Load(archiver.max_cameras, room_mbit_s(archiver)) for name, archiver in self._known.items()}
+        self._load = {name: empty(archiver) for name, archiver in self._known.items()}
         self._inside, self._last = Inside(site.locations), used_last(site)
         self._pools: dict[str | None, Pool] = {}
 
@@ -35,21 +42,24 @@ class Lists:
         for name in order:
             camera = self._cameras[name]
             copies, listed = copy_rule(self._site, camera)
-            chosen = self._chosen(camera, copies, self._site.archivers.get(name, ())) if listed is None else listed
-            if listed is None:
-                lists[name] = chosen
-            if (why := self._take(camera, copies, in_turn(chosen, self._last), listed is None)) is not None:
+            need = _Need(camera.mbit_s, retention_days(self._site, camera))
+            if (chosen := listed) is None:
+                chosen = lists[name] = self._chosen(camera.location, need, copies, self._site.archivers.get(name, ()))
+            if (why := self._take(need, copies, in_turn(chosen, self._last), listed is None)) is not None:
                 short[name] = why
         return lists, short
 
-    def _chosen(self, camera: Camera, copies: int, before: tuple[str, ...]) -> tuple[str, ...]:
+    def _chosen(self, location: str | None, need: _Need, copies: int, before: tuple[str, ...]) -> tuple[str, ...]:
         """Those of before that live and have room stay, in their order; the emptiest and nearest fill up."""
         wanted = min(copies + SPARES, len(self._known), LONGEST)
-        kept = [name for name in before if name in self._load and name in self._alive and self._has_room(name, camera)][:wanted]
+        kept = [name for name in before if name in self._load and name in self._alive and self._has_room(name, need)][:wanted]
         if len(kept) == wanted:
             return tuple(kept)
-        chosen, pool = kept, self._pool(camera.location)
-        while len(chosen) < wanted and (name := pool.emptiest(self._load, camera.mbit_s, beside_reserved=False, but=chosen)) is not None:
+        chosen, pool = kept, self._pool(location)
+        while len(chosen) < wanted:
+            name = pool.emptiest(self._load, need.mbit_s, beside_reserved=False, but=chosen, days=need.days)
+            if name is None:
+                break
             chosen.append(name)
         gone = (name for name in (*before, *sorted(self._known)) if name in self._known and name not in chosen)
         return tuple(dict.fromkeys((*chosen, *gone)))[:wanted]
@@ -63,15 +73,15 @@ class Lists:
                                                    for name in self._alive})  # fmt: skip
         return pool
 
-    def _has_room(self, name: str, camera: Camera) -> bool:
-        return self._load[name].takes(camera.mbit_s, beside_reserved=False)
+    def _has_room(self, name: str, need: _Need) -> bool:
+        return self._load[name].takes(need.mbit_s, beside_reserved=False, days=need.days)
 
-    def _take(self, camera: Camera, copies: int, chosen: Iterable[str], planned: bool) -> str | None:
+    def _take(self, need: _Need, copies: int, chosen: Iterable[str], planned: bool) -> str | None:
         """Uses room on the first `copies` that live and have it; returns why there are fewer."""
         taken = 0
         for name in chosen:
-            if taken < copies and name in self._alive and self._has_room(name, camera):
-                self._load[name].add(camera.mbit_s)
+            if taken < copies and name in self._alive and self._has_room(name, need):
+                self._load[name].add(need.mbit_s, days=need.days)
                 taken += 1
         if taken == copies:
             return None

@@ -198,6 +198,11 @@ def priority(site: Site, camera: Camera) -> int:
     return _group(site, camera).priority
 
 
+def retention_days(site: Site, camera: Camera) -> float | None:
+    """The camera's own, else its group's; None is left to its archivers."""
+    return camera.retention_days or _group(site, camera).retention_days
+
+
 def failback(site: Site, camera: Camera) -> Failback | None:
     """The camera's own, else its group's; None is left to its agent."""
     return camera.failback or _group(site, camera).failback

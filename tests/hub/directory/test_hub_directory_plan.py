@@ -11,7 +11,6 @@ from site_kit import Book, camera, put
 from watchkeep.hub.directory.entities import Camera
 from watchkeep.hub.directory.plan import Alive, Plan, plan
 from watchkeep.hub.directory.recorders import UNEVEN, preferred
-from watchkeep.hub.directory.room import room_mbit_s
 from watchkeep.hub.directory.rules import priority
 from watchkeep.hub.directory.site import Site
 
@@ -200,8 +199,19 @@ def test_a_camera_without_enough_archivers_is_named() -> None:
 
 def test_an_archivers_disk_bounds_what_it_is_given() -> None:
     book = Book(*agents(1), put("archiver/a", disk_bytes=8 * 86_400 * 1_000_000 // 8, retention_days=1.0), *(camera(n) for n in range(3)))
-    assert room_mbit_s(book.site.stores["a"]) == 8.0
-    assert len(settled(book).without) == 1
+    assert len(settled(book).without) == 1, "8 Mbit/s for a day"
+    book.edit(put("archiver/a", max_mbit_s=4.0, disk_bytes=1 << 60))
+    assert len(settled(book).without) == 2, "its network"
+
+
+def test_a_camera_that_is_kept_for_longer_takes_more_of_a_disk() -> None:
+    week = 4 * 7 * 86_400 * 1_000_000 // 8
+    book = Book(*agents(1), *(put(f"archiver/{name}", disk_bytes=week, retention_days=1.0) for name in "ab"),
+                put("group/kept", retention_days=6), camera(0, group="kept"),
+                camera(1, retention_days=7.0), camera(2), camera(3))  # fmt: skip
+    found = settled(book)
+    assert found.archivers["cam0"][0] != found.archivers["cam1"][0]
+    assert found.without == {"cam3": "0 of 1 copies: no other planned archiver lives and has room"}
 
 
 sizes = st.integers(0, 6)

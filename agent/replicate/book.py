@@ -63,7 +63,7 @@ class EpochBook:
 
     def at(self, archiver: str) -> EpochStages:
         found = self.stages.get(archiver)
-        if found is None:  # not setdefault: it would make the six sets of an EpochStages at every call
+        if found is None:  # not setdefault: it would make an EpochStages at every call
             found = self.stages[archiver] = EpochStages()
         return found
 

@@ -287,12 +287,14 @@ class CopyLedger:
         if step is Step.IS_DURABLE:
             self._durable[archiver] = self._durable.get(archiver, 0) + moved
         for stage in TOUCHED[step]:
-            by_camera = self._open.setdefault((archiver, stage), {})
-            if stages[stage]:
+            by_camera = self._open.get((archiver, stage))
+            if stage in stages:
+                if by_camera is None:
+                    by_camera = self._open[archiver, stage] = {}
                 by_camera.setdefault(book.camera, set()).add(book.epoch)
-            elif book.camera in by_camera:
-                by_camera[book.camera].discard(book.epoch)
-                if not by_camera[book.camera]:
+            elif by_camera is not None and (epochs := by_camera.get(book.camera)) is not None:
+                epochs.discard(book.epoch)
+                if not epochs:
                     del by_camera[book.camera]
         if step in COUNTS_COPIES:
             book.changed()

@@ -84,26 +84,31 @@ TOUCHED: Final[dict[Step, tuple[Stage, ...]]] = {
 
 
 class EpochStages:
-    """Seqs of one epoch at one archiver, by stage."""
+    """Seqs of one epoch at one archiver, by stage.  A stage without any has no set of its own, as almost all of them have none."""
 
     __slots__ = ("_sets",)
 
     def __init__(self) -> None:
-        self._sets = {stage: RangeSet() for stage in Stage}
+        self._sets: dict[Stage, RangeSet] = {}
 
     def __getitem__(self, stage: Stage) -> RangeSet:
         """The live set: read it, never change it."""
-        return self._sets[stage]
+        return self._sets.get(stage, _NONE)
+
+    def __contains__(self, stage: Stage) -> bool:
+        """Whether any chunk is there."""
+        return stage in self._sets
 
     def apply(self, step: Step, low: int, high: int) -> int:
         """Take the step for every seq of low..high that the table moves; returns how many moved."""
+        table = TABLE[step]
         for stage, there in self._sets.items():
-            if there and there.covers(low, high):  # all are in one stage, as almost always: no other set has any of them
-                if stage not in TABLE[step]:
+            if there.covers(low, high):  # all are in one stage, as almost always: no other set has any of them
+                if stage not in table:
                     return 0
-                self._move(stage, TABLE[step][stage], (low, high))
+                self._move(stage, table[stage], (low, high))
                 return high - low + 1
-        moves = [(source, target, part) for source, target in TABLE[step].items() if (part := self._part(source, low, high))]
+        moves = [(source, target, part) for source, target in table.items() if (part := self._part(source, low, high))]
         moved = 0
         for source, target, part in moves:
             for span in part:
@@ -113,16 +118,26 @@ class EpochStages:
 
     def _part(self, source: Stage | None, low: int, high: int) -> RangeSet | None:
         if source is not None:
-            there = self._sets[source]
-            return there.clip(low, high) if there else None
+            there = self._sets.get(source)
+            return there.clip(low, high) if there is not None else None
         fresh = RangeSet([(low, high)])
         for known in self._sets.values():
-            for span in known.clip(low, high) if known else ():
+            for span in known.clip(low, high):
                 fresh.discard(*span)
         return fresh
 
     def _move(self, source: Stage | None, target: Stage | None, span: Range) -> None:
         if source is not None:
-            self._sets[source].discard(*span)
+            left = self._sets[source]
+            left.discard(*span)
+            if not left:
+                del self._sets[source]
         if target is not None:
-            self._sets[target].add(*span)
+            found = self._sets.get(target)
+            if found is None:
+                found = self._sets[target] = RangeSet()
+            found.add(*span)
+
+
+_NONE: Final = RangeSet()
+"""Of every stage without chunks."""

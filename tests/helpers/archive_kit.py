@@ -5,7 +5,7 @@ Rules: hubs are hub_kit's, so everything between them is HTTP; nothing of one is
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,7 @@ def cheap(camera: str, epoch: int, count: int, *, segment: int = 60) -> list[Rec
                     frame_hashes=(blake3(sample).digest(),), chunk_hash=ZERO_HASH)  # fmt: skip
         rest = moof([sample], []) + box(b"mdat", sample)
         prev = chunk_digest(seal.size, pack_seal(seal) + rest)
-        seal = replace(seal, chunk_hash=prev)
+        seal = seal._replace(chunk_hash=prev)
         payload = pack_seal(seal) + rest
         records.append((Header(RecordKind.CHUNK, camera, epoch, seq, len(payload), prev), memoryview(payload), seal))
     return records

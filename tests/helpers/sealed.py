@@ -3,7 +3,6 @@
 Rules: what it builds is valid; tests break it.  The samples are noise, so nothing here decodes as video.
 """
 
-from dataclasses import replace
 from struct import pack
 
 from blake3 import blake3
@@ -48,7 +47,7 @@ def chunk(seq: int = 0, *, video: list[bytes] | None = None, audio: list[bytes] 
         init_hash=blake3(init).digest(), prev_hash=prev, frame_hashes=tuple(blake3(frame).digest() for frame in frames + sounds),
         chunk_hash=ZERO_HASH)  # fmt: skip
     rest = moof(frames, sounds) + box(b"mdat", *frames, *sounds)
-    seal = replace(seal, chunk_hash=chunk_digest(seal.size, pack_seal(seal) + rest))
+    seal = seal._replace(chunk_hash=chunk_digest(seal.size, pack_seal(seal) + rest))
     return seal, pack_seal(seal) + rest
 
 

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from struct import pack
 from typing import Any
@@ -40,9 +39,9 @@ def make_payload(seal: Seal, sample: bytes) -> bytes:
     tfhd = box(b"tfhd", pack(">II", 0, 1))
     trun = box(b"trun", pack(">III", 0x200, 1, len(sample)))
     boxes = box(b"moof", box(b"traf", tfhd + trun)) + box(b"mdat", sample)
-    seal = replace(seal, frame_hashes=(blake3(sample).digest(),), chunk_hash=ZERO_HASH)
+    seal = seal._replace(frame_hashes=(blake3(sample).digest(),), chunk_hash=ZERO_HASH)
     digest = chunk_digest(seal.size, pack_seal(seal) + boxes)
-    return pack_seal(replace(seal, chunk_hash=digest)) + boxes
+    return pack_seal(seal._replace(chunk_hash=digest)) + boxes
 
 
 class Chain:

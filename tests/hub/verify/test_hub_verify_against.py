@@ -1,6 +1,5 @@
 """Two archives compared chunk by chunk."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -45,7 +44,7 @@ def test_what_is_missing_or_different_is_named(tmp_path: Path) -> None:
     epoch = chunks[0][0].epoch
     here, there = volume(tmp_path / "a"), volume(tmp_path / "b")
     write(here, chunks[:8])
-    other = sealed(replace(chunks[5][0], pts=1), [b"other"], [])
+    other = sealed(chunks[5][0]._replace(pts=1), [b"other"], [])
     write(there, [*chunks[1:5], other, *chunks[6:]])
     Recorder("cam1").record(1).write(there)
     (one, two) = compare_paths([here], [there]).cameras

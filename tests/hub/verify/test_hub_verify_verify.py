@@ -2,7 +2,6 @@
 
 import errno
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +158,7 @@ def test_a_second_chunk_under_one_name_is_damage(tmp_path: Path) -> None:
 
 def test_a_broken_chain_is_damage(root: Path) -> None:
     chunks = Recorder().record(5).files[0]
-    forged = sealed(replace(chunks[2][0], prev_hash=bytes(32)), [b"forged"], [])
+    forged = sealed(chunks[2][0]._replace(prev_hash=bytes(32)), [b"forged"], [])
     write(root, [*chunks[:2], forged, *chunks[3:]])
     assert [(seq, reason[:40]) for seq, _, _, reason in damage(root)] == [
         (seq, "chunk does not carry the hash of the chu") for seq in (2, 3)]  # fmt: skip

@@ -3,7 +3,6 @@
 Rules: what `Recorder` writes is good; tests break it.  The pictures are noise.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 from blake3 import blake3
@@ -37,9 +36,9 @@ def sealed(seal: Seal, video: list[bytes], audio: list[bytes], *, stored: list[b
     """The chunk with all its hashes made right; `stored` takes the place of the video in moof and mdat, as a bad recorder would."""
     written = video if stored is None else stored
     rest = moof(written, audio) + box(b"mdat", *written, *audio)
-    seal = replace(seal, video_frames=len(video), audio_frames=len(audio), chunk_hash=ZERO_HASH,
+    seal = seal._replace(video_frames=len(video), audio_frames=len(audio), chunk_hash=ZERO_HASH,
                    frame_hashes=tuple(blake3(sample).digest() for sample in video + audio))  # fmt: skip
-    seal = replace(seal, chunk_hash=chunk_digest(seal.size, pack_seal(seal) + rest))
+    seal = seal._replace(chunk_hash=chunk_digest(seal.size, pack_seal(seal) + rest))
     return seal, pack_seal(seal) + rest
 
 

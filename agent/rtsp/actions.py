@@ -69,6 +69,14 @@ class OpenPorts:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenWay:
+    """Send a little from both ports of a pair to those of the camera: a firewall or router on the way lets in what answers."""
+
+    pair: int
+    server: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
     """An interleaved frame that came among the answers."""
 
@@ -112,4 +120,4 @@ class Close:
     """We have left; nothing more comes."""
 
 
-Action = Connect | Send | OpenPorts | Media | Playing | Failed | Close
+Action = Connect | Send | OpenPorts | OpenWay | Media | Playing | Failed | Close

@@ -195,7 +195,8 @@ class Client:
 
     def _next_track(self, now: float) -> list[Action]:
         if not self._waiting:
-            return self._ask(State.PLAY, "PLAY", self._aggregate, {"Range": "npt=0.000-"}, now)
+            ways = [actions.OpenWay(pair, track.transport.server) for pair, track in enumerate(self._tracks) if any(track.transport.server)]
+            return [*ways, *self._ask(State.PLAY, "PLAY", self._aggregate, {"Range": "npt=0.000-"}, now)]
         if self._kind == "udp":
             self._state, self._deadline = State.PORTS, now + ANSWER_S
             return [actions.OpenPorts()]

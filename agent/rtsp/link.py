@@ -14,6 +14,10 @@ _TRIES: Final = 20
 _RECEIVE_BUFFER: Final = 2 << 20
 """Datagrams that wait for a tick: 4 s at 4 Mbit/s; the kernel may grant less."""
 _READ: Final = 64 << 10
+_LEAST_RTP: Final = bytes([0x80, *bytes(11)])
+"""A head alone, of no payload type that a camera takes; what VLC, GStreamer and FFmpeg send is the same."""
+_LEAST_RTCP: Final = bytes([0x80, 201, 0, 1, *bytes(4)])
+"""A receiver report about nobody."""
 
 
 class Link:
@@ -66,12 +70,21 @@ class Link:
         self.pairs.append(pair)
         return pair[0].getsockname()[1], pair[1].getsockname()[1]
 
+    def open_way(self, pair: int, server: tuple[int, int]) -> None:
+        """The least that is RTP and RTCP, from where they are to come."""
+        for own, data, port in zip(self.pairs[pair], (_LEAST_RTP, _LEAST_RTCP), server, strict=True):
+            self._send_from(own, data, port)
+
     def send_report(self, pair: int, data: bytes, port: int) -> None:
-        """RTCP to the camera's port, without waiting; a network that does not take it is silent about it."""
+        """RTCP to the camera's port."""
+        self._send_from(self.pairs[pair][1], data, port)
+
+    def _send_from(self, own: socket.socket, data: bytes, port: int) -> None:
+        """To the camera's port, without waiting; a network that does not take it is silent about it."""
         if self.connection is not None and port:
             with suppress(OSError):  # a firewall that refuses it, a link that is down: the session ends when nothing comes, not for this
                 host = self.connection.getpeername()
-                self.pairs[pair][1].sendto(data, socket.MSG_DONTWAIT, (host[0], port, *host[2:]))
+                own.sendto(data, socket.MSG_DONTWAIT, (host[0], port, *host[2:]))
 
     def close(self) -> None:
         for one in ([] if self.connection is None else [self.connection], *self.pairs):

@@ -95,6 +95,8 @@ class Opened:
                     self.link.send(data, left)
                 case actions.OpenPorts():
                     return self.client.handle(actions.Ports(*self.link.open_pair()), time.monotonic())
+                case actions.OpenWay(pair, server):
+                    self.link.open_way(pair, server)
                 case actions.Media(channel, data) if len(self.early) < MAX_EARLY_BYTES:
                     self.early += b"$" + bytes([channel]) + len(data).to_bytes(2, "big") + data
                 case Playing():

@@ -86,7 +86,8 @@ class NativeSession:
             raise CameraError(CameraStatus.CONNECTING, "the camera gives two tracks one channel",
                               remedy="switch its sound off, or set transport udp for it") from error  # fmt: skip
         self._talk = Talk(self._opened, self.stream, self._tracks, [control for _, control in channels], self.timeline)
-        sockets = [one.fileno() for pair in link.pairs for one in pair]
+        pairs = link.pairs if video.transport.kind == "udp" else []  # the camera may have refused those first
+        sockets = [one.fileno() for pair in pairs for one in pair]
         self.stream.connect(link.connection.fileno(), datagrams=list(zip(sockets, (c for pair in channels for c in pair), strict=False)))
         self.stream.feed(self._opened.early)
         self._nap = select.poll()  # of nothing: waits so long, not until then as time.sleep does, and so bears a clock that is faked

@@ -79,6 +79,21 @@ def test_over_udp_each_track_has_ports_of_its_own() -> None:
     video, audio = playing(camera.run()).tracks
     assert (video.transport.rtp, audio.transport.rtp) == (5002, 5004)
     assert (video.transport.server, video.transport.ssrc) == ((8000, 8001), 0x1F)
+    ways = [number for number, action in enumerate(camera.log) if isinstance(action, actions.OpenWay)]
+    assert [camera.log[number] for number in ways] == [actions.OpenWay(0, (8000, 8001)), actions.OpenWay(1, (8000, 8001))]
+    before, after = camera.log[ways[0] - 1], camera.log[ways[-1] + 1]
+    assert isinstance(before, actions.Send)
+    assert isinstance(after, actions.Send)
+    assert (before.data[:5], after.data[:5]) == (b"SETUP", b"PLAY ")
+
+
+def test_no_way_is_opened_where_there_is_none() -> None:
+    """The camera does not name its ports, or the first one that it was asked for was UDP."""
+    silent = Camera({"SETUP": (200, {"Session": "1", "Transport": "RTP/AVP;unicast;client_port=5002-5003"}, b"")}, "udp")
+    other = Camera({"SETUP": [(461, {}, b""), OK["SETUP"]]}, "udp")
+    for camera in (silent, other):
+        assert playing(camera.run())
+        assert not [action for action in camera.log if isinstance(action, actions.OpenWay)]
 
 
 def test_signs_of_life_come_at_half_of_the_time_out_and_whether_they_are_answered_is_not_asked() -> None:

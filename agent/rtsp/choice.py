@@ -1,7 +1,7 @@
 """Which tracks of a session description are recorded, and why the others are not.  No I/O.
 
-Rules: the first video and the first sound that can be kept, as agent/pyav chooses them; a channel to the camera's loudspeaker is no
-sound of it; what is left out is named, and whether libav could record it, which knows more codecs.
+Rules: the first video and the first sound that can be kept, as agent/pyav chooses them; a channel to the camera's loudspeaker, which it
+alone calls sendonly, is no sound of it; what is left out is named, and whether libav could record it, which knows more codecs.
 """
 
 from dataclasses import dataclass
@@ -48,8 +48,9 @@ def choose(description: Description) -> Choice:
     """Decide over all tracks; those of other kinds (metadata, for one) are nobody's loss and are not named."""
     kept: dict[str, Chosen] = {}
     left_out, beyond = [], ""
+    means_itself = any(media.backward for media in description.medias if media.kind == "video")  # who sends, by its own word, is the camera
     for media in description.medias:
-        if media.kind not in ("video", "audio") or (media.kind == "audio" and media.backward):
+        if media.kind not in ("video", "audio") or (media.kind == "audio" and media.backward and not means_itself):
             continue
         found, why = _first(media)
         if found is not None and media.kind not in kept:

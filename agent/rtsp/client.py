@@ -5,8 +5,8 @@
         └── 3xx, up to MAX_REDIRECTS, rtsp:// only                      any fault ─▶ OVER ◀── LEAVING ◀──────────┘
 
 Rules: one request is on its way at a time.  401 is answered once a nonce (auth.py) and twice a request at most; 461 asks for the other
-transport once.  A sound track that is refused is left out, never the picture.  The session is kept alive (keepalive.py), and whether
-the camera answers is not asked: not all do, and packets tell.
+transport once.  A sound track that is refused, or given the picture's channels, is left out, never the picture.  The session is kept
+alive (keepalive.py), and whether the camera answers is not asked: not all do, and packets tell.
 After Failed or Close nothing more comes.  Every wait has its deadline: ANSWER_S an answer, OPEN_S the whole of opening.
 """
 
@@ -233,7 +233,10 @@ class Client:
         assert self._asked is not None
         transport, chosen = granted(self._asked, answer.header("transport")), self._waiting.pop(0)
         self._alive.note(answer.header("session"))
-        self._tracks.append(Track(chosen, self._sent[1], transport))
+        if transport.kind == "tcp" and any(transport.channels & track.transport.channels for track in self._tracks):
+            self._left_out.append(f"{chosen.media.kind} {chosen.codec}: the camera gives it the picture's channels")
+        else:
+            self._tracks.append(Track(chosen, self._sent[1], transport))
         return self._next_track(now)
 
     def _track_refused(self, answer: Response, now: float) -> list[Action]:

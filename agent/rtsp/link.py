@@ -70,6 +70,12 @@ class Link:
         self.pairs.append(pair)
         return pair[0].getsockname()[1], pair[1].getsockname()[1]
 
+    def keep_pairs(self, count: int) -> None:
+        """Close what is beyond: ports of a track that the camera refused, or of UDP altogether, take packets from anybody."""
+        for one in (one for pair in self.pairs[count:] for one in pair):
+            one.close()
+        del self.pairs[count:]
+
     def open_way(self, pair: int, server: tuple[int, int]) -> None:
         """The least that is RTP and RTCP, from where they are to come."""
         for own, data, port in zip(self.pairs[pair], (_LEAST_RTP, _LEAST_RTCP), server, strict=True):

@@ -78,16 +78,12 @@ class NativeSession:
         self.timeline = Timeline(self.ticks, video.timestamp, self.audio_ticks, audio.timestamp if audio is not None else None)
         self.stream = Stream()
         channels = [_channels(track, number) for number, track in enumerate(self._tracks)]
-        try:
-            for track, (media, control) in zip(self._tracks, channels, strict=True):
-                _add(self.stream, track, media)
-                self.stream.add_control(control)
-        except ValueError as error:
-            raise CameraError(CameraStatus.CONNECTING, "the camera gives two tracks one channel",
-                              remedy="switch its sound off, or set transport udp for it") from error  # fmt: skip
+        for track, (media, control) in zip(self._tracks, channels, strict=True):
+            _add(self.stream, track, media)
+            self.stream.add_control(control)
         self._talk = Talk(self._opened, self.stream, self._tracks, [control for _, control in channels], self.timeline)
-        pairs = link.pairs if video.transport.kind == "udp" else []  # the camera may have refused those first
-        sockets = [one.fileno() for pair in pairs for one in pair]
+        link.keep_pairs(len(self._tracks) if video.transport.kind == "udp" else 0)
+        sockets = [one.fileno() for pair in link.pairs for one in pair]
         self.stream.connect(link.connection.fileno(), datagrams=list(zip(sockets, (c for pair in channels for c in pair), strict=False)))
         self.stream.feed(self._opened.early)
         self._nap = select.poll()  # of nothing: waits so long, not until then as time.sleep does, and so bears a clock that is faked

@@ -27,6 +27,10 @@ class Transport:
     """Where UDP comes from when not from the camera's own address."""
     ssrc: int | None = None
 
+    @property
+    def channels(self) -> frozenset[int]:
+        return frozenset((self.rtp, self.rtcp))
+
     def header(self) -> str:
         """What SETUP asks for."""
         if self.kind == "tcp":

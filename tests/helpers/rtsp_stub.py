@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,22 @@ Script = Callable[[int], Iterable[Rtp | Raw]]
 """What is sent in session 0, 1, ...; when it is exhausted the camera ends the session."""
 
 
+Says = Callable[[str, dict[str, str], bytes], bytes]
+"""What is sent for a request: method, headers, and the proper answer."""
+
+
+def _properly(_: str, __: dict[str, str], answer: bytes) -> bytes:
+    return answer
+
+
 class Stub:
-    def __init__(self, medias: tuple[Media, ...], script: Script) -> None:
-        self.medias, self.script = medias, script
+    def __init__(self, medias: tuple[Media, ...], script: Script, says: Says = _properly, host: str = "127.0.0.1") -> None:
+        self.medias, self.script, self.says = medias, script, says
         self.sessions = itertools.count()
         self.stop = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"rtsp://127.0.0.1:{self.listener.getsockname()[1]}/cam"
+        self.listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.place = f"{f'[{host}]' if ':' in host else host}:{self.listener.getsockname()[1]}"
+        self.url = f"rtsp://{self.place}/cam"
         self.threads = [threading.Thread(target=self._accept, name="stub-accept")]
         self.clients: list[socket.socket] = []
         self.threads[0].start()
@@ -87,8 +97,8 @@ class Stub:
         with suppress(OSError):
             for method, uri, headers in _requests(client):
                 extra, body = self._answer(method, uri, headers)
-                client.sendall(f"RTSP/1.0 200 OK\r\nCSeq: {headers['cseq']}\r\nSession: 1\r\n{extra}"
-                               f"Content-Length: {len(body)}\r\n\r\n{body}".encode())  # fmt: skip
+                client.sendall(self.says(method, headers, f"RTSP/1.0 200 OK\r\nCSeq: {headers['cseq']}\r\nSession: 1\r\n{extra}"
+                                                          f"Content-Length: {len(body)}\r\n\r\n{body}".encode()))  # fmt: skip
                 if method == "PLAY":
                     self._play(client, next(self.sessions))
                     client.shutdown(socket.SHUT_WR)
@@ -137,8 +147,8 @@ def _requests(client: socket.socket) -> Iterator[tuple[str, str, dict[str, str]]
 
 
 @contextmanager
-def stub(medias: tuple[Media, ...], script: Script) -> Iterator[Stub]:
-    camera = Stub(medias, script)
+def stub(medias: tuple[Media, ...], script: Script, **more: Any) -> Iterator[Stub]:
+    camera = Stub(medias, script, **more)
     try:
         yield camera
     finally:

@@ -116,6 +116,16 @@ def test_what_is_not_recorded_is_named_and_costs_no_picture() -> None:
                                "video h264: one track of each kind is recorded")  # fmt: skip
 
 
+@pytest.mark.parametrize(("picture", "sound", "recorded"), [("recvonly", "sendonly", False), ("sendonly", "sendonly", True)])
+def test_a_channel_to_the_loudspeaker_is_no_sound_unless_the_camera_calls_all_that_it_sends_so(
+    picture: str, sound: str, recorded: bool
+) -> None:
+    medias = f"m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\na={picture}\nm=audio 0 RTP/AVP 0\na={sound}\n"
+    choice = choose(sdp.parse(medias.encode()))
+    assert choice.video is not None
+    assert (choice.audio is not None, choice.left_out) == (recorded, ())
+
+
 @pytest.mark.parametrize(
     ("base", "control", "url"),
     [

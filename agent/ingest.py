@@ -148,6 +148,8 @@ class Ingest:
             raise CameraError(status, why, remedy=remedy)
         session = self._opened()
         try:
+            if isinstance(session, NativeSession):
+                session.note_in(self._line.stats.quality, self._clock.utc_ns)
             limit = FORWARD_LIMIT_S if self._camera.timestamps_reliable else UNRELIABLE_LIMIT_S
             reader = Reader(session, self._line, self._clock, Habits(self._cause, limit), self._clock_step)
             self._let_pump(session, reader, stop)

@@ -9,7 +9,7 @@ Rules: 1. a chunk is cut once.  2. (camera, epoch, seq) names one chunk, seq cou
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from blake3 import blake3
@@ -18,6 +18,7 @@ from ..native import Ring
 from ..wire.causes import Cause, ClockQuality
 from ..wire.record import Header, Payload, RecordKind
 from ..wire.seal import HASH_BYTES, ZERO_HASH, seal_bytes
+from .rtsp.quality import Quality
 from .timing import VIDEO_TICKS, WallAnchor
 
 NS = 1_000_000_000
@@ -71,6 +72,8 @@ class LineStats:
     audio: str = ""
     left_out: str = ""
     """Tracks of the camera that are not recorded, and why."""
+    quality: Quality = field(default_factory=Quality)
+    """Of its network and clock, as the native engine sees them."""
     ingest: str = ""
     ingest_why: str = ""
     """What reads the camera, and why it is not what was asked for first."""

@@ -61,10 +61,11 @@ def camera_state(who: Identity, line: Line, life: CameraLife, copies: Protection
     return CameraState(
         camera=line.camera, agent=who.agent, boot=who.boot, status=shown.status, since_s=shown.since_s, why=shown.why,
         protection=copies.state, protection_since_s=copies.since_s, protection_why=copies.why, epoch=stats.epoch, chunks=stats.chunks,
-        frames=stats.frames, dropped_frames=line.ring.dropped_frames, reconnects=life.reconnects,
+        frames=stats.frames, dropped_frames=line.ring.dropped_frames, damaged_frames=line.ring.damaged_frames, reconnects=life.reconnects,
         chunk_age_s=None if stats.last_cut is None else round(now - stats.last_cut, 3), durable_age_s=copies.durable_age_s,
         owed=copies.owed, oldest_owed_age_s=round(copies.oldest_owed_age_s, 3), mbit_s=mbit_s, codec=stats.codec, audio=stats.audio,
-        left_out=stats.left_out, epoch_cause=stats.cause, ingest=stats.ingest, ingest_why=stats.ingest_why)  # fmt: skip
+        left_out=stats.left_out, epoch_cause=stats.cause, ingest=stats.ingest, ingest_why=stats.ingest_why,
+        lost_packets=stats.quality.lost_packets, clock_ahead_s=stats.quality.clock_ahead_s)  # fmt: skip
 
 
 def beacon(who: Identity, *, beat: int, sent_s: float, uptime_s: float, cameras: Sequence[CameraState], links: tuple[ArchiverLink, ...],

@@ -22,6 +22,7 @@ cdef class Ring:
     cdef readonly bint dropping
     cdef readonly size_t bytes_used
     cdef readonly size_t high_water
+    cdef readonly uint64_t damaged_frames
     cdef readonly uint64_t dropped_frames
     cdef readonly uint64_t dropped_gops
     cdef readonly uint64_t dropped_audio

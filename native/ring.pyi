@@ -113,6 +113,9 @@ class Ring:
     def dropping(self) -> bool:
         """Everything is refused until a video key frame of a new run fits."""
     @property
+    def damaged_frames(self) -> int:
+        """Video frames that came in with a part of them missing."""
+    @property
     def dropped_frames(self) -> int:
         """Frames refused for want of room, audio too."""
     @property

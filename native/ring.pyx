@@ -142,6 +142,7 @@ cdef class Ring:
         self._next += 1
         self._run = frame.run
         self.dropping = False
+        self.damaged_frames += frame.damaged and frame.track == VIDEO
         self.bytes_used += stored
         self.high_water = max(self.high_water, self.bytes_used)
         return True

@@ -63,7 +63,7 @@ class Ring:
         self._run = -1
         self.closed = self.dropping = False
         self.bytes_used = self.high_water = 0
-        self.dropped_frames = self.dropped_gops = self.dropped_audio = self.empty_frames = 0
+        self.damaged_frames = self.dropped_frames = self.dropped_gops = self.dropped_audio = self.empty_frames = 0
 
     def push(
         self,
@@ -111,6 +111,7 @@ class Ring:
         self._waiting.append(frame)
         self._arena.took(offset, len(frame.data))
         self._run, self.dropping = frame.run, False
+        self.damaged_frames += frame.damaged and frame.is_video
         self.bytes_used += len(frame.data)
         self.high_water = max(self.high_water, self.bytes_used)
         return True

@@ -100,6 +100,12 @@ class CameraState(Message):
     """What reads the camera: `native` or `pyav`; empty before it is first asked."""
     ingest_why: str = ""
     """Why a camera with `ingest = "auto"` is read by PyAV; empty when it is not."""
+    damaged_frames: int = 0
+    """Frames that came with a part of them missing; they are recorded as they came."""
+    lost_packets: int = 0
+    """RTP packets that never came, as the native engine counts them."""
+    clock_ahead_s: float | None = None
+    """How far the camera's clock is ahead of the recorder's; None when its sender reports do not tell, or PyAV reads it."""
 
 
 class VolumeState(Message):

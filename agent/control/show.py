@@ -13,6 +13,8 @@ from ..replicate.overview import Copies, Lane
 from .model import Moved, Status
 
 WIDTH: Final = 80
+CLOCK_S: Final = 2.0
+"""A camera's clock that is this far off is worth a word: who compares the text in the picture with the archive's time sees it."""
 
 
 def status(found: Status) -> Iterator[str]:
@@ -37,7 +39,7 @@ def _paragraphs(found: Status) -> Iterator[str]:
     for copies in found.replication.copies:
         state = states.get(copies.camera)
         shown = _state(state) if state is not None else "not recorded any more"
-        yield f"  {copies.camera}: {shown}; {_copies(copies)}"
+        yield f"  {copies.camera}: {shown}; {_copies(copies)}{_quality(state) if state is not None else ''}"
         for archiver, stages in copies.stages.items():
             yield f"    {archiver}: " + ", ".join(f"{count} {stage}" for stage, count in stages.items())
     for camera, places in found.replication.holes.items():
@@ -64,6 +66,14 @@ def _state(state: CameraState) -> str:
     """Its two words, each with its reason."""
     words = ((state.status, state.why), (state.protection, state.protection_why))
     return ", ".join(f"{word} ({why})" if why else word for word, why in words)
+
+
+def _quality(state: CameraState) -> str:
+    """What its network and its clock do to the recording."""
+    lost = f"; {_many(state.damaged_frames, 'frame')} damaged, {_many(state.lost_packets, 'packet')} lost"
+    ahead = state.clock_ahead_s or 0.0
+    clock = f"; its clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}"
+    return (lost if state.damaged_frames or state.lost_packets else "") + (clock if abs(ahead) >= CLOCK_S else "")
 
 
 def _lane(lane: Lane) -> str:

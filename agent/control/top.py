@@ -9,7 +9,7 @@ from typing import Any
 from ...wire.messages import CameraState
 from .model import Status
 
-COLUMNS = ("camera", "status", "protection", "ingest", "Mbit/s", "frames", "dropped", "reconnects", "age s", "owed")
+COLUMNS = ("camera", "status", "protection", "ingest", "Mbit/s", "frames", "dropped", "damaged", "reconnects", "age s", "owed")
 
 
 def title(found: Status) -> str:
@@ -24,7 +24,7 @@ def rows(found: Status) -> Iterator[tuple[str, ...]]:
     for state in sorted(found.cameras, key=lambda one: one.camera):
         age = "" if state.chunk_age_s is None else f"{state.chunk_age_s:.1f}"
         yield (state.camera, state.status.value, state.protection.value, state.ingest, f"{state.mbit_s:.2f}", str(state.frames),
-               str(state.dropped_frames), str(state.reconnects), age, str(sum(state.owed.values())))  # fmt: skip
+               str(state.dropped_frames), str(state.damaged_frames), str(state.reconnects), age, str(sum(state.owed.values())))  # fmt: skip
 
 
 def figures(found: Status) -> dict[str, Any]:
@@ -37,4 +37,5 @@ def figures(found: Status) -> dict[str, Any]:
 def _figures(state: CameraState) -> dict[str, Any]:
     return {"camera": state.camera, "status": state.status.value, "protection": state.protection.value, "ingest": state.ingest,
             "ingest_why": state.ingest_why, "mbit_s": state.mbit_s, "frames": state.frames, "dropped_frames": state.dropped_frames,
+            "damaged_frames": state.damaged_frames, "lost_packets": state.lost_packets, "clock_ahead_s": state.clock_ahead_s,
             "reconnects": state.reconnects, "chunk_age_s": state.chunk_age_s, "owed": sum(state.owed.values())}  # fmt: skip

@@ -22,6 +22,7 @@ from ..stall import PICTURE_WAIT_S
 from .actions import Track
 from .decode_time import DecodeTimes
 from .opening import Opened
+from .quality import Quality
 from .ride import Left, Ride
 from .talk import Talk
 from .timeline import Timeline
@@ -145,6 +146,10 @@ class NativeSession:
         not to be, and then frames are read here.  When `wanted_back` says so, `samples` ends."""
         self._drive, self._wanted_back = drive, wanted_back
 
+    def note_in(self, quality: Quality, utc_ns: Callable[[], int]) -> None:
+        """Where packets that are lost and the camera's clock are noted."""
+        self._talk.note_in(quality, utc_ns)
+
     def _ride(self) -> bool:
         """Whether the camera has been read by another thread, up to something that it left."""
         if self._drive is None or self.stream.more:
@@ -176,6 +181,7 @@ class NativeSession:
 
     def close(self) -> None:
         """End the session; only from the thread that opened it."""
+        self._talk.note_lost()
         self._opened.close()
 
 

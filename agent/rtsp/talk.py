@@ -8,12 +8,14 @@ backlog, and then, as with whatever ends or changes the session, its own thread 
 """
 
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from ...native.stream import Stream
 from . import actions, rtcp
 from .actions import Track
 from .opening import Opened
+from .quality import Quality
 from .timeline import Timeline
 
 TEXT = -1
@@ -30,6 +32,18 @@ class Talk:
         self._reporters = [rtcp.Reporter(secrets.randbits(32), secrets.token_hex(8)) for _ in tracks]
         self._sources = [track.transport.ssrc or 0 for track in tracks]
         self._reported = 0.0
+        self._quality, self._utc_ns, self._lost = Quality(), time.time_ns, 0
+
+    def note_in(self, quality: Quality, utc_ns: Callable[[], int]) -> None:
+        """Losses and the camera's clock are noted there from now on."""
+        self._quality, self._utc_ns = quality, utc_ns
+        quality.begin()
+
+    def note_lost(self) -> None:
+        """What has been lost since the last time."""
+        lost = sum(self._stream.counts(number)[1] for number in range(len(self._tracks)))
+        self._quality.lost_packets += lost - self._lost
+        self._lost = lost
 
     def begin(self, now: float) -> None:
         """Reports are due from now on."""
@@ -56,6 +70,7 @@ class Talk:
         if now - self._reported < rtcp.REPORT_S:
             return
         self._reported = now
+        self.note_lost()
         for number, track in enumerate(self._tracks):
             reception = rtcp.Reception(*self._stream.counts(number)[:5])
             report = self._reporters[number].report(self._sources[number], reception, now)
@@ -90,5 +105,7 @@ class Talk:
             self._sources[number] = report.ssrc
             if isinstance(report, rtcp.SenderReport):
                 self._reporters[number].heard(report, now)
+                if number == 0:
+                    self._quality.heard(report, self._utc_ns())
                 self._timeline.report(video=number == 0, stamp=report.timestamp, ntp=report.ntp)
         return bye

@@ -2,17 +2,22 @@
 
 import itertools
 import logging
+import struct
+from base64 import b64decode
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ingest_kit import CODE, OTHER_SPS, PPS, SPS, STEP, Data, FakeSession, bench, frame, sound
+from rtsp_stub import Media, Raw, stub
 
 from watchkeep.agent.bitstream import same_units
 from watchkeep.agent.pyav.ingest import CameraError
 from watchkeep.agent.roster import Source
 from watchkeep.agent.soundtrack import Soundtrack
-from watchkeep.wire.causes import CameraStatus, Cause
+from watchkeep.agent.status import Identity, camera_state
+from watchkeep.wire.causes import CameraStatus, Cause, Protection
 from watchkeep.wire.errors import FormatError
 from watchkeep.wire.seal import SealFlag
 
@@ -405,3 +410,25 @@ def test_a_source_that_changes_before_anything_was_recorded_is_still_a_first_sta
         made.ingest.turn(Source("rtsp://h/y", "tcp", 0.0))
         made.run()
         assert made.epochs == [(Cause.FIRST_START, 10)]
+
+
+def test_what_was_lost_and_what_time_the_camera_has_are_known_of_it():
+    """A native session of a real socket: a key frame, a picture whose middle is missing, and a report that is an hour ahead."""
+
+    def rtp(sequence, stamp, payload, marker=0x80):
+        return 0, struct.pack(">BBHII", 0x80, marker | 96, sequence, stamp, 7) + payload
+
+    report = struct.pack(">BBHIIIIII", 0x80, 200, 6, 7, 2_208_988_800 + 1_700_000_100 + 3600, 0, 0, 0, 0)
+    sps = b64decode("Z00AKp2oHgCJ+WbgICAoAAADAAgAAAMB9CA=")
+    torn = (rtp(1, 0, sps, 0), rtp(2, 0, PPS, 0), rtp(3, 0, b"\x65\x88" + b"\x80" * 20), rtp(4, STEP, b"\x7c\x81\x9a" + b"\x80" * 20, 0),
+            rtp(6, STEP, b"\x7c\x41" + b"\x80" * 20), (1, report))  # fmt: skip
+    medias = (Media("video", 96, 90_000, ("rtpmap:96 H264/90000",)),)
+    with (
+        stub(medias, lambda _: [Raw(0.0, torn)]) as camera,
+        bench(source=Source(camera.url, "tcp", 0.0, ingest="native")) as made,
+    ):
+        made.ingest.life.pause_s = lambda jitter: made.stop.set() or 0.0
+        made.ingest.run(made.stop)
+        copies = SimpleNamespace(state=Protection.PROTECTED, since_s=0.0, why="", durable_age_s=None, owed={}, oldest_owed_age_s=0.0)
+        state = camera_state(Identity("edge-1", "s", "b"), made.line, made.ingest.life, copies, mbit_s=0.0, now=0.0)
+    assert (state.frames, state.damaged_frames, state.lost_packets, state.clock_ahead_s) == (2, 1, 1, 3600.0)

@@ -43,4 +43,4 @@ def build(ring: AnyRing, cut: Cut, **values: Any) -> bytes:
 
 def counters(ring: AnyRing) -> dict[str, int | bool]:
     names = ("frames", "bytes_used", "high_water", "capacity", "dropping", "closed", "dropped_frames", "dropped_gops", "dropped_audio")
-    return {name: getattr(ring, name) for name in (*names, "empty_frames")}
+    return {name: getattr(ring, name) for name in (*names, "empty_frames", "damaged_frames")}

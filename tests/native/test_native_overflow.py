@@ -91,6 +91,15 @@ def test_an_empty_access_unit_is_no_loss(kind: Any, data: bytes, annexb: bool) -
     assert counters(ring) == {**counters(new_ring(kind)), "empty_frames": 1}
 
 
+def test_damaged_pictures_are_counted_when_they_came_in(kind: Any) -> None:
+    ring = new_ring(kind, frames=3)
+    push(ring, key=True, damaged=True)
+    push(ring, b"au", track=1, damaged=True)
+    push(ring, dts=FRAME)
+    assert not push(ring, dts=2 * FRAME, damaged=True)
+    assert (ring.damaged_frames, ring.dropped_frames) == (1, 1)
+
+
 def test_empty_frames_do_not_end_a_drop(kind: Any) -> None:
     ring = new_ring(kind, frames=1)
     push_gop(ring, frames=2)

@@ -11,6 +11,7 @@ from watchkeep.agent.rtsp import actions
 from watchkeep.agent.rtsp.client import Client
 from watchkeep.agent.rtsp.link import Link
 from watchkeep.agent.rtsp.opening import Opened
+from watchkeep.agent.rtsp.quality import Quality
 from watchkeep.agent.rtsp.rtcp import REPORT_S
 from watchkeep.agent.rtsp.talk import TEXT, Talk
 from watchkeep.agent.rtsp.timeline import Timeline
@@ -34,8 +35,10 @@ class Stream:
     def __init__(self):
         self.lane = SimpleNamespace(raw=0, sounds=1, sound_seen=0)
 
-    def counts(self, _):
-        return 10, 0, 0, 10, 1, 0
+    lost = 0
+
+    def counts(self, number):
+        return 10, self.lost * (number + 1), 0, 10, 1, 0
 
 
 class Rig:
@@ -151,6 +154,32 @@ def test_sound_that_moves_by_what_reports_say_wants_the_thread_that_knows_where_
     assert rig.talk.aside([(1, sender_report(picture, 50)), (3, sender_report(sound, 50))], rig.now) == ([], False)
     assert rig.talk.aside([(3, sender_report(sound, 52))], rig.now) == ([], True)
     assert rig.timeline.shift == 16_000
+
+
+def test_losses_of_all_tracks_and_sessions_are_added_up(rig):
+    quality = Quality(lost_packets=5)
+    rig.talk.note_in(quality, lambda: 0)
+    rig.stream.lost = 2
+    rig.now += REPORT_S
+    rig.talk.aside([], rig.now)
+    assert quality.lost_packets == 5 + 2 + 4
+    rig.stream.lost = 3
+    rig.talk.note_lost()
+    rig.talk.note_lost()
+    assert quality.lost_packets == 5 + 3 + 6
+
+
+def test_the_cameras_clock_is_told_by_its_picture_and_a_camera_without_one_tells_nothing(rig):
+    quality = Quality(clock_ahead_s=9.0)
+    rig.talk.note_in(quality, lambda: 1_700_000_000_000_000_000)
+    assert quality.clock_ahead_s is None, "it was another session's"
+    ntp_s = 2_208_988_800 + 1_700_000_000
+    rig.talk.aside([(3, sender_report(1, ntp_s)), (1, sender_report(1, 0))], rig.now)
+    assert quality.clock_ahead_s is None
+    rig.talk.aside([(1, sender_report(1, ntp_s - 3600))], rig.now)
+    assert quality.clock_ahead_s == -3600.0
+    rig.talk.aside([(1, sender_report(1, ntp_s + 2))], rig.now)
+    assert quality.clock_ahead_s == 2.0
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENETUNREACH, errno.EAGAIN])

@@ -230,7 +230,8 @@ def _check_url(path: Path, key: str, url: str, schemes: tuple[str, ...], example
     except ValueError:
         valid = False
     if not valid:
-        raise ConfigError(str(path), key, f"{redact_url(url)!r} is not a valid URL{of}", remedy=f"write it like {example}")
+        login = ", with / ? # % [ ] and spaces of a user or password as %2F %3F %23 %25 %5B %5D %20" if "@" in url else ""
+        raise ConfigError(str(path), key, f"{redact_url(url)!r} is not a valid URL{of}", remedy=f"write it like {example}{login}")
 
 
 def _check_cold(path: Path, number: int, archiver: ArchiverSection) -> None:

@@ -67,6 +67,9 @@ def test_defaults(tmp_path):
         ('data_dir = "/', 'data_dir = "here/', "agent.data_dir", "absolute path"),
         ('cam0"\n', 'cam0"\nuser = "u"\n', "camera[0].user", "host"),
         ("rtsp://user", "rtsp//user", "camera[0].url", "'***@127.0.0.1:8554/cam0' is not a valid URL"),
+        *((f"{sign}@127", f"{sign}{wrong}@127", "camera[0].url", says) for sign, wrong, says in (
+            ("secret", "/x", "/ ? # % [ ] and spaces of a user or password as %2F %3F %23 %25 %5B %5D %20"),
+            ("secret", "#x", "%23"), ("secret", "?x", "%3F"), ("secret", "[", "%5B"), ("secret", " x", "%20"))),
         ("127.0.0.1:8554/cam0", "127.0.0.1:8554/a\\r\\nX: y", "camera[0].url", "not a valid URL"),
         ("[agent]", '[mqtt]\nurl = "mqtts://u:secret@h"\n[agent]', "mqtt.url", "mqtts is not supported"),
         ("[agent]", '[mqtt]\nurl = "mqtt://u:secret@h/path"\n[agent]', "mqtt.url", "not valid"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from watchkeep import profiles
+from watchkeep.profiles.schema import PACES
 from watchkeep.wire.errors import ProfileError, UsageError
 
 SHIPPED = Path(profiles.__file__).parent / "recorders"
@@ -163,3 +164,12 @@ def test_profiles_are_found_from_any_folder(tmp_path):
 
 def test_a_usage_error_is_what_a_command_line_expects():
     assert issubclass(ProfileError, UsageError)
+
+
+def test_the_tables_for_installers_say_what_the_profiles_say():
+    page = (Path(__file__).parents[2] / "docs" / "OPERATIONS.md").read_text()
+    for name in profiles.names("recorders"):
+        profile = profiles.recorder_profile(name)
+        assert f"| `{name}` | {profile.description} | {profile.max_cameras} | `{profile.power}` |\n" in page
+    for power, pace in PACES.items():
+        assert f"| `{power}` | {' | '.join(map(str, pace))} |\n" in page

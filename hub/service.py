@@ -29,6 +29,7 @@ from .api.activity import Activity
 from .api.app import Api, Part
 from .api.operations import HubFacts
 from .api.server import HttpServer
+from .ballast import settle
 from .beacon import BEACON_S, Beacon, Identity, Vitals
 from .broker import EmbeddedBroker
 from .config import Address, ArchiverSection, HubConfig, http_address, local
@@ -96,12 +97,13 @@ class HubService:
         log.info("stopped")
 
     def _start(self) -> None:
-        config, running = self._config, self._running
+        config, running, given_up = self._config, self._running, False
         sockets = self._bind()
         for problem in refusals(config, self._file):
             raise problem
         if config.archiver is not None or config.holds("directory"):
             running.callback(os.close, hold(config.hub.data_dir, self._file))
+            given_up = self._settle_ballast()
             self._open_events()
         store = None if config.archiver is None else self._make_store(config.archiver)
         follower = None if store is None else self._make_follower(store)
@@ -131,6 +133,8 @@ class HubService:
             if peers is not None or self._finder is not None or self._directory is not None:
                 self._look_for_others(peers, self._finder)
             self._announce()
+        if given_up:
+            self._tell_given_up()
         log.info("hub is up", extra={"hub": config.hub.id, "roles": ",".join(config.hub.roles), "url": self.url, "version": VERSION})
 
     def _bind(self) -> dict[str, socket.socket]:
@@ -143,6 +147,19 @@ class HubService:
         host, port = found["http"].getsockname()[:2]
         self.address = Address(host, port)
         return found
+
+    def _settle_ballast(self) -> bool:
+        try:
+            return settle(self._config.hub.data_dir)
+        except OSError as error:
+            raise config_error(self._file, "hub.data_dir", error, f"cannot be used ({error.strerror})", "check it") from error
+
+    def _tell_given_up(self) -> None:
+        hub = self._config.hub
+        text = "the disk of data_dir is full: this start used the room that was kept for it"
+        remedy = "free space: the next start finds none"
+        log.warning(text, extra={"data_dir": str(hub.data_dir), "remedy": remedy})
+        self._report(Event(kind=EventKind.DISK, source=hub.id, at_s=time.time(), text=text, remedy=remedy))
 
     def _open_events(self) -> None:
         events = EventLog(self._config.hub.data_dir)

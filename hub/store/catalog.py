@@ -61,23 +61,35 @@ class Catalog:
         self._db: sqlite3.Connection | None = None
 
     def open(self) -> bool:
-        """Open the catalog, or start an empty one in place of an unusable one; returns whether that was needed."""
+        """Open the catalog, or start an empty one in place of an unusable one; returns whether that was needed.  Raises CatalogError when
+        its disk is full or fails, which says nothing of what stands in it."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connect()
-            fresh = not self._is_ours()
-        except sqlite3.DatabaseError:
-            fresh = True
+        fresh = not self._usable()
         if fresh:
             self.close()
             for name in (self._path, Path(f"{self._path}-wal"), Path(f"{self._path}-shm")):
                 name.unlink(missing_ok=True)
-            self._connect()
+            self._connect(alone=True)
             self._run.executescript(_SCHEMA)
+            self._usable()
         return fresh
 
-    def _connect(self) -> None:
+    def _usable(self) -> bool:
+        try:
+            return self._opens()
+        except sqlite3.DatabaseError as error:
+            return is_passing(error) and self._opens(alone=True)
+
+    def _opens(self, *, alone: bool = False) -> bool:
+        """Whether there is a catalog of ours."""
+        self.close()
+        self._connect(alone=alone)
+        return self._is_ours()
+
+    def _connect(self, *, alone: bool) -> None:
+        """alone: with no file of shared memory beside it, so that nobody else can read it, and a full disk has room for it."""
         self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        self._db.execute(f"PRAGMA locking_mode = {'EXCLUSIVE' if alone else 'NORMAL'}")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last rows: recovery finds their files
         self._db.execute("PRAGMA foreign_keys = ON")

@@ -3,15 +3,16 @@
     failover   directory, or the server that leads     another server leads
                a role                                  the next server of its list holds it
                an agent                                its cameras go to whom the plan chooses without it, as far as there is room
-    an archiver                             it is used last in every list (uselast.py), until it is given back
-    move       cameras, an agent                       that agent records them: it may, and has room for all of them
+               an archiver                             it is used last in every list (uselast.py), until it is given back
+    move       cameras, an agent                       that agent records them: it may, and has room for all of them; those that it
+                                                       has already are not asked anew, which would cost two seconds of their video
     maintenance                                        a window from now on, or an end of those that are open
 
 Rules: an order is carried out whole or refused with every problem; a name that several kinds have is refused, not guessed.  Cameras that
 would go back by themselves are not moved: the order and their rule contradict each other, and the operator is told how to mean either.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -162,9 +163,16 @@ def move(site: Site, cameras: Iterable[str], agent: str, gone: frozenset[str], n
     found = [*_may_not(site, names, to), *_no_room(site, names, to)]
     if to in gone:
         found.append(Problem("refused", f"agent/{to}", "is gone", "start it, or choose another one"))
-    recorders = dict.fromkeys(names, to)
+    has = {name for name in names if (recording := site.recorders.get(name)) is not None and recording.agent == to}
+    recorders = {name: to for name in names if name not in has}
     found = found or _go_back(site, recorders, frozenset(site.agents) - gone, now_s)
-    return found or Recorders(recorders, f"{to} records {listed(names)}")
+    if not found and not recorders:
+        return Edited((), f"{to} has {listed(names)} already")
+    return found or Recorders(recorders, f"{to} records {listed(list(recorders))}{_had(has, names)}")
+
+
+def _had(has: Collection[str], names: list[str]) -> str:
+    return f"; it has {listed([name for name in names if name in has])} already" if has else ""
 
 
 def _may_not(site: Site, names: list[str], agent: str) -> list[Problem]:

@@ -97,7 +97,8 @@ def test_the_leader_alone_carries_out_and_answers(tmp_path: Path, free_port: Cal
         wait_for(lambda: leader.site()["archivers"] == {"door": ["s1"]}, "the plan, which is written once")
         wait_for(lambda: leader.site()["lives"] == {"edge-1": "lives"}, "a living agent")
         moved = operator.send("move", "move-1", cameras=["door"], agent="edge-1", actor="anna")
-        assert (moved.outcome, moved.server, moved.text) == ("done", "a", "edge-1 records door")
+        assert (moved.outcome, moved.server) == ("done", "a")
+        assert moved.text in ("edge-1 records door", "edge-1 has door already"), "the plan may have been faster"
         assert moved.index > 0
         assert moved.copies == 2
         assert leader.site()["recorders"]["door"][0] == "edge-1"

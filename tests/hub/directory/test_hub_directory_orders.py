@@ -61,6 +61,15 @@ def test_cameras_move_together_or_not_at_all(book: Book) -> None:
     assert codes(move(book.site, ["cam0"], "e2", frozenset({"e2"}), NOW)) == [("refused", "agent/e2")]
 
 
+def test_a_camera_that_the_agent_has_already_is_not_asked_anew(book: Book) -> None:
+    book.assign({"cam0": "e2"})
+    again = move(book.site, ["cam0"], "e2", frozenset(), NOW)
+    assert again == Edited((), "e2 has cam0 already"), "as when the order is given twice: who gave it is written down, and nothing else"
+    assert problems(book.site, ()) == []
+    found = move(book.site, ["cam1", "cam0"], "e2", frozenset(), NOW)
+    assert found == Recorders({"cam1": "e2"}, "e2 records cam1; it has cam0 already")
+
+
 def window(book: Book, name: str, *, on: bool = True, lasting_s: float = 600.0, now_s: float = NOW) -> object:
     return maintenance(book.site, name, on=on, lasting_s=lasting_s, now_s=now_s)
 
@@ -112,7 +121,9 @@ def test_a_camera_that_would_go_back_is_not_moved_unless_the_other_is_away(book:
     assert codes(found) == [("refused", "camera/cam0.recorder_failback")]
     assert "cam0 would go back to e1" in found[0].text
     assert isinstance(move(book.site, ["cam0"], "same", frozenset({"e1", "e2"}), NOW), Recorders)
+    book.assign({"cam0": "e2"})
     assert isinstance(move(book.site, ["cam0"], "e1", frozenset(), NOW), Recorders)
+    book.assign({"cam0": "e1"})
     assert isinstance(move(book.site, ["cam4"], "same", frozenset(), NOW), Recorders), "of those that do not stand by none is preferred"
     assert codes(over(book, "e1")) == [("refused", "camera/cam0.recorder_failback")]
     book.edit(put("window/w", kind="agent", target="e1", start_s=NOW - 1, end_s=NOW + 1))

@@ -269,7 +269,8 @@ class Client:
         if self._challenged > MAX_CHALLENGED or not self._auth.challenged(answer.each("www-authenticate")):
             if self._state is State.PLAYING:
                 return []  # packets come all the same; when they end, so does the session
-            return self._fail(faults.anonymous() if self._address.credentials is None else faults.refused(answer.status))
+            known = self._address.credentials is not None
+            return self._fail(faults.refused(answer.status) if known else faults.anonymous(elsewhere=self._redirects > 0))
         deadline = self._deadline
         sent = self._send(now)
         if self._state is State.PLAYING:

@@ -19,7 +19,11 @@ def refused(status: int) -> Failed:
                   "check the path in the camera's url, and how many viewers it serves; restart it")  # fmt: skip
 
 
-def anonymous() -> Failed:
+def anonymous(*, elsewhere: bool) -> Failed:
+    """elsewhere: the camera has sent us to another host, which is not told what the camera's own user and password are."""
+    if elsewhere:
+        return Failed(CameraStatus.UNAUTHORIZED, "the host that the camera sends us to wants a user name and a password",
+                      "put that host's address into the camera's url, with them")  # fmt: skip
     return Failed(CameraStatus.UNAUTHORIZED, "the camera wants a user name and a password", "put them into the camera's url")
 
 

@@ -31,6 +31,9 @@ from .transport import Kind
 TICK_S: Final = 0.05
 SILENCE_S: Final = 5.0
 """A camera that sends nothing for this long is stalled."""
+LOOK_S: Final = 1.0
+"""How late silence may be noticed."""
+_POWER: Final = "check the camera's power and network"
 _OPUS_TICKS: Final = 960
 """20 ms at 48 kHz, what cameras send."""
 _LAWS: Final = {"pcm_alaw": "alaw", "pcm_mulaw": "ulaw"}
@@ -138,7 +141,9 @@ class NativeSession:
         if self.stream.received != self._received:
             self._heard, self._received = now, self.stream.received
         if now - self._heard > SILENCE_S:
-            return CameraError(CameraStatus.STALLED, "the camera sends nothing", remedy="check the camera's power and network")
+            blocked = self._tracks[0].transport.kind == "udp" and not self.stream.received
+            remedy = 'set transport = "tcp" for it, or let its UDP through the firewalls on the way' if blocked else _POWER
+            return CameraError(CameraStatus.STALLED, "the camera sends nothing", remedy=remedy)
         return no_picture() if now - self._pictured > PICTURE_WAIT_S else None
 
     def ride_on(self, drive: Callable[[Ride], Left | None], wanted_back: Callable[[], bool]) -> None:
@@ -163,10 +168,10 @@ class NativeSession:
         return True
 
     def _pause(self, now: float) -> None:
-        """To the next tick, then until something comes, something is to be said, or a second has gone."""
+        """To the next tick, then until something comes, something is to be said, or LOOK_S has gone."""
         if not self.stream.more:
             self._nap.poll(1000 * TICK_S)
-            self._poll.poll(1000 * min(max(self._talk.deadline() - now, TICK_S), 1.0))
+            self._poll.poll(1000 * min(max(self._talk.deadline() - now, TICK_S), LOOK_S))
         receive([self.stream])
 
     def _sample(self, number: int, unit: Unit) -> Sample:

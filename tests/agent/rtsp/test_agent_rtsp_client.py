@@ -198,7 +198,7 @@ def test_redirections_are_followed_a_few_times_and_take_no_password_elsewhere() 
     camera = Camera({"DESCRIBE": [(302, {"Location": "rtsp://other:99/b"}, b""), (401, DIGEST, b"")]})
     done = camera.run()
     assert [action for action in done if isinstance(action, Connect)] == [Connect("cam.example", 8554), Connect("other", 99)]
-    assert failed(done).why == "the camera wants a user name and a password"
+    assert failed(done).why == "the host that the camera sends us to wants a user name and a password"
     for location in ("http://other/", "rtsps://other/", "/b", ""):
         assert "address cannot be used" in failed(Camera({"DESCRIBE": (301, {"Location": location}, b"")}).run()).why
     endless = Camera({"DESCRIBE": (302, {"Location": "rtsp://cam.example/b"}, b"")})

@@ -1,11 +1,13 @@
 """Cameras that speak RTSP their own way, on real sockets: each is read to its last frame by the native session."""
 
 import struct
+import threading
 from collections.abc import Iterator
 
 import pytest
 from rtsp_stub import Media, Raw, Rtp, Says, stub
 
+from watchkeep.agent.pyav.ingest import CameraError
 from watchkeep.agent.rtsp import session as module
 from watchkeep.agent.rtsp.session import NativeSession
 
@@ -117,6 +119,23 @@ def test_sound_that_is_given_the_pictures_channels_costs_no_picture() -> None:
         session, given = read(camera.url)
     assert given == list(range(FRAMES))
     assert (session.audio, session.left_out) == (None, "audio pcm_alaw: the camera gives it the picture's channels")
+
+
+def test_what_to_do_is_said_when_nothing_comes_over_udp_or_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SILENCE_S", 0.05)
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    hour = threading.Event()
+
+    def held(_: int) -> Iterator[Raw]:
+        yield from ()
+        hour.wait(10)
+
+    with stub((VIDEO,), held) as camera:
+        for transport, remedy in (("udp", "firewalls"), ("tcp", "power")):
+            with pytest.raises(CameraError, match="the camera sends nothing") as caught:
+                read(camera.url, transport)
+            assert remedy in caught.value.remedy
+        hour.set()
 
 
 def test_a_camera_that_refuses_udp_is_read_over_tcp_and_no_port_stays_open_for_strangers() -> None:

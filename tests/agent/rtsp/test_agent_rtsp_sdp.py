@@ -116,6 +116,22 @@ def test_what_is_not_recorded_is_named_and_costs_no_picture() -> None:
                                "video h264: one track of each kind is recorded")  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+        b"v=0\r\no=- 1001 1 IN \r\nc=IN c=IN IP4 0.0.0.0\r\nm=video -1353744643 RTP/AVP 96\r\nc=IN IP4 &\xff\x80\r\na=rtpmap:96 H264/90000",
+        b"v=0\nm=application/MAKER 0 RTP/AVP smart/1/90000\na=rtpmap:95 MAKER/90000\nm=video 0 RTP/AVP 96\na=rtpmap: 96 h264/90000\n",
+        b"v=0\ra=control\rm=video 0 RTP/AVP 96 26\ra=fmtp:96\ra=fmtp:96 sprop-parameter-sets=%%%,6Q\ra=rtpmap:96 H264/90000/1\r",
+    ],
+    ids=["tracks alone", "ports and addresses that are none", "medias of a make's own", "lines that end in CR, sets that are none"],
+)
+def test_descriptions_that_are_hardly_any_are_read_as_far_as_it_matters(text: bytes) -> None:
+    video = choose(sdp.parse(text)).video
+    assert video is not None
+    assert (video.codec, video.form.payload_type, video.form.clock) == ("h264", 96, 90_000)
+
+
 @pytest.mark.parametrize(("picture", "sound", "recorded"), [("recvonly", "sendonly", False), ("sendonly", "sendonly", True)])
 def test_a_channel_to_the_loudspeaker_is_no_sound_unless_the_camera_calls_all_that_it_sends_so(
     picture: str, sound: str, recorded: bool

@@ -10,6 +10,7 @@ MORE, FRAME, TEXT, JUNK = range(4)
 IN_ORDER, GAP, LATE = range(3)
 MAX_HEAD: Final = 16 << 10
 MAX_BODY: Final = 64 << 10
+MAX_LINES: Final = 129
 MAX_GAP: Final = 3000
 MAX_LATE: Final = 100
 RTP_HEADER: Final = 12
@@ -43,6 +44,9 @@ def _next(data: bytes, at: int) -> tuple[int, int, int, int, int] | None:
 
 def _text(data: bytes, at: int) -> tuple[int, int, int, int, int] | None:
     empty = _EMPTY_LINE.search(data, at, at + MAX_HEAD)
+    lines = data[at : at + MAX_HEAD].removesuffix(b"\r")[:-1] if empty is None else data[at : empty.start()]
+    if lines.count(b"\n") >= MAX_LINES:
+        return _junk(data, at)
     if empty is None:
         return _junk(data, at) if len(data) - at >= MAX_HEAD else None
     length = _LENGTH.search(data[at : empty.end()])

@@ -57,6 +57,7 @@ class Opened:
             self.handle(actions.Lost(_why(error)))
         else:
             self.handle(actions.Received(data) if data else actions.Lost("it ends the connection"))
+            self.handle(actions.Tick())  # a camera that goes on sending without an answer, drop by drop or in floods, has no more time
 
     def _plays(self) -> bool:
         """Whether it has come to that; raises what it came to instead."""

@@ -11,6 +11,8 @@ from watchkeep.native import rtp_py
 FRAME, TEXT, JUNK = 1, 2, 3
 MESSAGE = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nCONTENT-length: 3\r\n\r\nabc"
 PACKET = rtp(b"hello", seq=3)
+LINES = b"RTSP/1.0 200 OK\r\n" + b"Name: value\r\n" * 128
+"""As many as a head may have."""
 
 
 @pytest.fixture(params=[compiled, rtp_py], ids=["compiled", "twin"])
@@ -42,6 +44,11 @@ def pieces(code, data):
             b"",
         ),
         (b"A" * (16 << 10) + framed(PACKET), [(JUNK, -1, b"A" * (16 << 10)), (FRAME, 0, PACKET)], b""),
+        (LINES + b"\r\n", [(TEXT, -1, LINES + b"\r\n")], b""),
+        (LINES, [], LINES),
+        (LINES + b"\r", [], LINES + b"\r"),
+        (LINES + b"x", [(JUNK, -1, LINES + b"x")], b""),
+        (b"RTSP/\n" * 131, [(JUNK, -1, b"RTSP/\n")] * 2, b"RTSP/\n" * 129),
     ],
 )
 def test_a_connection_is_split_and_its_place_found_again(code, data, found, rest):
@@ -106,6 +113,8 @@ bits = st.one_of(
             framed(PACKET)[:9],
             b"RTSP/",
             b"content\rlength:1\n",
+            LINES,
+            LINES[17:],
         ]
     ),
 )

@@ -30,6 +30,9 @@ IDLE_S: Final = 1.0
 LOOK_S: Final = 0.5
 """How late what concerns no single frame may be: a report that is due, a camera whose own thread wants it, a clock's step, doubts.
 Looking costs more than reading a tick of video does: so each tick some cameras are looked at."""
+MOST_ASIDE: Final = 64
+"""Messages of a camera in one tick that are heard here: reports and answers come one in seconds.  One that sends more (256 kB hold
+87 000) keeps its own thread busy with them, and no other camera waits."""
 JOIN_S: Final = 3.0
 
 
@@ -45,8 +48,8 @@ class _Seat:
         """Hear and say what is due, take note of what went by; True when the camera is to go back to its thread, with what is unusual."""
         loan, talk, wanted = self.loan, self.ride.talk, False
         loan.lane.cuts = self.cuts()
-        if not units and (messages or now >= talk.deadline()):  # what is behind a unit that was left is heard after it
-            messages, wanted = talk.aside(messages, now)
+        if not units and len(messages) <= MOST_ASIDE and (messages or now >= talk.deadline()):
+            messages, wanted = talk.aside(messages, now)  # what is behind a unit that was left is heard after it
         if loan.lane.pictures != loan.pictures:
             self.pictured = now
         self.reader.noted(loan, now)
@@ -75,7 +78,8 @@ class Pump:
 
     def stop(self) -> bool:
         """Whether the thread has ended."""
-        self._running = False
+        with self._lock:
+            self._running = False
         self._thread.stop()
         self._wake.set()
         return self._thread.join(JOIN_S)
@@ -90,29 +94,38 @@ class Pump:
             return None
         seat = _Seat(ride, loan, reader, wanted_back, cuts)
         ride.stream.lane = loan.lane
-        self._take(seat)
-        seat.over.wait()
+        taken = self._take(seat)
+        if taken:
+            seat.over.wait()
         ride.stream.lane = None
+        if not taken:
+            return None
         reader.returned(loan, lender)
         if seat.error is not None:
             raise seat.error
         return seat.left
 
-    def _take(self, seat: _Seat) -> None:
+    def _take(self, seat: _Seat) -> bool:
+        """False once `stop` was called: nobody would give it back."""
         with self._lock:
+            if not self._running:
+                return False
             idle, self._seats = not self._seats, (*self._seats, seat)
         if idle:
             self._wake.set()
+        return True
 
     def run(self, stop: threading.Event) -> None:
-        """The thread's body."""
-        while not stop.is_set():
-            hurry = self._round()
-            now = time.monotonic()
-            pause = (HURRY_S if hurry else next_beat(now, self._tick_s) - now) if self._seats else IDLE_S
-            if self._wake.wait(pause):
-                self._wake.clear()
-        self._give_back(self._seats)
+        """The thread's body; whatever ends it, no camera's thread waits for ever."""
+        try:
+            while not stop.is_set():
+                hurry = self._round()
+                now = time.monotonic()
+                pause = (HURRY_S if hurry else next_beat(now, self._tick_s) - now) if self._seats else IDLE_S
+                if self._wake.wait(pause):
+                    self._wake.clear()
+        finally:
+            self._give_back(self._seats)
 
     def _round(self) -> bool:
         """Read every camera once; whether one has more than fits into a round."""

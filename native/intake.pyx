@@ -7,8 +7,8 @@
 
 Rules: 1. never waits: sockets are read until they are empty or the buffer is full, and the rest stays in the kernel.  2. A datagram
 becomes an interleaved frame, so that all behind is one path.  3. No Python in here: one thread drains every camera without the GIL.
-4. Bounded: CAPACITY bytes; `own` grows as needed, and shrinks when it was not.  5. Bytes in memory of others move into `own`, by `used` or
-`settle`, before that memory is used again.  Has no twin: it decides nothing.
+4. Bounded: CAPACITY bytes; `own` grows as needed, shrinks when it was not, and is never without memory.  5. Bytes in memory of others
+move into `own`, by `used` or `settle`, before that memory is used again.  Has no twin: it decides nothing.
 """
 
 from libc.errno cimport EAGAIN, EINTR, ENOMEM, errno
@@ -83,16 +83,17 @@ cdef void settle(Intake* intake) noexcept nogil:
 cdef void _keep(Intake* intake, const unsigned char* data) noexcept nogil:
     """The `size` bytes of `data`, which lie in memory of others, are what waits; `own` becomes as small as they are."""
     cdef size_t room = LEAST
+    cdef void* own
     if intake.buffer == intake.own:
         return
     while room < intake.size:
         room *= 2
     if room != intake.room:
-        free(intake.own)
-        intake.own = <unsigned char*> malloc(room)
-        intake.room = room if intake.own != NULL else 0
+        own = realloc(intake.own, room)
+        if own != NULL:
+            intake.own, intake.room = <unsigned char*> own, room
     intake.buffer = intake.own
-    if intake.own == NULL:
+    if intake.size > intake.room:
         intake.state, intake.error, intake.size = BROKEN, ENOMEM, 0
         return
     memcpy(intake.own, data, intake.size)

@@ -75,8 +75,8 @@ class Basin:
 
     def __init__(self) -> None: ...
     def receive(self, streams: list[Stream], first: int = 0) -> int:
-        """Empty the sockets of the streams from number `first` on, without the GIL and without waiting, as many as there is room for and
-        one at least; returns the number of the first one that was not read.  Then process these, and receive again from there."""
+        """Empty the sockets of the streams from number `first` on, without the GIL and without waiting, as many as there is room for, 64 at
+        most and one at least; returns the number of the first one that was not read.  Then process these, and receive again from there."""
     def tick(
         self, streams: list[Stream], first: int, now: int, arrival_ns: int
     ) -> tuple[int, list[tuple[int, list[tuple[int, Unit]], list[tuple[int, bytes]], Exception | None]], bool]:

@@ -4,11 +4,12 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from watchkeep.agent.clock import Clock
-from watchkeep.agent.pump import Pump
+from watchkeep.agent.pump import MOST_ASIDE, Pump
 from watchkeep.agent.reader import Loan
 from watchkeep.agent.rtsp.ride import Ride
 from watchkeep.hub.demo.cast import wait_until
@@ -144,6 +145,29 @@ def test_a_camera_goes_back_when_a_frame_is_to_be_looked_at_its_talk_wants_it_or
         assert wire.loan.lane.pictures == 0
 
 
+def test_a_camera_that_comes_while_the_pump_stops_is_not_taken():
+    with driven() as (pump, wire):
+        lend = wire.lend
+        wire.lend = lambda lender: lend(lender) if pump.stop() else None
+        assert wire.drive(pump).outcome() is None
+        assert wire.stream.lane is None
+
+
+def test_a_pump_that_fails_gives_its_cameras_back_and_takes_them_again(caplog):
+    with driven() as (pump, wire):
+        whole, pump._basin = pump._basin, SimpleNamespace(tick=None)
+        left = wire.drive(pump).outcome()
+        assert (left.units, left.messages) == ([], [])
+        pump._basin = whole
+        wire.frame()
+        wire.frame()
+        wire.drive(pump)
+        assert wire.noticed.wait(10)
+        wire.wanted.set()
+        wire.outcome()
+    assert "thread failed" in caplog.text
+
+
 def test_what_is_due_is_said_on_the_way():
     with driven() as (pump, wire):
         wire.due = wire.clock.monotonic() + 0.03
@@ -198,6 +222,13 @@ def test_reports_are_heard_on_the_way_and_what_is_left_unheard_goes_back():
         left = wire.outcome()
         assert [channel for channel, _ in left.messages] == [-1]
         assert wire.heard == [(1, REPORT), (1, REPORT)]
+
+
+def test_a_camera_that_talks_without_end_is_left_to_its_own_thread_unheard():
+    with driven() as (pump, wire):
+        wire.camera.sendall(control(REPORT) * (MOST_ASIDE + 1))
+        left = wire.drive(pump).outcome()
+        assert (left.messages, wire.heard) == ([(1, REPORT)] * (MOST_ASIDE + 1), [])
 
 
 def test_a_report_behind_an_unusual_frame_is_heard_after_it():

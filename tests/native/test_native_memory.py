@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
-from native_kit import FRAME, RINGS, build, new_ring, push
+from native_kit import FRAME, RINGS, build, new_ring, push, unsanitized
 
 from watchkeep.native import Ring
 
+pytestmark = unsanitized
 CAPACITY = 256 << 20
 DATA = b"\x65" * 20_000
 MB = 1 << 20

@@ -1,12 +1,14 @@
 """One camera's stream: framing, order, tracks and messages together, over real sockets, and both implementations on hostile bytes."""
 
 import errno
+import resource
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from native_kit import unsanitized
 from rtp_kit import framed, rtp, streams
 
 from watchkeep.native import Ring, stream, stream_py
@@ -232,6 +234,40 @@ def test_a_basin_reads_as_many_as_it_has_room_for(connected):
         basin.receive(streams, -1)
     with pytest.raises(TypeError, match="int is no Stream"):
         basin.receive([streams[0], 5])
+
+
+def test_a_turn_has_64_cameras_at_most(connected):
+    streams, _ = connected(2)
+    basin, crowd = Basin(), [stream.Stream() for _ in range(70)]
+    assert [basin.receive(crowd + streams, first) for first in (0, 64, 71, 72)] == [64, 72, 72, 72]
+
+
+@contextmanager
+def no_memory(least):
+    """In which nothing of `least` bytes or more can be had."""
+    before, hog = resource.getrlimit(resource.RLIMIT_AS), []
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 20, before[1]))
+    try:
+        with suppress(MemoryError):
+            while True:
+                hog.append(bytes(least - 4096))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@unsanitized
+def test_a_camera_for_which_there_is_no_memory_is_given_up_alone(connected):
+    streams, theirs = connected(2)
+    basin = Basin()
+    theirs[0].send(packets(0, 0, 250))
+    theirs[1].send(packets(1, 0, 3))
+    basin.receive(streams)
+    with no_memory(100_000):
+        basin.settle()
+    assert [(one.state, one.error, one.buffered) for one in streams] == [(2, errno.ENOMEM, 0), (0, 0, 3 * len(packets(1, 0, 1)))]
+    receive(streams)
+    assert [len(one.process(0)[0]) for one in streams] == [0, 2]
 
 
 def test_what_was_received_and_not_taken_apart_waits_in_the_streams_own_memory(connected):

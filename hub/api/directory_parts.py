@@ -14,5 +14,5 @@ from .sitehealth import HealthRoutes
 
 def directory_parts(directory: DirectoryPart) -> list[Part]:
     # SiteRoutes behind the others: {kind} of /v1/site/{kind} takes every word
-    return [DirectoryRoutes(directory.server), OrderRoutes(directory.orders), HealthRoutes(directory.health), SiteRoutes(directory.desk),
-            DesiredRoutes(directory.agents)]  # fmt: skip
+    return [DirectoryRoutes(directory.server), OrderRoutes(directory.orders), HealthRoutes(directory.health, directory.saved),
+            SiteRoutes(directory.desk), DesiredRoutes(directory.agents)]  # fmt: skip

@@ -1,6 +1,6 @@
-"""How the site is and was: GET /v1/site/health and availability; what servers copy of it from each other.
+"""How the site is and was: GET /v1/site/health, availability and backups; what servers copy of it from each other.
 
-Rules: as all reads of the site any server answers; one that does not watch asks the one that does.
+Rules: as all reads of the site any server answers; one that does not watch, or write backups, asks the one that does.
 """
 
 import time
@@ -9,6 +9,8 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from ...wire import http
+from ..directory.backup.desk import BackupDesk
+from ..directory.backup.model import SiteBackups
 from ..directory.health.desk import HealthDesk
 from ..directory.health.model import Records, RecordsQuestion, SiteAvailability
 from . import openapi
@@ -27,10 +29,10 @@ Kind = Annotated[Literal["camera", "agent", "archiver", "server", "role"] | None
 
 
 class HealthRoutes:
-    """The endpoint; owns its worker threads until close()."""
+    """The endpoints; owns its worker threads until close()."""
 
-    def __init__(self, desk: HealthDesk) -> None:
-        self._desk = desk
+    def __init__(self, desk: HealthDesk, backups: BackupDesk) -> None:
+        self._desk, self._backups = desk, backups
         self._gate = Gate("questions about the site's health", requests=REQUESTS)
         self._workers = Workers("site-health", 2)
 
@@ -66,6 +68,12 @@ class HealthRoutes:
                 raise ApiError(http.BAD_REQUEST, "to is not after from", remedy="exchange or correct them; what is to come is not known")
             with self._gate.admit():
                 return await self._workers.run(self._desk.availability, since_ns / NS, until_ns / NS, kind)
+
+        @routes.get(http.SITE_BACKUPS, responses=openapi.BUSY)
+        async def backups(via: Via = "") -> SiteBackups:
+            """How each folder of backups is, since when and why, and its newest backup, as the server tells that writes them."""
+            with self._gate.admit():
+                return await self._workers.run(self._backups.states, via)
 
         @routes.post(http.DIRECTORY_RECORDS, responses=openapi.ORDER, openapi_extra=openapi.body_of(RecordsQuestion))
         async def records(request: Request) -> Records:

@@ -16,6 +16,7 @@ from .agents import AgentDesk
 from .announcer import Announcer
 from .backup.clock import local_zone
 from .backup.copy import Copy
+from .backup.desk import BackupDesk
 from .backup.job import Origin
 from .backup.memory import Memory
 from .backup.runner import Plan, Runner
@@ -68,6 +69,7 @@ class DirectoryPart:
         self.health = HealthDesk(self.server, self.monitor, self.recorder)
         self.agents = AgentDesk(self.server, config.hub.site)
         self.backups = self._make_backups()
+        self.saved = BackupDesk(self.server, self.backups)
         self._beacon: Beacon | None = None
         self._announcer: Announcer | None = None
         self._unlisten: Callable[[], None] = lambda: None

@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ...wire import http
 from ...wire.errors import FormatError, RemoteError, UsageError
+from ..directory.backup.model import SiteBackups
 from ..directory.exchange import Taken
 from ..directory.health.model import SiteAvailability, SiteHealth
 from ..directory.requests import ChangeText, ContingencyText, EditRequest, EntityText, HistoryEntry, HistoryPage, Refusal, SettleRequest
@@ -60,6 +61,10 @@ class Seen:
     """As the server that watches has seen it last."""
     unseen: str = ""
     """Why there is no `health`."""
+    saved: SiteBackups | None = None
+    """How its backups are."""
+    unsaved: str = ""
+    """Why there is no `saved`."""
 
 
 class SiteError(RemoteError):
@@ -99,15 +104,22 @@ class SiteClient:
     def by_leader(self) -> Seen:
         """As the leader tells it, which knows more than the others; as another server does when the leader cannot be reached."""
         found = self._by_leader()
+        try:  # shown, and not waited for: what is described and assigned is known all the same
+            found = replace(found, health=self._model(SiteHealth, found.url, self._once(found.url, "GET", http.SITE_HEALTH, None)))
+        except RemoteError as error:
+            found = replace(found, unseen=error.message)
         try:
-            health = self._model(SiteHealth, found.url, self._once(found.url, "GET", http.SITE_HEALTH, None))
-        except RemoteError as error:  # shown, and not waited for: what is described and assigned is known all the same
-            return replace(found, unseen=error.message)
-        return replace(found, health=health)
+            return replace(found, saved=self._model(SiteBackups, found.url, self._once(found.url, "GET", http.SITE_BACKUPS, None)))
+        except RemoteError as error:
+            return replace(found, unsaved=error.message)
 
     def health(self) -> SiteHealth:
         """How the site is, by the server that watches over it; waits until one has looked."""
         return self._model(SiteHealth, *self._ask("GET", http.SITE_HEALTH, lacks="no server has looked over the site yet"))
+
+    def backups(self) -> SiteBackups:
+        """How the directory's backups are, by the server that writes them."""
+        return self._model(SiteBackups, *self._ask("GET", http.SITE_BACKUPS, lacks="no server writes backups"))
 
     def availability(self, start_s: float, end_s: float, kind: str | None) -> SiteAvailability:
         wanted = {"from": f"{start_s:.3f}", "to": f"{end_s:.3f}", **({} if kind is None else {"kind": kind})}

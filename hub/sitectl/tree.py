@@ -5,7 +5,7 @@ is told by colour alone.  Everything that comes from the site is shown as it is,
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -19,7 +19,7 @@ from ..directory.roles import NOWHERE, ROLES
 from ..directory.rules import priority
 from ..directory.site import Key
 from ..directory.uselast import kept_by, used_last
-from . import health
+from . import health, saved
 from .client import Seen
 from .health import Health, Level
 
@@ -44,7 +44,7 @@ class _Drawing:
     """One tree; looks everything up once, because a site may have ten thousand cameras."""
 
     def __init__(self, seen: Seen, by: By, now_s: float) -> None:
-        self._seen, self._site, self._by = seen, seen.site, by
+        self._seen, self._site, self._by, self._now_s = seen, seen.site, by, now_s
         self._all = seen.site.cameras
         self._away, self._last = absences(seen.site, now_s), used_last(seen.site)
         self._leave = Counter(one.agent for leaves in seen.site.leaving.values() for one in leaves)
@@ -54,6 +54,7 @@ class _Drawing:
         members = Counter(one.group for one in self._all.values())
         self._some("groups", (self._group(name, one, members[name]) for name, one in self._site.groups.items()))
         self._some("roles", (self._role(name, one) for name, one in self._site.roles.items()))
+        self._some("backups", self._backups())
         self._places()
         self._cameras()
         self._watched()
@@ -95,6 +96,19 @@ class _Drawing:
         how = Health(Level.GOOD, f"held by {holder}") if holder else Health(Level.BAD, "held by nobody")
         how = how if name in ROLES else Health(Level.WARN, NOWHERE)
         return _line(how, name, one, [f"of {', '.join(one.servers)}", one.holder])
+
+    def _backups(self) -> Iterator[Text]:
+        """Each folder of them, or that there are none."""
+        found = self._seen.saved
+        if found is None:
+            if self._seen.unsaved:
+                yield Text(f"how they are is not known: {self._seen.unsaved}", "dim")
+        elif not found.configured:
+            yield Text(f"{saved.NONE} {found.server}", "yellow")
+        elif not found.folders:
+            yield Text(f"{found.server} {saved.YET}", "dim")
+        else:
+            yield from (_line(saved.how(one, self._now_s), one.folder, None, [saved.newest(one)]) for one in found.folders)
 
     def _places(self) -> None:
         """Locations inside each other."""

@@ -1,4 +1,4 @@
-"""`watchkeep site health | availability`: how it goes with everybody's video and who is there, now and over a period.
+"""`watchkeep site health | availability`: how it goes with everybody's video and with backups, who is there, now and over a period.
 
 Rules: what is wrong comes first and is named with why; what is well is counted.  Colours say nothing that words do not.
 """
@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ...wire.errors import UsageError
+from ...wire.errors import RemoteError, UsageError
 from ..directory.health.model import CameraHealth, Level, MemberHealth, SiteAvailability, SiteHealth, Standing, ThingAvailability
 from . import story
-from .options import AsJson, Servers, console, reader
+from .options import AsJson, Servers, console, reader, show_json
+from .saved import lines
 
 LEVELS: Final[Mapping[str, str]] = {Level.UNPROTECTED: "bold red", Level.DEGRADED: "yellow", Level.PLANNED: "yellow", Level.UNSEEN: "dim",
                                     Level.PROTECTED: "green"}  # fmt: skip
@@ -31,12 +32,23 @@ KINDS: Final = ("camera", "agent", "archiver", "server", "role")
 
 
 def health(every: All = False, as_json: AsJson = False, server: Servers = None) -> None:
-    """Cameras whose video does not become durable in time, and who is away; exit code 0 also when something is wrong."""
-    found = reader(server).health()
+    """Cameras whose video does not become durable in time, who is away, and backups; exit code 0 also when something is wrong."""
+    client = reader(server)
+    found, saved, unsaved = client.health(), None, ""
+    try:
+        saved = client.backups()
+    except RemoteError as error:  # of a version that does not tell: everything else is known all the same
+        unsaved = error.message
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
-    else:
-        show(found, time.time(), console(), every=every)
+        show_json(found.model_dump(mode="json") | {"backups": None if saved is None else saved.model_dump(mode="json")})
+        return
+    to, now_s = console(), time.time()
+    show(found, now_s, to, every=every)
+    if saved is None:
+        to.print(Text(f"how backups are is not known: {unsaved}", "dim"), soft_wrap=True)
+        return
+    for line in lines(saved, now_s, every=every):
+        to.print(line, soft_wrap=True)
 
 
 def show(found: SiteHealth, now_s: float, to: Console, *, every: bool) -> None:

@@ -41,7 +41,7 @@ def test_every_address() -> None:
     reading = (names.CAMERAS, names.timeline("{id}"), names.playlist("{id}"), names.export("{id}"))
     locks = (names.LOCKS, names.lock("{id}"), names.lock_export("{id}"))
     site = (names.SITE, names.SITE_EDIT, names.SITE_HISTORY, names.SITE_CONTINGENCY, names.SITE_FAILOVER,
-            names.SITE_MOVE, names.SITE_MAINTENANCE)
+            names.SITE_MOVE, names.SITE_MAINTENANCE, names.SITE_HEALTH, names.SITE_AVAILABILITY, names.SITE_BACKUPS)
     servers = (names.DIRECTORY_STATE, names.DIRECTORY_ENTRIES, names.DIRECTORY_HASH, names.DIRECTORY_PARCEL)
     others = (names.LOSSES, names.EVENTS, names.MAINTENANCE, names.HEALTH, names.METRICS)
     for path in (names.APPEND, *reading, *locks, *site, *servers, *others):

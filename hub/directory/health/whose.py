@@ -1,10 +1,7 @@
-"""Which directory server watches over the site, and where it is.
-
-Rules: the holder of the role `health` in a site that has it, in any other the leader (duty.py).
-"""
+"""Which directory server watches over the site."""
 
 from ..cluster.status import Member
-from ..duty import holder
+from ..doer import doer
 from ..roles import HEALTH
 from ..server import DirectoryServer
 
@@ -16,9 +13,4 @@ def watches(server: DirectoryServer) -> bool:
 
 def watcher(server: DirectoryServer) -> Member | None:
     """Who is, as far as is known here."""
-    site = server.view()
-    if HEALTH not in site.roles:
-        return server.leader()
-    name = holder(site, HEALTH)
-    found = site.servers.get(name)
-    return None if found is None else Member(name, found.url, found.rank, found.recovery)
+    return doer(server, HEALTH)

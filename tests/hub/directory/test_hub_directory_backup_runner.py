@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from directory_kit import CAMERA, Servers, directory
+from directory_kit import CAMERA, Client, Servers, directory
 from hub_kit import wait_for
 
 from watchkeep.hub.directory.backup import duty as duties
 from watchkeep.hub.directory.backup import runner
 from watchkeep.hub.directory.backup.job import prove
 from watchkeep.hub.directory.backup.layout import Backup
+from watchkeep.hub.directory.backup.model import SiteBackups
 from watchkeep.hub.directory.backup.place import Folder
 from watchkeep.hub.directory.server import DirectoryServer
+from watchkeep.wire import http
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +35,10 @@ def reaches(folder: Path, index: int) -> bool:
 
 def texts(servers: Servers, name: str) -> list[str]:
     return [event["text"] for event in servers.clients[name].get("/v1/events").json()["events"] if event["kind"] == "backup"]
+
+
+def saved(client: Client) -> SiteBackups:
+    return SiteBackups.model_validate_json(client.get(http.SITE_BACKUPS).body)
 
 
 @pytest.fixture
@@ -86,6 +92,8 @@ def test_a_folder_that_is_not_mounted_is_told_and_gets_nothing(one: Servers, fol
     wait_for(lambda: any("probably not mounted" in text for text in texts(one, "a")), "the event")
     wait_for(lambda: reaches(folders[1], index), "the other folder's backup")
     assert made(folders[0]) == []
+    away_, good = saved(client).folders
+    assert (away_.health, "not mounted" in away_.why, good.health) == ("failing", True, "good")
     folders[0].rmdir()
     away.rename(folders[0])
     wait_for(lambda: reaches(folders[0], index), "a backup when it is back")
@@ -122,6 +130,11 @@ def test_the_holder_of_the_role_writes_and_not_the_leader(servers: Servers, fold
     index = leader.put("camera/cam0", CAMERA).json()["index"]
     wait_for(lambda: reaches(folders[0], index), "a backup")
     assert prove(Folder(folders[0]), made(folders[0])[-1]).head.server == holder
+    for name, client in servers.clients.items():
+        wait_for(lambda client=client: saved(client).folders[0].newest_index >= index, "its word of it")
+        told = saved(client)
+        assert (told.server, told.configured) == (holder, True), f"{name} asks who writes"
+        assert [one.folder for one in told.folders] == list(map(str, folders))
 
 
 def test_who_loses_the_duty_while_it_writes_leaves_nothing(tmp_path: Path, free_port: Callable[[], int], folders: list[Path],

@@ -6,7 +6,8 @@
     "pyav"       PYAV         any                                      PYAV
     "auto"       UNDECIDED    it is unfit: it cannot record all        PYAV, with that as the reason
                  UNDECIDED    a session records for PROVEN_S           NATIVE
-                 UNDECIDED    TRIES sessions in a row do not           TRIAL: the next session is PyAV's
+                 UNDECIDED    TRIES sessions in a row do not, or       TRIAL: the next session is PyAV's
+                              COMMON_TRIES that any engine would meet
                  TRIAL        the session records for PROVEN_S         PYAV, with what the last native session said
                  TRIAL        it does not: it was not the engine       UNDECIDED
                  NATIVE       it is unfit                              PYAV, with that as the reason
@@ -15,7 +16,8 @@
     any          any          the camera's source changes              as at the start
 
 Rules: a source that records goes from native to PyAV once and never back, so nothing flaps; whatever has not recorded yet may be tried
-with either.  A restart of the agent asks anew.
+with either.  A camera that is off, booting, or refuses is the same to any engine: were it PyAV's turn each fourth time, a quarter of
+the cameras that come back after the agent would stay with it.  A restart of the agent asks anew.
 """
 
 from enum import Enum, auto
@@ -28,6 +30,8 @@ DEFAULT_INGEST: Final = "auto"
 PROVEN_S: Final = 10.0
 """A session that recorded for so long was read by an engine that can."""
 TRIES: Final = 3
+COMMON_TRIES: Final = 30
+"""Up to a quarter of an hour: a camera may still be one that PyAV is more to the taste of."""
 MAX_WHY: Final = 200
 
 
@@ -70,8 +74,10 @@ class EngineChoice:
         self._settle(why)
         return True
 
-    def ended(self, recorded_s: float, why: str) -> bool:
-        """A session is over, after it recorded for so long; True when it is now known that PyAV has to do it."""
+    def ended(self, recorded_s: float, why: str, *, common: bool = False) -> bool:
+        """A session is over, after it recorded for so long; True when it is now known that PyAV has to do it.
+
+        common: any engine would have met what ended it."""
         proven = recorded_s >= PROVEN_S
         if self._state is State.TRIAL:
             if proven:
@@ -79,10 +85,10 @@ class EngineChoice:
                 return True
             self._state, self._failed = State.UNDECIDED, 0
         elif self._state is State.UNDECIDED:
-            self._failed, self._last = self._failed + 1, why
+            self._failed, self._last = self._failed + (1 if common else COMMON_TRIES // TRIES), why
             if proven:
                 self._state = State.NATIVE
-            elif self._failed >= TRIES:
+            elif self._failed >= COMMON_TRIES:
                 self._state = State.TRIAL
         return False
 

@@ -24,7 +24,7 @@ from .pump import Pump
 from .pyav.ingest import CameraError, RtspSession, no_picture
 from .reader import Habits, Reader, Session
 from .roster import Source
-from .rtsp.opening import UnfitError
+from .rtsp.opening import CommonError, UnfitError
 from .rtsp.session import NativeSession
 from .stall import StallWatch
 from .timing import FORWARD_LIMIT_S, UNRELIABLE_LIMIT_S
@@ -96,12 +96,12 @@ class Ingest:
         """The thread's body."""
         while not stop.is_set():
             self._take_turn()
-            status, why = self._try_once(stop)
+            status, why, common = self._try_once(stop)
             if stop.is_set():
                 return
             if self._turned.is_set():
                 continue
-            if self._choice.ended(self.life.recorded_s(self._clock.monotonic()), why):
+            if self._choice.ended(self.life.recorded_s(self._clock.monotonic()), why, common=common):
                 self._tell_engine()
             if self.life.failed(status, why, self._clock.utc_s(), self._clock.monotonic()):
                 log.warning("camera is not recording", extra={"camera": self._line.camera, "status": status.value, "why": why})
@@ -127,20 +127,21 @@ class Ingest:
             self._afresh.clear()
             self.life.afresh()
 
-    def _try_once(self, stop: threading.Event) -> tuple[CameraStatus, str]:
-        """One session from its opening to its end; returns what to show now."""
+    def _try_once(self, stop: threading.Event) -> tuple[CameraStatus, str, bool]:
+        """One session from its opening to its end; returns what to show now, and whether any engine would have met it."""
         try:
             self._session(stop)
         except CameraError as error:
-            return error.status, error.line()
+            return error.status, error.line(), isinstance(error, CommonError)
         except FormatError as error:
-            return CameraStatus.UNSUPPORTED, error.line()
+            return CameraStatus.UNSUPPORTED, error.line(), False
         except Exception as error:
             log.exception("ingest failed unexpectedly, it tries again", extra={"camera": self._line.camera})
-            return CameraStatus.CONNECTING, redact(f"unexpected {type(error).__name__}: {error}; please report it with the agent's log")
+            why = redact(f"unexpected {type(error).__name__}: {error}; please report it with the agent's log")
+            return CameraStatus.CONNECTING, why, False
         finally:
             self._line.end()
-        return CameraStatus.CONNECTING, "the camera ended the session"
+        return CameraStatus.CONNECTING, "the camera ended the session", False
 
     def _session(self, stop: threading.Event) -> None:
         if self._camera.fault is not None:

@@ -113,6 +113,8 @@ class Failed:
     remedy: str
     unfit: bool = False
     """It is not the camera's fault but what this client cannot do: another engine may."""
+    common: bool = False
+    """Any engine would have met it: nobody answers, or the camera refuses before it has described what it has."""
 
 
 @dataclass(frozen=True, slots=True)

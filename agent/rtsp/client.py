@@ -71,6 +71,7 @@ class Client:
         self._address, self._kind, self._cnonce, self._whole = address(url), transport, cnonce, whole
         self._state = State.OVER
         self._redirects = self._cseq = 0
+        self._mute = True
         self._tried: set[Kind] = {transport}
         self._begun = self._deadline = 0.0
         self._reset()
@@ -126,7 +127,7 @@ class Client:
                 done = self._set_up(Transport("udp", rtp, rtcp), now)
             case actions.Lost(why):
                 playing = self._state in (State.PLAYING, State.LEAVING)
-                done = self._fail(faults.ended() if playing else faults.unreachable(why))
+                done = self._fail(faults.ended() if playing else faults.unreachable(why, mute=self._mute))
             case actions.Tick() if now >= self._deadline:
                 done = self._due(now)
             case actions.Stop():
@@ -134,6 +135,7 @@ class Client:
         return done
 
     def _received(self, data: bytes, now: float) -> list[Action]:
+        self._mute = False
         self._parser.feed(data)
         done: list[Action] = []
         while self._state is not State.OVER and (event := self._next(done)) is not None:
@@ -170,7 +172,7 @@ class Client:
             return []
         handler = _TABLE.get((self._state, kind))
         try:
-            return self._fail(faults.refused(answer.status)) if handler is None else handler(self, answer, now)
+            return self._refused(answer) if handler is None else handler(self, answer, now)
         except FormatError as error:
             return self._fail(faults.malformed(error))
 
@@ -242,7 +244,7 @@ class Client:
     def _track_refused(self, answer: Response, now: float) -> list[Action]:
         chosen = self._waiting.pop(0)
         if chosen.video:
-            return self._fail(faults.refused(answer.status))
+            return self._refused(answer)
         self._left_out.append(f"{chosen.media.kind} {chosen.codec}: the camera refuses it ({answer.status})")
         return self._next_track(now)
 
@@ -270,7 +272,7 @@ class Client:
             if self._state is State.PLAYING:
                 return []  # packets come all the same; when they end, so does the session
             known = self._address.credentials is not None
-            return self._fail(faults.refused(answer.status) if known else faults.anonymous(elsewhere=self._redirects > 0))
+            return self._refused(answer) if known else self._fail(faults.anonymous(elsewhere=self._redirects > 0))
         deadline = self._deadline
         sent = self._send(now)
         if self._state is State.PLAYING:
@@ -303,7 +305,7 @@ class Client:
         if self._state is State.LEAVING:
             self._state = State.OVER
             return [actions.Close()]
-        return self._fail(faults.unanswered(ANSWER_S))
+        return self._fail(faults.unanswered(ANSWER_S, mute=self._mute))
 
     def _stay_alive(self, now: float) -> list[Action]:
         sent = self._ask(State.PLAYING, self._alive.method, self._aggregate, {}, now)
@@ -319,6 +321,9 @@ class Client:
         sent = self._ask(State.LEAVING, "TEARDOWN", self._aggregate, {}, now)
         self._deadline = now + LEAVE_S
         return sent
+
+    def _refused(self, answer: Response) -> list[Action]:
+        return self._fail(faults.refused(answer.status, described=self._state not in (State.OPTIONS, State.DESCRIBE)))
 
     def _fail(self, failure: Failed) -> list[Action]:
         leaving, self._state = self._state is State.LEAVING, State.OVER

@@ -10,29 +10,30 @@ from .actions import Failed
 _REACH = "check the url, the camera's power and network"
 
 
-def refused(status: int) -> Failed:
-    """An answer that ends the try."""
+def refused(status: int, *, described: bool) -> Failed:
+    """An answer that ends the try; described: the camera has said before what it has."""
     if status in (401, 403, 407):
         return Failed(CameraStatus.UNAUTHORIZED, "the camera refuses the user name or password",
-                      "correct the credentials in the camera's url")  # fmt: skip
+                      "correct the credentials in the camera's url", common=not described)  # fmt: skip
     return Failed(CameraStatus.CONNECTING, f"the camera refuses to play the stream ({status})",
-                  "check the path in the camera's url, and how many viewers it serves; restart it")  # fmt: skip
+                  "check the path in the camera's url, and how many viewers it serves; restart it", common=not described)  # fmt: skip
 
 
 def anonymous(*, elsewhere: bool) -> Failed:
     """elsewhere: the camera has sent us to another host, which is not told what the camera's own user and password are."""
     if elsewhere:
         return Failed(CameraStatus.UNAUTHORIZED, "the host that the camera sends us to wants a user name and a password",
-                      "put that host's address into the camera's url, with them")  # fmt: skip
-    return Failed(CameraStatus.UNAUTHORIZED, "the camera wants a user name and a password", "put them into the camera's url")
+                      "put that host's address into the camera's url, with them", common=True)  # fmt: skip
+    return Failed(CameraStatus.UNAUTHORIZED, "the camera wants a user name and a password", "put them into the camera's url", common=True)
 
 
-def unreachable(why: str) -> Failed:
-    return Failed(CameraStatus.CONNECTING, redact(f"the camera cannot be reached ({why})"), _REACH)
+def unreachable(why: str, *, mute: bool) -> Failed:
+    """mute: it has not said a word."""
+    return Failed(CameraStatus.CONNECTING, redact(f"the camera cannot be reached ({why})"), _REACH, common=mute)
 
 
-def unanswered(seconds: float) -> Failed:
-    return Failed(CameraStatus.CONNECTING, f"the camera does not answer within {seconds:g} s", _REACH)
+def unanswered(seconds: float, *, mute: bool) -> Failed:
+    return Failed(CameraStatus.CONNECTING, f"the camera does not answer within {seconds:g} s", _REACH, common=mute)
 
 
 def ended() -> Failed:

@@ -23,6 +23,10 @@ class UnfitError(CameraError):
     """The camera plays, and this client cannot record all of it: another engine may."""
 
 
+class CommonError(CameraError):
+    """Any engine would have met it: nobody answers, or the camera refuses before it has described what it has."""
+
+
 class Opened:
     """A session that plays: `playing` has its tracks, `early` what belongs in front of what the connection brings next."""
 
@@ -122,5 +126,5 @@ def _why(error: OSError) -> str:
 
 
 def _error(failure: Failed) -> CameraError:
-    kind = UnfitError if failure.unfit else CameraError
+    kind = UnfitError if failure.unfit else CommonError if failure.common else CameraError
     return kind(failure.status, failure.why, remedy=failure.remedy)

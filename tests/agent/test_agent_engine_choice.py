@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ingest_kit import FakeSession, bench, frame
 
-from watchkeep.agent.engine_choice import PROVEN_S, TRIES, EngineChoice
+from watchkeep.agent.engine_choice import COMMON_TRIES, PROVEN_S, TRIES, EngineChoice
 from watchkeep.agent.pyav.ingest import CameraError
 from watchkeep.agent.roster import Source
-from watchkeep.agent.rtsp.opening import UnfitError
+from watchkeep.agent.rtsp.opening import CommonError, UnfitError
 from watchkeep.wire.causes import CameraStatus
 
 
@@ -41,6 +41,18 @@ def test_auto_tries_pyav_once_after_sessions_that_break_and_stays_only_when_that
         assert choice.engine == "pyav"
         assert choice.ended(proven, "ended") == (proven > 0)
     assert (choice.engine, choice.why) == ("pyav", "the native engine could not read it: no picture")
+
+
+def test_a_camera_that_is_off_is_hardly_ever_asked_by_pyav():
+    choice = EngineChoice("auto")
+    turns = []
+    for _ in range(4 * (COMMON_TRIES + 1)):
+        turns.append(choice.engine)
+        choice.ended(0.0, "no route to host", common=True)
+    assert turns.count("pyav") == 4
+    choice.ended(0.0, "no picture")
+    choice.ended(PROVEN_S, "ended")
+    assert choice.engine == "native"
 
 
 def test_a_proven_native_engine_is_kept_through_every_fault_but_its_own():
@@ -101,3 +113,19 @@ def test_native_records_and_a_fault_of_the_camera_is_a_state_like_pyavs():
         made.run()
         assert made.numbers == list(range(50))
         assert CameraStatus.UNAUTHORIZED in [shown.status for shown in made.states]
+
+
+@pytest.mark.parametrize(("kind", "engine"), [(CommonError, "native"), (CameraError, "pyav")])
+def test_a_camera_that_comes_back_after_the_agent_is_read_natively_unless_it_was_there_and_could_not_be(kind, engine):
+    off, read = kind(CameraStatus.CONNECTING, "the camera cannot be reached (no route to host)", remedy="r"), []
+
+    def session(name):
+        def is_read():
+            read.append(name)
+            made.stop.set()
+
+        return FakeSession([frame(0), is_read, frame(1)])
+
+    with auto(session("pyav"), native=[*[off] * TRIES, session("native")]) as made:
+        made.run()
+    assert read == [engine]

@@ -250,6 +250,18 @@ def test_every_refusal_becomes_a_state_with_a_reason(method: str, reply: Reply, 
     assert camera.tick(100) == []
 
 
+@pytest.mark.parametrize(
+    ("script", "common"),
+    [
+        ({"OPTIONS": (0, {}, b"")}, True), ({"DESCRIBE": (0, {}, b"")}, False), ({"DESCRIBE": (404, {}, b"")}, True),
+        ({"OPTIONS": (401, DIGEST, b"")}, True), ({"SETUP": (404, {}, b"")}, False), ({"PLAY": (454, {}, b"")}, False),
+    ],
+)  # fmt: skip
+def test_what_any_engine_would_have_met_is_told_from_what_may_be_ours(script: dict[str, Reply], common: bool) -> None:
+    camera = Camera(script)
+    assert failed(camera.run() + camera.tick(ANSWER_S)).common is common
+
+
 def test_options_may_be_refused() -> None:
     playing(Camera({"OPTIONS": (501, {}, b"")}).run())
 
@@ -272,7 +284,7 @@ def test_a_lost_connection_says_what_was_lost() -> None:
     camera = Camera({})
     camera.client.start(0.0)
     failure = failed(camera.client.handle(actions.Lost("refused by rtsp://u:secret@h/"), 0.0))
-    assert failure.why == "the camera cannot be reached (refused by rtsp://***@h/)"
+    assert (failure.why, failure.common) == ("the camera cannot be reached (refused by rtsp://***@h/)", True)
     camera = Camera({})
     camera.run()
     assert failed(camera.client.handle(actions.Lost("reset"), camera.now)).why == "the camera ended the session"

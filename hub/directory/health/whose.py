@@ -1,4 +1,7 @@
-"""Which directory server watches over the site."""
+"""Which directory server watches over the site.
+
+Rules: decides nothing; it is whoever does the duty of the role `health` (hub/directory/doer.py).
+"""
 
 from ..cluster.status import Member
 from ..doer import doer

@@ -143,6 +143,8 @@ def _explain(ready: Plan, notes: list[ConfigError]) -> None:
                f"{ready.profile.description}; power {ready.profile.power}.")  # fmt: skip
     typer.echo(f"Without any archiver the journal of {ready.journal_max_bytes / 1e9:.1f} GB lasts {ready.journal_hours:.1f} hours, "
                f"if each camera sends the profile's {ready.profile.bitrate_mbit:g} Mbit/s.")  # fmt: skip
+    for line in _followed(ready):
+        typer.echo(line)
     for row in rows:
         where = ", ".join(row["archivers"] or ["all known archivers, by id"])
         copies = "1 copy" if row["copies"] == 1 else f"{row['copies']} copies"
@@ -157,10 +159,19 @@ def _explain(ready: Plan, notes: list[ConfigError]) -> None:
         typer.echo(f"note: {note.line()}")
 
 
+def _followed(ready: Plan) -> list[str]:
+    wanted = ready.config.directory
+    if wanted.mdns:
+        return ["It also records what a directory gives to it, by whichever servers of the site mDNS shows."]
+    where = ", ".join(map(redact, wanted.servers))
+    return [f"It also records what the directory at {where} gives to it."] if where else []
+
+
 def _summary(ready: Plan) -> dict[str, Any]:
     agent = ready.config.agent
     return {"agent": agent.id, "profile": agent.profile, "power": ready.profile.power, "ring_bytes_per_camera": ready.ring_bytes,
             "journal_max_bytes": ready.journal_max_bytes, "journal_hours": round(ready.journal_hours, 1),
+            "directory": [redact(url) for url in ready.config.directory.servers], "directory_mdns": ready.config.directory.mdns,
             "cameras": [_explained(ready, camera) for camera in ready.config.camera],
             "at_the_cameras": {name: list(make.notes) for name, make in _makes(ready).items()}}  # fmt: skip
 

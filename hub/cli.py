@@ -7,10 +7,8 @@ in wire/shell/cli.py: 0 done or stopped by a signal, 1 failed while running, 2 s
 
 import json
 import logging
-import shutil
 import signal
 import time
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -18,11 +16,12 @@ from typing import Annotated, Final
 
 import typer
 
-from ..wire.errors import ConfigError, UsageError, WatchkeepError, redact_url
+from ..wire.errors import ConfigError, UsageError, WatchkeepError
 from ..wire.shell import log as logs
-from .config import HubConfig, broker_address, http_address, load_hub, local
+from .config import HubConfig, http_address, load_hub, local
 from .duty.client import MaintenanceClient
 from .duty.maintenance import seconds_of
+from .explain import explain
 from .preflight import problems
 from .protect.client import LockClient
 from .protect.model import LockState, lock_request
@@ -89,60 +88,6 @@ def check(config: ConfigFile = DEFAULT_CONFIG, as_json: Annotated[bool, typer.Op
 
 def _as_dict(error: ConfigError) -> dict[str, str]:
     return {"file": error.file, "key": error.key, "problem": error.message, "remedy": error.remedy}
-
-
-def explain(config: HubConfig) -> list[str]:
-    """What a configuration will do, for an operator who checks it."""
-    hub, kept = config.hub, config.archiver
-    lines = [f"hub {hub.id} of site {hub.site}: {', '.join(hub.roles)}; API on {hub.listen}, own files in {hub.data_dir}"]
-    if kept is not None:
-        where = ", ".join(map(str, kept.volumes))
-        lines.append(f"keeps {_days(config)} on {where}, less when under {kept.min_free_bytes / 1e9:g} GB are free")
-        if followed := config.followed("this hub"):
-            lines.append(f"follows the directory at {', '.join(map(redact_url, followed))}")
-        if config.finds:
-            lines.append("follows the directory servers that mDNS shows, whoever announces them: set archiver.retention_days, or list "
-                         "directory.servers, where they are not to say how long video is kept")  # fmt: skip
-        lines.extend(floor_notes(kept.volumes, kept.min_free_bytes))
-        lines.extend(f"free on {volume}: {shutil.disk_usage(volume).free / 1e9:.1f} GB" for volume in kept.volumes)
-        if any(volume in (hub.data_dir, *hub.data_dir.parents) for volume in kept.volumes):
-            lines.append(f"note: hub.data_dir {hub.data_dir} lies in a volume: a disk that fails takes the video and the hub's own files")
-        if kept.retention:
-            own = ", ".join(f"{camera} {days:g}" for camera, days in sorted(kept.retention.items()))
-            lines.append(f"keeps single cameras for other numbers of days: {own}")
-        lines.append(f"makes chunks durable within {kept.sync_ms} ms; agents keep theirs until then, so a power cut here loses none")
-    if config.standby.sleep_command:
-        command = " ".join(config.standby.sleep_command)
-        lines.append(f"is a standby: sleeps by `{command}` when nobody asked for {config.standby.sleep_after_s:g} s")
-    if config.holds("broker"):
-        lines.append(f"serves MQTT on {broker_address(config)} to whoever gets there: it asks for no password")
-    if config.peer:
-        lines.append(f"compares itself with {', '.join(f'{peer.id} at {redact_url(peer.url)}' for peer in config.peer)}")
-    if config.mqtt.url is None and config.broker.listen is None:
-        lines.append("no MQTT: no beacons and no events, everything else works")
-    if not config.discovery.mdns:
-        lines.append("no mDNS: agents need this archiver in their own list")
-    return lines
-
-
-def _days(config: HubConfig) -> str:
-    """How long video is kept, and who says so."""
-    assert config.archiver is not None, "an archiver"
-    days = f"{config.archiver.retention_days:g} days"
-    if not (config.followed("this hub") or config.finds):
-        return days
-    if config.says_days:
-        return f"{days}, whatever the directory says: archiver.retention_days is in this file,"
-    return f"as many days as the directory says, {days} when it says none,"
-
-
-def floor_notes(volumes: tuple[Path, ...], floor: int) -> Iterator[str]:
-    """Volumes of which the floor leaves less than half: a digit too many there deletes what is recorded as soon as it is stored."""
-    for volume in volumes:
-        total = shutil.disk_usage(volume).total
-        if floor > total / 2:
-            yield (f"note: {volume} has {total / 1e9:.1f} GB in all, and archiver.min_free_bytes keeps {floor / 1e9:g} GB of it free: "
-                   "set it lower")  # fmt: skip
 
 
 @app.command("init-volume")

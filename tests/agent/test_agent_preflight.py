@@ -151,6 +151,19 @@ def test_a_good_file_leaves_no_trace_and_may_name_folders_that_are_not_there_yet
     assert traces(tmp_path) == before
 
 
+@pytest.mark.parametrize(("directory", "says"), [
+    ('servers = ["http://10.0.0.1:9701", "http://10.0.0.2:9701"]', "the directory at http://10.0.0.1:9701, http://10.0.0.2:9701 gives"),
+    ("mdns = true", "by whichever servers of the site mDNS shows"),
+])  # fmt: skip
+def test_a_directory_that_gives_more_cameras_is_named(tmp_path, monkeypatch, capsys, directory, says):
+    file = written(tmp_path, "[discovery]\nmdns = false\n", f"[directory]\n{directory}\n")
+    assert check(file, monkeypatch) == 0
+    assert says in capsys.readouterr().out
+    assert check(file, monkeypatch, "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (len(shown["directory"]), shown["directory_mdns"]) == ((0, True) if "mdns" in directory else (2, False))
+
+
 def test_a_folder_that_this_user_may_not_look_into_is_refused(tmp_path, monkeypatch, capsys):
     """As a plain user sees a folder under /root; root itself may look everywhere."""
     monkeypatch.setattr(os.path, "lexists", lambda path: str(tmp_path / "data") not in str(path))

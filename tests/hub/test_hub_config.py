@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from watchkeep.hub.cli import explain
 from watchkeep.hub.config import Address, broker_address, http_address, load_hub, parse_address
+from watchkeep.hub.explain import explain
 from watchkeep.wire.errors import ConfigError
 
 SAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "hub.toml"
@@ -236,3 +236,24 @@ def test_check_says_what_is_free_who_is_compared_with_who_may_talk_and_that_data
     assert f"note: hub.data_dir {tmp_path}/own lies in a volume" in shown
     assert "serves MQTT on 127.0.0.1:1884" in shown
     assert "compares itself with b at http://***@10.0.0.2:9701" in shown
+
+
+def test_check_says_what_a_directory_server_is_where_its_journal_lies_and_who_backs_it_up(tmp_path: Path) -> None:
+    hub = (f'[hub]\nid = "d1"\nsite = "s"\nroles = ["directory"]\nlisten = "127.0.0.1:0"\ndata_dir = "{tmp_path}/own"\n'
+           '[discovery]\nmdns = false\n')  # fmt: skip
+    alone = explain(load_hub(written(tmp_path, hub)))
+    assert "is the only server of the site's directory: while it is away nobody takes edits, and recording goes on" in alone
+    assert f"keeps its journal in {tmp_path}/own/directory.sqlite" in alone
+    assert "note: no [directory.backup]: when all servers and their disks are lost, so is the site's description" in alone
+    assert not any("archiver" in line for line in alone), "it is none"
+    listed = ('[directory]\nservers = [{ id = "d1", url = "http://d1:1", rank = 0 },'
+              ' { id = "d2", url = "http://d2:1", rank = 6, recovery = true }]\n'
+              'database = "postgresql+psycopg://ops:hunter2@/name?host=db1:5432"\n'
+              f'[directory.backup]\nfolders = ["{tmp_path}", "{tmp_path}/away"]\nfull = ""\n')  # fmt: skip
+    shown = explain(load_hub(written(tmp_path, hub + listed)))
+    assert any(line.startswith("is a server of the site's directory, rank 0; the others: d2 at http://d2:1;") for line in shown)
+    assert "keeps its journal in /name?host=db1:5432" in shown
+    assert f"writes backups, when it is its turn, to {tmp_path}, {tmp_path}/away: incremental `*/15 * * * *`; 7 full ones are kept" in shown
+    assert [line.partition(" is no folder")[0] for line in shown if line.startswith("note:")] == [f"note: {tmp_path}/away"]
+    spare = explain(load_hub(written(tmp_path, (hub + listed).replace('id = "d1"\nsite', 'id = "d2"\nsite'))))
+    assert any("directory, leads when no other lives; the others: d1 at http://d1:1;" in line for line in spare)

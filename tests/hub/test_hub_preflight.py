@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from watchkeep.hub.cli import floor_notes
 from watchkeep.hub.config import Address
+from watchkeep.hub.explain import floor_notes
 from watchkeep.hub.preflight import PassingError, bind, config_error
 from watchkeep.wire.errors import ConfigError
 

@@ -14,6 +14,7 @@ cdef struct Block:
 cdef class Pool:
     cdef Block** _blocks
     cdef size_t _count
+    cdef size_t _least              # of kept_bytes since the last look
     cdef readonly size_t keep_bytes
     cdef readonly size_t kept_bytes
     cdef readonly unsigned long long fresh
@@ -24,6 +25,7 @@ cdef class Pool:
     cdef void _hold(self, Block* block, size_t at, size_t units) noexcept
     cdef void give_back(self, Block* block, size_t at, size_t units) noexcept
     cdef void _shrink(self) noexcept
+    cdef void _tidy(self) noexcept
     cdef void _remove(self, size_t number) noexcept
 
 

@@ -10,8 +10,8 @@
 Rules: 1. a slab belongs to who holds it, and nobody else writes into it; it comes back when the last view of it has gone, whichever
 thread that is.  2. Bounded: `keep_bytes` WARM, what is above goes back to the kernel at once; what is in use is bounded by who uses it
 (journal/stage.py, journal/held.py).  3. Blocks lie in huge pages where the kernel has them: every pass over a chunk, of seven, is a
-quarter cheaper.  The first write into one makes all of its units WARM.  4. The first units are taken, so that the last blocks run empty.
-5. Everything here runs under the GIL.  Has no twin: it decides nothing that is in a chunk.
+quarter cheaper.  The first write into one makes all of its units WARM.  4. The first units are taken, so that the last blocks run empty;
+one that was not needed for LOOK_EVERY chunks goes.  5. Everything here runs under the GIL.  Has no twin: it decides nothing that is in a chunk.
 """
 
 cimport cython
@@ -28,6 +28,7 @@ cdef enum:
     UNIT = 64 << 10         # chunks of one camera differ in size: rounded up, they fit into each other's memory
     HUGE = 2 << 20          # of x86-64 and of ARM with pages of 4 kB; with others the kernel does without
     HUGE_UNITS = 32
+    LOOK_EVERY = 1024       # chunks: 16 s of 64 cameras
     BLOCK_UNITS = 128       # 8 MB: 16 chunks of 4 Mbit/s; what does not fit into the last of them is a thirtieth
 
 
@@ -57,6 +58,9 @@ cdef class Pool:
         if block == NULL:
             block, at = self._add(units), 0
         self._hold(block, at, units)
+        self._least = min(self._least, self.kept_bytes)
+        if (self.fresh + self.again) % LOOK_EVERY == 0:
+            self._tidy()
         slab._block, slab._at, slab._units = block, at, units
         slab.memory, slab.size = block.memory + at * UNIT, size
         return slab
@@ -117,13 +121,21 @@ cdef class Pool:
                     block.states[unit - 1] = COLD
                     self.kept_bytes -= UNIT
 
+    cdef void _tidy(self) noexcept:
+        """Give back what was never less than kept since the last look, as far as whole blocks are of it: after a time in which much was
+        in use it would stay for ever."""
+        cdef size_t number, warm, spare = self._least
+        for number in range(self._count, 0, -1):
+            warm = _warm_bytes(self._blocks[number - 1])
+            if self._blocks[number - 1].free == self._blocks[number - 1].units and warm <= spare:
+                self._remove(number - 1)
+                spare -= warm
+        self._least = self.kept_bytes
+
     cdef void _remove(self, size_t number) noexcept:
         """Give a block back that nobody uses."""
         cdef Block* block = self._blocks[number]
-        cdef size_t unit
-        for unit in range(block.units):
-            if block.states[unit] == WARM:
-                self.kept_bytes -= UNIT
+        self.kept_bytes -= _warm_bytes(block)
         self._count -= 1
         for number in range(number, self._count):
             self._blocks[number] = self._blocks[number + 1]
@@ -155,6 +167,13 @@ cdef Py_ssize_t _free_run(const Block* block, size_t units) noexcept:
         if run == units:
             return unit + 1 - units
     return -1
+
+
+cdef size_t _warm_bytes(const Block* block) noexcept:
+    cdef size_t unit, found = 0
+    for unit in range(block.units):
+        found += UNIT * (block.states[unit] == WARM)
+    return found
 
 
 cdef Block* _map_block(size_t units) except NULL:

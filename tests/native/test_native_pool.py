@@ -101,6 +101,23 @@ def test_what_is_not_kept_goes_back_to_the_kernel() -> None:
     assert resident() - before < 10 * MB
 
 
+def test_what_a_busy_time_needed_goes_when_it_is_over() -> None:
+    pool = Pool(keep_bytes=200 * MB)
+    ring = pooled(pool)
+    chunks = [chunk_of(ring, MB, number) for number in range(100)]
+    chunks.clear()
+    assert pool.kept_bytes > 100 * MB
+    for number in range(2100):
+        chunks.append(chunk_of(ring, 100_000, number))
+        del chunks[:-20]
+    assert pool.kept_bytes < 9 * MB, "a block of which much is in use stays"
+    fresh = pool.fresh
+    for number in range(2100):
+        chunks.append(chunk_of(ring, 100_000, number))
+        del chunks[:-20]
+    assert pool.fresh == fresh, "what is needed is not given back to be asked for again"
+
+
 def test_blocks_lie_in_huge_pages_where_the_kernel_has_them() -> None:
     pool = Pool()
     chunk = chunk_of(pooled(pool), MB)

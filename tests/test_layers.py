@@ -34,7 +34,7 @@ ADAPTERS = {
     "typer": ["*/cli.py", "hub/sitectl/options.py", "hub/sitectl/kinds.py", "hub/sitectl/paper.py", "hub/sitectl/record.py",
               "hub/sitectl/steer.py", "hub/sitectl/watched.py"],
     "rich": ["hub/demo/*", "hub/verify/*", "hub/sitectl/*", "hub/consolidate/cli.py", "hub/directory/backup/commands.py",
-             "agent/source/cli.py", "agent/control/screen.py"],
+             "hub/directory/backup/listing.py", "agent/source/cli.py", "agent/control/screen.py"],
     "blake3": ["*"],
     "pydantic": ["*"],
     "pydantic_core": ["wire/config.py"],

@@ -10,14 +10,13 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from ....wire.errors import UsageError, WatchkeepError
 from ....wire.shell.files import sync_dir
@@ -30,6 +29,7 @@ from .clock import local_zone
 from .job import Origin, Proof, make, prove
 from .job import Progress as Told
 from .layout import Backup, Kind
+from .listing import Line, told
 from .memory import Memory
 from .place import Folder
 from .point import lost, parse_point, shown
@@ -76,22 +76,6 @@ def _backed_up(config: HubConfig, journal: Database, folder: Folder, kind: Kind,
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One backup in one folder; restores_to_s: the time of its last entry, None when it is not whole; used: read by a restore now."""
-
-    folder: str
-    name: str
-    kind: str
-    made_s: int
-    after: int
-    last: int
-    bytes: int
-    why: str
-    restores_to_s: float | None
-    used: bool
-
-
 def show(config: HubConfig, from_: Sequence[Path], *, as_json: bool) -> int:
     """Every backup of every folder, each read and proven; 0, or 1 when one is damaged or a folder cannot be read."""
     found: list[tuple[Folder, Backup, int, Proof | str]] = []
@@ -113,7 +97,8 @@ def show(config: HubConfig, from_: Sequence[Path], *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"backups": [asdict(one) for one in lines], "unreadable": unreadable}, indent=2))
     else:
-        _table(lines, unreadable)
+        console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
+        told(lines, unreadable, console)
     return int(bool(unreadable) or any(one.why for one in lines))
 
 
@@ -124,25 +109,6 @@ def _looked(folder: Folder, backup: Backup) -> tuple[int, Proof | str]:
         return 0, error.message
 
 
-def _table(lines: Sequence[Line], unreadable: dict[str, str]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("folder", "made", "kind", "entries", "bytes", "proven", "restores to", "used"):
-        table.add_column(column, justify="right" if column == "bytes" else "left")
-    for one in lines:
-        proven = f"[red]no: {escape(one.why)}[/]" if one.why else "yes"
-        to = "" if one.restores_to_s is None else shown(one.restores_to_s)
-        table.add_row(escape(one.folder), shown(one.made_s), one.kind, f"{one.after + 1} to {one.last}", str(one.bytes), proven, to,
-                      "now" if one.used else "")  # fmt: skip
-    console.print(table)
-    for folder, why in unreadable.items():
-        console.print(f"[red]{escape(folder)}: {escape(why)}[/]", highlight=False, soft_wrap=True)
-    reach = max((one for one in lines if one.used), key=lambda one: one.last, default=None)
-    text = "a restore finds nothing" if reach is None or reach.restores_to_s is None else (
-        f"a restore comes to entry {reach.last} of {shown(reach.restores_to_s)}, by the backups marked 'now'")
-    console.print(text, style="bold", highlight=False, soft_wrap=True)
-
-
 def bring_back(config: HubConfig, file: str, to: str | None, from_: Sequence[Path], actor: str) -> int:
     """Restore into the configuration's database; raises UsageError when it has entries, or when the hub runs."""
     point, folders, journal = parse_point(to), _folders(config, from_), database(config)
@@ -150,6 +116,7 @@ def bring_back(config: HubConfig, file: str, to: str | None, from_: Sequence[Pat
         bind(file, "hub.listen", http_address(config)).close()
     except PassingError as error:  # a start is tried again later; this is for a person, who has to stop the hub
         raise UsageError(error.message, remedy="stop the hub first, `systemctl stop watchkeep-hub`") from error
+    _all_there(folders)
     listed = (config.directory or DirectorySection()).servers
     rank = next((one.rank for one in listed if one.id == config.hub.id), 0 if not listed else WITHOUT_RANK)
     mark = Mark(actor, rank, time.time())
@@ -162,6 +129,22 @@ def bring_back(config: HubConfig, file: str, to: str | None, from_: Sequence[Pat
     for line in lost(found, point, _schedule(config), local_zone()):
         print(line)
     return 0
+
+
+def _all_there(folders: Sequence[Folder]) -> None:
+    """Raises UsageError for a folder that cannot be read: without it a restore may lose what only that one has, so it has to be ordered."""
+    away: dict[Folder, WatchkeepError] = {}
+    for folder in folders:
+        try:
+            folder.list()
+        except WatchkeepError as error:
+            away[folder] = error
+    if not away:
+        return
+    remedy = next(iter(away.values())).remedy
+    if others := " ".join(f"--from {folder}" for folder in folders if folder not in away):
+        remedy += f"; or restore what the others have, and lose what it alone has: {others}"
+    raise UsageError("; ".join(error.message for error in away.values()), remedy=remedy)
 
 
 def _schedule(config: HubConfig) -> Schedule | None:

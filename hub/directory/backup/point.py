@@ -49,7 +49,7 @@ def shown(at_s: float) -> str:
 
 def lost(found: Restored, point: Point, schedule: Schedule | None, zone: tzinfo) -> list[str]:
     """What the restored journal does not have, and who may have it: lines for the operator."""
-    if point != Point():
+    if point.index is not None or (point.at_s is not None and found.last < found.newest.last):
         return [f"left out on purpose: everything after entry {found.last}",
                 "another directory server that still has it would bring it back: before this one is started, stop the others and move "
                 "their databases (directory.sqlite*) away"]  # fmt: skip

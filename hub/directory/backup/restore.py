@@ -49,13 +49,19 @@ class Restored:
 
 def restore(places: Sequence[Place], site: str, database: Database, mark: Mark, *, until: int | None = None, until_s: float | None = None,
             progress: Progress = lambda *_: None) -> Restored:  # fmt: skip
-    """Fill an open, empty database up to an entry or a moment, or as far as the backups go; raises WatchkeepError."""
+    """Fill an open, empty database up to an entry or a moment, or as far as the backups go; raises WatchkeepError.
+
+    An entry that they do not reach is refused, since less would be another state than the one that was asked for."""
     if database.last() is not None:
         raise _filled(database)
     known = listed(places, site)
     terms = [one.term for one in known]
     damaged: dict[str, str] = {}
     while found := chain(known, until):
+        if until is not None and found[-1].last < until:
+            why = f", since {len(damaged)} damaged one(s) had to be passed over" if damaged else ""
+            raise UsageError(f"the backups end at entry {found[-1].last}, before entry {until}{why}",
+                             remedy="leave --to out to restore all that they have; `watchkeep hub backups` lists them")  # fmt: skip
         whole = joined(known, found, damaged)
         if len(whole) == len(found):
             pages = _marked(_pages(whole, until, until_s, progress), mark, next_number(max(terms) + MARGIN, mark.rank), found[-1].name)

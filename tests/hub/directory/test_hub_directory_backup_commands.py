@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from directory_kit import directory_config
+from rich.console import Console
 from site_kit import Book, camera
 from typer.testing import CliRunner
 
@@ -15,6 +16,7 @@ from watchkeep.hub.cli import app
 from watchkeep.hub.config import HubConfig, load_hub
 from watchkeep.hub.directory.backup.clock import local_zone
 from watchkeep.hub.directory.backup.commands import back_up, bring_back, show
+from watchkeep.hub.directory.backup.listing import Line, told
 from watchkeep.hub.directory.backup.point import Point, parse_point
 from watchkeep.hub.directory.database import Database, sqlite_url
 from watchkeep.hub.service import HubService
@@ -103,8 +105,23 @@ def test_the_list_proves_every_backup_and_says_what_a_restore_comes_to(rig: Rig,
         path.write_bytes(path.read_bytes()[:-9])
     assert show(rig.config, rig.folders[:1], as_json=False) == 1
     said = capsys.readouterr().out
-    assert "no: the last line" in said
+    assert "damaged: the last line" in said
     assert "a restore comes to entry 3" in said
+
+
+def test_the_list_fits_80_columns_with_a_million_entries_and_shows_names_as_they_are() -> None:
+    to = Console(width=80, no_color=True, highlight=False)
+    known = [Line(folder, kind, kind, 1_790_000_000, 1_234_566, 1_300_000, 123_456_789, why, None if why else 1_790_000_000.0, not why)
+             for folder in ("/mnt/[bold]nas", "/srv/usb") for kind, why in (("full", ""), ("incremental", "entry 4 is not behind 3"))]
+    with to.capture() as captured:
+        told(known, {"/mnt/away": "/mnt/away cannot be listed", "/mnt/bad": "the share hangs"}, to)
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "/mnt/[bold]nas"
+    assert lines[2] == "▸ 2026-09-21 14:13Z full        1234567-1300000 123456789 2026-09-21 14:13:20Z"
+    assert "damaged: entry 4" in "".join(lines)
+    assert lines[-3:] == ["/mnt/away cannot be listed", "/mnt/bad: the share hangs",
+                          "a restore comes to entry 1300000 of 2026-09-21 14:13:20 UTC, by those marked ▸"]  # fmt: skip
 
 
 def test_a_restore_fills_a_database_that_is_not_there_and_says_what_is_lost(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,6 +147,45 @@ def test_a_restore_to_an_entry_or_a_moment_says_what_other_servers_would_do(rig:
     rig.file.unlink()
     assert rig.restore(f"{rig.book.entries[3].at_s:.0f}") == 0
     assert rig.entries() == [1, 2, 3, 4, 5]
+    assert "left out on purpose: everything after entry 4" in capsys.readouterr().out
+    rig.file.unlink()
+    assert rig.restore("2100-01-01T00:00:00Z") == 0
+    said = capsys.readouterr().out
+    assert "left out on purpose" not in said, "nothing was"
+    assert "lost: edits made after" in said
+
+
+def test_a_folder_that_is_away_stops_a_restore_until_it_is_left_out_by_name(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    rig.edit(3)
+    back_up(rig.config, full=True)
+    rig.file.unlink()
+    rig.folders[0].rename(rig.root / "away")
+    with pytest.raises(UsageError, match="cannot be listed") as caught:
+        rig.restore()
+    assert caught.value.remedy.endswith(f"or restore what the others have, and lose what it alone has: --from {rig.folders[1]}")
+    assert list(rig.file.parent.iterdir()) == []
+    assert bring_back(rig.config, "hub.toml", None, rig.folders[1:], "ops") == 0
+    assert "restored to entry 3" in capsys.readouterr().out
+    with pytest.raises(UsageError) as caught:
+        bring_back(rig.config, "hub.toml", None, rig.folders[:1], "ops")
+    assert "--from" not in caught.value.remedy, "there are no others"
+
+
+def test_an_entry_that_the_backups_do_not_reach_is_refused_and_less_is_not_restored(rig: Rig) -> None:
+    rig.edit(3)
+    back_up(rig.config, full=True)
+    rig.edit(2)
+    back_up(rig.config, full=False)
+    rig.file.unlink()
+    with pytest.raises(UsageError, match=r"^the backups end at entry 5, before entry 6$"):
+        rig.restore("6")
+    for folder in rig.folders:
+        (path,) = folder.glob("*.incremental.*")
+        path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UsageError, match=r"end at entry 3, before entry 5, since 2 damaged one\(s\) had to be passed over") as caught:
+        rig.restore("5")
+    assert "leave --to out" in caught.value.remedy
+    assert list(rig.file.parent.iterdir()) == []
 
 
 def test_a_database_with_entries_and_a_damaged_one_are_never_overwritten(rig: Rig) -> None:

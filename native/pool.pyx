@@ -10,8 +10,9 @@
 Rules: 1. a slab belongs to who holds it, and nobody else writes into it; it comes back when the last view of it has gone, whichever
 thread that is.  2. Bounded: `keep_bytes` WARM, what is above goes back to the kernel at once; what is in use is bounded by who uses it
 (journal/stage.py, journal/held.py).  3. Blocks lie in huge pages where the kernel has them: every pass over a chunk, of seven, is a
-quarter cheaper.  The first write into one makes all of its units WARM.  4. The first units are taken, so that the last blocks run empty;
-one that was not needed for LOOK_EVERY chunks goes.  5. Everything here runs under the GIL.  Has no twin: it decides nothing that is in a chunk.
+quarter cheaper.  The first write into one makes all of its units WARM.  4. The first units are taken, so that the last blocks run
+empty; one that was not needed for LOOK_EVERY chunks goes.  5. Everything here runs under the GIL.  Has no twin: it decides nothing
+that is in a chunk.
 """
 
 cimport cython

@@ -37,6 +37,13 @@ class Sorter:
             found += self._skip(now)
         return found
 
+    def rest(self) -> list[bytes]:
+        """What is held, once nothing will come."""
+        found: list[bytes] = []
+        while self._held:
+            found += self._skip(0)
+        return found
+
     @property
     def held(self) -> int:
         return len(self._held)

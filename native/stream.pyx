@@ -206,6 +206,9 @@ cdef class Stream:
         cdef int role
         for role in range(len(self._tracks)):
             track = <_Track> self._tracks[role]
+            while track.order is not None and track.order.held:     # what they wait for will not come
+                track.order.skip(0)
+                self._following(track, role, 0, units)
             while track.depay.finish() != NONE:
                 units.append((role, _unit(&track.depay.ready)))
         return units

@@ -107,7 +107,12 @@ class Stream:
         return [(role, unit) for unit in units if self.lane is None or not self.lane.take(role, unit)]
 
     def finish(self) -> list[tuple[int, Unit]]:
-        return [(role, unit) for role, track in enumerate(self._tracks) for unit in track.depay.finish()]
+        units: list[tuple[int, Unit]] = []
+        for role, track in enumerate(self._tracks):
+            if track.order is not None:
+                units += self._packets(role, track.order.rest())
+            units += [(role, unit) for unit in track.depay.finish()]
+        return units
 
     def counts(self, index: int) -> tuple[int, int, int, int, int, int]:
         track = self._tracks[index]

@@ -71,6 +71,16 @@ def test_datagrams_are_put_back_into_order_and_waited_for_100_ms(code):
     assert one.counts(0)[:3] == (4, 1, 0)
 
 
+def test_datagrams_that_wait_for_one_before_them_are_given_when_nothing_more_will_come(code):
+    one = made(code, datagrams=True)
+    for seq in (1, 3, 6, 7):
+        assert one.feed_datagram(0, rtp(SLICE + bytes([seq]), seq=seq, ts=seq))
+    assert one.process(0) == ([], [])
+    assert [(unit.data[-1], unit.damaged) for _, unit in one.finish()] == [(1, True), (3, True), (6, True), (7, False)]
+    assert one.counts(0)[:3] == (4, 3, 0)
+    assert one.finish() == []
+
+
 def test_roles_and_bounds_are_kept(code):
     one = made(code)
     for again in (

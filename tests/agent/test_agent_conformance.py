@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
-from coded import access_units, nal_payloads, reordered
+from coded import access_units, nal_payloads, reordered, video_payloads
 from ingest_kit import FakeSession, bench
-from rtsp_stub import Media, Rtp, stub
+from rtsp_stub import Media, Raw, Rtp, rtp_packets, stub
 
 from watchkeep.agent.clock import Clock
 from watchkeep.agent.pump import Pump
@@ -28,9 +28,12 @@ from watchkeep.wire.seal import SealFlag
 
 pytestmark = pytest.mark.timeout(60)
 ENGINES = {"native": NativeSession, "pumped": NativeSession, "pyav": RtspSession}
-FPS, BEGIN_S, SPEED = 25, 1000.0, 5
-"""What coded.py's parameter sets say; where a camera's counters stand: libav takes a first stamp of 0 for none; and how much faster than
-its stamps say the camera sends."""
+FU_HEAD, FU_MIDDLE, FU_LAST, EARLY = 0x1FC0, 0x1C00, 0x1C40, 20
+"""Type and place of a fragment of H.264, by its first two bytes; the packet from which on one is lost, so long before the end that libav
+has given up waiting for it: what it holds then would be lost as well."""
+FPS, BEGIN_S, SPEED, TURN_S = 25, 1000.0, 10, (1 << 32) / 90_000
+"""What coded.py's parameter sets say; where a camera's counters stand: libav takes a first stamp of 0 for none; how much faster than
+its stamps say the camera sends; and how long its counter of 32 bits takes for a turn."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Shape:
     cause: str
     flags: SealFlag
     duration: int
+    pictures: int
     frames: tuple[bytes, ...]
     media: bytes
     """moof and mdat: stamps, durations and bytes of every frame."""
@@ -62,21 +66,26 @@ def pumping(engine):
     assert pump.pictures > 25, "most frames go through the lane"
 
 
-def recorded(engine, medias, script, *, sessions=1):
+def recorded(engine, medias, script, *, sessions=1, transport="tcp"):
     """Chunks of each epoch, and init segments, that an engine makes of a camera."""
-    source = Source("rtsp://to.be.replaced/", "tcp", 0.0)
+    source = Source("rtsp://to.be.replaced/", transport, 0.0)
     with stub(tuple(medias), script) as camera, pumping(engine) as pump, bench(source=replace(source, url=camera.url), pump=pump) as made:
-        left = iter(range(sessions))
-
-        def open_session(url, transport):
-            if next(left, None) is None:
-                made.stop.set()
-                return FakeSession([])
-            return ENGINES[engine](url, transport)
-
-        made.ingest._open = open_session
+        made.ingest._open = opener(ENGINES[engine], made, sessions)
         made.run()
         return _epochs(made), made.inits, made.line.stats.audio
+
+
+def opener(kind, made, sessions):
+    """Opens so many, then ends the ingest."""
+    left = iter(range(sessions))
+
+    def open_session(url, transport):
+        if next(left, None) is None:
+            made.stop.set()
+            return FakeSession([])
+        return kind(url, transport)
+
+    return open_session
 
 
 def _epochs(made):
@@ -85,14 +94,20 @@ def _epochs(made):
     for seal, payload in zip(made.seals, payloads, strict=True):
         media = bytes(payload)[bytes(payload).index(b"moof") :]
         found.setdefault(seal.epoch, []).append(
-            Shape(seal.seq, seal.segment_seq, seal.cause.label, seal.flags, seal.duration, tuple(seal.frame_hashes), media))  # fmt: skip
+            Shape(seal.seq, seal.segment_seq, seal.cause.label, seal.flags, seal.duration, seal.video_frames,
+                  tuple(seal.frame_hashes), media))  # fmt: skip
     return list(found.values())
 
 
-def same(medias, script, *, sessions=1):
-    """Record with both, compare, and return what the native engine made."""
+def recordings(medias, script, **how):
+    """Record with each of ENGINES."""
     with ThreadPoolExecutor(len(ENGINES)) as pool:
-        native, pumped, pyav = pool.map(lambda engine: recorded(engine, medias, script, sessions=sessions), ENGINES)
+        return list(pool.map(lambda engine: recorded(engine, medias, script, **how), ENGINES))
+
+
+def same(medias, script, **how):
+    """Record with each, compare, and return what the native engine made."""
+    native, pumped, pyav = recordings(medias, script, **how)
     for made in (native, pumped):
         assert [[(one.cause, len(one.frames)) for one in epoch] for epoch in made[0]] == \
                [[(one.cause, len(one.frames)) for one in epoch] for epoch in pyav[0]]
@@ -106,10 +121,10 @@ def video(codec):
     return Media("video", 96, 90_000, (f"rtpmap:96 {'H264' if codec == 'h264' else 'H265'}/90000",))
 
 
-def frames(codec, units, *, first=0, shown=None):
+def frames(codec, units, *, first=0, shown=None, begin_s=BEGIN_S):
     """Units at the encoder's pace; `shown` are the places in which they are shown, when that is another order."""
     places = range(len(units)) if shown is None else shown
-    return [Rtp(0, (first + number) / FPS / SPEED, nal_payloads(codec, unit), BEGIN_S + (first + place) / FPS)
+    return [Rtp(0, (first + number) / FPS / SPEED, nal_payloads(codec, unit), begin_s + (first + place) / FPS)
             for number, (unit, place) in enumerate(zip(units, places, strict=True))]  # fmt: skip
 
 
@@ -149,6 +164,91 @@ def test_parameters_that_change_in_mid_session(codec):
     assert (lengths(epochs), len(inits)) == ([50, 50], 2)
 
 
+@pytest.mark.parametrize(("at", "leap_s"), [(50, 3 * 3600), (60, 20), (50, -5), (60, -900)])
+def test_stamps_that_jump(at, leap_s):
+    units = access_units("h264", 100)
+    epochs, inits, _ = same([video("h264")], lambda _: frames("h264", units[:at])
+                            + frames("h264", units[at:], first=at, begin_s=BEGIN_S + leap_s))  # fmt: skip
+    assert ([epoch[0].cause for epoch in epochs], len(inits)) == (["first-start", "time-jump"], 2)
+    assert lengths(epochs) == ([50, 50] if at == 50 else [75, 25])
+
+
+def test_av1_which_libav_alone_reads_is_left_to_it_and_the_camera_says_so():
+    media, units = Media("video", 96, 90_000, ("rtpmap:96 AV1/90000",)), access_units("av1", 50)
+    sent = [Rtp(0, number / FPS / SPEED, video_payloads("av1", unit), BEGIN_S + number / FPS) for number, unit in enumerate(units)]
+    theirs = recorded("pyav", [media], lambda _: sent)
+    with stub((media,), lambda _: sent) as camera, bench(source=Source(camera.url, "tcp", 0.0, ingest="auto")) as made:
+        made.ingest._open = opener(RtspSession, made, 1)
+        made.run()
+        assert (_epochs(made), made.inits, made.line.stats.audio) == theirs
+        assert (made.line.stats.ingest, lengths(theirs[0])) == ("pyav", [50])
+        assert "video av1: it is not recorded" in made.line.stats.ingest_why
+        assert "is read by PyAV from now on: " in made.told[0][0]
+
+
+@pytest.mark.parametrize("bframes", [0, 2])
+def test_stamps_that_begin_anew_behind_32_bits(bframes):
+    units, shown = reordered("h264", 100, bframes) if bframes else (access_units("h264", 100), None)
+    epochs, _, _ = same([video("h264")], lambda _: frames("h264", units, shown=shown, begin_s=TURN_S - 2))
+    assert lengths(epochs) == [100]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_datagrams(codec):
+    units = access_units(codec, 100)
+    epochs, _, _ = same([video(codec)], lambda _: frames(codec, units), transport="udp")
+    assert lengths(epochs) == [100]
+
+
+def datagrams(medias, units):
+    """When something is sent, and each packet by itself."""
+    counted = [0] * len(medias)
+    found = [(unit.at_s, packet) for unit in units for packet in rtp_packets(medias, unit, counted)]
+    return [at_s for at_s, _ in found], [(packet,) for _, packet in found]
+
+
+def test_datagrams_that_overtake_each_other():
+    times, packets = datagrams([video("h264")], frames("h264", access_units("h264", 60, slices=4)))
+    for at in range(10, len(packets) - 10, 7):
+        packets[at], packets[at + 1], packets[at + 3] = packets[at + 3], packets[at], packets[at + 1]
+    epochs, _, _ = same([video("h264")], lambda _: map(Raw, times, packets), transport="udp")
+    assert lengths(epochs) == [60]
+
+
+@pytest.mark.parametrize("lost", ["picture", "slice"])
+def test_datagrams_that_are_lost_are_told_by_the_native_engines_alone(lost):
+    """libav, which PyAV hands on from, marks no packet behind a gap; what is recorded is the same, and who plays it sees the damage."""
+    times, packets = datagrams([video("h264")], frames("h264", access_units("h264", 60, slices=4 if lost == "slice" else 1)))
+    del times[EARLY], packets[EARLY]
+    native, pumped, pyav = recordings([video("h264")], lambda _: map(Raw, times, packets), transport="udp")
+    assert lengths(pyav[0]) == [60 if lost == "slice" else 59]
+    assert not damaged(pyav)
+    for made in (native, pumped):
+        assert damaged(made) == [0]
+        assert [[replace(one, flags=one.flags & ~SealFlag.DAMAGED) for one in epoch] for epoch in made[0]] == pyav[0]
+
+
+@pytest.mark.parametrize("piece", ["middle", "last"])
+def test_a_picture_that_has_lost_a_fragment_is_the_only_one_that_differs(piece, monkeypatch):
+    """libav joins what is before the gap and what is behind it; natively what is behind it is left out, for it cannot be decoded."""
+    monkeypatch.setattr("coded.MTU", 150)
+    times, packets = datagrams([video("h264")], frames("h264", access_units("h264", 60)))
+    heads = [int.from_bytes(packet[12:14], "big") & FU_HEAD for ((_, packet),) in packets]
+    lost = heads.index(FU_MIDDLE if piece == "middle" else FU_LAST, EARLY)
+    place = round(times[lost] * FPS * SPEED)
+    del times[lost], packets[lost]
+    native, pumped, pyav = recordings([video("h264")], lambda _: map(Raw, times, packets), transport="udp")
+    for made in (native, pumped):
+        ours, theirs = (list(itertools.chain(*seen(one)[0])) for one in (made, pyav))
+        assert [at for at, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]] == [place] * (piece == "middle")
+        assert damaged(made) == [0]
+
+
+def damaged(made):
+    """Numbers of the chunks that say so."""
+    return [at for at, one in enumerate(itertools.chain(*made[0])) if one.flags & SealFlag.DAMAGED]
+
+
 def test_a_camera_that_ends_its_session_and_is_opened_anew():
     units = access_units("h264", 50)
     epochs, _, _ = same([video("h264")], lambda _: frames("h264", units), sessions=2)
@@ -167,12 +267,49 @@ SOUND = {
 }  # fmt: skip
 
 
+def spoken(name, *, leap_s=0.0):
+    """Two seconds of sound, whose stamps leap behind the first one."""
+    _, step, packets = SOUND[name]
+    return [Rtp(1, number * step / SPEED + 0.0001, (packet,), BEGIN_S + number * step + leap_s * (number * step >= 1))
+            for number, packet in enumerate(packets) if number * step < 2]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", SOUND)
 def test_sound_beside_the_picture(name):
-    media, step, packets = SOUND[name]
-    units = access_units("h264", 50)
-    spoken = [Rtp(1, number * step / SPEED + 0.0001, (packet,), BEGIN_S + number * step) for number, packet in enumerate(packets)
-              if number * step < 50 / FPS]  # fmt: skip
-    epochs, _, audio = same([video("h264"), media], lambda _: merged(frames("h264", units), spoken))
+    media, units, sound = SOUND[name][0], access_units("h264", 50), spoken(name)
+    epochs, _, audio = same([video("h264"), media], lambda _: merged(frames("h264", units), sound))
     assert audio == ("lpcm" if name.startswith("pcm") else name)
-    assert lengths(epochs)[0] > 50 + 0.9 * len(spoken)
+    assert lengths(epochs)[0] > 50 + 0.9 * len(sound)
+
+
+def test_sound_over_udp_is_the_same_from_where_it_begins():
+    """Which of two sockets is read first, nobody says: so sound may be left out, that came before the first picture was whole, or not, and
+    a chunk may end a packet of it sooner or later."""
+    medias, sent = [video("h264"), SOUND["pcma"][0]], merged(frames("h264", access_units("h264", 50)), spoken("pcma"))
+    native, pumped, pyav = recordings(medias, lambda _: sent, transport="udp")
+    assert len(heard(pyav)) > 90
+    for made in (native, pumped):
+        assert seen(made) == seen(pyav)
+        shorter, longer = sorted((heard(made), heard(pyav)), key=len)
+        assert longer[-len(shorter):] == shorter
+        assert made[1:] == pyav[1:]
+
+
+def seen(made):
+    return [[one.frames[: one.pictures] for one in epoch] for epoch in made[0]]
+
+
+def heard(made):
+    return [digest for epoch in made[0] for one in epoch for digest in one.frames[one.pictures :]]
+
+
+@pytest.mark.parametrize("name", ["aac", "pcma"])
+@pytest.mark.parametrize("leap_s", [3 * 3600, -50])
+def test_sound_and_picture_that_jump_together(name, leap_s):
+    """Not more than a minute back: libav takes such stamps for those behind a turn of 32 bits, which is another time for each track's
+    clock, and sound is then placed anew beside the picture, 40 ms from where it was."""
+    units, sound = access_units("h264", 50), spoken(name, leap_s=leap_s)
+    pictures = frames("h264", units[:25]) + frames("h264", units[25:], first=25, begin_s=BEGIN_S + leap_s)
+    epochs, _, _ = same([video("h264"), SOUND[name][0]], lambda _: merged(pictures, sound))
+    assert [epoch[0].cause for epoch in epochs] == ["first-start", "time-jump"]
+    assert sum(lengths(epochs)) > 50 + 0.9 * len(sound)

@@ -1,10 +1,11 @@
-"""A camera of any kind for tests: an RTSP server over TCP that announces what it is told to and sends RTP payloads as given.
+"""A camera of any kind for tests: an RTSP server that announces what it is told to and sends RTP payloads as given, over TCP or UDP.
 
 Rules: it knows no codec, so that it can send what no proper source would; real time, one thread for each client, and all of them
 are gone when the block ends.
 """
 
 import itertools
+import re
 import socket
 import struct
 import threading
@@ -38,10 +39,21 @@ class Rtp:
 
 @dataclass(frozen=True)
 class Raw:
-    """Interleaved packets at `at_s`, whatever is in them: (channel, packet) each."""
+    """Packets at `at_s`, whatever is in them: (channel, packet) each; over UDP channel 2 is the second media's port, and so on."""
 
     at_s: float
     packets: tuple[tuple[int, bytes], ...]
+
+
+def rtp_packets(medias: tuple[Media, ...], unit: Rtp, sequence: list[int]) -> Iterator[tuple[int, bytes]]:
+    """(channel, packet) of a unit; `sequence` counts the packets of each media."""
+    media = medias[unit.media]
+    for index, payload in enumerate(unit.payloads):
+        marker = 0x80 if index == len(unit.payloads) - 1 else 0
+        stamp = round((unit.at_s if unit.stamp_s is None else unit.stamp_s) * media.clock) & 0xFFFFFFFF
+        head = struct.pack(">BBHII", 0x80, marker | media.payload_type, sequence[unit.media], stamp, 7 + unit.media)
+        sequence[unit.media] = (sequence[unit.media] + 1) & 0xFFFF
+        yield 2 * unit.media, head + payload
 
 
 Script = Callable[[int], Iterable[Rtp | Raw]]
@@ -94,13 +106,17 @@ class Stub:
             self.threads[-1].start()
 
     def _serve(self, client: socket.socket) -> None:
-        with suppress(OSError):
+        ports: dict[int, int] = {}
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, suppress(OSError):
+            datagrams.bind(("127.0.0.1", 0))
             for method, uri, headers in _requests(client):
                 extra, body = self._answer(method, uri, headers)
+                if method == "SETUP":
+                    extra = _noted(uri, headers["transport"], ports, datagrams.getsockname()[1]) + extra
                 client.sendall(self.says(method, headers, f"RTSP/1.0 200 OK\r\nCSeq: {headers['cseq']}\r\nSession: 1\r\n{extra}"
                                                           f"Content-Length: {len(body)}\r\n\r\n{body}".encode()))  # fmt: skip
                 if method == "PLAY":
-                    self._play(client, next(self.sessions))
+                    self._play(_datagrams(datagrams, ports) if ports else _frames(client), next(self.sessions))
                     client.shutdown(socket.SHUT_WR)
 
     def _answer(self, method: str, uri: str, headers: dict[str, str]) -> tuple[str, str]:
@@ -108,7 +124,7 @@ class Stub:
             return "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n", ""
         if method == "DESCRIBE":
             return f"Content-Type: application/sdp\r\nContent-Base: {uri}/\r\n", self._sdp()
-        return (f"Transport: {headers['transport']}\r\n" if method == "SETUP" else ""), ""
+        return "", ""
 
     def _sdp(self) -> str:
         lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=stub", "c=IN IP4 127.0.0.1", "t=0 0", "a=control:*"]
@@ -116,24 +132,33 @@ class Stub:
             lines += [f"m={media.kind} 0 RTP/AVP {media.payload_type}", *(f"a={line}" for line in media.lines), f"a=control:track{number}"]
         return "\r\n".join(lines) + "\r\n"
 
-    def _play(self, client: socket.socket, session: int) -> None:
+    def _play(self, send: Callable[[int, bytes], object], session: int) -> None:
         """Channels are those of the order of SETUP, which FFmpeg keeps: media 0 has 0 and 1, media 1 has 2 and 3, ..."""
         sequence = [0] * len(self.medias)
         began = time.monotonic()
         for unit in self.script(session):
             if self.stop.wait(max(0.0, began + unit.at_s - time.monotonic())):
                 return
-            if isinstance(unit, Raw):
-                for channel, packet in unit.packets:
-                    client.sendall(struct.pack(">BBH", 0x24, channel, len(packet)) + packet)
-                continue
-            media = self.medias[unit.media]
-            for index, payload in enumerate(unit.payloads):
-                marker = 0x80 if index == len(unit.payloads) - 1 else 0
-                stamp = round((unit.at_s if unit.stamp_s is None else unit.stamp_s) * media.clock) & 0xFFFFFFFF
-                head = struct.pack(">BBHII", 0x80, marker | media.payload_type, sequence[unit.media], stamp, 7 + unit.media)
-                sequence[unit.media] = (sequence[unit.media] + 1) & 0xFFFF
-                client.sendall(struct.pack(">BBH", 0x24, 2 * unit.media, len(head) + len(payload)) + head + payload)
+            for channel, packet in unit.packets if isinstance(unit, Raw) else rtp_packets(self.medias, unit, sequence):
+                send(channel, packet)
+
+
+def _noted(uri: str, transport: str, ports: dict[int, int], own: int) -> str:
+    """What is answered to SETUP; the client's port of this media is noted, when it wants datagrams."""
+    theirs = re.search(r"client_port=([0-9]+)", transport)
+    if theirs is None:
+        ports.clear()
+        return f"Transport: {transport}\r\n"
+    ports[int(uri.rpartition("track")[2])] = int(theirs[1])
+    return f"Transport: {transport};server_port={own}-{own + 1}\r\n"
+
+
+def _frames(client: socket.socket) -> Callable[[int, bytes], object]:
+    return lambda channel, packet: client.sendall(struct.pack(">BBH", 0x24, channel, len(packet)) + packet)
+
+
+def _datagrams(ours: socket.socket, ports: dict[int, int]) -> Callable[[int, bytes], object]:
+    return lambda channel, packet: ours.sendto(packet, ("127.0.0.1", ports[channel // 2] + channel % 2))
 
 
 def _requests(client: socket.socket) -> Iterator[tuple[str, str, dict[str, str]]]:

@@ -22,7 +22,7 @@ from .control import top as view
 from .control.client import ask
 from .control.model import Request, Status
 from .heap import few_arenas
-from .preflight import disk_note, folder_problem, in_use, list_notes, room_note, room_problem
+from .preflight import disk_note, fails, folder_problem, in_use, list_notes, ram_note, room_note, room_problem
 from .service import AgentService
 from .setup import Plan, mode, plan
 from .signals import Signals
@@ -39,10 +39,13 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     ready = plan(config, read(config))
     log.setup(as_json=ready.config.agent.log == "json")
     asked = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    with AgentService(ready) as service:
-        service.run(asked.next)
-    if service.stragglers:  # nothing is lost: they hold no frame, and everything else is closed
-        logging.getLogger(__name__).warning("left behind", extra={"workers": " ".join(service.stragglers)})
+    served, kept, again = list[AgentService](), None, True
+    while again:
+        with AgentService(ready, well=asked.again, kept=kept) as service:
+            again = service.run(asked.next)
+        served, ready, kept = [*served, service], service.plan, service.kept
+    if left := [name for one in served for name in one.stragglers]:  # nothing is lost: they hold no frame, and everything else is closed
+        logging.getLogger(__name__).warning("left behind", extra={"workers": " ".join(left)})
         logging.shutdown()
         os._exit(0)
 
@@ -52,7 +55,10 @@ def check(config: ConfigPath = DEFAULT_CONFIG, as_json: Annotated[bool, typer.Op
     """Say whether the agent would start here, now, and what would be recorded where.  Touches nothing.  Exit code 2 when it would not."""
     try:
         ready = plan(config, read(config))
-        if problem := folder_problem(ready) or room_problem(ready):
+        if problem := folder_problem(ready):
+            problem.also = (ram_note(ready),) if fails(ready) else ()
+            raise problem
+        if problem := room_problem(ready):
             raise problem
     except ConfigError as error:
         if not as_json:

@@ -1,8 +1,8 @@
 """The agent's data_dir: the journal, and two small files that recording can do without.
 
 Rules: what is wrong with the folder is a ConfigError that names file and key: a service stays down until somebody has looked at it.
-What is wrong with its disk may pass: it is started again.  A small file that cannot be read or made is logged and done without,
-because the journal and UTC cover what it would have said.
+What is wrong with its disk may pass: the agent does without until then (home/settle.py).  A small file that cannot be read or made is
+logged and done without, because the journal and UTC cover what it would have said.
 """
 
 import logging
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..wire.errors import ConfigError, UsageError, VolumeError
+from ..wire.shell.files import passes
 from .epochs import STATE_BYTES, Slots
 from .journal.journal import Journal
 from .journal.patience import PatientReader
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class FailingDiskError(VolumeError):
-    """The disk of data_dir fails now; the next start may find it well."""
+    """The disk of data_dir fails now, and may be well later."""
 
     exit_code = 1
 
@@ -67,26 +68,32 @@ def prepare(plan: Plan) -> Path:
     try:
         (folder / "journal").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(str(plan.file), DATA_DIR, f"{folder} cannot be made ({error.strerror})",
-                          remedy="give a folder that this user may write") from error  # fmt: skip
+        problem = ConfigError(str(plan.file), DATA_DIR, f"{folder} cannot be made ({error.strerror})",
+                              remedy="give a folder that this user may write")  # fmt: skip
+        if passes(error):
+            raise FailingDiskError(problem.message, remedy="free space on its disk, or replace it") from error
+        raise problem from error
     for note in (room_problem(plan) or room_note(plan), disk_note(plan)):
         if note is not None:
             log.warning("the journal's disk is not what the configuration expects", extra={"why": note.message, "remedy": note.remedy})
     return folder
 
 
-def open_journal(plan: Plan, folder: Path, monotonic: Callable[[], float], reader: PatientReader) -> StagedJournal:
+def open_journal(plan: Plan, folder: Path) -> Journal:
     """Raises InUseError when another agent has the journal, FailingDiskError when its disk fails."""
-    ram_bytes = plan.profile.journal_ram_bytes
     try:
-        journal = Journal.open(folder / "journal", max_bytes=plan.journal_max_bytes, file_bytes=plan.profile.journal_file_bytes,
-                               ram_bytes=ram_bytes)  # fmt: skip
+        return Journal.open(folder / "journal", max_bytes=plan.journal_max_bytes, file_bytes=plan.profile.journal_file_bytes,
+                            ram_bytes=plan.profile.journal_ram_bytes)  # fmt: skip
     except UsageError as error:
         kind = InUseError if isinstance(error.__cause__, BlockingIOError) else ConfigError
         raise kind(str(plan.file), DATA_DIR, error.message, remedy=error.remedy) from error
     except VolumeError as error:
         raise FailingDiskError(error.message, remedy=error.remedy) from error
-    hold = AT_ONCE if plan.config.journal.mode == "always" else Hold(HOLD_S, min(ram_bytes, plan.stage_bytes // 2))
+
+
+def staged(plan: Plan, journal: Journal, monotonic: Callable[[], float], reader: PatientReader) -> StagedJournal:
+    """The journal behind RAM, which closes it."""
+    hold = AT_ONCE if plan.config.journal.mode == "always" else Hold(HOLD_S, min(plan.profile.journal_ram_bytes, plan.stage_bytes // 2))
     return StagedJournal(journal, max_bytes=plan.stage_bytes, monotonic=monotonic, hold=hold, from_disk=reader.read)
 
 

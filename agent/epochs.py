@@ -110,15 +110,27 @@ class EpochBook:
             if not self._dirty and self._promised - top >= RENEW_S:
                 return
             promise = max(self._promised, top + RESERVE_S)
-            newest = sorted(self._last.items(), key=lambda item: item[1])[-MAX_CAMERAS:]
+            record = _record(promise, self._last)
             self._dirty = False
         try:
-            self._slots.write(json.dumps({_PROMISE: promise, **dict(newest)}).encode())
+            self._slots.write(record)
         except (OSError, WatchkeepError):
             self._dirty = True
             raise
         with self._lock:
             self._promised = promise
+
+
+def merged(old: bytes | None, new: bytes) -> bytes:
+    """Two records of the same agent as one: a start on it stays clear of what both have given out and promised."""
+    found, more = _remembered(old), _remembered(new)
+    both = {name: max(found.get(name, 0), more.get(name, 0)) for name in {**found, **more}}
+    return _record(both.pop(_PROMISE, 0), both)
+
+
+def _record(promise: int, last: Mapping[str, int]) -> bytes:
+    newest = sorted(last.items(), key=lambda item: item[1])[-MAX_CAMERAS:]
+    return json.dumps({_PROMISE: promise, **dict(newest)}).encode()
 
 
 def _low(epoch: int) -> int:

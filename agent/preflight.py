@@ -1,7 +1,7 @@
 """What an agent looks at before it touches anything: its data_dir, the disk under it, and who else has it.
 
     finding           `agent check`           `agent run`
-    folder_problem    refuses                 refuses: with exit code 1 when its disk fails (`fails`), so that it is started again
+    folder_problem    refuses                 refuses; records from RAM when it is its disk that fails (`fails`, home/settle.py)
     room_problem      refuses                 warns: a disk that filled up while the box was off must not keep it off
     room_note         says so                 warns
     disk_note         says so                 warns
@@ -20,6 +20,7 @@ from typing import Final
 from ..profiles import Storage
 from ..wire.errors import MAX_MISTAKES, ConfigError
 from ..wire.shell.files import passes
+from .home.mounts import unmounted
 from .medium import storage_of
 from .setup import MIN_JOURNAL_FILES, Plan
 
@@ -33,6 +34,8 @@ _SPEED: Final[dict[Storage, int]] = {"sd": 0, "hdd": 1, "ssd": 1, "nvme": 2}
 def folder_problem(plan: Plan) -> ConfigError | None:
     """data_dir or its journal folder is not there and cannot be made, or cannot be written."""
     folder = Path(plan.config.agent.data_dir)
+    if (missing := unmounted(folder)) is not None:
+        return _wrong(plan, f"no disk is mounted on {missing}, and /etc/fstab has one for it", "mount it; dmesg says why it is not")
     for place in (folder, _journal(plan)):
         there = _nearest(place)
         if not os.path.isdir(there):  # noqa: PTH112 Path.is_dir raises where this user may not look
@@ -45,7 +48,10 @@ def folder_problem(plan: Plan) -> ConfigError | None:
 
 
 def fails(plan: Plan) -> bool:
-    """Whether a folder_problem is its disk's, which fails or has become read-only: nothing in the file has to be changed for it."""
+    """Whether a folder_problem is its disk's, which is not mounted, fails or has become read-only: nothing in the file has to be changed
+    for it."""
+    if unmounted(Path(plan.config.agent.data_dir)) is not None:
+        return True
     for place in (Path(plan.config.agent.data_dir), _journal(plan)):
         there = _nearest(place)
         try:
@@ -56,6 +62,13 @@ def fails(plan: Plan) -> bool:
             if error.errno not in _SAYS_NOTHING and passes(error):
                 return True
     return False
+
+
+def ram_note(plan: Plan) -> ConfigError:
+    """What comes of it meanwhile when folder_problem is its disk's."""
+    return _wrong(plan, "until then `agent run` records from RAM to the archivers; without any it holds "
+                  f"{plan.profile.stage_seconds} s of all cameras at the profile's bitrate",
+                  "nothing to do for that: it goes over to the disk as soon as that is well")  # fmt: skip
 
 
 def room_problem(plan: Plan) -> ConfigError | None:

@@ -54,6 +54,8 @@ class Reporter:
 
     desired: Callable[[], tuple[int, int]] = staticmethod(lambda: (0, 0))
     """(term, index) of what the directory wants, as far as it is taken up; set before start()."""
+    trouble: Callable[[], tuple[str, float | None]] = staticmethod(lambda: ("", None))
+    """Why the journal's disk takes nothing now, and since when, monotonic; set before start()."""
 
     def __init__(self, who: Identity, mqtt: MqttSection | None, crew: Crew, replicator: Replicator, journal: StagedJournal,
                  clock: Clock, declare: Callable[[str, float, float, int, str], None] = lambda *_: None) -> None:  # fmt: skip
@@ -237,6 +239,8 @@ class Reporter:
     def _message(self, states: list[CameraState], *, beat: int) -> AgentBeacon:
         usage, now = self._journal.usage(), self._clock.monotonic()
         oldest = 0.0 if usage.oldest is None else max(self._clock.utc_s() - usage.oldest.wall_start_ns / 1e9, 0.0)
+        why, since = self.trouble()
+        disk = why, None if since is None else round(self._clock.utc_s() - (now - since), 3)
         return beacon(self._who, beat=beat, sent_s=self._clock.utc_s(), uptime_s=round(now - self._started, 1),
                       cameras=states, links=self._replicator.links(), journal_bytes=usage.bytes, journal_max_bytes=usage.max_bytes,
-                      oldest_owed_age_s=round(oldest, 1), usage=self._usage.read(), desired=self.desired())  # fmt: skip
+                      oldest_owed_age_s=round(oldest, 1), usage=self._usage.read(), desired=self.desired(), disk=disk)  # fmt: skip

@@ -29,7 +29,7 @@ from ..wire.mdns import remembered
 from ..wire.messages import Event
 from ..wire.shell.directory_finder import ServerFinder
 from ..wire.shell.threads import Supervised
-from . import wake
+from . import damage
 from .archivers import ArchiverBook
 from .clock import Clock
 from .config import read
@@ -38,13 +38,15 @@ from .control.model import Reloaded
 from .control.server import ControlServer
 from .credentials import NAME, logins_at_start, read_logins
 from .crew import Crew, Member
-from .datadir import open_journal, open_slots, prepare
 from .directory.absences import Absences
 from .directory.link import DirectoryLink
 from .directory.resolve import Login, addresses, resolve
 from .discovery import Discovery
 from .epochs import EpochBook
+from .home.refuge import ARCHIVERS, EPOCHS, LOSSES
+from .home.settle import settle
 from .ingest import Ingest
+from .journal.journal import Journal
 from .journal.patience import PatientReader
 from .line import Line
 from .pump import Pump
@@ -55,11 +57,13 @@ from .replicate.replicator import Replicator
 from .reporter import Reporter
 from .roster import Changes, Wanted
 from .setup import Plan, plan
+from .signals import AGAIN
 from .spiller import Spiller
 from .spool import JournalSpool, runs
 from .stall import LOOK_S
 from .status import Identity
 from .timing import VIDEO_TICKS
+from .wake import Alarm, sleeper
 from .writer import Writer
 
 log = logging.getLogger(__name__)
@@ -67,8 +71,6 @@ CAMERA_STOP_S = 1.0
 LAST_CALL_S = 9.0
 DRAIN_S = 1.5
 THREAD_STOP_S = 3.0
-MAX_DAMAGE_TOLD = 100
-"""Of one start; the log has all."""
 HUNG_DISK_S = 60.0
 """Beyond the 10 s: longer than disks stall and than systemd's TimeoutStopSec, which ends it earlier."""
 CROWDED_SHARE = 0.75
@@ -80,33 +82,38 @@ WRITER_PAUSE_S = 2.0
 class AgentService:
     """One recording agent; use as a context manager around `run`."""
 
-    def __init__(self, plan: Plan, clock: Clock | None = None) -> None:
-        """Open the journal and build every part; raises ConfigError or a journal's error, and leaves no thread behind."""
-        self._plan, self._clock = plan, clock or Clock()
+    def __init__(self, plan: Plan, clock: Clock | None = None, *, well: Callable[[], None] = lambda: None,
+                 kept: Journal | None = None) -> None:  # fmt: skip
+        """Open the journal and build every part; raises ConfigError or a journal's error, and leaves no thread behind.
+
+        `well` is called, by any thread, when `run` should return True; kept: what the service before this one has then.
+        """
+        self.plan, self._clock, self._well = plan, clock or Clock(), well
         self._who = Identity(plan.config.agent.id, plan.config.agent.site, secrets.token_hex(6))
-        self._data = prepare(plan)
         self._reader = PatientReader()
-        self._journal = open_journal(plan, self._data, self._clock.monotonic, self._reader)
+        self._home = settle(plan, self._clock, self._reader, kept)
+        self._data, self._journal = self._home.folder, self._home.journal
         try:
             self._build()
         except BaseException:
-            self._journal.close()
+            for step in (self._home.stop, self._journal.close, self._home.close):
+                _guarded(step)
             raise
 
     def _build(self) -> None:
-        config, profile = self._plan.config, self._plan.profile
+        config, profile = self.plan.config, self.plan.profile
         last: dict[str, int] = {}
         for entry in self._journal.recovered:
             last[entry.camera] = max(entry.epoch, last.get(entry.camera, 0))
         newest_s = max((entry.wall_start_ns for entry in self._journal.recovered), default=0) // 1_000_000_000
-        self._epochs = EpochBook(open_slots(self._data / "epochs.slots"), self._clock, last, newest_s=newest_s)
-        known = open_slots(self._data / "archivers.slots")
+        self._epochs = EpochBook(self._home.slots(EPOCHS), self._clock, last, newest_s=newest_s)
+        known = self._home.slots(ARCHIVERS)
         self._book = ArchiverBook({one.id: one.url for one in config.archiver}, remembered("archiver", known.read()))
         self._absences = Absences()
-        self._losses = LossDesk(open_slots(self._data / "losses.slots"))
+        self._losses = LossDesk(self._home.slots(LOSSES))
         self._replicator = self._replication(profile.tick_ms)
         self._spiller = Spiller(self._journal, self._epochs, self._losses, sync_ms=profile.sync_ms, reclaim=self._reclaim,
-                                faulted=self._journal_faulted, monotonic=self._clock.monotonic)  # fmt: skip
+                                faulted=partial(self._tell, EventKind.DISK), monotonic=self._clock.monotonic)  # fmt: skip
         self._writer = Writer((), self._journal, self._clock, tick_ms=profile.tick_ms, place_ms=profile.read_ms / 2,
                               offer=self._replicator.offer, stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
         self._pool = Pool()
@@ -128,6 +135,7 @@ class AgentService:
         self._link = DirectoryLink(self._data, config.agent.site, config.agent.id, config.directory.servers, self._directed,
                                    self._crew.epochs, finder)  # fmt: skip
         self._reporter.desired = lambda: self._link.at
+        self._reporter.trouble = lambda: self._spiller.trouble
         followed, tell = config.directory.followed, partial(self._tell, EventKind.CONFIGURATION)
         self._logins = logins_at_start(self._data / NAME, tell) if followed else {}
         self._heed()
@@ -135,7 +143,7 @@ class AgentService:
 
     def _hire(self, camera: str, wanted: Wanted, cause: Cause | None) -> Member:
         """The parts of a camera; one that was recorded before goes on for the cause that is given."""
-        plan, known = self._plan, self._epochs.known(camera)
+        plan, known = self.plan, self._epochs.known(camera) or self._home.blind
         ring = Ring(plan.ring_bytes, plan.ring_frames, chunk_ticks=plan.chunk_ms * VIDEO_TICKS // 1000,
                     segment_ticks=int(plan.segment_s * VIDEO_TICKS), pool=self._pool)  # fmt: skip
         line = Line(camera, ring, self._epochs.next, chunk_s=plan.chunk_ms / 1000)
@@ -148,8 +156,8 @@ class AgentService:
         """Cameras come, go, or are kept otherwise."""
         self._epochs.lead({one.policy.camera: one.term for one in cameras})
         self._replicator.set_cameras([one.policy for one in cameras])
-        self._journal.expect([one.policy.camera for one in cameras], self._plan.stage_for(len(cameras)))
-        self._pool.keep(self._plan.pool_for(len(cameras)))
+        self._journal.expect([one.policy.camera for one in cameras], self.plan.stage_for(len(cameras)))
+        self._pool.keep(self.plan.pool_for(len(cameras)))
 
     def apply(self, cameras: Mapping[str, Wanted]) -> Changes:
         """Record exactly these from now on; others are not touched.  Raises UsageError, with nothing changed, for too many."""
@@ -166,14 +174,14 @@ class AgentService:
         return self
 
     def _start(self) -> None:
-        for cut in self._journal.cuts:
-            log.warning("a part of the journal is not believed", extra={"cut": str(cut)})
+        if self._home.why is not None:
+            self._spiller.fails(self._home.why)
         self._replicator.recovered(self._journal.recovered)
         self._reading.start()
         self._replicator.start()
         self._replicator.set_archivers(self._book.urls())
         self._reporter.start()
-        self._tell_damage()
+        damage.tell(self._journal.cuts, self._losses, self._tell)
         for thread in (*self._spilling, self._writing, self._status, self._watch):
             thread.start()
         self._discovery.start()
@@ -181,7 +189,12 @@ class AgentService:
         self._crew.start()
         self._control.start()
         self._link.start()
+        self._home.look(self._disk_is_well)
         log.info("agent is recording", extra={"agent": self._who.agent, "cameras": len(self._crew.there())})
+
+    def _disk_is_well(self) -> None:
+        self._spiller.works()
+        self._well()
 
     def reload(self) -> Reloaded:
         """Take up what can be taken up of a changed agent.toml, and tell of it; cameras that did not change are not touched.
@@ -190,13 +203,13 @@ class AgentService:
         """
         with self._reloading:
             try:
-                config, kept = taken_up(self._plan.config, plan(self._plan.file, read(self._plan.file)).config)
-                ready, logins = plan(self._plan.file, config), self._read_logins()
+                config, kept = taken_up(self.plan.config, plan(self.plan.file, read(self.plan.file)).config)
+                ready, logins = plan(self.plan.file, config), self._read_logins()
             except WatchkeepError as error:
                 more = f", and {count} more" if (count := len(error.lines()) - 1) else ""
                 self._tell(EventKind.CONFIGURATION, f"the changed configuration is refused as a whole: {error.message}{more}", error.remedy)
                 raise
-            self._plan = ready
+            self.plan = ready
             if self._book.listed({one.id: one.url for one in config.archiver}):
                 self._replicator.set_archivers(self._book.urls())
             self._logins = logins
@@ -216,8 +229,8 @@ class AgentService:
 
     def _wanted(self) -> dict[str, Wanted]:
         """The cameras of agent.toml, and those that the directory gives to this agent as far as there is room."""
-        limit = self._plan.profile.max_cameras
-        found = resolve(self._plan.wanted(), self._link.document, self._logins, camera_profile, limit)
+        limit = self.plan.profile.max_cameras
+        found = resolve(self.plan.wanted(), self._link.document, self._logins, camera_profile, limit)
         for text, remedy in found.told(limit):
             self._tell(EventKind.CONFIGURATION, text, remedy)
         return found.wanted
@@ -228,12 +241,12 @@ class AgentService:
         return self._book.told(addresses(self._link.document))
 
     def _read_logins(self) -> dict[str, Login]:
-        return read_logins(self._data / NAME) if self._plan.config.directory.followed else {}
+        return read_logins(self._data / NAME) if self.plan.config.directory.followed else {}
 
-    def run(self, asked: Callable[[], int]) -> None:
+    def run(self, asked: Callable[[], int]) -> bool:
         """Wait for signals, of which `asked` gives the next one, until one asks to stop; the threads do the work.  SIGHUP asks to look what
-        is wanted, and ends nothing."""
-        while asked() == signal.SIGHUP:
+        is wanted, and ends nothing.  True when the agent is to be started anew, with `kept`."""
+        while (number := asked()) == signal.SIGHUP:
             try:
                 self.reload()
             except WatchkeepError:
@@ -242,6 +255,14 @@ class AgentService:
                 log.exception("the configuration could not be read again")
                 self._tell(EventKind.CONFIGURATION, f"the configuration could not be read again: {type(error).__name__}; what is recorded "
                            "goes on", "please report this with the agent's log")  # fmt: skip
+        if number == AGAIN:
+            self._home.keep()
+        return number == AGAIN
+
+    @property
+    def kept(self) -> Journal | None:
+        """The journal to go on with, after `close`."""
+        return self._home.kept
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -249,7 +270,7 @@ class AgentService:
     @property
     def stragglers(self) -> list[str]:
         """Threads that did not end: look-ups of names and connects, of cameras, archivers and directories."""
-        return [*self._crew.stragglers, *self._replicator.stragglers, *self._link.stragglers]
+        return [*self._crew.stragglers, *self._replicator.stragglers, *self._link.stragglers, *self._home.stragglers]
 
     def close(self) -> None:
         """Stop everything, in order, as far as it was started; a step that fails does not keep the next from its turn."""
@@ -269,9 +290,11 @@ class AgentService:
         _guarded(lambda: _join(self._watch, THREAD_STOP_S))
         self._reading.stop()
         self._reader.wake()
+        _guarded(self._home.stop)
         _guarded(self._spill_the_rest)
         _guarded(lambda: _join(self._reading, THREAD_STOP_S))
         _guarded(self._journal.close)
+        _guarded(self._home.close)
         self._crew.close()
         log.info("agent has stopped", extra={"agent": self._who.agent, "took_s": round(self._clock.monotonic() - began, 1)})
 
@@ -310,22 +333,15 @@ class AgentService:
         _join(self._status, THREAD_STOP_S)
 
     def _replication(self, tick_ms: int) -> Replicator:
-        settings = self._plan.config.replication
+        settings = self.plan.config.replication
         limits = HealthLimits(settings.ack_timeout_ms / 1000, settings.failback_hold_s, settings.failback,
                               wake_timeout_s=settings.wake_timeout_s, sleep_after_s=settings.sleep_after_s,
                               durable_timeout_s=settings.durable_timeout_s)  # fmt: skip
-        self._sleepers = {one.id: wake.sleeper(one.mac, one.wake_broadcast) for one in self._plan.config.archiver if one.mac is not None}
+        alarm = Alarm({one.id: sleeper(one.mac, one.wake_broadcast) for one in self.plan.config.archiver if one.mac is not None})
         return Replicator(JournalSpool(self._journal), agent=self._who.agent, cameras=(), limits=limits, tick_s=tick_ms / 1000,
                           catchup_share=settings.catchup_share, hurry=self._hurry, on_event=self._report,
-                          on_protection=self._protected, crowded=self._crowded, cold=self._sleepers.keys(), wake_up=self._wake_up,
+                          on_protection=self._protected, crowded=self._crowded, cold=alarm.names, wake_up=alarm.ring,
                           losses=self._losses, absent=lambda archiver: self._absences.left_s(archiver, self._clock.utc_s()))  # fmt: skip
-
-    def _wake_up(self, archiver: str) -> None:
-        try:
-            wake.send(self._sleepers[archiver])
-        except OSError as error:  # sent again soon
-            log.warning("a magic packet is not sent", extra={"archiver": archiver, "why": error.strerror or str(error),
-                                                             "remedy": "check wake_broadcast and the network"})  # fmt: skip
 
     def _crowded(self) -> bool:
         usage = self._journal.usage()
@@ -351,24 +367,10 @@ class AgentService:
                        "raise journal.max_bytes, or bring an archiver back", camera=camera)  # fmt: skip
         return not dropped.lost
 
-    def _tell_damage(self) -> None:
-        """Chunks that the start found damaged in the journal: nobody knows any more who has them."""
-        named = [(cut, cut.name) for cut in self._journal.cuts if cut.name is not None]
-        for cut, (camera, epoch, seq) in named[:MAX_DAMAGE_TOLD]:
-            self._losses.chunks(camera, epoch, seq, seq, f"damaged in the journal: {cut.why}")
-            self._tell(EventKind.LOSS, f"chunk {epoch}.{seq} is damaged in the journal (file {cut.file}, byte {cut.offset}): {cut.why}; "
-                       "unless an archiver has it, it is lost", "check this agent's disk (dmesg, smartctl)", camera=camera)  # fmt: skip
-        for cut in [cut for cut in self._journal.cuts if cut.unread][:MAX_DAMAGE_TOLD]:
-            self._tell(EventKind.DISK, f"journal file {cut.file} cannot be read from byte {cut.offset} on: {cut.why}; what stood there and "
-                       "no archiver has is lost", "replace this agent's disk: it has bad sectors (dmesg, smartctl)")  # fmt: skip
-
     def _clock_stepped(self, change: float) -> None:
         for member in self._crew.everyone().values():
             member.ingest.clock_stepped()
         self._tell(EventKind.CLOCK, f"the clock stepped by {change:+.1f} s; every camera begins a new epoch", "check the time service")
-
-    def _journal_faulted(self, what: str, remedy: str) -> None:
-        self._tell(EventKind.DISK, what, remedy)
 
     def _tell(self, kind: EventKind, text: str, remedy: str, *, camera: str = "") -> None:
         self._reporter.event(Event(kind=kind, source=self._who.agent, at_s=self._clock.utc_s(), camera=camera, text=text, remedy=remedy))

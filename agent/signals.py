@@ -10,6 +10,8 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 LOOK_S: Final = 1.0
+AGAIN: Final = 0
+"""What `again` puts in the row of signals; no signal has this number."""
 
 
 class Signals:
@@ -18,6 +20,10 @@ class Signals:
         self._came: SimpleQueue[int] = SimpleQueue()
         for number in numbers:
             signal.signal(number, lambda received, _frame: self._came.put(received))
+
+    def again(self) -> None:
+        """Have whoever waits end its work and begin it anew; any thread."""
+        self._came.put(AGAIN)
 
     def next(self) -> int:
         """The next one that came, or comes."""

@@ -31,6 +31,7 @@ IDLE_S: Final = 0.5
 """How late a stop is noticed at most."""
 STALL_S: Final = 5.0
 """A call to the disk that takes longer is told: peers report stalls of 20 s and more, and a healthy disk answers within one."""
+STALLED: Final = f"journal's disk has not answered for {STALL_S:.0f} s"
 DISK_REMEDY: Final = "free space on the journal's disk, or replace it"
 STALL_REMEDY: Final = "dmesg, smartctl: replace the disk if it hangs often; archivers get new video from RAM meanwhile"
 
@@ -57,6 +58,8 @@ class Spiller:
         self._noting = threading.Lock()
         self._faults: dict[str, tuple[str, str]] = {}
         """What is wrong now, by kind, with its remedy; three kinds."""
+        self._since: dict[str, float] = {}
+        """When each of them began, monotonic."""
         self._told: dict[str, str] = {}
         self._busy: dict[str, float] = {}
         """Calls under way and since when; two kinds."""
@@ -67,6 +70,25 @@ class Spiller:
         """Why the disk takes nothing now; empty when it does."""
         with self._noting:
             return next((text for text, _ in self._faults.values()), "")
+
+    @property
+    def trouble(self) -> tuple[str, float | None]:
+        """The same, or that it does not answer; and since when, monotonic, None when nothing is wrong.  Any thread."""
+        now = self._monotonic()
+        with self._noting:
+            if self._faults:
+                kind = next(iter(self._faults))
+                return self._faults[kind][0], self._since[kind]
+            oldest = min(self._busy.values(), default=now)
+        return (STALLED, oldest) if now - oldest > STALL_S else ("", None)
+
+    def fails(self, error: WatchkeepError) -> None:
+        """The disk is known to take nothing before the first write was tried."""
+        self._failed("written", "journal cannot be written", error)
+
+    def works(self) -> None:
+        """It is known to be well again before the next one was."""
+        self._well("written")
 
     def run_spills(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -125,7 +147,7 @@ class Spiller:
             faults = dict(self._faults)
             oldest = min(self._busy.values(), default=now)
         if now - oldest > STALL_S:
-            faults["stalled"] = f"journal's disk has not answered for {STALL_S:.0f} s", STALL_REMEDY
+            faults["stalled"] = STALLED, STALL_REMEDY
         for kind, (text, remedy) in faults.items():
             if kind not in self._told:
                 self._told[kind] = text
@@ -167,11 +189,13 @@ class Spiller:
         remedy = error.remedy if isinstance(error, WatchkeepError) else DISK_REMEDY
         with self._noting:
             self._faults[kind] = f"{what}: {error}", remedy
+            self._since.setdefault(kind, self._monotonic())
         self._complain(what, error, remedy)
 
     def _well(self, kind: str) -> None:
         with self._noting:
             self._faults.pop(kind, None)
+            self._since.pop(kind, None)
 
     def _complain(self, what: str, error: Exception, remedy: str) -> None:
         now = self._monotonic()

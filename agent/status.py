@@ -70,12 +70,12 @@ def camera_state(who: Identity, line: Line, life: CameraLife, copies: Protection
 
 def beacon(who: Identity, *, beat: int, sent_s: float, uptime_s: float, cameras: Sequence[CameraState], links: tuple[ArchiverLink, ...],
            journal_bytes: int, journal_max_bytes: int, oldest_owed_age_s: float, usage: Usage,
-           desired: tuple[int, int] = (0, 0)) -> AgentBeacon:  # fmt: skip
-    """The agent's beacon."""
+           desired: tuple[int, int] = (0, 0), disk: tuple[str, float | None] = ("", None)) -> AgentBeacon:  # fmt: skip
+    """The agent's beacon.  disk: what is wrong with the journal's, and since when, in UTC."""
     return AgentBeacon(
         agent=who.agent, site=who.site, version=VERSION, online=True, boot=who.boot, beat=beat, sent_s=sent_s, uptime_s=uptime_s,
         cameras=len(cameras), recording=sum(camera.status.value == "recording" for camera in cameras), journal_bytes=journal_bytes,
-        journal_max_bytes=journal_max_bytes, oldest_owed_age_s=oldest_owed_age_s, links=links,
+        journal_max_bytes=journal_max_bytes, disk_why=disk[0], disk_since_s=disk[1], oldest_owed_age_s=oldest_owed_age_s, links=links,
         cpu_percent=usage.cpu_percent, cpu_percent_per_camera=round(usage.cpu_percent / max(len(cameras), 1), 4),
         wakeups_s=usage.wakeups_s, rss_mb=usage.rss_mb, desired_term=desired[0], desired_index=desired[1])  # fmt: skip
 

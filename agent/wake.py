@@ -6,7 +6,9 @@ Rules: sending never waits and nobody confirms it; whoever needs the machine sen
 stays in its own network: through a router, give the router's directed broadcast, or a relay's address.
 """
 
+import logging
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -14,6 +16,7 @@ from typing import Final
 
 from ..wire.errors import UsageError
 
+log = logging.getLogger(__name__)
 DEFAULT_BROADCAST: Final = "255.255.255.255:9"
 
 
@@ -52,3 +55,19 @@ def send(to: Sleeper) -> None:
         out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         out.setblocking(False)
         out.sendto(to.packet, (to.host, to.port))
+
+
+class Alarm:
+    """Wakes machines by their names."""
+
+    def __init__(self, sleepers: Mapping[str, Sleeper]) -> None:
+        self._sleepers = sleepers
+        self.names = sleepers.keys()
+
+    def ring(self, name: str) -> None:
+        """One packet; one that does not go out is told: whoever needs the machine rings again soon."""
+        try:
+            send(self._sleepers[name])
+        except OSError as error:
+            log.warning("a magic packet is not sent", extra={"archiver": name, "why": error.strerror or str(error),
+                                                             "remedy": "check wake_broadcast and the network"})  # fmt: skip

@@ -52,6 +52,9 @@ class AgentBeacon(Message):
     recording: int = 0
     journal_bytes: int = 0
     journal_max_bytes: int = 0
+    disk_why: str = ""
+    """Why the journal's disk takes nothing now, so that new video is in RAM alone until archivers have it; empty when it takes it."""
+    disk_since_s: float | None = None
     oldest_owed_age_s: float = 0.0
     cpu_percent: float = 0.0
     """Of one core, lately; the whole process."""

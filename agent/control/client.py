@@ -4,12 +4,15 @@ Rules: one request, one answer, within ANSWER_S a read; whatever goes wrong says
 """
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
 
 from ...wire.errors import UsageError, WatchkeepError
+from ..home import refuge
 from .model import MAX_ANSWER_BYTES, SOCKET_NAME, Answer, Request
 from .server import short_path
 
@@ -30,9 +33,7 @@ class RefusedError(UsageError):
 def ask(folder: Path, request: Request) -> Answer:
     """The answer of the agent with this data_dir; raises WatchkeepError when none runs, RefusedError when it refuses."""
     try:
-        with short_path(folder) as path, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(ANSWER_S)
-            connection.connect(path)
+        with _connected(folder) as connection:
             connection.sendall(request.model_dump_json().encode() + b"\n")
             answer = Answer.model_validate_json(_read(connection))
     except PermissionError as error:
@@ -48,6 +49,22 @@ def ask(folder: Path, request: Request) -> Answer:
     if answer.error:
         raise RefusedError(answer)
     return answer
+
+
+@contextmanager
+def _connected(folder: Path) -> Iterator[socket.socket]:
+    """In RAM first: where one is there, the disk of data_dir may hang."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_S)
+        try:
+            with short_path(refuge.place(folder)) as path:
+                connection.connect(path)
+        except TimeoutError:
+            raise
+        except OSError:  # none there, or what a killed agent or somebody else left
+            with short_path(folder) as path:
+                connection.connect(path)
+        yield connection
 
 
 def _read(connection: socket.socket) -> bytes:

@@ -6,6 +6,7 @@ that stands at an archiver is not said again at each of its cameras.
 
 import textwrap
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from ...wire.messages import ArchiverLink, CameraState
@@ -31,6 +32,9 @@ def _paragraphs(found: Status) -> Iterator[str]:
     yield (f"agent {beacon.agent}: {beacon.recording} of {beacon.cameras} cameras recording; "
            f"journal {beacon.journal_bytes / 1e9:.2f} of {beacon.journal_max_bytes / 1e9:.2f} GB, "
            f"the oldest chunk in it is {beacon.oldest_owed_age_s:.0f} s old")  # fmt: skip
+    if beacon.disk_since_s is not None:
+        yield (f"  its disk takes nothing since {datetime.fromtimestamp(beacon.disk_since_s, UTC):%Y-%m-%d %H:%M:%SZ}, new video is in RAM "
+               f"alone until archivers have it: {beacon.disk_why}")  # fmt: skip
     lanes = {lane.archiver: lane for lane in found.replication.lanes}
     for link in beacon.links:
         why = f": {link.why}" if link.why else ""

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from watchkeep.agent.config import AgentConfig
 from watchkeep.wire.causes import HOLE, LOST, CameraStatus, Cause, EventKind, Protection
 
@@ -41,8 +43,9 @@ def test_a_service_that_failed_is_started_again_however_often_and_has_descriptor
         assert {"StartLimitIntervalSec=0", "RestartSec=1", "LimitNOFILE=65536"} <= set(unit.splitlines())
 
 
-def test_a_mount_that_fails_once_does_not_keep_a_hub_down() -> None:
+@pytest.mark.parametrize(("part", "after"), [("hub", "remote-fs.target"), ("agent", "time-sync.target var-lib-watchkeep.mount")])
+def test_a_mount_that_fails_once_keeps_nobody_down(part: str, after: str) -> None:
     """A unit with RequiresMountsFor is not started any more after its mount has failed, and nothing of Watchkeep can try again."""
-    (unit,) = [unit for unit in re.findall(r"```ini\n(.*?)```", OPERATIONS, re.DOTALL) if "hub run -c" in unit]
+    (unit,) = [unit for unit in re.findall(r"```ini\n(.*?)```", OPERATIONS, re.DOTALL) if f"{part} run -c" in unit]
     assert "RequiresMountsFor" not in unit
-    assert "After=network-online.target remote-fs.target" in unit.splitlines()
+    assert f"After=network-online.target {after}" in unit.splitlines()

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from watchkeep.agent import preflight
 from watchkeep.agent.config import read
 from watchkeep.agent.journal.disk import Disk
 from watchkeep.agent.service import AgentService
 from watchkeep.agent.setup import plan
 from watchkeep.profiles import recorder_profile
-from watchkeep.wire.errors import ConfigError, VolumeError
+from watchkeep.wire.errors import ConfigError
 from watchkeep.wire.shell import cli
 
 GENERIC = Path(sys.modules[recorder_profile.__module__].__file__ or "").parent / "recorders" / "generic.toml"
@@ -105,8 +106,6 @@ PROFILES = {
         ('data_dir = "HERE/data"', 'data_dir = "HERE/a-file"', "agent.data_dir", "a-file is not a directory; choose"),
         ('data_dir = "HERE/data"', 'data_dir = "HERE/a-file/data"', "agent.data_dir", "a-file is not a directory; choose"),
         ('data_dir = "HERE/data"', 'data_dir = "HERE/half"', "agent.data_dir", "half/journal is not a directory; choose"),
-        ('data_dir = "HERE/data"', 'data_dir = "HERE/read-only"', "agent.data_dir", "read-only is on a file system that is read-only"),
-        ('data_dir = "HERE/data"', 'data_dir = "HERE/read-only/x/data"', "agent.data_dir", "x/data cannot be made: HERE/read-only"),
     ],
 )  # fmt: skip
 def test_what_is_in_the_way_is_one_line_with_file_key_and_remedy_and_nothing_is_touched(tmp_path, monkeypatch, capsys, old, new, key, says):
@@ -116,14 +115,13 @@ def test_what_is_in_the_way_is_one_line_with_file_key_and_remedy_and_nothing_is_
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "journal").touch()
     file = written(tmp_path, old, new)
-    with disk(tmp_path / "read-only", "ro,size=1m"):
-        before = traces(tmp_path)
-        assert check(file, monkeypatch) == 2
-        told = capsys.readouterr()
-        assert check(file, monkeypatch, "--json") == 2
-        (problem,) = json.loads(capsys.readouterr().out)["problems"]
-        ran = run(file) if key == "agent.data_dir" else None
-        assert traces(tmp_path) == before
+    before = traces(tmp_path)
+    assert check(file, monkeypatch) == 2
+    told = capsys.readouterr()
+    assert check(file, monkeypatch, "--json") == 2
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    ran = run(file) if key == "agent.data_dir" else None
+    assert traces(tmp_path) == before
     assert told.out == ""
     (line,) = told.err.splitlines()
     assert line.startswith(f"watchkeep: {file}: {key}: ")
@@ -132,8 +130,33 @@ def test_what_is_in_the_way_is_one_line_with_file_key_and_remedy_and_nothing_is_
     assert line == f"watchkeep: {problem['problem']}; {problem['remedy']}"
     assert (problem["file"], problem["key"]) == (str(file), key)
     if ran is not None:
-        code = 1 if "read-only" in new else 2  # a disk that fails may be well again later, and a service at 2 stays down
-        assert (ran.returncode, ran.stderr) == (code, told.err)
+        assert (ran.returncode, ran.stderr) == (2, told.err)
+
+
+@pytest.mark.parametrize(("folder", "says"), [("", " is on a file system that is read-only; mount it"), ("/x/data", "cannot be made: ")])
+def test_a_disk_that_fails_is_a_problem_of_the_check_which_says_what_run_would_do(tmp_path, monkeypatch, capsys, folder, says):
+    file = written(tmp_path, "HERE/data", f"HERE/read-only{folder}")
+    with disk(tmp_path / "read-only", "ro,size=1m"):
+        before = traces(tmp_path)
+        assert check(file, monkeypatch) == 2
+        first, second = capsys.readouterr().err.splitlines()
+        assert check(file, monkeypatch, "--json") == 2
+        problems = json.loads(capsys.readouterr().out)["problems"]
+        assert traces(tmp_path) == before
+    assert says in first
+    assert second.startswith(f"watchkeep: {file}: agent.data_dir: until then `agent run` records from RAM to the archivers; without any ")
+    assert [first, second] == [f"watchkeep: {one['problem']}; {one['remedy']}" for one in problems]
+
+
+def test_a_disk_that_is_not_mounted_fails_and_nothing_is_written_where_it_belongs(tmp_path, monkeypatch, capsys):
+    (tmp_path / "data").mkdir()
+    file, before = written(tmp_path), traces(tmp_path / "data")
+    with monkeypatch.context() as patch:
+        patch.setattr(preflight, "unmounted", lambda folder: folder)
+        assert check(file, monkeypatch) == 2
+        assert f"no disk is mounted on {tmp_path}/data, and /etc/fstab has one for it; mount it" in capsys.readouterr().err
+        AgentService(plan(file, read(file))).close()
+        assert traces(tmp_path / "data") == before
 
 
 def test_a_good_file_leaves_no_trace_and_may_name_folders_that_are_not_there_yet(tmp_path, monkeypatch, capsys):
@@ -172,31 +195,38 @@ def test_a_folder_that_this_user_may_not_look_into_is_refused(tmp_path, monkeypa
     assert f"agent.data_dir: {tmp_path}/data cannot be made: {tmp_path} cannot be written" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("number", "raised"), [(errno.EIO, VolumeError), (errno.EMFILE, VolumeError), (errno.EACCES, ConfigError)])
-def test_a_disk_that_fails_at_the_start_may_be_well_at_the_next_one(tmp_path, monkeypatch, number, raised):
-    ordinary = os.open
+@pytest.mark.parametrize(("call", "number", "fails"), [
+    ("open", errno.EIO, True), ("open", errno.EMFILE, True), ("open", errno.EACCES, False),
+    ("mkdir", errno.ENOSPC, True), ("mkdir", errno.ENAMETOOLONG, False),
+])  # fmt: skip
+def test_a_disk_that_fails_keeps_no_recorder_down_and_a_wrong_path_does(tmp_path, monkeypatch, call, number, fails):
+    ordinary, file = getattr(os, call), written(tmp_path)
 
     def broken(path, flags, *rest, **options):
-        if flags & os.O_TMPFILE == os.O_TMPFILE:
+        if str(path).startswith(f"{tmp_path}/data") if call == "mkdir" else flags & os.O_TMPFILE == os.O_TMPFILE:
             raise OSError(number, os.strerror(number))
         return ordinary(path, flags, *rest, **options)
 
-    file = written(tmp_path)
-    monkeypatch.setattr(os, "open", broken)
-    with pytest.raises(raised, match=r"agent\.data_dir") as caught:
-        AgentService(plan(file, read(file)))
-    assert caught.value.exit_code == (1 if raised is VolumeError else 2)
+    monkeypatch.setattr(os, call, broken)
+    if fails:
+        service = AgentService(plan(file, read(file)))
+        assert "agent.data_dir" in service._home.why.message
+        service.close()
+    else:
+        with pytest.raises(ConfigError, match=r"agent\.data_dir") as caught:
+            AgentService(plan(file, read(file)))
+        assert caught.value.exit_code == 2
 
 
-def test_a_journal_that_its_disk_does_not_let_open_is_tried_again(tmp_path, monkeypatch):
+def test_a_journal_that_its_disk_does_not_let_open_keeps_no_recorder_down(tmp_path, monkeypatch):
     def broken(_disk, _folder):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     file = written(tmp_path)
     monkeypatch.setattr(Disk, "sizes", broken)
-    with pytest.raises(VolumeError, match="journal") as caught:
-        AgentService(plan(file, read(file)))
-    assert caught.value.exit_code == 1
+    service = AgentService(plan(file, read(file)))
+    assert "journal" in service._home.why.message
+    service.close()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from watchkeep.agent.reload import FIXED, taken_up
 from watchkeep.agent.reporter import Reporter
 from watchkeep.agent.service import AgentService
 from watchkeep.agent.setup import plan
+from watchkeep.agent.signals import AGAIN
 from watchkeep.wire.causes import EventKind
 from watchkeep.wire.errors import UsageError
 
@@ -146,13 +147,17 @@ def test_whatever_a_reload_runs_into_ends_no_recording(file, told, monkeypatch):
 
 
 def test_signals_wait_in_a_queue_because_an_event_that_is_set_by_a_handler_may_lock_its_own_thread_out(file, monkeypatch):
-    handlers, seen = {}, []
+    """The second time too: a service that returns to its disk is followed by another one, with the journal that is open."""
+    handlers, seen, made = {}, [], []
 
     class Service:
         stragglers: tuple[str, ...] = ()
+        kept = "a journal"
 
-        def __init__(self, _plan):
-            pass
+        def __init__(self, plan, *, well, kept):
+            self.plan = plan
+            made.append((plan, kept))
+            well()
 
         def __enter__(self):
             return self
@@ -161,15 +166,21 @@ def test_signals_wait_in_a_queue_because_an_event_that_is_set_by_a_handler_may_l
             pass
 
         def run(self, asked):
+            assert asked() == AGAIN
+            if len(made) == 1:
+                return True
             for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
                 handlers[number](number, None)
             seen.extend(asked() for _ in range(3))
+            return False
 
     monkeypatch.setattr(cli, "AgentService", Service)
     monkeypatch.setattr(cli.signal, "signal", handlers.__setitem__)
     monkeypatch.setattr(cli.log, "setup", lambda **_: None)
     cli.run(file)
     assert seen == [signal.SIGHUP, signal.SIGTERM, signal.SIGINT]
+    assert [kept for _, kept in made] == [None, "a journal"]
+    assert made[0][0] is made[1][0]
 
 
 def test_reload_of_a_wrong_file_by_the_command_is_exit_code_2(file):

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 import pytest
 
 from watchkeep.agent import signals
-from watchkeep.agent.signals import Signals
+from watchkeep.agent.signals import AGAIN, Signals
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +26,14 @@ def test_signals_wait_until_they_are_asked_for_in_their_order() -> None:
     signal.raise_signal(signal.SIGHUP)
     signal.raise_signal(signal.SIGTERM)
     assert (came.next(), came.next()) == (signal.SIGHUP, signal.SIGTERM)
+
+
+def test_another_thread_may_ask_for_a_new_beginning() -> None:
+    came = Signals(signal.SIGTERM)
+    thread = threading.Thread(target=came.again)
+    thread.start()
+    assert came.next() == AGAIN
+    thread.join()
 
 
 @pytest.mark.timeout(20)

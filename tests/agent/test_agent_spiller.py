@@ -58,19 +58,33 @@ def build(journal, told, *, clock=None, slots=None, lossless=False):
 
 
 def test_a_fault_of_the_disk_is_told_once_when_it_begins_and_once_when_it_ends():
-    journal, told = FakeJournal(due=1), []
-    spiller = build(journal, told)
+    journal, told, clock = FakeJournal(due=1), [], SetClock()
+    spiller, began = build(journal, told, clock=clock), clock.now
     journal.faults = [VolumeError("disk is gone", remedy="plug it in"), VolumeError("still gone", remedy="plug it in")]
     for _ in range(2):
         assert not spiller.spill()
         spiller.look()
+        clock.now += 1
     assert "still gone" in spiller.fault
+    assert spiller.trouble == (spiller.fault, began)
     assert told == [("journal cannot be written: disk is gone", True)]
     assert spiller.spill()
     spiller.look()
     spiller.look()
     assert told[1:] == [("no more: journal cannot be written: disk is gone", False)]
     assert spiller.fault == ""
+    assert spiller.trouble == ("", None)
+
+
+def test_a_disk_that_is_known_to_fail_is_told_before_anything_was_to_be_written_and_so_is_its_end():
+    told = []
+    spiller = build(FakeJournal(), told)
+    spiller.fails(VolumeError("no disk", remedy="mount it"))
+    spiller.look()
+    assert spiller.trouble[0] == "journal cannot be written: no disk"
+    spiller.works()
+    spiller.look()
+    assert told == [("journal cannot be written: no disk", True), ("no more: journal cannot be written: no disk", False)]
 
 
 def test_nothing_to_write_says_nothing_about_the_disk():
@@ -154,10 +168,11 @@ def test_a_disk_that_hangs_is_told_by_whoever_looks():
     assert entered.wait(10)
     clock.now += STALL_S
     spiller.look()
-    assert told == []
+    assert (told, spiller.trouble) == ([], ("", None))
     clock.now += 1
     spiller.look()
     spiller.look()
+    assert spiller.trouble == ("journal's disk has not answered for 5 s", clock.now - STALL_S - 1)
     leave.set()
     thread.join(10)
     spiller.look()

@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from watchkeep.agent.wake import DEFAULT_BROADCAST, send, sleeper
+from watchkeep.agent import wake
+from watchkeep.agent.wake import DEFAULT_BROADCAST, Alarm, send, sleeper
 from watchkeep.wire.errors import UsageError
 
 
@@ -29,3 +30,15 @@ def test_what_is_no_address_says_how_to_write_one(mac: str, broadcast: str) -> N
     with pytest.raises(UsageError) as found:
         sleeper(mac, broadcast)
     assert found.value.remedy
+
+
+def test_a_packet_that_the_network_does_not_take_is_told_and_fails_nobody(monkeypatch: pytest.MonkeyPatch,
+                                                                           caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+    def broken(_: object) -> None:
+        raise OSError(101, "Network is unreachable")
+
+    alarm = Alarm({"c": sleeper("02:00:5e:10:00:ff", DEFAULT_BROADCAST)})
+    monkeypatch.setattr(wake, "send", broken)
+    alarm.ring("c")
+    assert list(alarm.names) == ["c"]
+    assert "a magic packet is not sent" in caplog.text

@@ -41,3 +41,14 @@ def test_a_network_and_a_clock_are_told_of_when_they_are_worth_it(seen: dict[str
                    replication=Overview((Copies("cam0", 1, ("a",), ("a",), (), "", {}),), ()))  # fmt: skip
     text = " ".join(" ".join(show.status(found)).split())
     assert text.endswith(f"cam0: recording, protected; 1 of a wanted, goes to a{said}")
+
+
+def test_a_disk_that_takes_nothing_stands_behind_the_agent_with_its_reason_and_since_when() -> None:
+    broken = BEACON.model_copy(update={"disk_why": "it is gone", "disk_since_s": 1_800_000_000.0})
+    well, ill = (Status(beacon=one, cameras=[], replication=Overview((), ())) for one in (BEACON, broken))
+    assert shown(ill) == (f"{shown(well)} its disk takes nothing since 2027-01-15 08:00:00Z, new video is in RAM alone until "
+                          "archivers have it: it is gone")  # fmt: skip
+
+
+def shown(found: Status) -> str:
+    return " ".join(" ".join(show.status(found)).split())

@@ -1,0 +1,147 @@
+"""The folder in RAM that stands for a data_dir whose disk cannot be used: small files and the control socket, no video.
+
+    start ─┬─▶ take, seeded with what the disk still gives ─▶ used ─┬─▶ the disk is back: brought there ─▶ close: it goes
+           └─▶ left by a killed agent: taken as it is ──────────────┘
+
+Rules: found by the path of data_dir alone and without a look at its disk, which may hang: so `watchkeep agent status` finds its socket.
+Mode 0700, its owner's; locked as long as an agent uses it, so that two agents of one data_dir keep each other out here too.  What a
+killed agent left is newer than the disk's: a start on the disk takes it over before anything is read there.
+Bound: the three small files of 512 KiB, desired.json and servers.json as large as an answer may be, credentials.toml.
+"""
+
+import errno
+import fcntl
+import logging
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from blake3 import blake3
+
+from ...wire.errors import VolumeError, WatchkeepError
+from ...wire.shell.directory_client import MAX_ANSWER_BYTES
+from ...wire.shell.directory_finder import KEPT
+from ...wire.shell.directory_link import CACHE
+from ...wire.shell.files import publish
+from ..credentials import NAME as CREDENTIALS
+from ..epochs import STATE_BYTES
+from ..journal.slots import SlotFile
+from . import late
+
+log = logging.getLogger(__name__)
+RAM: Final = Path("/dev/shm")  # noqa: S108 - it is RAM on each Linux, which no other folder is
+EPOCHS, LOSSES, ARCHIVERS = "epochs.slots", "losses.slots", "archivers.slots"
+_SEEDS: Final = (EPOCHS, LOSSES, ARCHIVERS, CACHE, KEPT, CREDENTIALS)
+_JOINED: Final = {EPOCHS: late.epochs, LOSSES: late.losses}
+_REPLACED: Final = (CACHE, KEPT)
+_TRIES: Final = 3
+"""Another start may take the folder away between its being opened and its being locked."""
+
+
+def place(data_dir: Path) -> Path:
+    """Where the folder of a data_dir is, if there is one."""
+    return RAM / f"watchkeep-{blake3(os.fsencode(data_dir.absolute())).hexdigest(8)}"
+
+
+class Refuge:
+    """Taken until `close`."""
+
+    def __init__(self, folder: Path, handle: int) -> None:
+        """For `take` and `left` only."""
+        self.folder, self._handle = folder, handle
+
+    @classmethod
+    def take(cls, data_dir: Path) -> "Refuge":
+        """Make it, or take what is there.  Raises BlockingIOError when another agent has it, OSError when it cannot be had."""
+        folder = place(data_dir)
+        for _ in range(_TRIES):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if (handle := _locked(folder)) is not None:
+                return cls(folder, handle)
+        raise OSError(f"{folder} goes as soon as it is made")
+
+    @classmethod
+    def left(cls, data_dir: Path) -> "Refuge | None":
+        """What a killed agent left, if there is any.  Raises BlockingIOError when an agent uses it; another user's is nobody's."""
+        try:
+            handle = _locked(place(data_dir))
+        except BlockingIOError:
+            raise
+        except OSError:
+            return None
+        return None if handle is None else cls(place(data_dir), handle)
+
+    def seed(self, files: Mapping[str, bytes]) -> None:
+        """Put in files of the disk, once.  Raises OSError."""
+        for name, data in files.items():
+            handle = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+
+    def leave(self) -> None:
+        """Leave it to the next start."""
+        os.close(self._handle)
+
+    def close(self) -> None:
+        """Take it away."""
+        try:
+            shutil.rmtree(self.folder)
+        except OSError as error:  # the next start takes over what is left
+            log.warning("a folder in RAM cannot be taken away", extra={"folder": str(self.folder), "why": error.strerror or str(error)})
+        os.close(self._handle)
+
+
+def salvage(data_dir: Path) -> dict[str, bytes]:
+    """What the disk still gives of its small files, for `seed`; what it does not give is told and done without."""
+    found: dict[str, bytes] = {}
+    for name in _SEEDS:
+        try:
+            with (data_dir / name).open("rb") as file:
+                found[name] = file.read(MAX_ANSWER_BYTES)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            log.warning("a small file of data_dir cannot be read, recording goes on without it",
+                        extra={"file": name, "why": error.strerror or str(error), "remedy": "check the disk of data_dir"})  # fmt: skip
+    return found
+
+
+def bring_back(folder: Path, data_dir: Path) -> None:
+    """What is in a folder in RAM, to its places on the disk; one that the disk does not take is told and done without, as at a start."""
+    for name in (*_JOINED, *_REPLACED):
+        try:
+            if name in _JOINED and (folder / name).exists():
+                late.bring(SlotFile(folder / name, STATE_BYTES).read(), SlotFile(data_dir / name, STATE_BYTES), _JOINED[name])
+            elif name in _REPLACED and (folder / name).exists():
+                publish(data_dir / name, (folder / name).read_bytes())
+        except (OSError, VolumeError) as error:
+            said = error.message if isinstance(error, WatchkeepError) else error.strerror or str(error)
+            log.warning("a small file does not get from RAM to data_dir",
+                        extra={"file": name, "why": said, "remedy": "check the disk of data_dir"})  # fmt: skip
+
+
+def _locked(folder: Path) -> int | None:
+    """A handle that holds the folder's lock, None when it was taken away meanwhile; raises OSError when it is not ours alone."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        _own(handle)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), folder.stat()):
+            return handle
+    except FileNotFoundError:
+        pass  # taken away before it was locked
+    except BaseException:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None
+
+
+def _own(handle: int) -> None:
+    """Raises PermissionError when others made it, or may write into it."""
+    found = os.fstat(handle)
+    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise PermissionError(errno.EPERM, "the folder in RAM is not this user's alone")

@@ -1,5 +1,6 @@
 """Many frames hashed side by side: the digests of the blake3 package, for every width that this machine has."""
 
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -23,6 +24,12 @@ BYTES = Random(1).randbytes(100_000)
 def test_each_frame_gets_the_digest_that_it_has_by_itself(width: int, sizes: list[int]) -> None:
     parts = [BYTES[at : at + size] for at, size in enumerate(sizes)]
     assert digests(parts, width) == digest_py.digests(parts)
+
+
+def test_no_width_of_this_machine_is_left_untried() -> None:
+    """What is tried above is what the code finds by itself; the kernel knows as well."""
+    flags = Path("/proc/cpuinfo").read_text().split()
+    assert widths() == [4] + [8] * ("avx2" in flags) + [16] * ("avx512f" in flags)
 
 
 def test_what_is_used_is_the_widest() -> None:

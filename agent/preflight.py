@@ -23,6 +23,7 @@ from ..wire.shell.files import passes
 from .home.mounts import unmounted
 from .medium import storage_of
 from .setup import MIN_JOURNAL_FILES, Plan
+from .udp_ports import RECEIVE_BUFFER, most_buffer
 
 DATA_DIR: Final = "agent.data_dir"
 _SAYS_NOTHING: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOSPC, errno.EDQUOT}
@@ -116,7 +117,8 @@ def in_use(plan: Plan) -> ConfigError | None:
 
 
 def list_notes(plan: Plan) -> list[ConfigError]:
-    """Archivers that cameras name and nobody lists, a file that makes the agent record nothing, and one that lets others say what."""
+    """Archivers that cameras name and nobody lists, a file that makes the agent record nothing, one that lets others say what, and
+    cameras over UDP on a kernel that keeps few datagrams."""
     config, file, known = plan.config, str(plan.file), {archiver.id for archiver in plan.config.archiver}
     places = [*((f"group[{number}]", group.archivers) for number, group in enumerate(config.group)),
               *((f"camera[{number}]", camera.archivers) for number, camera in enumerate(config.camera))]  # fmt: skip
@@ -134,6 +136,12 @@ def list_notes(plan: Plan) -> list[ConfigError]:
     if config.directory.mdns:
         notes.append(ConfigError(file, "directory.mdns", "whoever announces a directory server on this network says what is recorded",
                                  remedy="list directory.servers where you do not trust it"))  # fmt: skip
+    udp, most = [number for number, camera in enumerate(config.camera) if plan.transport(camera) == "udp"], most_buffer()
+    if udp and most is not None and most < RECEIVE_BUFFER:
+        notes.append(ConfigError(file, f"camera[{udp[0]}].transport",
+                                 f"the kernel keeps {most // 1000} kB of what a camera sends over UDP: it is read more often, "
+                                 "at more cost, and what is still too late is lost",
+                                 remedy=f"net.core.rmem_max = {2 * RECEIVE_BUFFER} in /etc/sysctl.d, sysctl --system; or tcp"))  # fmt: skip
     return notes[:MAX_MISTAKES]
 
 

@@ -4,9 +4,27 @@ Rules: both sockets are the caller's, who closes them; neither ever blocks.
 """
 
 import socket
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 Pair = tuple[socket.socket, socket.socket]
+RECEIVE_BUFFER: Final = 2 << 20
+"""Datagrams of a camera that wait for a tick: 4 s at 4 Mbit/s, or a key frame of an 8K camera, which comes as fast as the line is."""
+_MOST: Final = Path("/proc/sys/net/core/rmem_max")
+
+
+def most_buffer(most: Path = _MOST) -> int | None:
+    """What the kernel lets a socket ask for, which Debian sets to 208 kB; None where it does not say."""
+    try:
+        return int(most.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def cramped(pairs: list[Pair]) -> bool:
+    """Whether sockets that asked for RECEIVE_BUFFER have so little that a key frame may not fit.  The kernel tells double of what it
+    gives, and fills a datagram's place with books of its own."""
+    return any(one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < RECEIVE_BUFFER for one, _ in pairs)
 
 
 def udp_pair(address: tuple[Any, ...], family: int, *, option: int, buffer_bytes: int, tries: int) -> Pair | None:

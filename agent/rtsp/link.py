@@ -8,11 +8,9 @@ import socket
 from contextlib import suppress
 from typing import Final
 
-from ..udp_ports import udp_pair
+from ..udp_ports import RECEIVE_BUFFER, udp_pair
 
 _TRIES: Final = 20
-_RECEIVE_BUFFER: Final = 2 << 20
-"""Datagrams that wait for a tick: 4 s at 4 Mbit/s; the kernel may grant less."""
 _READ: Final = 64 << 10
 _LEAST_RTP: Final = bytes([0x80, *bytes(11)])
 """A head alone, of no payload type that a camera takes; what VLC, GStreamer and FFmpeg send is the same."""
@@ -63,7 +61,7 @@ class Link:
         """Bind an even UDP port and the next one, on the address that the camera sees us at."""
         if self.connection is None:
             raise OSError("there is no connection")
-        pair = udp_pair(self.connection.getsockname(), self.connection.family, option=socket.SO_RCVBUF, buffer_bytes=_RECEIVE_BUFFER,
+        pair = udp_pair(self.connection.getsockname(), self.connection.family, option=socket.SO_RCVBUF, buffer_bytes=RECEIVE_BUFFER,
                         tries=_TRIES)  # fmt: skip
         if pair is None:
             raise OSError("no pair of UDP ports is free")

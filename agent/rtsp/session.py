@@ -2,7 +2,8 @@
 
     Opened ─▶ Stream: sockets ─every TICK_S─▶ units ─▶ samples ─▶ whoever reads
 
-Rules: opened, read and closed by one thread; reads are paced, so that each takes all that a tick has brought; silence, and a picture
+Rules: opened, read and closed by one thread; reads are paced, so that each takes all that a tick has brought, and short of that where
+the kernel keeps so few datagrams that a tick would lose some, which no other thread is given either; silence, and a picture
 that does not come, end the session from inside.  Stamps are the camera's; RTP knows no decode time, which decode_time.py finds.
 """
 
@@ -19,6 +20,7 @@ from ..pyav import described
 from ..pyav.ingest import CameraError, Sample, no_picture
 from ..pyav.init_segment import LPCM, AudioFormat, init_from_parameters
 from ..stall import PICTURE_WAIT_S
+from ..udp_ports import cramped
 from .actions import Track
 from .decode_time import DecodeTimes
 from .opening import Opened
@@ -29,6 +31,8 @@ from .timeline import Timeline
 from .transport import Kind
 
 TICK_S: Final = 0.05
+CRAMPED_TICK_S: Final = 0.005
+"""Where the kernel keeps few datagrams: a key frame comes at 12 MB a second over 100 Mbit/s, and 208 kB hold about 130 kB of packets."""
 SILENCE_S: Final = 5.0
 """A camera that sends nothing for this long is stalled."""
 LOOK_S: Final = 1.0
@@ -87,6 +91,7 @@ class NativeSession:
             self.stream.add_control(control)
         self._talk = Talk(self._opened, self.stream, self._tracks, [control for _, control in channels], self.timeline)
         link.keep_pairs(len(self._tracks) if video.transport.kind == "udp" else 0)
+        self._cramped = cramped(link.pairs)
         sockets = [one.fileno() for pair in link.pairs for one in pair]
         self.stream.connect(link.connection.fileno(), datagrams=list(zip(sockets, (c for pair in channels for c in pair), strict=False)))
         self.stream.feed(self._opened.early)
@@ -157,7 +162,7 @@ class NativeSession:
 
     def _ride(self) -> bool:
         """Whether the camera has been read by another thread, up to something that it left."""
-        if self._drive is None or self.stream.more:
+        if self._drive is None or self._cramped or self.stream.more:
             return False
         left = self._drive(Ride(self.stream, self._talk, self._pictured))
         if left is None:
@@ -170,7 +175,7 @@ class NativeSession:
     def _pause(self, now: float) -> None:
         """To the next tick, then until something comes, something is to be said, or LOOK_S has gone."""
         if not self.stream.more:
-            self._nap.poll(1000 * TICK_S)
+            self._nap.poll(1000 * (CRAMPED_TICK_S if self._cramped else TICK_S))
             self._poll.poll(1000 * min(max(self._talk.deadline() - now, TICK_S), LOOK_S))
         receive([self.stream])
 

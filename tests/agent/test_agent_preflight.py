@@ -285,3 +285,12 @@ def test_check_notes_archivers_that_nobody_lists_and_a_file_without_cameras(tmp_
     shown = capsys.readouterr().out
     assert "directory.mdns: whoever announces a directory server on this network says what is recorded; list directory.servers" in shown
     assert "nothing is recorded" not in shown
+
+
+@pytest.mark.parametrize(("most", "transport", "noted"), [(212_992, "udp", True), (212_992, "tcp", False), (2 << 20, "udp", False),
+                                                          (None, "udp", False)])  # fmt: skip
+def test_check_notes_a_kernel_that_keeps_few_datagrams_where_a_camera_sends_any(tmp_path, monkeypatch, capsys, most, transport, noted):
+    monkeypatch.setattr("watchkeep.agent.preflight.most_buffer", lambda: most)
+    assert check(written(tmp_path, 'id = "cam0"', f'id = "cam0"\ntransport = "{transport}"'), monkeypatch) == 0
+    assert ("note: " in (shown := capsys.readouterr().out)) is noted
+    assert ("camera[0].transport: the kernel keeps 212 kB" in shown) is noted

@@ -9,6 +9,7 @@ from rtsp_stub import Media, Raw, Rtp, Says, stub
 
 from watchkeep.agent.pyav.ingest import CameraError
 from watchkeep.agent.rtsp import session as module
+from watchkeep.agent.rtsp.ride import Ride
 from watchkeep.agent.rtsp.session import NativeSession
 
 pytestmark = pytest.mark.system
@@ -136,6 +137,24 @@ def test_what_to_do_is_said_when_nothing_comes_over_udp_or_nothing_more(monkeypa
                 read(camera.url, transport)
             assert remedy in caught.value.remedy
         hour.set()
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_where_the_kernel_keeps_few_datagrams_no_tick_is_waited_for_and_no_other_thread_asked(
+    monkeypatch: pytest.MonkeyPatch, *, few: bool
+) -> None:
+    monkeypatch.setattr(module, "cramped", lambda _: few)
+    monkeypatch.setattr(module, "CRAMPED_TICK_S", 0.001)
+    rides: list[Ride] = []
+    with stub((VIDEO,), pictures) as camera:
+        session = NativeSession(camera.url, "tcp")
+        session.ride_on(rides.append, bool)
+        monkeypatch.setattr(module, "TICK_S", 60.0 if few else 0.001)
+        try:
+            assert len(list(session.samples())) == FRAMES
+        finally:
+            session.close()
+    assert bool(rides) is not few
 
 
 def test_a_camera_that_refuses_udp_is_read_over_tcp_and_no_port_stays_open_for_strangers() -> None:

@@ -21,7 +21,8 @@ from .replicate.losses import LossDesk
 
 log = logging.getLogger(__name__)
 FAULT_LOG_S: Final = 10.0
-"""A fault that lasts is logged at most this often, each kind for itself."""
+MAX_FAULT_LOG_S: Final = 640.0
+"""A fault that lasts is logged after 10 s, 20 s and so on up to this, each kind for itself: a disk dead for a night fills no log."""
 RETRY_S: Final = 0.2
 """After a write that failed; a disk that came back gets 30 s of video within seconds."""
 MAX_RECLAIMS: Final = 16
@@ -63,7 +64,8 @@ class Spiller:
         self._told: dict[str, str] = {}
         self._busy: dict[str, float] = {}
         """Calls under way and since when; two kinds."""
-        self._logged: dict[str, float] = {}
+        self._logged: dict[str, tuple[float, float]] = {}
+        """When each was logged last, and how long it is not logged again; four kinds."""
 
     @property
     def fault(self) -> str:
@@ -199,7 +201,9 @@ class Spiller:
 
     def _complain(self, what: str, error: Exception, remedy: str) -> None:
         now = self._monotonic()
-        if now - self._logged.get(what, -FAULT_LOG_S) >= FAULT_LOG_S:
-            self._logged[what] = now
+        last, pause_s = self._logged.get(what, (float("-inf"), FAULT_LOG_S))
+        if now - last >= pause_s:
+            anew = now - last >= 2 * pause_s  # one that lasted would have been here earlier
+            self._logged[what] = now, FAULT_LOG_S if anew else min(2 * pause_s, MAX_FAULT_LOG_S)
             expected = isinstance(error, OSError | WatchkeepError)
             log.error(what, extra={"why": str(error), "remedy": remedy}, exc_info=None if expected else error)

@@ -87,6 +87,26 @@ def test_a_disk_that_is_known_to_fail_is_told_before_anything_was_to_be_written_
     assert told == [("journal cannot be written: no disk", True), ("no more: journal cannot be written: no disk", False)]
 
 
+def test_a_fault_that_lasts_is_logged_ever_more_seldom_and_a_new_one_at_once(caplog):
+    journal, clock = FakeJournal(due=1), SetClock()
+    spiller, logged, began = build(journal, [], clock=clock), [], clock.now
+
+    def fail_until(end_s):
+        while clock.now - began < end_s:
+            journal.faults = [VolumeError("disk is gone", remedy="plug it in")]
+            spiller.spill()
+            if caplog.records:
+                logged.append(clock.now - began)
+                caplog.clear()
+            clock.now += 1
+
+    fail_until(2000)
+    assert logged == [0, 10, 30, 70, 150, 310, 630, 1270, 1910]
+    clock.now = began + 4000
+    fail_until(4012)
+    assert logged[9:] == [4000, 4010]
+
+
 def test_nothing_to_write_says_nothing_about_the_disk():
     journal, told = FakeJournal(due=1), []
     spiller = build(journal, told)

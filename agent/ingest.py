@@ -149,6 +149,7 @@ class Ingest:
             raise CameraError(status, why, remedy=remedy)
         session = self._opened()
         try:
+            self._line.stats.quality.begin()
             if isinstance(session, NativeSession):
                 session.note_in(self._line.stats.quality, self._clock.utc_ns)
             limit = FORWARD_LIMIT_S if self._camera.timestamps_reliable else UNRELIABLE_LIMIT_S

@@ -17,7 +17,7 @@ class Quality:
     """How far the camera's clock is ahead of ours, by the last sender report of the picture; None when it has sent none."""
 
     def begin(self) -> None:
-        """Another session, maybe of another camera."""
+        """Another session, maybe of another camera, or read by PyAV, which does not tell."""
         self.clock_ahead_s = None
 
     def heard(self, report: SenderReport, utc_ns: int) -> None:

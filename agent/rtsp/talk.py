@@ -37,7 +37,6 @@ class Talk:
     def note_in(self, quality: Quality, utc_ns: Callable[[], int]) -> None:
         """Losses and the camera's clock are noted there from now on."""
         self._quality, self._utc_ns = quality, utc_ns
-        quality.begin()
 
     def note_lost(self) -> None:
         """What has been lost since the last time."""

@@ -15,6 +15,7 @@ from rtsp_stub import Media, Raw, stub
 from watchkeep.agent.bitstream import same_units
 from watchkeep.agent.pyav.ingest import CameraError
 from watchkeep.agent.roster import Source
+from watchkeep.agent.rtsp.quality import Quality
 from watchkeep.agent.soundtrack import Soundtrack
 from watchkeep.agent.status import Identity, camera_state
 from watchkeep.wire.causes import CameraStatus, Cause, Protection
@@ -432,3 +433,10 @@ def test_what_was_lost_and_what_time_the_camera_has_are_known_of_it():
         copies = SimpleNamespace(state=Protection.PROTECTED, since_s=0.0, why="", durable_age_s=None, owed={}, oldest_owed_age_s=0.0)
         state = camera_state(Identity("edge-1", "s", "b"), made.line, made.ingest.life, copies, mbit_s=0.0, now=0.0)
     assert (state.frames, state.damaged_frames, state.lost_packets, state.clock_ahead_s) == (2, 1, 1, 3600.0)
+
+
+def test_the_clock_that_an_earlier_session_told_of_is_not_shown_on():
+    with bench(FakeSession(frames(0, 2))) as made:
+        made.line.stats.quality.lost_packets, made.line.stats.quality.clock_ahead_s = 5, 9.0
+        made.run()
+        assert made.line.stats.quality == Quality(lost_packets=5)

@@ -23,4 +23,4 @@ class Quality:
     def heard(self, report: SenderReport, utc_ns: int) -> None:
         """A report that has just come.  It was under way for milliseconds, and waited for a tick: tenths of a second are what it tells."""
         if report.ntp:  # RFC 3550, 6.4.1: a camera without a clock says 0
-            self.clock_ahead_s = round((report.utc_ns - utc_ns) / 1e9, 1)
+            self.clock_ahead_s = round((report.utc_ns - utc_ns) / 1e9, 1) + 0.0  # -0.0 would be shown

@@ -171,7 +171,7 @@ def test_losses_of_all_tracks_and_sessions_are_added_up(rig):
 
 def test_the_cameras_clock_is_told_by_its_picture_and_a_camera_without_one_tells_nothing(rig):
     quality = Quality()
-    rig.talk.note_in(quality, lambda: 1_700_000_000_000_000_000)
+    rig.talk.note_in(quality, lambda: 1_700_000_000_001_000_000)
     ntp_s = 2_208_988_800 + 1_700_000_000
     rig.talk.aside([(3, sender_report(1, ntp_s)), (1, sender_report(1, 0))], rig.now)
     assert quality.clock_ahead_s is None
@@ -179,6 +179,8 @@ def test_the_cameras_clock_is_told_by_its_picture_and_a_camera_without_one_tells
     assert quality.clock_ahead_s == -3600.0
     rig.talk.aside([(1, sender_report(1, ntp_s + 2))], rig.now)
     assert quality.clock_ahead_s == 2.0
+    rig.talk.aside([(1, sender_report(1, ntp_s))], rig.now)
+    assert repr(quality.clock_ahead_s) == "0.0"
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENETUNREACH, errno.EAGAIN])

@@ -87,6 +87,7 @@ class DirectoryServer:
     def start(self) -> None:
         """Open the database and take part; raises DatabaseError, or FormatError for a damaged journal."""
         site = self._database.open()
+        self._database.check_pages()
         aside = {entry.hash: entry.kind for entry in self._database.aside()}
         one = self._settings
         start = Start(one.me, one.members, site, aside, one.boot, one.version, self.spare is not None)

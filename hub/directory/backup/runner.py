@@ -63,6 +63,8 @@ class Runner:
         self._read = threading.Condition(self._lock)
         self._progress_at = time.monotonic()
         self._refused = False
+        self._said: dict[str, str] = {}
+        """By folder, what is wrong with it and has been logged; each is its own courier's."""
         self._duties = [Duty(str(path), plan.schedule, plan.zone) for path in plan.folders]
         self._couriers = [Courier(f"wk-dir-backup-{number}") for number in range(len(plan.folders))]
         self._keeper = Supervised("wk-dir-backups", self._keep)
@@ -136,9 +138,12 @@ class Runner:
             with self._lock:
                 duty.dropped()
         except WatchkeepError as error:
-            log.warning("no backup of the directory", extra={"folder": duty.folder, "why": error.line()})
+            if self._said.get(duty.folder) != error.line():  # tried every half minute, and a log is read by people
+                self._said[duty.folder] = error.line()
+                log.warning("no backup of the directory", extra={"folder": duty.folder, "why": error.line()})
             self._failed(duty, error.message)
         else:
+            self._said.pop(duty.folder, None)
             if here or work in ("full", "incremental"):
                 self._memory.keep(folder.path)
 

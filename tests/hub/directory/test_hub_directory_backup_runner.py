@@ -82,7 +82,8 @@ def test_the_leader_writes_to_every_folder_and_another_one_goes_on_after_it(serv
         assert {heads[0], heads[-1]} == {"a", "b"}
 
 
-def test_a_folder_that_is_not_mounted_is_told_and_gets_nothing(one: Servers, folders: list[Path]) -> None:
+def test_a_folder_that_is_not_mounted_is_told_and_gets_nothing(one: Servers, folders: list[Path],
+                                                                caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
     client = one.led()
     wait_for(lambda: all(made(folder) for folder in folders), "first backups")
     away = folders[0].with_name("away")
@@ -99,6 +100,8 @@ def test_a_folder_that_is_not_mounted_is_told_and_gets_nothing(one: Servers, fol
     wait_for(lambda: reaches(folders[0], index), "a backup when it is back")
     wait_for(lambda: any("are made again" in text for text in texts(one, "a")), "the event that it is well")
     assert len([text for text in texts(one, "a") if "not mounted" in text]) == 1, "told once, tried often"
+    logged = [record for record in caplog.records if record.message == "no backup of the directory"]
+    assert len({record.__dict__["why"] for record in logged}) == len(logged) > 0, "each reason once in the log as well"
 
 
 def test_a_folder_that_hangs_holds_up_nobody(one: Servers, folders: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

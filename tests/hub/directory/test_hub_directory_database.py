@@ -226,6 +226,24 @@ def test_a_file_that_is_no_database_is_refused_with_a_remedy(path: Path) -> None
     broken.close()
 
 
+def test_damage_where_no_start_reads_is_found_before_a_server_takes_part(path: Path) -> None:
+    journal = Database(sqlite_url(path))
+    journal.open()
+    journal.append(books(8).entries)
+    journal.check_pages()
+    journal.close()
+    (root,) = in_file(path, "SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = 'entry'")[0]
+    assert isinstance(root, int)
+    with path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xa5" * 2000)
+    journal.open()
+    with pytest.raises(DatabaseError, match=r"directory\.sqlite is damaged: ") as caught:
+        journal.check_pages()
+    assert caught.value.remedy.startswith("move it away")
+    journal.close()
+
+
 def test_a_database_of_another_layout_is_left_alone(store: Store, journal: Database) -> None:
     journal.append(books(1).entries)
     journal.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from directory_kit import CAMERA, directory
+from directory_kit import CAMERA, Servers, directory
 from hub_kit import wait_for
 
 from watchkeep.hub.directory.courier import Courier, Job
@@ -147,12 +147,25 @@ def test_a_damaged_database_stops_the_start_with_a_remedy(tmp_path: Path, free_p
     with directory(tmp_path, free_port, "a") as servers:
         servers.led()
         servers.stop("a")
-        with sqlite3.connect(tmp_path / "a" / "directory.sqlite") as raw:
+        path = tmp_path / "a" / "directory.sqlite"
+        raw = sqlite3.connect(path)
+        (root,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = 'entry'").fetchone()
+        raw.close()
+        whole = path.read_bytes()
+        index = (root - 1) * 4096  # no start reads it, and every edit needs it
+        path.write_bytes(whole[:index] + b"\xa5" * 2000 + whole[index + 2000 :])
+        refused(servers)
+        path.write_bytes(whole)
+        with sqlite3.connect(path) as raw:
             raw.execute("UPDATE entry SET body = 'x' WHERE number = 1")
         raw.close()
-        with pytest.raises(Exception, match=r"directory\.database") as caught:
-            servers.start("a")
-        assert "backup" in str(getattr(caught.value, "remedy", ""))
+        refused(servers)
+
+
+def refused(servers: Servers) -> None:
+    with pytest.raises(Exception, match=r"directory\.database") as caught:
+        servers.start("a")
+    assert "backup" in str(getattr(caught.value, "remedy", ""))
 
 
 def test_a_courier_reports_a_job_that_raises_and_goes_on() -> None:

@@ -23,8 +23,6 @@ class Transport:
     rtcp: int
     server: tuple[int, int] = (0, 0)
     """The camera's ports for UDP, 0 when it does not say."""
-    source: str = ""
-    """Where UDP comes from when not from the camera's own address."""
     ssrc: int | None = None
 
     @property
@@ -51,7 +49,7 @@ def granted(asked: Transport, header: str) -> Transport:
         rtp, rtcp = _pair(values.get("interleaved", ""), MAX_CHANNEL) or (asked.rtp, asked.rtcp)
         return Transport("tcp", rtp, rtcp, ssrc=found)
     server = _pair(values.get("server_port", ""), MAX_PORT) or (0, 0)
-    return Transport("udp", asked.rtp, asked.rtcp, server, values.get("source", "")[:255], found)
+    return Transport("udp", asked.rtp, asked.rtcp, server, found)
 
 
 def _pair(text: str, highest: int) -> tuple[int, int] | None:

@@ -39,6 +39,9 @@ def address(url: str) -> Address:
         raise _wrong("its host or port cannot be read") from None  # urlsplit quotes what it refuses
     if not host:
         raise _wrong("it names no host")
+    host, percent, zone = host.partition("%")
+    if percent:  # RFC 6874: of a link-local IPv6 address; %25 in a url, % to the system, and nothing to the camera
+        host, place = f"{host}%{zone.removeprefix('25')}", place.replace(f"%{zone}", "", 1)
     user, _, password = login.partition(":")
     known = Credentials(unquote(user), unquote(password)) if user else None
     return Address(host, port, f"rtsp://{place}{rest[end:]}", known)

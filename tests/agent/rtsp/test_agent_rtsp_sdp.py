@@ -169,6 +169,12 @@ def test_an_address_keeps_its_credentials_to_itself() -> None:
     assert address("rtsp://[::1]/x").host == "::1"
 
 
+@pytest.mark.parametrize("zone", ["%25Eth0", "%Eth0"])
+def test_an_interface_of_ours_is_no_part_of_what_the_camera_is_asked_for(zone: str) -> None:
+    found = address(f"rtsp://op:pw@[fe80::1{zone}]:8554/live%20x")
+    assert (found.host, found.port, found.url) == ("fe80::1%Eth0", 8554, "rtsp://[fe80::1]:8554/live%20x")
+
+
 @pytest.mark.parametrize("url", ["http://h/", "rtsp:///x", "rtsp://h:x/", "rtsp://h:99999/", "rtsp://[::1/", "rtsp://h/a b", "rtsp://h/\n",
                                  "h/x", "rtsps://h/", "rtsp://h/" + "x" * 5000])  # fmt: skip
 def test_what_is_no_address_is_a_format_error_that_does_not_quote_it(url: str) -> None:

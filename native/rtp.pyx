@@ -2,7 +2,7 @@
 
     '$' channel u8, length u16, data       FRAME      RFC 2326, 10.12
     RTSP/1.0 200 OK ... blank line, body   TEXT       a capital letter begins it
-    anything else                          JUNK       up to the next '$' whose data has RTP's version, or the next "RTSP/"
+    anything else                          JUNK       up to the next '$' whose data has RTP's version, or the next message's "RTSP/"
 
     octet 0: V=2 P X CC   1: M PT   2-3: sequence   4-7: timestamp   8-11: ssrc   then CC words, extension, payload, padding
 
@@ -20,9 +20,7 @@ cdef enum:
     RTP_HEADER = 12
     MAX_HEAD = 16 << 10
     MAX_BODY = 64 << 10
-    # A first line and 128 headers.  "RTSP/\n" without end begins a message on each line, and every one is read through: without this bound,
-    # 256 kB of that hold up all cameras for 0.7 s.
-    MAX_LINES = 129
+    MAX_LINES = 129             # a first line and 128 headers
     NO_HEAD = MAX_HEAD + 1
     MAX_GAP = 3000              # RFC 3550, A.1: MAX_DROPOUT; beyond it, it is another numbering and not a loss
     MAX_LATE = 100              # RFC 3550, A.1: MAX_MISORDER
@@ -39,7 +37,7 @@ cdef Piece next_piece(const unsigned char* at, const unsigned char* end) noexcep
         return Piece(JUNK, -1, at, 0, 1)
     if 0x41 <= at[0] <= 0x5a:
         return _text(at, size)
-    return _junk(at, end)
+    return _junk(at, end, 0)
 
 
 cdef Piece _frame(const unsigned char* at, size_t size) noexcept nogil:
@@ -53,39 +51,41 @@ cdef Piece _frame(const unsigned char* at, size_t size) noexcept nogil:
 
 
 cdef Piece _text(const unsigned char* at, size_t size) noexcept nogil:
-    cdef size_t head = _head_size(at, size if size < MAX_HEAD else MAX_HEAD)
+    cdef size_t read = size if size < MAX_HEAD else MAX_HEAD
+    cdef size_t head = _head_size(at, &read)
     cdef size_t body
     if head == 0 and size < MAX_HEAD:
         return Piece(MORE, -1, at, 0, 0)
     if head == 0 or head == NO_HEAD:
-        return _junk(at, at + size)
+        return _junk(at, at + size, read)
     body = _body_size(at, at + head)
     if body > MAX_BODY:
-        return _junk(at, at + size)
+        return _junk(at, at + size, head)
     if size - head < body:
         return Piece(MORE, -1, at, 0, 0)
     return Piece(TEXT, -1, at, head + body, head + body)
 
 
-cdef Piece _junk(const unsigned char* at, const unsigned char* end) noexcept nogil:
-    """At least one byte, up to where a frame or a message may begin."""
+cdef Piece _junk(const unsigned char* at, const unsigned char* end, size_t read) noexcept nogil:
+    """At least one byte, up to where a frame or a message may begin; no message does in the first `read` bytes.  Else "RTSP/\\n" without
+    end would be one on each line, every one of them read through, and 256 kB of that would hold up all cameras for 0.7 s."""
     cdef const unsigned char* stop = at + 1
-    while stop < end and not _may_begin(stop, end - stop):
+    while stop < end and not _may_begin(stop, end - stop, <size_t> (stop - at) >= read):
         stop += 1
     return Piece(JUNK, -1, at, stop - at, stop - at)
 
 
-cdef bint _may_begin(const unsigned char* at, size_t size) noexcept nogil:
+cdef bint _may_begin(const unsigned char* at, size_t size, bint message) noexcept nogil:
     if at[0] == DOLLAR:
         return size < 5 or at[4] >> 6 == 2
-    return at[0] == 0x52 and memcmp(at, b"RTSP/", size if size < 5 else 5) == 0
+    return message and at[0] == 0x52 and memcmp(at, b"RTSP/", size if size < 5 else 5) == 0
 
 
-cdef size_t _head_size(const unsigned char* at, size_t size) noexcept nogil:
-    """Bytes up to and with the first empty line; 0 when there is none, NO_HEAD when one would come too late."""
-    cdef const unsigned char* end = at + size
+cdef size_t _head_size(const unsigned char* at, size_t* size) noexcept nogil:
+    """Bytes up to and with the first empty line; 0 when there is none, NO_HEAD when it would come too late: `size` is what was read."""
+    cdef const unsigned char* end = at + size[0]
     cdef int lines = 0
-    cdef const unsigned char* line = <const unsigned char*> memchr(at, 10, size)
+    cdef const unsigned char* line = <const unsigned char*> memchr(at, 10, size[0])
     while line != NULL and line + 1 < end:
         if line[1] == 10:
             return line + 2 - at
@@ -95,6 +95,7 @@ cdef size_t _head_size(const unsigned char* at, size_t size) noexcept nogil:
             return line + 3 - at
         lines += 1
         if lines == MAX_LINES:
+            size[0] = line + 1 - at
             return NO_HEAD
         line = <const unsigned char*> memchr(line + 1, 10, end - line - 1)
     return 0

@@ -44,30 +44,30 @@ def _next(data: bytes, at: int) -> tuple[int, int, int, int, int] | None:
 
 def _text(data: bytes, at: int) -> tuple[int, int, int, int, int] | None:
     empty = _EMPTY_LINE.search(data, at, at + MAX_HEAD)
-    lines = data[at : at + MAX_HEAD].removesuffix(b"\r")[:-1] if empty is None else data[at : empty.start()]
-    if lines.count(b"\n") >= MAX_LINES:
-        return _junk(data, at)
+    lines = (data[at : at + MAX_HEAD].removesuffix(b"\r")[:-1] if empty is None else data[at : empty.start()]).split(b"\n")
+    if len(lines) > MAX_LINES:
+        return _junk(data, at, sum(len(line) + 1 for line in lines[:MAX_LINES]))
     if empty is None:
-        return _junk(data, at) if len(data) - at >= MAX_HEAD else None
+        return _junk(data, at, MAX_HEAD) if len(data) - at >= MAX_HEAD else None
     length = _LENGTH.search(data[at : empty.end()])
     body = 0 if length is None else int(length[1].lstrip(b"0")[:9] or b"0") if length[2] else MAX_BODY + 1
     end = empty.end() + body
     if body > MAX_BODY:
-        return _junk(data, at)
+        return _junk(data, at, empty.end() - at)
     return (TEXT, -1, at, end - at, end) if end <= len(data) else None
 
 
-def _junk(data: bytes, at: int) -> tuple[int, int, int, int, int]:
+def _junk(data: bytes, at: int, read: int = 0) -> tuple[int, int, int, int, int]:
     stop = at + 1
-    while stop < len(data) and not _may_begin(data[stop : stop + 5]):
+    while stop < len(data) and not _may_begin(data[stop : stop + 5], message=stop - at >= read):
         stop += 1
     return JUNK, -1, at, stop - at, stop
 
 
-def _may_begin(data: bytes) -> bool:
+def _may_begin(data: bytes, *, message: bool) -> bool:
     if data[:1] == b"$":
         return len(data) < 5 or data[4] >> 6 == 2
-    return b"RTSP/".startswith(data)
+    return message and b"RTSP/".startswith(data)
 
 
 def parse(packet: bytes) -> tuple[int, bool, int, int, int, int, int] | None:

@@ -221,6 +221,20 @@ def test_datagrams_that_overtake_each_other():
     assert lengths(epochs) == [60]
 
 
+LIES = {"every": lambda at: 0x80, "none": lambda at: 0, "other": lambda at: 0x80 * (at % 3 == 0)}
+"""Which packets have a marker, by their number."""
+
+
+@pytest.mark.parametrize("markers", LIES)
+@pytest.mark.parametrize(("codec", "slices"), [("h264", 4), ("hevc", 1)])
+def test_markers_that_lie(codec, slices, markers):
+    times, packets = datagrams([video(codec)], frames(codec, access_units(codec, 60, slices=slices)))
+    said = [((channel, packet[:1] + bytes([packet[1] & 0x7F | LIES[markers](at)]) + packet[2:]),)
+            for at, ((channel, packet),) in enumerate(packets)]  # fmt: skip
+    epochs, inits, _ = same([video(codec)], lambda _: map(Raw, times, said))
+    assert (lengths(epochs), len(inits)) == ([60], 1)
+
+
 @pytest.mark.parametrize("lost", ["picture", "slice"])
 def test_datagrams_that_are_lost_are_told_by_the_native_engines_alone(lost):
     """libav, which PyAV hands on from, marks no packet behind a gap; what is recorded is the same, and who plays it sees the damage."""

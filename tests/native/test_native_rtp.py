@@ -48,7 +48,10 @@ def pieces(code, data):
         (LINES, [], LINES),
         (LINES + b"\r", [], LINES + b"\r"),
         (LINES + b"x", [(JUNK, -1, LINES + b"x")], b""),
-        (b"RTSP/\n" * 131, [(JUNK, -1, b"RTSP/\n")] * 2, b"RTSP/\n" * 129),
+        (b"RTSP/\n" * 131, [(JUNK, -1, b"RTSP/\n" * 129)], b"RTSP/\n" * 2),
+        (b"RTSP/\n" * 9 + b"A" * (16 << 10) + MESSAGE, [(JUNK, -1, b"RTSP/\n" * 9 + b"A" * (16 << 10)), (TEXT, -1, MESSAGE)], b""),
+        (b"RTSP/\n" * 50 + framed(PACKET) + b"RTSP/\n" * 90, [(JUNK, -1, b"RTSP/\n" * 50), (FRAME, 0, PACKET)], b"RTSP/\n" * 90),
+        (b"A\nRTSP/\nContent-Length: x\n\n" + MESSAGE, [(JUNK, -1, b"A\nRTSP/\nContent-Length: x\n\n"), (TEXT, -1, MESSAGE)], b""),
     ],
 )
 def test_a_connection_is_split_and_its_place_found_again(code, data, found, rest):

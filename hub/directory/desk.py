@@ -180,6 +180,6 @@ def _assigned(payload: dict[str, Any]) -> Iterator[str]:
 def _touches(payload: dict[str, Any]) -> set[str]:
     """Entities that an entry changes, as kind/id."""
     changed = {f"{change['entity']}/{change['id']}" for change in payload.get("changes", ())}
-    changed |= {f"camera/{name}" for name in _assigned(payload)}
+    changed |= {f"camera/{name}" for name in _assigned(payload)} | set(payload.get("about", ()))
     changed |= {f"{change['entity']}/{change['id']}" for one in payload.get("entries", ()) for change in one.get("changes", ())}
     return changed | ({f"role/{payload['role']}"} if "role" in payload else set())

@@ -40,7 +40,7 @@ class Difference:
 
     def steps(self) -> list[tuple[str, str, str]]:
         """(field, from, to) for people."""
-        return [(name, _told(name, old), _told(name, new)) for name, old, new in self.fields]
+        return [(name, told(name, old), told(name, new)) for name, old, new in self.fields]
 
     def line(self) -> str:
         """One line for a terminal."""
@@ -132,8 +132,8 @@ def compared(key: Key, before: Mapping[str, Any] | None, after: Mapping[str, Any
     return Difference("+" if before is None else "~", key, tuple((name, old.get(name), after.get(name)) for name in names))
 
 
-def _told(name: str, value: Any) -> str:
-    """Times as such."""
+def told(name: str, value: Any) -> str:
+    """A field's value for a person, times as such."""
     if name in TIMES and isinstance(value, int | float):
         return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S}Z"
     return shown(value)

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from ...wire.errors import UsageError
 from ..directory.entities import KINDS
+from ..directory.sitefile import TIMES
 from ..directory.wording import FIELDS
+from . import story
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ def _field(name: str, annotation: Any) -> Field:
         return Field(name, str, True, "ID,ID", FIELDS[name])
     if get_origin(plain) is Literal:
         return Field(name, str, False, "|".join(map(str, get_args(plain))), FIELDS[name])
+    if name in TIMES:
+        return Field(name, str, False, "TIME", FIELDS[name].replace("as Unix", "as ISO 8601 with a zone, or Unix"))
     shape = {str: "TEXT", int: "N", float: "NUMBER", bool: ""}[plain]
     return Field(name, plain, False, shape, FIELDS[name])
 
@@ -54,7 +58,7 @@ def _plain(annotation: Any) -> Any:
 def typed_values(kind: str, given: dict[str, Any], unset: tuple[str, ...] = ()) -> dict[str, Any]:
     """Fields as an edit carries them, None for those that go back to their default; raises UsageError."""
     known = {field.name: field for field in fields(kind)}
-    found = {name: _listed(value) if known[name].many else value for name, value in given.items() if value is not None}
+    found = {name: _read(known[name], value) for name, value in given.items() if value is not None}
     for name in (text.strip().lstrip("-").replace("-", "_") for text in unset):
         if name not in known:
             raise UsageError(f"a {kind} has no {name[:40]!r}", remedy=f"it has {', '.join(known)}")
@@ -62,6 +66,12 @@ def typed_values(kind: str, given: dict[str, Any], unset: tuple[str, ...] = ()) 
             raise UsageError(f"{known[name].option} is both given and unset", remedy="leave one of them out")
         found[name] = None
     return found
+
+
+def _read(field: Field, value: Any) -> Any:
+    if field.name in TIMES:
+        return story.moment(value)
+    return _listed(value) if field.many else value
 
 
 def _listed(text: str) -> list[str]:

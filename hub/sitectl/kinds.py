@@ -16,7 +16,7 @@ from ...wire.errors import UsageError
 from ..directory.requests import EntityText
 from ..directory.roles import ROLES, known
 from ..directory.site import Change, Key
-from ..directory.sitefile import compared, shown
+from ..directory.sitefile import TIMES, compared, told
 from .client import RefusedEditError, SiteClient
 from .fields import Field, fields, merged, typed_values
 from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done, reader, show_difference, show_json
@@ -153,10 +153,10 @@ def _list(kind: str) -> Callable[..., None]:
             return
         used = [field.name for field in fields(kind) if any(one.value.get(field.name) is not None for one in found.values())]
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in ("id", *(name.replace("_", " ") for name in used)):
+        for column in ("id", *((name.removesuffix("_s") if name in TIMES else name).replace("_", " ") for name in used)):
             table.add_column(column, overflow="fold")
         for name, one in found.items():
-            cells = ["" if (item := one.value.get(field)) is None else shown(item) for field in used]
+            cells = ["" if (item := one.value.get(field)) is None else told(field, item) for field in used]
             table.add_row(Text(name, "bold"), *map(Text, cells))
         to = console()
         to.print(table if found else Text(f"no {kind}s yet", "dim"))

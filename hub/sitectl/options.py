@@ -34,7 +34,7 @@ Servers = Annotated[list[str] | None, typer.Option("--server", envvar=SERVER_ENV
                                                         "asked when one is dead.  Commands that only look find one by mDNS when there is "
                                                         "none at the default")]  # fmt: skip
 Actor = Annotated[str | None, typer.Option("--actor", envvar=ACTOR_ENV, metavar="WHO",
-                                           help="who edits, for the history default: you@here")]  # fmt: skip
+                                           help="who edits, for the history; default: you@here")]  # fmt: skip
 AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 

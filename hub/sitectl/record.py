@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ...wire.errors import UsageError
+from ..directory.entities import KINDS
 from ..directory.requests import ContingencyText
 from ..directory.site import Key, Site
 from ..directory.sitefile import Difference, compared
@@ -39,6 +40,9 @@ def history(
     server: Servers = None,
 ) -> None:
     """Who changed what, and when; the newest first."""
+    if entity is not None and entity.partition("/")[0] not in KINDS:
+        raise UsageError(f"{entity[:64]!r} names no kind of entity", remedy=f"write it as camera/{entity.rpartition('/')[2][:63]}; "
+                         f"kinds: {', '.join(KINDS)}")  # fmt: skip
     start_s = None if since is None else story.since(since, time.time())
     found = reader(server).entries(entity, limit, start_s, who)
     if as_json:

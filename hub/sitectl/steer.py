@@ -27,6 +27,8 @@ from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done
 
 O = TypeVar("O", bound=Order)  # noqa: E741 - an order
 DIRECTORY: Final = "directory"
+LEADER: Final = "leader"
+"""Who does what the site has no role for."""
 LED_S: Final = 15.0
 """How long a new leader is waited for: three times as long as it takes."""
 LOOK_S: Final = 0.3
@@ -47,6 +49,7 @@ def roles(as_json: AsJson = False, server: Servers = None) -> None:
     for name, one in site.roles.items():
         lease = site.leases.get(name)
         rows.append((name, lease.holder if lease else "", lease.number if lease else 0, ", ".join(one.servers), one.holder))
+    rows += [(name, seen.leader, 0, "", LEADER) for name in ROLES if name not in site.roles]
     if as_json:
         show_json([dict(zip(("role", "holder", "number", "servers", "mode"), row, strict=True)) for row in rows])
         return
@@ -54,7 +57,8 @@ def roles(as_json: AsJson = False, server: Servers = None) -> None:
     for column in ("role", "held by", "number", "in this order", "holder"):
         table.add_column(column, overflow="fold", justify="right" if column == "number" else "left")
     for name, holder, number, listed, mode in rows:
-        table.add_row(Text(name, "bold"), Text(holder or "nobody", "green" if holder else "bold red"), str(number), Text(listed), mode)
+        held = Text(holder or "nobody", "green" if holder else "bold red")
+        table.add_row(Text(name, "bold"), held, str(number or ""), Text(listed), mode)
     console().print(table)
     for name in site.roles:
         if name not in ROLES:

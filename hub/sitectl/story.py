@@ -24,6 +24,11 @@ def since(text: str, now_s: float) -> float:
     """`2h` or `3d` ago, ISO 8601 with a zone, or Unix seconds, as Unix seconds; raises UsageError."""
     if span := _SPAN.fullmatch(text.strip()):
         return now_s - float(span[1]) * _UNITS[span[2]]
+    return moment(text, "2h, 3d, ")
+
+
+def moment(text: str, more: str = "") -> float:
+    """ISO 8601 with a zone, or Unix seconds, as Unix seconds; raises UsageError.  more: what else may be written."""
     try:
         return float(text)
     except ValueError:  # then it is to be a date
@@ -31,7 +36,7 @@ def since(text: str, now_s: float) -> float:
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise UsageError(f"{text!r} is no time", remedy="write it as 2h, 3d, 2026-01-02T03:04:05Z, or Unix seconds") from error
+        raise UsageError(f"{text!r} is no time", remedy=f"write it as {more}2026-01-02T03:04:05Z, or Unix seconds") from error
     if at.tzinfo is None:
         raise UsageError(f"{text!r} has no time zone", remedy="add Z or +01:00: an hour's error is the wrong evidence")
     return at.timestamp()
@@ -79,7 +84,8 @@ def what(entry: HistoryEntry, older: Mapping[str, dict[str, Any] | None]) -> lis
             found = [f"an edit of another leader waits for a decision: {payload.get('why')}"]
         case "settle":
             made = _changes(payload.get("changes", ()), older)
-            found = [f"contingency {str(payload.get('origin'))[:12]}: {payload.get('verdict')}", *made]
+            about = f", about {listed(list(payload['about']))}" if payload.get("about") else ""
+            found = [f"contingency {str(payload.get('origin'))[:12]}: {payload.get('verdict')}{about}", *made]
         case other:
             found = [f"{other}, of a newer version"]
     return found

@@ -228,7 +228,7 @@ def _own_days(one: Camera | Group) -> str:
 
 def _days(one: Archiver) -> str:
     """The plan's default is no setting: an archiver that nobody gave days keeps to its own file."""
-    return f"{one.retention_days:g} days" if "retention_days" in one.model_fields_set else "days by its hub.toml"
+    return f"{one.retention_days:g} days" if "retention_days" in one.model_fields_set else "days by its hub.toml, else 30"
 
 
 def _returns(one: Camera | Group) -> list[str]:

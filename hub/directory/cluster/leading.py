@@ -102,7 +102,9 @@ class Leading:
         found = problems(self.tip, changes)
         if found:
             return [Refused(ticket, tuple(found))]
-        payload = {"origin": origin, "verdict": "apply" if apply else "dismiss", "changes": [change.to_json() for change in changes]}
+        about = sorted({f"{change['entity']}/{change['id']}" for one in kept.entries for change in one["changes"]})  # for the history
+        payload = {"origin": origin, "verdict": "apply" if apply else "dismiss", "about": about,
+                   "changes": [change.to_json() for change in changes]}  # fmt: skip
         return self._wait(ticket, self._append("settle", {**payload, "note": ""}, actor))
 
     def assign(self, wanted: Assign) -> list[Action]:

@@ -62,6 +62,13 @@ def test_set_changes_what_is_named_and_keeps_what_somebody_else_changed(one: Cli
     assert stale.code == 1
     assert f"this edit is of revision {revision}" in stale.err
     assert one.get("/v1/site/camera/door").json()["name"] == "Door"
+    done("window", "add", "w", "--kind", "server", "--target", "a", "--start-s", "2026-09-21T14:13:20Z",
+         "--end-s", "1790003600", server=one.url)  # fmt: skip
+    assert one.get("/v1/site/window/w").json()["start_s"] == 1_790_000_000.0
+    shown = done("window", "list", server=one.url)
+    assert shown.split()[:5] == ["id", "kind", "target", "start", "end"]
+    assert "2026-09-21 14:13:20Z" in shown
+    assert "2026-09-21 15:13:20Z" in shown
 
 
 def test_what_does_not_fit_is_refused_with_path_and_remedy(one: Client) -> None:
@@ -137,5 +144,7 @@ def test_values_as_they_are_typed() -> None:
         "archivers": ["a", "b"], "copies": 2, "mbit_s": None}  # fmt: skip
     assert typed_values("group", {"archivers": ""}) == {"archivers": []}
     assert merged({"a": 1, "b": 2}, {"a": None, "c": 3}) == {"b": 2, "c": 3}
+    with pytest.raises(UsageError, match="has no time zone"):
+        typed_values("window", {"start_s": "2026-09-21T14:13:20"})
     with pytest.raises(UsageError, match="both given and unset"):
         typed_values("camera", {"copies": 2}, ("copies",))

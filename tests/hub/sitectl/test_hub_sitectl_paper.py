@@ -96,6 +96,9 @@ def test_history_tells_who_did_what_and_can_be_narrowed(one: Client) -> None:
     assert within("history", "--since", "4000000000", server=one.url).out == "nothing\n"
     assert len(json.loads(within("history", "--since", "1h", "--by", "ben", "--json", server=one.url).out)) == 1
     assert within("history", "--since", "yesterday", server=one.url).code == 2
+    for wrong in ("door", "cam/door"):
+        said = within("history", "--entity", wrong, server=one.url)
+        assert (said.code, "write it as camera/door; kinds: " in said.err) == (2, True), said
 
 
 def test_an_operator_settles_what_two_leaders_contradict(tmp_path: Path, free_port: Callable[[], int]) -> None:
@@ -120,11 +123,13 @@ def test_an_operator_settles_what_two_leaders_contradict(tmp_path: Path, free_po
         assert within("contingency", "settle", origin, "perhaps", "--yes", server=client.url).code == 2
         assert within("contingency", "settle", "0x", "apply", "--yes", server=client.url).code == 2
         assert within("contingency", "settle", origin, "dismiss", server=client.url).code == 2, "nobody is there to ask"
-        settled = site("contingency", "settle", origin, "apply", "--yes", server=client.url)
+        settled = site("contingency", "settle", origin, "dismiss", "--yes", server=client.url)
         assert (settled.code, "on 2 servers" in settled.out) == (0, True), settled
-        assert client.get("/v1/site/camera/both").json()["name"] == "by a"
+        assert client.get("/v1/site/camera/both").json()["name"] == "by b"
         assert "nothing waits" in site("contingency", "list", server=client.url).out
-        assert "apply" in site("history", "--by", "ops", "-n", "1", server=client.url).out
+        told = f"contingency {origin}: dismiss, about camera/both"
+        assert told in site("history", "--by", "ops", "-n", "1", server=client.url).out
+        assert told in site("history", "--entity", "camera/both", "-n", "1", server=client.url).out, "or it seems to wait still"
 
 
 def entry(kind: str, **payload: object) -> HistoryEntry:

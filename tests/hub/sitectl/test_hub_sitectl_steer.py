@@ -24,6 +24,8 @@ def recorders(client: Client) -> dict[str, str]:
 def test_lead_and_role_go_to_another_server_and_stay_there(tmp_path: Path, free_port: Callable[[], int]) -> None:
     with directory(tmp_path, free_port, "ab") as servers:
         leader = servers.led()
+        assert json.loads(site("roles", "--json", server=leader.url).out)[1:] == [
+            {"role": name, "holder": "a", "number": 0, "servers": "", "mode": "leader"} for name in ("backup", "health")]  # fmt: skip
         assert leader.put("role/backup", {"servers": ["b", "a"]}).status == 200
         servers.level()
         wait_for(lambda: leader.site()["leases"].get("backup", [""])[0] == "b", "the role's holder")

@@ -49,7 +49,7 @@ def test_who_leads_who_stores_by_which_rules() -> None:
     assert line(lines, "● b  ") == "● b  http://b:1 · 3 entries behind  following"
     assert line(lines, "○ r") == "○ r  http://r:1 · recovery  does not answer"
     assert line(lines, "○ x") == "○ x  not in the site  looking, its database takes no entries"
-    assert line(lines, "· s1") == "· s1  http://10.0.0.1:9701 · days by its hub.toml"
+    assert line(lines, "· s1") == "· s1  http://10.0.0.1:9701 · days by its hub.toml, else 30"
     assert line(lines, "◐ s2") == "◐ s2  found by mDNS · 90 days · until 2026-09-21 14:13Z  in maintenance"
     assert line(lines, "· halls") == "· halls  2 copies on s1, s2 · priority 7 · failback sticky · 365 days · 2 cameras"
     assert line(lines, "◐ backups") == "◐ backups  of a · sticky  this version knows no such role: nobody does anything for it"
@@ -85,7 +85,7 @@ def test_a_camera_that_is_moved_is_with_its_new_agent_and_says_who_goes_on() -> 
 
 def test_archivers_by_their_answers_to_the_leader() -> None:
     lines = drawn(site(), stores={"s1": "lives", "s2": "gone"})
-    assert line(lines, "● s1") == "● s1  http://10.0.0.1:9701 · days by its hub.toml"
+    assert line(lines, "● s1") == "● s1  http://10.0.0.1:9701 · days by its hub.toml, else 30"
     assert line(lines, "◐ s2").endswith("in maintenance, gone")
     assert line(drawn(site(), stores={"s1": "suspect"}), "◐ s1").endswith("does not answer the last question")
     assert line(drawn(site(), stores={"s1": "gone"}), "○ s1").endswith("gone")

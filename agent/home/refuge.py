@@ -30,6 +30,7 @@ from ..credentials import NAME as CREDENTIALS
 from ..epochs import STATE_BYTES
 from ..journal.slots import SlotFile
 from . import late
+from .mounts import unmounted
 
 log = logging.getLogger(__name__)
 RAM: Final = Path("/dev/shm")  # noqa: S108 - it is RAM on each Linux, which no other folder is
@@ -95,8 +96,13 @@ class Refuge:
 
 
 def salvage(data_dir: Path) -> dict[str, bytes]:
-    """What the disk still gives of its small files, for `seed`; what it does not give is told and done without."""
+    """What the disk still gives of its small files, for `seed`; what it does not give is told and done without.
+
+    A disk that is not mounted gives nothing: what is seen in its place was left before it was there, and would go over newer files of it.
+    """
     found: dict[str, bytes] = {}
+    if unmounted(data_dir) is not None:
+        return found
     for name in _SEEDS:
         try:
             with (data_dir / name).open("rb") as file:

@@ -72,6 +72,12 @@ def test_what_the_disk_still_gives_is_taken_along_and_what_it_does_not_is_done_w
     assert "epochs.slots" in str(caplog.records[-1].__dict__)
 
 
+def test_what_lies_under_the_mount_point_of_a_disk_that_is_away_is_not_taken_along(data, monkeypatch):
+    (data / "desired.json").write_bytes(b"of last year")
+    monkeypatch.setattr(refuge, "unmounted", lambda folder: folder)
+    assert salvage(data) == {}
+
+
 def test_everything_that_is_newer_in_ram_gets_to_the_disk_and_nothing_of_it_is_lost_there(data, caplog):
     held = Refuge.take(data)
     for folder, numbers, rows in ((held.folder, b'{"":9,"cam0":4}', b'["b"]'), (data, b'{"":5,"cam1":7}', b'["a"]')):

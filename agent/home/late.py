@@ -1,7 +1,7 @@
 """A small file that is in RAM until the disk which it belongs to is there.
 
-    write ─▶ RAM ─┬─ no disk yet: VolumeError, as nothing is kept over a power cut
-                  └─ after arrived(disk): joined to what the disk has
+    write ─┬─ no disk yet ───────▶ RAM, and VolumeError: nothing is kept over a power cut
+           └─ after arrived(disk) ─▶ joined to what the disk has; RAM may be full, or taken away, by then
 
 Rules: what the disk held already is never lost by writing to it: numbers only rise, and a loss is told twice rather than not at all.
 """
@@ -35,10 +35,11 @@ class LateSlots:
     def write(self, data: bytes) -> None:
         """Raises VolumeError as long as there is no disk, and what the disk raises then."""
         with self._lock:
+            if self._disk is not None:
+                self._disk.write(self._join(self._disk.read(), data))
+                return
             self._ram.write(data)
-            if self._disk is None:
-                raise VolumeError(self._why.message, remedy=self._why.remedy)
-            self._disk.write(self._join(self._disk.read(), data))
+            raise VolumeError(self._why.message, remedy=self._why.remedy)
 
     def arrived(self, disk: Slots) -> None:
         """Its place on the disk is there from now on; whoever could not write tries again."""

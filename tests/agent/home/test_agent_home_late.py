@@ -44,7 +44,21 @@ def test_a_write_without_a_disk_stays_in_ram_and_says_so_and_goes_on_when_it_is_
     assert (slots.read(), disk.data) == (b'["a"]', b"[]")
     slots.arrived(disk)
     slots.write(b'["b"]')
-    assert (ram.data, disk.data) == (b'["b"]', b'["b"]')
+    assert disk.data == b'["b"]'
+
+
+def test_ram_that_is_full_or_was_taken_away_keeps_nothing_from_the_disk():
+    class Full(Memory):
+        def write(self, data):
+            raise VolumeError("no room", remedy="make some")
+
+    disk = Memory()
+    slots = LateSlots(Full(), GONE, losses)
+    with pytest.raises(VolumeError, match="no room"):
+        slots.write(b'["a"]')
+    slots.arrived(disk)
+    slots.write(b'["a"]')
+    assert disk.data == b'["a"]'
 
 
 @pytest.mark.parametrize("utc_s", [NOW_S + 5, 30], ids=["clock set", "1970"])

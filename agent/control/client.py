@@ -56,15 +56,22 @@ def _connected(folder: Path) -> Iterator[socket.socket]:
     """In RAM first: where one is there, the disk of data_dir may hang."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(ANSWER_S)
-        try:
-            with short_path(refuge.place(folder)) as path:
-                connection.connect(path)
-        except TimeoutError:
-            raise
-        except OSError:  # none there, or what a killed agent or somebody else left
+        if not any(_reached(connection, place) for place in refuge.places(folder)):
             with short_path(folder) as path:
                 connection.connect(path)
         yield connection
+
+
+def _reached(connection: socket.socket, place: Path) -> bool:
+    """Raises TimeoutError when an agent is there and does not answer."""
+    try:
+        with short_path(place) as path:
+            connection.connect(path)
+    except TimeoutError:
+        raise
+    except OSError:  # what an agent that is not there any more has left
+        return False
+    return True
 
 
 def _read(connection: socket.socket) -> bytes:

@@ -1,11 +1,11 @@
 """The folder in RAM that stands for a data_dir whose disk cannot be used: small files and the control socket, no video.
 
     start ─┬─▶ take, seeded with what the disk still gives ─▶ used ─┬─▶ the disk is back: brought there ─▶ close: it goes
-           └─▶ left by a killed agent: taken as it is ──────────────┘
+           └─▶ left by the start before: taken as it is ────────────┴─▶ stopped or killed before that ─▶ left for the next start
 
-Rules: found by the path of data_dir alone and without a look at its disk, which may hang: so `watchkeep agent status` finds its socket.
-Mode 0700, its owner's; locked as long as an agent uses it, so that two agents of one data_dir keep each other out here too.  What a
-killed agent left is newer than the disk's: a start on the disk takes it over before anything is read there.
+Rules: found by the path of data_dir and the user alone and without a look at its disk, which may hang: so `watchkeep agent status` finds
+its socket.  Mode 0700; locked as long as an agent uses it, so that two agents of one data_dir keep each other out here too.  What a
+start in RAM left is newer than the disk's: a start on the disk takes it over before anything is read there.
 Bound: the three small files of 512 KiB, desired.json and servers.json as large as an answer may be, credentials.toml.
 """
 
@@ -43,8 +43,30 @@ _TRIES: Final = 3
 
 
 def place(data_dir: Path) -> Path:
-    """Where the folder of a data_dir is, if there is one."""
-    return RAM / f"watchkeep-{blake3(os.fsencode(data_dir.absolute())).hexdigest(8)}"
+    """Where this user's folder of a data_dir is, if there is one."""
+    return RAM / f"{_name(data_dir)}{os.geteuid()}"
+
+
+def places(data_dir: Path) -> list[Path]:
+    """Where whoever asks an agent may find it: at this user's own, and root, who looks after agents of other users, at theirs.
+
+    Everybody may make folders in RAM: one that is not whose it says to be is nobody's.
+    """
+    mine = place(data_dir)
+    others = sorted(RAM.glob(f"{_name(data_dir)}*")) if os.geteuid() == 0 else []
+    return [one for one in (mine, *(other for other in others if other != mine)) if _is_whose_it_says(one)]
+
+
+def _name(data_dir: Path) -> str:
+    return f"watchkeep-{blake3(os.fsencode(data_dir.absolute())).hexdigest(8)}-"
+
+
+def _is_whose_it_says(folder: Path) -> bool:
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and folder.name.endswith(f"-{found.st_uid}")
 
 
 class Refuge:
@@ -66,7 +88,7 @@ class Refuge:
 
     @classmethod
     def left(cls, data_dir: Path) -> "Refuge | None":
-        """What a killed agent left, if there is any.  Raises BlockingIOError when an agent uses it; another user's is nobody's."""
+        """What the start before left, if there is any.  Raises BlockingIOError when an agent uses it; another user's is nobody's."""
         try:
             handle = _locked(place(data_dir))
         except BlockingIOError:

@@ -72,7 +72,7 @@ class Home:
         """Look no more; before the journal is closed."""
 
     def close(self) -> None:
-        """Leave nothing in RAM; after the journal was closed."""
+        """Leave nothing in RAM that the disk has; after the journal was closed."""
 
 
 class RamHome(Home):
@@ -82,6 +82,8 @@ class RamHome(Home):
                  journal: StagedJournal) -> None:  # fmt: skip
         super().__init__(refuge.folder, journal)
         self._data_dir, self._refuge, self._watch, self._absent, self.why = data_dir, refuge, watch, absent, why
+        self._begun = self._moved = False
+        """Numbers were given out; what is in RAM is on the disk."""
         self._late = {EPOCHS: LateSlots(open_slots(refuge.folder / EPOCHS), why, late.epochs),
                       LOSSES: LateSlots(open_slots(refuge.folder / LOSSES), why, late.losses)}  # fmt: skip
         self.blind = self._late[EPOCHS].read() is None
@@ -90,6 +92,7 @@ class RamHome(Home):
         return self._late.get(name) or super().slots(name)
 
     def look(self, well: Callable[[], None]) -> None:
+        self._begun = True
         self._watch.go_on(partial(self._came, well))
 
     @property
@@ -107,13 +110,18 @@ class RamHome(Home):
         self._watch.stop()
 
     def close(self) -> None:
-        self._refuge.close()
+        """What the disk has not got is left for the next start: it is to go on above these numbers, with what the directory said last."""
+        if self._begun and not self._moved:
+            self._refuge.leave()
+        else:
+            self._refuge.close()
 
     def _came(self, well: Callable[[], None], journal: Journal) -> None:
         """Numbers first: what is promised has to be above all that was given out before anything is written there."""
         bring_back(self._refuge.folder, self._data_dir)
         for name, slots in self._late.items():
             slots.arrived(open_slots(self._data_dir / name))
+        self._moved = True
         self._absent.arrived(journal)
         log.info("data_dir can be used again: recording begins anew, on its disk")
         well()

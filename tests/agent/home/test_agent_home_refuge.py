@@ -1,5 +1,6 @@
 """The folder in RAM that stands for data_dir: agent/home/refuge.py."""
 
+import os
 import stat
 
 import pytest
@@ -56,6 +57,24 @@ def test_a_folder_that_others_may_look_into_is_not_used(data, mode):
     with pytest.raises(PermissionError):
         Refuge.take(data)
     assert Refuge.left(data) is None
+
+
+def test_another_users_folder_stands_in_nobodys_way_and_root_finds_agents_in_it(data, ram, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        patch.setattr("os.geteuid", lambda: 4711)
+        theirs = place(data)
+        theirs.mkdir(mode=0o700)
+        assert refuge.places(data) == [], "it is root's, and says to be another's"
+        os.chown(theirs, 4711, 4711)
+        assert refuge.places(data) == [theirs]
+    assert refuge.places(data) == [theirs]
+    mine = Refuge.take(data)
+    assert refuge.places(data) == [mine.folder, theirs]
+    monkeypatch.setattr("os.geteuid", lambda: 4712)
+    place(data).symlink_to(tmp_path)
+    assert refuge.places(data) == []
+    monkeypatch.undo()
+    mine.close()
 
 
 def test_a_link_in_its_place_is_not_followed(data, tmp_path):

@@ -13,10 +13,12 @@ import pytest
 from agent_toml import written
 from faultrig import frozen, small_disk
 
+from watchkeep.agent.clock import Clock
 from watchkeep.agent.config import read
 from watchkeep.agent.control.client import ask
-from watchkeep.agent.control.model import SOCKET_NAME, Request
-from watchkeep.agent.epochs import RESERVE_S, STATE_BYTES
+from watchkeep.agent.control.model import Request
+from watchkeep.agent.control.server import short_path
+from watchkeep.agent.epochs import RESERVE_S, STATE_BYTES, EpochBook
 from watchkeep.agent.home import refuge, settle
 from watchkeep.agent.home.refuge import EPOCHS, Refuge, place
 from watchkeep.agent.journal.disk import Disk
@@ -157,6 +159,27 @@ def test_what_a_killed_agent_left_in_ram_is_taken_over_by_the_next_one_on_the_di
     service.close()
 
 
+@pytest.mark.parametrize("utc_s", [None, 30.0], ids=["clock set", "1970"])
+def test_one_that_is_stopped_in_ram_leaves_the_next_start_its_numbers_there(tmp_path, ready, ram, monkeypatch, utc_s):
+    """Below them it would be heard as another run of before; what is drawn at random (epochs.py) would be, one time in two."""
+    monkeypatch.setattr(Disk, "sizes", broken)
+    given = []
+    for below in (lambda _: 70_000, lambda _: 5):
+        monkeypatch.setattr(EpochBook.__init__, "__kwdefaults__", {"newest_s": 0, "below": below})
+        clock = Clock()
+        clock.utc_s = clock.utc_s if utc_s is None else lambda: utc_s
+        with AgentService(ready, clock) as service:
+            given += [numbers(service) for _ in range(2)]
+    assert given == sorted(set(given))
+    assert [place(tmp_path / "data")] == list(ram.iterdir())
+    monkeypatch.undo()
+    monkeypatch.setattr(refuge, "RAM", ram)
+    service = AgentService(ready)
+    assert numbers(service) > max(given)
+    assert list(ram.iterdir()) == []
+    service.close()
+
+
 def test_without_room_in_ram_either_it_is_started_again(ready, ram, monkeypatch):
     monkeypatch.setattr(Disk, "sizes", broken)
     ram.rmdir()
@@ -176,8 +199,8 @@ def test_ram_that_fills_up_at_once_is_left_empty(ready, ram, monkeypatch, tmp_pa
 def test_a_socket_that_a_killed_agent_left_in_ram_hides_no_agent(tmp_path, ready, ram):
     with AgentService(ready):
         place(tmp_path / "data").mkdir(mode=0o700)
-        with socket.socket(socket.AF_UNIX) as dead:
-            dead.bind(str(place(tmp_path / "data") / SOCKET_NAME))
+        with socket.socket(socket.AF_UNIX) as dead, short_path(place(tmp_path / "data")) as path:
+            dead.bind(path)
         assert ask(tmp_path / "data", Request(command="status")).status.beacon.agent == "edge-1"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ...wire.errors import VolumeError
+from ...wire.mdns import remembered
 from ..epochs import Slots, merged
 
 Join = Callable[[bytes | None, bytes], bytes]
@@ -55,6 +56,11 @@ def bring(data: bytes | None, disk: Slots, join: Join) -> None:
 
 def epochs(old: bytes | None, new: bytes) -> bytes:
     return merged(old, new)
+
+
+def archivers(old: bytes | None, new: bytes) -> bytes:
+    """Both lists of addresses (agent/archivers.py), the newer address of each."""
+    return json.dumps({**remembered("archiver", old), **remembered("archiver", new)}).encode()
 
 
 def losses(old: bytes | None, new: bytes) -> bytes:

@@ -36,8 +36,10 @@ log = logging.getLogger(__name__)
 RAM: Final = Path("/dev/shm")  # noqa: S108 - it is RAM on each Linux, which no other folder is
 EPOCHS, LOSSES, ARCHIVERS = "epochs.slots", "losses.slots", "archivers.slots"
 _SEEDS: Final = (EPOCHS, LOSSES, ARCHIVERS, CACHE, KEPT, CREDENTIALS)
-_JOINED: Final = {EPOCHS: late.epochs, LOSSES: late.losses}
+_JOINED: Final = {EPOCHS: late.epochs, LOSSES: late.losses, ARCHIVERS: late.archivers}
 _REPLACED: Final = (CACHE, KEPT)
+_MISSING: Final = (CREDENTIALS,)
+"""Brought to a disk that has none, a new one: who may be asked by whom is the operator's word, not the agent's."""
 _TRIES: Final = 3
 """Another start may take the folder away between its being opened and its being locked."""
 
@@ -139,12 +141,14 @@ def salvage(data_dir: Path) -> dict[str, bytes]:
 
 def bring_back(folder: Path, data_dir: Path) -> None:
     """What is in a folder in RAM, to its places on the disk; one that the disk does not take is told and done without, as at a start."""
-    for name in (*_JOINED, *_REPLACED):
+    for name in (*_JOINED, *_REPLACED, *_MISSING):
         try:
-            if name in _JOINED and (folder / name).exists():
+            if not (folder / name).exists() or (name in _MISSING and (data_dir / name).exists()):
+                continue
+            if name in _JOINED:
                 late.bring(SlotFile(folder / name, STATE_BYTES).read(), SlotFile(data_dir / name, STATE_BYTES), _JOINED[name])
-            elif name in _REPLACED and (folder / name).exists():
-                publish(data_dir / name, (folder / name).read_bytes())
+            else:
+                publish(data_dir / name, (folder / name).read_bytes(), 0o600 if name in _MISSING else 0o666)
         except (OSError, VolumeError) as error:
             said = error.message if isinstance(error, WatchkeepError) else error.strerror or str(error)
             log.warning("a small file does not get from RAM to data_dir",

@@ -33,11 +33,11 @@ def sync_dir(path: Path) -> None:
         os.close(handle)
 
 
-def publish(path: Path, data: bytes) -> None:
-    """Replace path with data atomically; raises OSError and leaves the old file when that fails."""
+def publish(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Replace path with data atomically; raises OSError and leaves the old file when that fails.  mode: less the umask, from the first."""
     temp = path.with_name(f".{path.name}.tmp")
     try:
-        with temp.open("wb") as stream:
+        with open(temp, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

@@ -7,7 +7,7 @@ import pytest
 
 from watchkeep.agent.epochs import STATE_BYTES
 from watchkeep.agent.home import refuge
-from watchkeep.agent.home.refuge import EPOCHS, LOSSES, Refuge, bring_back, place, salvage
+from watchkeep.agent.home.refuge import ARCHIVERS, EPOCHS, LOSSES, Refuge, bring_back, place, salvage
 from watchkeep.agent.journal.slots import SlotFile
 
 
@@ -97,6 +97,19 @@ def test_what_lies_under_the_mount_point_of_a_disk_that_is_away_is_not_taken_alo
     assert salvage(data) == {}
 
 
+def test_a_new_disk_gets_the_passwords_and_addresses_that_the_dying_one_still_gave(data):
+    """Else cameras that the directory gives would stop, and archivers that mDNS does not show now be unknown, at going over to it."""
+    held = Refuge.take(data)
+    held.seed({"credentials.toml": b"secret"})
+    SlotFile(held.folder / ARCHIVERS, STATE_BYTES).write(b'{"b": "http://10.0.0.2:9701"}')
+    SlotFile(data / ARCHIVERS, STATE_BYTES).write(b'{"a": "http://10.0.0.1:9701", "b": "http://10.0.0.9:9701"}')
+    bring_back(held.folder, data)
+    assert (data / "credentials.toml").read_bytes() == b"secret"
+    assert stat.S_IMODE((data / "credentials.toml").stat().st_mode) == 0o600
+    assert SlotFile(data / ARCHIVERS, STATE_BYTES).read() == b'{"a": "http://10.0.0.1:9701", "b": "http://10.0.0.2:9701"}'
+    held.close()
+
+
 def test_everything_that_is_newer_in_ram_gets_to_the_disk_and_nothing_of_it_is_lost_there(data, caplog):
     held = Refuge.take(data)
     for folder, numbers, rows in ((held.folder, b'{"":9,"cam0":4}', b'["b"]'), (data, b'{"":5,"cam1":7}', b'["a"]')):
@@ -104,12 +117,13 @@ def test_everything_that_is_newer_in_ram_gets_to_the_disk_and_nothing_of_it_is_l
         SlotFile(folder / LOSSES, STATE_BYTES).write(rows)
     held.seed({"desired.json": b"new", "credentials.toml": b"secret"})
     (data / "desired.json").write_bytes(b"old")
+    (data / "credentials.toml").write_bytes(b"of the disk")
     bring_back(held.folder, data)
     bring_back(held.folder, data)
     assert SlotFile(data / EPOCHS, STATE_BYTES).read() == b'{"": 9, "cam0": 4, "cam1": 7}'
     assert SlotFile(data / LOSSES, STATE_BYTES).read() == b'["a", "b"]'
     assert (data / "desired.json").read_bytes() == b"new"
-    assert not (data / "credentials.toml").exists()
+    assert (data / "credentials.toml").read_bytes() == b"of the disk"
     (data / EPOCHS).unlink()
     (data / EPOCHS).mkdir()
     bring_back(held.folder, data)

@@ -23,7 +23,9 @@ LEVELS: Final[Mapping[str, str]] = {Level.UNPROTECTED: "bold red", Level.DEGRADE
                                     Level.PROTECTED: "green"}  # fmt: skip
 STANDINGS: Final[Mapping[str, str]] = {Standing.DOWN: "bold red", Standing.PLANNED: "yellow", Standing.UNKNOWN: "dim", Standing.UP: "green"}
 """The worst first."""
-All = Annotated[bool, typer.Option("--all", help="also what is well")]
+All = Annotated[bool, typer.Option("--all", help="also what is well, and every line of what is not")]
+LISTED: Final = 40
+"""Lines of one kind without --all: a site of ten thousand cameras that has lost an archiver has more to say than a screen."""
 
 Kind = Annotated[str | None, typer.Argument(metavar="[KIND[/ID]]", help="only these: camera, agent, archiver, server or role")]
 From = Annotated[str, typer.Option("--from", metavar="TIME", help="7d or 2h ago, ISO 8601 with a zone, or Unix seconds")]
@@ -56,12 +58,13 @@ def show(found: SiteHealth, now_s: float, to: Console, *, every: bool) -> None:
     to.print(_counted("cameras", found.cameras, LEVELS), soft_wrap=True)
     if found.blind:
         to.print(Text(f"nothing can be said of any camera: {found.blind}", "bold red"), soft_wrap=True)
-    _list({name: one for name, one in found.cameras.items() if every or one.state is not Level.PROTECTED}, LEVELS, now_s, to)
+    named = {name: one for name, one in found.cameras.items() if every or not (found.blind or one.state is Level.PROTECTED)}
+    _list(named, LEVELS, now_s, to, every=every)
     kinds = {"agents": found.agents, "archivers": found.archivers, "servers": found.servers, "roles": found.roles}
     for title, members in kinds.items():
         if members:
             to.print(_counted(title, members, STANDINGS), soft_wrap=True)
-            _list({name: one for name, one in members.items() if every or one.state is not Standing.UP}, STANDINGS, now_s, to)
+            _list({name: one for name, one in members.items() if every or one.state is not Standing.UP}, STANDINGS, now_s, to, every=every)
     to.print(Text(f"server {found.server} watches since {story.when(found.since_s)}, limit {found.limit_s:g} s", "dim"), soft_wrap=True)
 
 
@@ -71,7 +74,7 @@ def _counted(title: str, ones: Mapping[str, CameraHealth | MemberHealth], styles
     return Text.assemble((title, "bold cyan"), "  ", *[piece for one in told for piece in (", ", one)][1:])
 
 
-def _list(ones: Mapping[str, CameraHealth | MemberHealth], styles: Mapping[str, str], now_s: float, to: Console) -> None:
+def _list(ones: Mapping[str, CameraHealth | MemberHealth], styles: Mapping[str, str], now_s: float, to: Console, *, every: bool) -> None:
     if not ones:
         return
     order = list(styles)
@@ -80,9 +83,12 @@ def _list(ones: Mapping[str, CameraHealth | MemberHealth], styles: Mapping[str, 
     for _ in range(2):
         table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for name, one in sorted(ones.items(), key=lambda item: (order.index(item[1].state), item[0])):
+    ranked = sorted(ones.items(), key=lambda item: (order.index(item[1].state), item[0]))
+    for name, one in ranked if every else ranked[:LISTED]:
         table.add_row(Text(name, "bold"), Text(one.state, styles[one.state]), Text(_time(one, now_s), "dim"), Text(one.why))
     to.print(table)
+    if not every and len(ranked) > LISTED:
+        to.print(Text(f"and {len(ranked) - LISTED} more, with --all", "dim"))
 
 
 def _time(one: CameraHealth | MemberHealth, now_s: float) -> str:

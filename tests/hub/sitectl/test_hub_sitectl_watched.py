@@ -57,7 +57,20 @@ def test_what_is_wrong_comes_first_and_what_is_well_is_counted() -> None:
 
 
 def test_a_server_that_sees_nobody_says_so_before_everything_else() -> None:
-    assert shown(found("this server is cut off"))[1] == "nothing can be said of any camera: this server is cut off"
+    lines = shown(found("this server is cut off"))
+    assert lines[1] == "nothing can be said of any camera: this server is cut off"
+    assert lines[2].startswith("agents"), "and not the same of each camera"
+
+
+def test_of_many_cameras_the_worst_are_named_and_the_rest_is_counted() -> None:
+    bad = {f"cam{number:04}": CameraHealth(state=Level.DEGRADED, since_s=NOW, why="1 of 2 copies") for number in range(200)}
+    bad["zoo"] = CameraHealth(state=Level.UNPROTECTED, since_s=NOW, why="no archiver gets anything new")
+    site = found().model_copy(update={"cameras": bad})
+    lines = shown(site)
+    assert lines[1].split()[0] == "zoo"
+    assert lines[41] == "and 161 more, with --all"
+    assert len(lines) < 50
+    assert len(shown(site, every=True)) > 200
 
 
 def test_the_tree_takes_the_worse_of_video_and_assignment() -> None:

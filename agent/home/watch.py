@@ -45,7 +45,7 @@ class DiskWatch:
         """Opened, and nobody's yet."""
         self._came: Callable[[Journal], None] | None = None
         self._error: Exception | None = None
-        self._closed = False
+        self._closed, self._waited_for = False, True
         self._told = ""
         self.salvaged: dict[str, bytes] = {}
         self._thread = Supervised("wk-disk", self._run)
@@ -56,8 +56,9 @@ class DiskWatch:
         Raises whatever is not the disk's fault: another agent has it, or the configuration is wrong.
         """
         self._thread.start()
-        answered = self._tried.wait(patience_s)
+        self._tried.wait(patience_s)
         with self._lock:
+            answered, self._waited_for = self._tried.is_set(), False
             journal, self._journal = self._journal, None
             error = self._error
         if journal is not None:
@@ -118,12 +119,14 @@ class DiskWatch:
         return True
 
     def _failed(self, error: Exception) -> None:
-        first, told, self._told = not self._tried.is_set(), self._told, str(error)
-        if first:
-            if isinstance(error, FailingDiskError):
-                self.salvaged = self._salvage()
-            self._error = error
+        """A disk that hung for longer than `first` waits and then fails, as the kernel gives it up after half a minute, is told."""
+        told, self._told = self._told, str(error)
+        salvaged = self._salvage() if isinstance(error, FailingDiskError) and self._waited_for else {}
+        with self._lock:
+            waited, self._waited_for = self._waited_for, False
+            if waited:
+                self._error, self.salvaged = error, salvaged
             self._tried.set()
-        elif self._told != told:
+        if not waited and self._told != told:
             log.warning("data_dir cannot be used now", extra={"why": str(error), "remedy": getattr(error, "remedy", "") or REMEDY},
                         exc_info=None if isinstance(error, OSError | WatchkeepError) else error)  # fmt: skip

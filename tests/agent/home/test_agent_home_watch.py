@@ -79,6 +79,18 @@ def test_a_disk_that_hangs_is_not_waited_for_and_its_late_answer_counts():
     assert one.stop()
 
 
+def test_one_that_hangs_and_fails_then_says_why_once(caplog):
+    disk, came = Disk(FAILS, FAILS, FAILS, Journal()), threading.Event()
+    disk.lets.clear()
+    one = watch(disk)
+    assert "has not answered" in one.first(0.01).message
+    one.go_on(lambda _: came.set())
+    disk.lets.set()
+    assert came.wait(20)
+    assert [record.__dict__["why"] for record in caplog.records] == ["it fails"]
+    assert one.stop()
+
+
 def test_one_that_answers_between_the_two_is_not_forgotten():
     disk, got = Disk(Journal()), []
     disk.lets.clear()

@@ -52,8 +52,8 @@ def _mounts(table: Path) -> list[_Mount]:
 def _mounted(place: str, mounts: Sequence[_Mount]) -> bool:
     """Not by st_dev, as os.path.ismount does: a bind within one file system is a mount too.
 
-    A sandbox lays a directory onto itself to make it writable (systemd's ReadWritePaths); a disk that comes later goes under that.  So
-    the topmost counts, and only if it shows something else than what would be there without any.
+    A sandbox lays a directory onto itself to make it writable (systemd's ReadWritePaths); a disk that comes later is mounted under that and
+    on it.  So the topmost counts, and only if it shows something else than what would be there without any.
     """
     here = {one.number: one for one in mounts if one.place == place}
     if not here or place == "/":

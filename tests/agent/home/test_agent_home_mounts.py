@@ -47,8 +47,10 @@ def test_a_folder_whose_disk_is_in_fstab_and_not_mounted_is_told(fstab, folder, 
     ("31 27 254:0 /srv/disk /srv/disk rw - ext4 /dev/vda rw", False),
     ("31 27 8:1 / /srv/disk rw - ext4 /dev/sda1 rw\n32 31 8:1 / /srv/disk rw - ext4 /dev/sda1 rw", True),
     ("31 33 254:0 /srv/disk /srv/disk rw - ext4 /dev/vda rw\n33 27 8:1 / /srv/disk rw - ext4 /dev/sda1 rw", False),
+    ("31 33 254:0 /srv/disk /srv/disk rw - ext4 /dev/vda rw\n33 27 8:1 / /srv/disk rw - ext4 /dev/sda1 rw\n"
+     "34 31 8:1 / /srv/disk rw - ext4 /dev/sda1 rw", True),
     ("31 1 8:1 / /srv/disk rw - ext4 /dev/sda1 rw\n", True),
-], ids=["disk", "automount", "bind within the root disk", "sandbox", "sandbox on a disk", "disk under a sandbox", "chroot"])  # fmt: skip
+], ids=["disk", "automount", "bind", "sandbox", "sandbox on disk", "disk under sandbox", "disk after it", "chroot"])  # fmt: skip
 def test_what_is_mounted_there_counts_when_it_is_what_one_sees(fstab, table, there):
     assert missed("/srv/disk/watchkeep", fstab, table) == (None if there else Path("/srv/disk"))
 

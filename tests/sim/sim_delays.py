@@ -44,9 +44,16 @@ class Delays:
         now = agent.loop.now
         for entry in entries:
             if entry.kind is RecordKind.CHUNK:
-                for name in agent.desk._ledger.cameras[entry.camera].targets:
+                targets = agent.desk._ledger.cameras[entry.camera].targets
+                self._let_off(agent.name, entry.camera, targets)
+                for name in targets:
                     if self._undisturbed(agent, name) and agent.desk._policy.health(name).state is Health.HEALTHY:
                         self._expected.setdefault(agent.name, deque()).append((now, name, entry.name))
+
+    def _let_off(self, agent: str, camera: str, targets: Sequence[str]) -> None:
+        """A failback at this chunk's cut let the stand-in off; a takeover may ask it for the same chunks anew, later."""
+        expected = self._expected.get(agent, deque())
+        self._expected[agent] = deque(each for each in expected if each[2][0] != camera or each[1] in targets)
 
     def configured(self, agent: str, camera: str) -> None:
         """A camera has another list: who was to have its chunks may have been let off, and be asked for them anew by a takeover."""

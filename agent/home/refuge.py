@@ -131,8 +131,8 @@ def salvage(data_dir: Path) -> dict[str, bytes]:
         try:
             with (data_dir / name).open("rb") as file:
                 found[name] = file.read(MAX_ANSWER_BYTES)
-        except FileNotFoundError:
-            continue
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue  # not the disk's fault: preflight.py says what has to be changed
         except OSError as error:
             log.warning("a small file of data_dir cannot be read, recording goes on without it",
                         extra={"file": name, "why": error.strerror or str(error), "remedy": "check the disk of data_dir"})  # fmt: skip

@@ -35,8 +35,8 @@ class DiskWatch:
 
     def __init__(self, attempt: Callable[[], Journal], salvage: Callable[[], dict[str, bytes]],
                  monotonic: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
-        """`attempt` opens the journal; it raises FailingDiskError when its disk is to blame.  `salvage` reads what can be read of such a
-        disk."""
+        """`attempt` opens the journal; it raises FailingDiskError when its disk is to blame.  `salvage` reads the small files that can be
+        read: first of all, since a journal of many hours may take minutes to open on a disk that is well."""
         self._attempt, self._salvage, self._monotonic = attempt, salvage, monotonic
         self._lock = threading.Lock()
         """Never held over I/O of the disk."""
@@ -96,6 +96,7 @@ class DiskWatch:
 
     def _run(self, stop: threading.Event) -> None:
         began = self._monotonic()
+        self.salvaged = self._salvage()
         while not self._try():
             if stop.wait(min(max(LOOK_S, GROWTH * (self._monotonic() - began)), MAX_LOOK_S)):
                 return
@@ -121,11 +122,10 @@ class DiskWatch:
     def _failed(self, error: Exception) -> None:
         """A disk that hung for longer than `first` waits and then fails, as the kernel gives it up after half a minute, is told."""
         told, self._told = self._told, str(error)
-        salvaged = self._salvage() if isinstance(error, FailingDiskError) and self._waited_for else {}
         with self._lock:
             waited, self._waited_for = self._waited_for, False
             if waited:
-                self._error, self.salvaged = error, salvaged
+                self._error = error
             self._tried.set()
         if not waited and self._told != told:
             log.warning("data_dir cannot be used now", extra={"why": str(error), "remedy": getattr(error, "remedy", "") or REMEDY},

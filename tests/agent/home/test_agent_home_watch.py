@@ -79,6 +79,26 @@ def test_a_disk_that_hangs_is_not_waited_for_and_its_late_answer_counts():
     assert one.stop()
 
 
+def test_one_that_opens_its_journal_for_minutes_has_given_its_small_files_before():
+    """Without them numbers of that start could be those of before: a box that restarts often is ahead of the clock."""
+    opening, lets = threading.Event(), threading.Event()
+
+    def open_slowly():
+        opening.set()
+        assert lets.wait(20)
+        return Journal()
+
+    one = DiskWatch(open_slowly, lambda: {"epochs.slots": b"9"})
+    try:
+        one.first(0.01)
+        assert opening.wait(20)
+        assert one.salvaged == {"epochs.slots": b"9"}
+    finally:
+        lets.set()
+        assert one._thread.join(20)
+        assert one.stop()
+
+
 def test_one_that_hangs_and_fails_then_says_why_once(caplog):
     disk, came = Disk(FAILS, FAILS, FAILS, Journal()), threading.Event()
     disk.lets.clear()

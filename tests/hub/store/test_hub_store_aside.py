@@ -7,6 +7,7 @@ from hub_store_chunks import START_NS, Chain, Site, contents, durable, expected,
 
 from watchkeep.hub.protect.shelf import Wanted
 from watchkeep.hub.store import Clock, Store
+from watchkeep.hub.store.disk import Disk
 from watchkeep.hub.store.model import Part
 from watchkeep.hub.store.retainer import Policy
 from watchkeep.wire.errors import GoneError, VolumeError
@@ -139,6 +140,15 @@ def test_chunks_by_name_over_files_and_holes(site: Site) -> None:
         assert store.seal_of("cam0", 7, 2) is None
 
 
+class NearlyFull(Disk):
+    """A byte more is free than has to be: nothing is deleted, and the next file would cost the oldest."""
+
+    FREE = 10**10
+
+    def space(self) -> tuple[int, int]:
+        return self.FREE, 2 * self.FREE
+
+
 def test_the_horizon_follows_age_and_on_a_full_disk_the_oldest_file(site: Site) -> None:
     chain = Chain(segment=5)
     now_ns = START_NS + 1000 * SECOND_NS
@@ -148,7 +158,7 @@ def test_the_horizon_follows_age_and_on_a_full_disk_the_oldest_file(site: Site) 
         assert now_ns - day_ns < store.horizon_ns("cam0") <= now_ns - day_ns + 3600 * SECOND_NS
         store.append(chain.batch(*range(7)))
         closed_part(store, chain)
-    with site.running(clock=clock, retention_days=1, min_free_bytes=1 << 60) as store:
+    with site.running(clock=clock, retention_days=1, min_free_bytes=NearlyFull.FREE - 1, disk=NearlyFull) as store:
         until(lambda: store.horizon_ns("cam0") >= START_NS, "older than the oldest file that is left would be deleted at once")
 
 

@@ -103,8 +103,7 @@ class HubService:
             raise problem
         if config.archiver is not None or config.holds("directory"):
             running.callback(os.close, hold(config.hub.data_dir, self._file))
-            given_up = self._settle_ballast()
-            self._open_events()
+            given_up = self._open_data_dir()
         store = None if config.archiver is None else self._make_store(config.archiver)
         follower = None if store is None else self._make_follower(store)
         if store is not None:
@@ -148,12 +147,6 @@ class HubService:
         self.address = Address(host, port)
         return found
 
-    def _settle_ballast(self) -> bool:
-        try:
-            return settle(self._config.hub.data_dir)
-        except OSError as error:
-            raise config_error(self._file, "hub.data_dir", error, f"cannot be used ({error.strerror})", "check it") from error
-
     def _tell_given_up(self) -> None:
         hub = self._config.hub
         text = "the disk of data_dir is full: this start used the room that was kept for it"
@@ -161,14 +154,18 @@ class HubService:
         log.warning(text, extra={"data_dir": str(hub.data_dir), "remedy": remedy})
         self._report(Event(kind=EventKind.DISK, source=hub.id, at_s=time.time(), text=text, remedy=remedy))
 
-    def _open_events(self) -> None:
-        events = EventLog(self._config.hub.data_dir)
+    def _open_data_dir(self) -> bool:
+        """The events of before; whether the ballast had to be given up for that."""
+        folder = self._config.hub.data_dir
+        events = EventLog(folder)
         self._running.callback(events.close)
         try:
+            given_up = settle(folder)
             events.open()
         except OSError as error:
             raise config_error(self._file, "hub.data_dir", error, f"cannot be used ({error.strerror})", "check it") from error
         self._events = events
+        return given_up
 
     def _make_store(self, archiver: ArchiverSection) -> Store:
         config = self._config

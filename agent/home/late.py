@@ -13,7 +13,7 @@ from typing import Final
 
 from ...wire.errors import VolumeError
 from ...wire.mdns import remembered
-from ..epochs import Slots, merged
+from ..epochs import Slots
 
 Join = Callable[[bytes | None, bytes], bytes]
 """(what the disk has, what is newer) to what it is to have."""
@@ -52,10 +52,6 @@ def bring(data: bytes | None, disk: Slots, join: Join) -> None:
     """Join what was in RAM to what the disk has; raises what the disk raises."""
     if data is not None:
         disk.write(join(disk.read(), data))
-
-
-def epochs(old: bytes | None, new: bytes) -> bytes:
-    return merged(old, new)
 
 
 def archivers(old: bytes | None, new: bytes) -> bytes:

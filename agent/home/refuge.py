@@ -27,7 +27,7 @@ from ...wire.shell.directory_finder import KEPT
 from ...wire.shell.directory_link import CACHE
 from ...wire.shell.files import publish
 from ..credentials import NAME as CREDENTIALS
-from ..epochs import STATE_BYTES
+from ..epochs import STATE_BYTES, merged
 from ..journal.slots import SlotFile
 from . import late
 from .mounts import unmounted
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 RAM: Final = Path("/dev/shm")  # noqa: S108 - it is RAM on each Linux, which no other folder is
 EPOCHS, LOSSES, ARCHIVERS = "epochs.slots", "losses.slots", "archivers.slots"
 _SEEDS: Final = (EPOCHS, LOSSES, ARCHIVERS, CACHE, KEPT, CREDENTIALS)
-_JOINED: Final = {EPOCHS: late.epochs, LOSSES: late.losses, ARCHIVERS: late.archivers}
+_JOINED: Final = {EPOCHS: merged, LOSSES: late.losses, ARCHIVERS: late.archivers}
 _REPLACED: Final = (CACHE, KEPT)
 _MISSING: Final = (CREDENTIALS,)
 """Brought to a disk that has none, a new one: who may be asked by whom is the operator's word, not the agent's."""

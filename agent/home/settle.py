@@ -19,7 +19,7 @@ from typing import Final
 from ...wire.errors import VolumeError
 from ..clock import Clock
 from ..datadir import FailingDiskError, InUseError, open_journal, open_slots, prepare, staged
-from ..epochs import Slots
+from ..epochs import Slots, merged
 from ..journal.absent import AbsentJournal
 from ..journal.journal import Journal
 from ..journal.patience import PatientReader
@@ -84,7 +84,7 @@ class RamHome(Home):
         self._data_dir, self._refuge, self._watch, self._absent, self.why = data_dir, refuge, watch, absent, why
         self._begun = self._moved = False
         """Numbers were given out; what is in RAM is on the disk."""
-        self._late = {EPOCHS: LateSlots(open_slots(refuge.folder / EPOCHS), why, late.epochs),
+        self._late = {EPOCHS: LateSlots(open_slots(refuge.folder / EPOCHS), why, merged),
                       LOSSES: LateSlots(open_slots(refuge.folder / LOSSES), why, late.losses)}  # fmt: skip
         self.blind = self._late[EPOCHS].read() is None
 

@@ -16,7 +16,7 @@ Rules:
     recorders have begun.
   - Balance comes last: one camera at a time, after BALANCE_S in which nothing else was to be done.
 
-Bounds: one plan under way; NAMED cameras in a line.
+Bounds: one plan under way; naming.NAMED cameras in a line.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ from typing import Final
 
 from ...wire.causes import EventKind
 from ...wire.ids import MAX_TERM
+from ..naming import listed
 from .cluster.terms import BLOCK
 from .desire import NOBODY
 from .leaving import HAND_OVER_S, Late, Leaving, Release
@@ -42,7 +43,6 @@ REST: Final = 3.0
 BALANCE_S: Final = 60.0
 RETURNS: Final = 4
 """Cameras that are handed over at once for nothing but a preference: each is recorded twice meanwhile, and 64 take a few minutes."""
-NAMED: Final = 8
 USED_UP: Final = "it has had as many recorders as epochs can count"
 
 
@@ -175,7 +175,7 @@ class Assigner:
         """Of those whose camera somebody who lives was recording; else it is told already that nobody does."""
         late = [one for one in release.late if self.agents.life(one.before) is Life.LIVES]
         in_time = f"within {HAND_OVER_S:g} s"
-        return [Told(EventKind.ASSIGNMENT, f"{agent} has not begun with {_listed(names)} {in_time}: {before} stops all the same",
+        return [Told(EventKind.ASSIGNMENT, f"{agent} has not begun with {listed(names)} {in_time}: {before} stops all the same",
                      f"look what {agent} says of the camera; one that takes a single session is free only now")
                 for (agent, before), names in _ways(late).items()]  # fmt: skip
 
@@ -236,9 +236,9 @@ class Assigner:
         for nobody, what in ((True, "not recorded by anybody"), (False, "short of copies")):
             names = sorted(name for name in news if (name not in plan.recorders or news[name] == USED_UP) is nobody)
             if names:
-                found.append(Told(EventKind.ASSIGNMENT, f"{_listed(names)}: {what}; {names[0]}: {news[names[0]]}",
+                found.append(Told(EventKind.ASSIGNMENT, f"{listed(names)}: {what}; {names[0]}: {news[names[0]]}",
                                   "add a recorder or an archiver, or raise what they may take"))  # fmt: skip
-        return [*found, *([Told(EventKind.ASSIGNMENT, f"{_listed(mended)}: all that was missing is there again")] if mended else [])]
+        return [*found, *([Told(EventKind.ASSIGNMENT, f"{listed(mended)}: all that was missing is there again")] if mended else [])]
 
     def written(self, index: int | None, now: float) -> None:
         """The difference, or who is relieved, is entry `index`; None: it is not in the journal, as far as is known."""
@@ -267,15 +267,10 @@ def _moves(recorders: Mapping[str, str], site: Site) -> list[Told]:
     found = []
     for (before, agent), names in sorted(ways.items()):
         was = f", {before} did before" if before else ""
-        text = f"{agent} records {_listed(names)}{was}" if agent else f"nobody records {_listed(names)}{was}"
+        text = f"{agent} records {listed(names)}{was}" if agent else f"nobody records {listed(names)}{was}"
         found.append(Told(EventKind.ASSIGNMENT, text))
     return found
 
 
 def _held(lease: Lease) -> str:
     return f"held by server {lease.holder} (number {lease.number})" if lease.holder else f"held by nobody (number {lease.number})"
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from ..naming import listed
 from .entities import Agent, Camera
 from .plan import Alive, plan
 from .recorders import preferred
@@ -27,7 +28,6 @@ from .uselast import Turned, give_back, take_out
 
 DIRECTORY: Final = "directory"
 AWAY: Final = ("agent", "archiver", "server")
-NAMED: Final = 8
 LOOK: Final = "see `watchkeep site show` for what there is"
 
 
@@ -240,7 +240,3 @@ def _only(site: Site, name: str, kinds: tuple[str, ...]) -> Key | Problem:
 
 def _unknown(key: Key) -> Problem:
     return Problem("unknown", str(key), "does not exist", LOOK)
-
-
-def listed(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

@@ -22,15 +22,15 @@ from typing import Final, NamedTuple
 
 from ...wire import follow
 from ...wire.desired import ArchiverDesired
+from ..naming import listed
 
 MIN_DAYS: Final = 1.0
 """The directory deletes nothing that is younger.  Who wants less says so in hub.toml."""
 UNDO_S: Final = 3600.0
 """An event tells the new days at once; an hour is for who reads it."""
 FOR_EVER: Final = 36_500.0
-NAMED: Final = 8
 STEPS: Final = 4
-"""Of a line that tells it: cameras in one change, and changes."""
+"""Changes that a line tells."""
 
 
 class Follower(follow.Follower[ArchiverDesired]):
@@ -146,8 +146,7 @@ def _at(document: ArchiverDesired | None) -> str:
 
 
 def _of(cameras: tuple[str, ...]) -> str:
-    more = f" and {len(cameras) - NAMED} more" if len(cameras) > NAMED else ""
-    return f" of {', '.join(cameras[:NAMED])}{more}" if cameras else ""
+    return f" of {listed(cameras)}" if cameras else ""
 
 
 def peers(document: ArchiverDesired | None) -> dict[str, str]:

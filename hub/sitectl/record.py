@@ -16,6 +16,7 @@ from ..directory.entities import KINDS
 from ..directory.requests import ContingencyText
 from ..directory.site import Key, Site
 from ..directory.sitefile import Difference, compared
+from ..naming import NAMED
 from . import story
 from .options import Actor, AsJson, Servers, Yes, agreed, connect, console, done, reader, show_difference, show_json
 
@@ -60,14 +61,14 @@ def history(
 
 
 def _steps(steps: list[Difference | str], to: Console) -> None:
-    for step in steps[: story.NAMED]:
+    for step in steps[: NAMED]:
         to.print("        ", end="")
         if isinstance(step, Difference):
             show_difference(step, to)
         else:
             to.print(Text(step), soft_wrap=True)
-    if len(steps) > story.NAMED:
-        to.print(Text(f"        and {len(steps) - story.NAMED} more; --json has them", "dim"))
+    if len(steps) > NAMED:
+        to.print(Text(f"        and {len(steps) - NAMED} more; --json has them", "dim"))
 
 
 @contingency_app.command("list")

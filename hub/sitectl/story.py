@@ -13,9 +13,8 @@ from ...wire.errors import UsageError
 from ..directory.requests import HistoryEntry
 from ..directory.site import Key
 from ..directory.sitefile import Difference, compared
+from ..naming import listed
 
-NAMED: Final = 8
-"""Cameras, or entities, that one line names."""
 _SPAN: Final = re.compile(r"(\d{1,6}(?:\.\d+)?)([smhdw])")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
@@ -113,10 +112,6 @@ def _assigned(payload: Mapping[str, Any]) -> list[Difference | str]:
     for camera, archivers in sorted(payload.get("archivers", {}).items()):
         by_list.setdefault(", ".join(archivers or ()) or "no planned archivers", []).append(camera)
     return found + [f"{listed(names)} on {where}" for where, names in sorted(by_list.items())] or ["numbers of another branch passed"]
-
-
-def listed(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def told(entries: list[HistoryEntry], entity: str | None) -> list[tuple[HistoryEntry, list[Difference | str]]]:

@@ -180,3 +180,16 @@ def bench(*sessions, **options):
         yield made
     finally:
         made.line.ring.close()
+
+
+def opener(kind, made, sessions):
+    """Opens so many of this kind, then ends the ingest."""
+    left = iter(range(sessions))
+
+    def open_session(url, transport):
+        if next(left, None) is None:
+            made.stop.set()
+            return FakeSession([])
+        return kind(url, transport)
+
+    return open_session

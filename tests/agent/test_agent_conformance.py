@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from coded import access_units, nal_payloads, reordered, video_payloads
-from ingest_kit import FakeSession, bench
+from ingest_kit import bench, opener
 from rtsp_stub import Media, Raw, Rtp, rtp_packets, stub
 
 from watchkeep.agent.clock import Clock
@@ -79,19 +79,6 @@ def recorded(engine, medias, script, *, sessions=1, transport="tcp"):
         made.ingest._open = opener(ENGINES[engine], made, sessions)
         made.run()
         return _epochs(made), made.inits, made.line.stats.audio
-
-
-def opener(kind, made, sessions):
-    """Opens so many, then ends the ingest."""
-    left = iter(range(sessions))
-
-    def open_session(url, transport):
-        if next(left, None) is None:
-            made.stop.set()
-            return FakeSession([])
-        return kind(url, transport)
-
-    return open_session
 
 
 def _epochs(made):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import av
 import pytest
 from coded import access_units, obus, video_payloads
-from ingest_kit import FakeSession, bench
+from ingest_kit import FakeSession, bench, opener
 from rtsp_stub import Media, Rtp, stub
 
 from watchkeep.agent.pyav.encode import encode_audio
@@ -49,15 +49,7 @@ def merged(*tracks):
 def recorded(medias, script, *, sessions=1):
     """An ingest's bench after that many sessions with a real camera."""
     with stub(tuple(medias), script) as camera, bench(source=Source(camera.url, "tcp", 0.0)) as made:
-        left = iter(range(sessions))
-
-        def open_session(url, transport):
-            if next(left, None) is None:
-                made.stop.set()
-                return FakeSession([])
-            return RtspSession(url, transport)
-
-        made.ingest._open = open_session
+        made.ingest._open = opener(RtspSession, made, sessions)
         yield made.run()
 
 

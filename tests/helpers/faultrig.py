@@ -237,6 +237,16 @@ def fill(path: Path) -> None:
 
 
 @contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """A mounted file system that takes nothing while the block runs, as the kernel makes one that it found wrong."""
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
+
+
+@contextmanager
 def frozen(folder: Path) -> Iterator[None]:
     """A disk that hangs: whatever writes to the file system does not return before the block ends, not even killed."""
     subprocess.run(["fsfreeze", "-f", str(folder)], check=True)

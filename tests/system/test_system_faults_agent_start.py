@@ -10,23 +10,13 @@ from pathlib import Path
 
 import pytest
 from faultproxy import Mode
-from faultrig import SMALL, FaultSite, fault_site, small_disk
+from faultrig import SMALL, FaultSite, fault_site, read_only, small_disk
 from wksite import wait_until
 
 from watchkeep.agent.home.refuge import place
 from watchkeep.wire.causes import EventKind, Protection
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
-
-
-@contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """As the kernel makes a file system that it found wrong."""
-    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
 
 
 @contextmanager

@@ -1,23 +1,15 @@
 """How the site is and was, for operators and their tools: how it is now is asked of the server that watches.
 
-Rules: blocking, so on worker threads only.  A question is passed on once (`via`): who is asked and does not watch says so.
+Rules: blocking, so on worker threads only.
 """
 
-from typing import Final
-
-from pydantic import ValidationError
-
 from ....wire import http
-from ..errors import BusyError
-from ..link import LinkError
+from ..doer import told_by
+from ..roles import HEALTH
 from ..server import DirectoryServer
 from .model import Records, RecordsQuestion, SiteAvailability, SiteHealth, ThingAvailability
 from .monitor import Monitor
 from .recorder import Recorder
-from .whose import watcher
-
-FORWARD_S: Final = 5.0
-AGAIN: Final = "try again in a few seconds"
 
 
 class HealthDesk:
@@ -31,17 +23,9 @@ class HealthDesk:
         found = self._monitor.health()
         if found is not None:
             return found
-        other, me = watcher(self._server), self._server.me
-        if other is None or other.id == me or via:
-            raise BusyError("nobody has looked over the site yet", remedy=AGAIN)
-        try:
-            with self._server.forward(other) as link:
-                reply = link.request("GET", http.SITE_HEALTH, limit_s=FORWARD_S, headers={http.VIA_HEADER: me})
-            if reply.status == 200:
-                return SiteHealth.model_validate_json(reply.body)
-        except (LinkError, ValidationError) as error:
-            raise BusyError(f"server {other.id} watches over the site, and does not say how it is", remedy=AGAIN) from error
-        raise BusyError(f"server {other.id} watches over the site, and has not looked over it yet", remedy=AGAIN)
+        return told_by(self._server, HEALTH, http.SITE_HEALTH, SiteHealth, via, nobody="nobody has looked over the site yet",
+                       mute="watches over the site, and does not say how it is",
+                       refuses="watches over the site, and has not looked over it yet")  # fmt: skip
 
     def availability(self, start_s: float, end_s: float, kind: str | None) -> SiteAvailability:
         """From what this server has seen itself, and has copied from the others a few seconds ago."""

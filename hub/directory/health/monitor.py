@@ -23,6 +23,7 @@ from ....wire.causes import EventKind
 from ....wire.messages import Event, Freshness
 from ....wire.shell.threads import Supervised
 from ...request import Connection, RequestError
+from ..roles import HEALTH
 from ..server import DirectoryServer
 from ..site import Site
 from ..steward import Steward
@@ -32,7 +33,6 @@ from .recorder import Recorder
 from .reports import MAX_ANSWER_BYTES, Reports
 from .standing import Members, Roll, absences, standings
 from .watch import Note, Scene, Watch
-from .whose import watches
 
 log = logging.getLogger(__name__)
 ROUND_S: Final = 3.0
@@ -71,7 +71,7 @@ class Monitor:
     def _run(self, stop: threading.Event) -> None:
         try:
             while not stop.wait(IDLE_S):
-                if watches(self._server):
+                if self._server.on_duty(HEALTH):
                     self._watch(stop)
         finally:
             self._keep({})
@@ -81,7 +81,7 @@ class Monitor:
         reports, watch, roll, began_s = Reports(), Watch(self._limit_s), Roll(), time.time()
         log.info("this server watches over the site")
         try:
-            while watches(self._server):
+            while self._server.on_duty(HEALTH):
                 site = self._server.view()
                 self._ask_all(reports, site, stop)
                 if reports.sighted:

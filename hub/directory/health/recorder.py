@@ -23,14 +23,15 @@ from pydantic import ValidationError
 from ....wire import http
 from ....wire.shell.threads import Supervised
 from ..availability import Availability
+from ..doer import doer
 from ..errands import Errands
 from ..link import LinkError
+from ..roles import HEALTH
 from ..server import DirectoryServer
 from .logfile import LogFile
 from .measure import measured
 from .model import LogText, Records, RecordsQuestion, Standing
 from .record import Line, Log
-from .whose import watcher
 
 log = logging.getLogger(__name__)
 FOLDER: Final = "health"
@@ -137,7 +138,7 @@ class Recorder:
 
     def _pull(self, *, everybody: bool) -> None:
         urls = {name: status.url for name, status in self._server.servers().items() if status.url and name != self._server.me}
-        watching = watcher(self._server)
+        watching = doer(self._server, HEALTH)
         for name, url in urls.items():
             if everybody or (watching is not None and watching.id == name):
                 self._ask(name, url)

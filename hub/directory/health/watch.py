@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ....wire.messages import CameraFreshness
+from ...naming import listed
 from ..desire import NOBODY
 from ..entities import Camera
-from ..orders import listed
 from ..site import Key, Site
 from ..uselast import kept_by, used_last
 from .model import CameraHealth, Level

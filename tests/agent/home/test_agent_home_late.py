@@ -6,7 +6,7 @@ import pytest
 
 from watchkeep.agent.clock import Clock
 from watchkeep.agent.epochs import RESERVE_S, EpochBook, merged
-from watchkeep.agent.home.late import MAX_LOSS_BYTES, LateSlots, bring, epochs, losses
+from watchkeep.agent.home.late import MAX_LOSS_BYTES, LateSlots, bring, losses
 from watchkeep.wire.errors import VolumeError
 
 NOW_S = 1_800_000_000
@@ -66,11 +66,11 @@ def test_numbers_of_a_start_in_ram_are_above_all_before_and_below_all_after_it(u
     disk = Memory()
     before = start(disk, NOW_S).next("cam0")
     ram = Memory(disk.data)
-    late = LateSlots(ram, GONE, epochs)
+    late = LateSlots(ram, GONE, merged)
     in_ram = start(late, utc_s, below=lambda _: 70_000)
     first = in_ram.next("cam0")
     assert first > before + RESERVE_S - 1
-    bring(ram.data, disk, epochs)
+    bring(ram.data, disk, merged)
     late.arrived(disk)
     last = in_ram.next("cam0")
     in_ram.save()
@@ -81,13 +81,13 @@ def test_numbers_of_a_start_in_ram_that_was_killed_are_below_those_of_the_next_w
     disk = Memory()
     start(disk, NOW_S).next("cam0")
     ram = Memory(disk.data)
-    killed = start(LateSlots(ram, GONE, epochs), 30, below=lambda _: 70_000)
+    killed = start(LateSlots(ram, GONE, merged), 30, below=lambda _: 70_000)
     last = [killed.next("cam0") for _ in range(3)][-1]
     with pytest.raises(VolumeError):
         killed.save()
-    again = start(LateSlots(ram, GONE, epochs), 30, below=lambda _: 5).next("cam0")
+    again = start(LateSlots(ram, GONE, merged), 30, below=lambda _: 5).next("cam0")
     assert again > last
-    bring(ram.data, disk, epochs)
+    bring(ram.data, disk, merged)
     assert start(disk, 60).next("cam0") > again
 
 
@@ -95,7 +95,7 @@ def test_numbers_of_a_start_in_ram_that_lost_its_power_are_others_than_those_of_
     """Nothing is left but what the disk had promised before, and the clock is not set: the distance is drawn."""
     disk = Memory()
     start(disk, NOW_S)
-    given = {start(LateSlots(Memory(disk.data), GONE, epochs), 30, below=lambda _, far=far: far).next("cam0") for far in (5000, 70_000)}
+    given = {start(LateSlots(Memory(disk.data), GONE, merged), 30, below=lambda _, far=far: far).next("cam0") for far in (5000, 70_000)}
     after = start(disk, 30)
     assert len(given | {after.next("cam0") for _ in range(100)}) == 102
 

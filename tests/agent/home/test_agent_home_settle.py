@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from agent_toml import written
-from faultrig import frozen, small_disk
+from faultrig import frozen, read_only, small_disk
 
 from watchkeep.agent.clock import Clock
 from watchkeep.agent.config import read
@@ -46,15 +46,12 @@ def ready(tmp_path):
 
 
 @contextmanager
-def read_only(folder: Path) -> Iterator[None]:
+def mounted_read_only(folder: Path) -> Iterator[None]:
     """A file system on folder that can be read alone, until the block ends."""
     folder.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "watchkeep-test", str(folder)], check=True)
-    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    try:
+    with read_only(folder):
         yield
-    finally:
-        subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
 
 
 @contextmanager
@@ -68,7 +65,7 @@ def trouble(request, tmp_path, monkeypatch) -> Iterator[object]:
     """A disk under data_dir, and what makes it fail."""
     data = tmp_path / "data"
     if request.param == "read-only":
-        yield read_only(data)
+        yield mounted_read_only(data)
         subprocess.run(["umount", "-l", str(data)], check=True)
     else:
         monkeypatch.setattr(settle, "START_S", 0.3)
@@ -123,7 +120,7 @@ def test_small_files_that_the_disk_still_gives_hold_and_a_camera_that_was_known_
     data = tmp_path / "data"
     data.mkdir()
     try:
-        with read_only(data):
+        with mounted_read_only(data):
             subprocess.run(["mount", "-o", "remount,rw", str(data)], check=True)
             SlotFile(data / EPOCHS, STATE_BYTES).write(b'{"": 4000000000, "cam0": 7}')
             subprocess.run(["mount", "-o", "remount,ro", str(data)], check=True)

@@ -9,7 +9,6 @@ from site_kit import Book, camera, gone, put
 from watchkeep.hub.directory.assigner import (
     BALANCE_S,
     DEBOUNCE_S,
-    NAMED,
     REST,
     RETRY_S,
     RETURNS,
@@ -26,6 +25,7 @@ from watchkeep.hub.directory.liveness import CLOSED_S, COLD_S, SILENT_S, START_S
 from watchkeep.hub.directory.plan import plan
 from watchkeep.hub.directory.signs import Sign
 from watchkeep.hub.directory.steady import HOLD_S
+from watchkeep.hub.naming import NAMED
 from watchkeep.wire.causes import EventKind
 from watchkeep.wire.ids import MAX_TERM
 

@@ -74,8 +74,8 @@ class Backoff:
     """Pauses between attempts: doubling from FIRST_S to LAST_S, each shortened by up to half so that agents spread out."""
 
     FIRST_S: Final = 0.2
-    LAST_S: Final = 2.0
-    """How late a returning archiver is noticed at most; 200 agents that try a dead one make 100 to 200 connects a second."""
+    LAST_S: Final = 1.0
+    """How late a returning archiver is noticed at most; 200 agents that try a dead one make 200 to 400 connects a second."""
 
     def __init__(self, random: Random) -> None:
         self._random, self._next = random, self.FIRST_S

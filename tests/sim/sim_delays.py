@@ -20,7 +20,7 @@ from watchkeep.wire.record import RecordKind
 LIVE_DELAY_S = 3.0
 """0.5 s of tick, a batch under way of a second at most, and 1.5 s of an archiver that waits for its own disk."""
 SETTLED_S = 15.0
-"""After the healing: a back-off of 5 s, a probe of a fenced volume each 5 s, and what has piled up."""
+"""After the healing: a back-off of 1 s, a probe of a fenced volume each 5 s, and what has piled up."""
 
 
 class Delays:

@@ -27,9 +27,9 @@ from watchkeep.agent.replicate.room import DEFAULT_PRIORITY
 FILE_BYTES = 4096
 """A journal file: seven chunks."""
 SETTLE_S = 11.0
-"""Recording goes on beyond the hold-down: a back-off of 2 s, and a segment of 5 s up to its cut."""
+"""Recording goes on beyond the hold-down: a back-off of 1 s, and a segment of 5 s up to its cut."""
 DRAIN_S = 90.0
-"""How long holes may take to be filled once everything works: a back-off of 2 s, and 15 s of ring and journal at 20 MB/s."""
+"""How long holes may take to be filled once everything works: a back-off of 1 s, and 15 s of ring and journal at 20 MB/s."""
 
 
 class World:

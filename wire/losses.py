@@ -68,4 +68,4 @@ class LossAnswer(Message):
 
     archiver: str
     fresh: int
-    """How many it did not know before."""
+    """How many it had not made durable since its start."""

@@ -4,8 +4,9 @@
                      └─ above MAX_FILE_BYTES: what is known, as a new file ─▶ rename
 
 Rules: a loss counts as taken once one volume has it durably; agents tell again until then.  Every volume in use gets it, so that a volume
-explains its own gaps, without catalog and without the others (invariant 6).  Who tells waits WAIT_S at most, and no chunk waits for this
-thread: a disk that hangs delays losses alone, whose agents remember them.
+explains its own gaps, without catalog and without the others (invariant 6).  What a start reads explains gaps, and is no proof that the
+one before had synced it (it may have died in between, or its fsync had failed): told again, it is written again.  Who tells waits WAIT_S
+at most, and no chunk waits for this thread: a disk that hangs delays losses alone, whose agents remember them.
 """
 
 import logging
@@ -49,6 +50,8 @@ class LossBook:
         self._volumes = volumes
         self._lock = threading.Lock()
         self._known = Declared()
+        self._synced = Declared()
+        """Those of them that this process has made durable."""
         self._sizes: dict[Volume, int] = {}
         """Bytes of good lines on each volume that was loaded; what is behind them is cut before the next write."""
         self._jobs: deque[LossJob] = deque()
@@ -82,7 +85,8 @@ class LossBook:
         return None if self._thread.join(timeout_s) else self._at
 
     def take(self, losses: Sequence[Loss]) -> int:
-        """Make losses durable; returns how many were new.  Raises StoreBusy when that takes long, VolumeError when no volume takes them."""
+        """Make losses durable; returns how many this process had not yet made so.  Raises StoreBusy when that takes long, VolumeError when no
+        volume takes them."""
         job = self.queue(losses)
         if job is None:
             return 0
@@ -93,9 +97,9 @@ class LossBook:
         return len(job.losses)
 
     def queue(self, losses: Sequence[Loss]) -> LossJob | None:
-        """Let the thread make durable what is new of losses; None when nothing is.  Raises StoreBusy."""
+        """Let the thread make durable what it has not yet; None when it has all.  Raises StoreBusy."""
         with self._lock:
-            fresh = [loss for loss in dict.fromkeys(losses) if loss not in self._known]
+            fresh = [loss for loss in dict.fromkeys(losses) if loss not in self._synced]
             if not fresh:
                 return None
             if len(self._jobs) >= MAX_QUEUE:
@@ -153,6 +157,7 @@ class LossBook:
         with self._lock:
             for loss in losses:
                 self._known.add(loss)
+                self._synced.add(loss)
 
     def _append(self, volume: Volume, data: bytes) -> None:
         size = self._sizes[volume]

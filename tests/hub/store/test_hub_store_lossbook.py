@@ -47,6 +47,7 @@ def test_a_declared_gap_says_so_also_after_a_restart_without_a_catalog_and_with_
     with site.running() as store:
         assert causes(store.timeline("cam0")) == [("loss", "the journal was full")]
         assert store.lose([loss(20, 20)]) == 1
+        assert store.lose([loss(20, 20)]) == 0
         assert lines(site.volumes[0]) == [loss(2, 3), loss(9, 9), loss(20, 20)]
         store.append(chain.batch(2, 3))  # somebody had them after all
         assert causes(store.timeline("cam0")) == []
@@ -60,8 +61,8 @@ def test_a_damaged_line_is_told_and_the_others_stand(tmp_path: Path) -> None:
     path = site.volumes[0] / LOSSES_FILE
     path.write_bytes(b"X" + path.read_bytes()[1:])
     with site.running() as store:
-        assert store.lose([loss(9, 9)]) == 0
-        assert store.lose([loss(2, 3)]) == 1
+        store.lose([loss(2, 3)])
+        assert lines(site.volumes[0]) == [loss(9, 9), loss(2, 3)]
     assert ["declared losses" in event.text for event in site.events if event.kind is EventKind.DISK] == [True]
 
 
@@ -113,8 +114,26 @@ def test_who_tells_waits_for_no_disk_and_the_queue_is_bounded(tmp_path: Path, mo
             assert Faulty.gate is not None
             Faulty.gate.set()
         until(lambda: lines(site.volumes[0]) == [loss(0, 0), loss(1, 1)])
-    with site.running() as store:
         assert store.lose([loss(0, 0), loss(1, 1)]) == 0
+
+
+def test_what_a_start_reads_is_written_again_when_it_is_told_again(tmp_path: Path) -> None:
+    """The process before may have died between write and fsync, or its fsync had failed: a power cut would take what the page cache shows."""
+    site = Site(tmp_path)
+    synced: list[bytes] = []
+
+    class Counting(Disk):
+        def append(self, path: str, size: int, data: bytes) -> None:
+            super().append(path, size, data)
+            synced.append(data)
+
+    with site.running() as store:
+        store.lose([loss(1, 1)])
+    with site.running(disk=Counting) as store:
+        assert store.lose([loss(1, 1)]) == 1
+        assert [read_lines(data).losses for data in synced] == [[loss(1, 1)]]
+        assert store.lose([loss(1, 1)]) == 0
+        assert len(synced) == 1
 
 
 def test_a_long_list_is_made_anew_with_what_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,5 +144,4 @@ def test_a_long_list_is_made_anew_with_what_is_known(tmp_path: Path, monkeypatch
         for number in range(20):
             assert store.lose([loss(number, number)]) == 1
         assert (site.volumes[0] / LOSSES_FILE).stat().st_size <= 600
-    with site.running() as store:
-        assert [store.lose([loss(number, number)]) for number in (19, 18, 17)] == [0, 0, 0]
+    assert lines(site.volumes[0])[-3:] == [loss(17, 17), loss(18, 18), loss(19, 19)]

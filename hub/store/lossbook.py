@@ -85,8 +85,8 @@ class LossBook:
         return None if self._thread.join(timeout_s) else self._at
 
     def take(self, losses: Sequence[Loss]) -> int:
-        """Make losses durable; returns how many this process had not yet made so.  Raises StoreBusy when that takes long, VolumeError when no
-        volume takes them."""
+        """Make losses durable; returns how many this process had not yet made so.  Raises StoreBusy when that takes long, VolumeError when
+        no volume takes them."""
         job = self.queue(losses)
         if job is None:
             return 0

@@ -118,7 +118,7 @@ def test_who_tells_waits_for_no_disk_and_the_queue_is_bounded(tmp_path: Path, mo
 
 
 def test_what_a_start_reads_is_written_again_when_it_is_told_again(tmp_path: Path) -> None:
-    """The process before may have died between write and fsync, or its fsync had failed: a power cut would take what the page cache shows."""
+    """The process before may have died between write and fsync, or its fsync had failed: a power cut takes what the page cache shows."""
     site = Site(tmp_path)
     synced: list[bytes] = []
 

@@ -226,8 +226,9 @@ class HubService:
 
     def _start_http(self, listener: socket.socket, store: Store | None, share: Share | None, consolidator: Consolidator | None) -> None:
         hub = self._config.hub
-        api = Api(HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats), store, share, consolidator,
-                  self._events, self._maintenance, self._parts)  # fmt: skip
+        facts = HubFacts(hub.id, hub.site, hub.roles, self._boot, None if store is None else store.stats,
+                         tuple if self._directory is None else self._directory.problems)  # fmt: skip
+        api = Api(facts, store, share, consolidator, self._events, self._maintenance, self._parts)
         self._running.callback(api.close)
         self._activity = Activity(api.app, time.monotonic)
         self._http = HttpServer(self._activity, listener, *([] if self._directory is None else [self._directory.give_up]))

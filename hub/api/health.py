@@ -1,6 +1,6 @@
-"""Is this hub fit to record?  No I/O, no clock.
+"""Is this hub fit for its roles?  No I/O, no clock.
 
-    ok         every volume can be written
+    ok         every volume can be written, and its directory has nothing to complain of
     degraded   at least one can: recording goes on, an operator should look          still 200
     failing    none can, or the store does not answer                                503: agents go elsewhere
 

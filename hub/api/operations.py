@@ -28,13 +28,14 @@ PATIENCE_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class HubFacts:
-    """What a hub says about itself; stats is None without the archiver role."""
+    """What a hub says about itself; stats is None without the archiver role, `problems` are those of its other ones."""
 
     id: str
     site: str
     roles: tuple[str, ...]
     boot: str
     stats: Callable[[], Stats] | None
+    problems: Callable[[], tuple[str, ...]] = tuple
     started_s: float = field(default_factory=time.monotonic)
 
     def health(self, status: Status, why: tuple[str, ...], stats: Stats | None) -> Health:
@@ -63,19 +64,20 @@ class Operations:
 
     async def health(self) -> Health:
         if self._hub.stats is None:
-            return self._hub.health(Status.OK, (), None)
+            return self._hub.health(*judge([], problems=self._hub.problems()), None)
         try:
             stats = await self._ask(self._hub.stats)
         except ApiError:
             return self._hub.health(*judge(None), None)
-        return self._hub.health(*judge(stats.volumes, damaged_files=len(stats.damage), problems=stats.problems), stats)
+        problems = (*stats.problems, *self._hub.problems())
+        return self._hub.health(*judge(stats.volumes, damaged_files=len(stats.damage), problems=problems), stats)
 
     def router(self, app: FastAPI) -> APIRouter:
         routes = APIRouter(tags=["operations"])
 
         @routes.get(http.HEALTH, response_model=Health, responses={503: {"model": Health, "description": "failing"}})
         async def healthz() -> Response:
-            """Fit to record?  200 for ok and degraded, 503 for failing; `why` says what an operator should look at."""
+            """Fit for its roles?  200 for ok and degraded, 503 for failing; `why` says what an operator should look at."""
             found = await self.health()
             return JSONResponse(found.model_dump(mode="json"), found.http_status)
 

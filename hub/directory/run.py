@@ -26,6 +26,7 @@ from .cluster.status import Member, Status
 from .commander import Commander
 from .database import Database, sqlite_url
 from .desk import SiteDesk
+from .fitness import problems
 from .health.desk import HealthDesk
 from .health.monitor import Monitor
 from .health.recorder import Recorder
@@ -149,6 +150,10 @@ class DirectoryPart:
 
     def _noted(self, note: Note) -> None:
         self._report(Event(kind=EventKind.BACKUP, source=self._config.hub.id, at_s=time.time(), text=note.text, remedy=note.remedy))
+
+    def problems(self) -> tuple[str, ...]:
+        """What an operator should look at here (fitness.py)."""
+        return tuple(problems(self.server.status, [] if self.backups is None else self.backups.states()))
 
     def publish(self, event: Event) -> None:
         if self._beacon is not None:

@@ -69,6 +69,7 @@ def failover(
     name: Annotated[str, typer.Argument(metavar="NAME", help="directory, a role, agent or archiver; agent/NAME where several have it")],
     back: Annotated[bool, typer.Option("--back", help="give an archiver its place in every list back")] = False,
     yes: Yes = False,
+    as_json: AsJson = False,
     server: Servers = None,
     actor: Actor = None,
 ) -> None:
@@ -83,9 +84,12 @@ def failover(
     question = f"give {name} its place in every list back?" if back else f"let another one take over from {name}?"
     agreed(f"let another server lead instead of {before.leader}?" if leads else question, yes=yes)
     answer = client.order(http.SITE_FAILOVER, wanted, OrderAnswer)
-    _told(answer, to)
-    if answer.text.endswith("hands the lead over"):
-        now = _another_leader(client, before)
+    if not as_json:
+        _told(answer, to)
+    now = _another_leader(client, before) if answer.text.endswith("hands the lead over") else None
+    if as_json:
+        show_json({**answer.model_dump(), **({} if now is None else {"leader": now.leader, "term": now.site.term})})
+    elif now is not None:
         to.print(Text(f"{now.leader} leads in term {now.site.term}", "green"))
 
 
@@ -139,12 +143,16 @@ def _absences(seen: Seen, name: str, to: Console, *, as_json: bool) -> None:
 def move(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="cameras")],
     to_agent: Annotated[str, typer.Option("--to", metavar="AGENT", help="who records them from now on")],
+    as_json: AsJson = False,
     server: Servers = None,
     actor: Actor = None,
 ) -> None:
     """Let another agent record some cameras; all of them or none.  Copies go to the same archivers as before."""
     answer = connect(server, actor).order(http.SITE_MOVE, _order(MoveOrder, cameras=list(names), agent=to_agent), OrderAnswer)
-    _told(answer, console())
+    if as_json:
+        show_json(answer.model_dump())
+    else:
+        _told(answer, console())
 
 
 def _order(kind: type[O], **fields: object) -> O:

@@ -16,7 +16,7 @@ from typing import Final
 
 from .status import Lead, Role, Status
 
-POLL_S: Final = 0.5
+POLL_S: Final = 0.6
 EASY_S: Final = 1.0
 """Between two followers: half of SILENT_S, so that one late answer is nobody's death."""
 NEAR_S: Final = 1.5 * POLL_S
@@ -25,7 +25,7 @@ SPARED: Final = 1.2
 """Whoever asks has told how it is, and is asked only when its next question is so many rounds late: of two servers one asks, which spares
 half of it."""
 SILENT_S: Final = 2.0
-"""Four polls: a server that answers one in four is still there."""
+"""Three polls: a server that answers one in three is still there."""
 REFUSALS: Final = 2
 """A port that is refused once may be a server that is just binding it; the second question comes at once."""
 NEVER: Final = float("-inf")

@@ -21,7 +21,7 @@ from .sight import NEVER
 from .status import Lead, Status
 
 HOLD_S: Final = 4.0
-"""A leader's death is noticed in 2 s at most, a round later another one claims the lead, and another one later it is heard of: 3.5 s with
+"""A leader's death is noticed in 2 s at most, a round later another one claims the lead, and another one later it is heard of: 3.7 s with
 the write between.  So a holder goes on through a change of leader."""
 LEASE_S: Final = HOLD_S + 1.0
 """What the leader says may have been on its way for as long as a question waits for its answer (errands.py)."""

@@ -90,16 +90,21 @@ def test_a_folder_that_is_not_mounted_is_told_and_gets_nothing(one: Servers, fol
     folders[0].rename(away)
     folders[0].mkdir()
     index = client.put("camera/cam0", CAMERA).json()["index"]
-    wait_for(lambda: any("probably not mounted" in text for text in texts(one, "a")), "the event")
+    # A backup that was being written in that moment fails first, with a reason of its own, and the event is told once.
+    wait_for(lambda: any("no backup" in text for text in texts(one, "a")), "the event")
+    wait_for(lambda: "probably not mounted" in saved(client).folders[0].why, "the reason that stays")
     wait_for(lambda: reaches(folders[1], index), "the other folder's backup")
     assert made(folders[0]) == []
+    health = client.get(http.HEALTH)
+    assert (health.status, health.json()["status"]) == (200, "degraded")
+    assert [why.startswith(f"backups to {folders[0]} are failing: ") for why in health.json()["why"]] == [True]
     away_, good = saved(client).folders
     assert (away_.health, "not mounted" in away_.why, good.health) == ("failing", True, "good")
     folders[0].rmdir()
     away.rename(folders[0])
     wait_for(lambda: reaches(folders[0], index), "a backup when it is back")
     wait_for(lambda: any("are made again" in text for text in texts(one, "a")), "the event that it is well")
-    assert len([text for text in texts(one, "a") if "not mounted" in text]) == 1, "told once, tried often"
+    assert len([text for text in texts(one, "a") if "no backup" in text]) == 1, "told once, tried often"
     logged = [record for record in caplog.records if record.message == "no backup of the directory"]
     assert len({record.__dict__["why"] for record in logged}) == len(logged) > 0, "each reason once in the log as well"
 

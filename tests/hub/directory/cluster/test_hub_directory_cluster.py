@@ -7,7 +7,7 @@ from site_kit import Book, camera, put
 from watchkeep.hub.directory.cluster import steps
 from watchkeep.hub.directory.cluster.candidacy import RECOVERY_S
 from watchkeep.hub.directory.cluster.leading import ACK_S, MAX_WAITING
-from watchkeep.hub.directory.cluster.sight import SILENT_S
+from watchkeep.hub.directory.cluster.sight import POLL_S, SILENT_S
 from watchkeep.hub.directory.cluster.status import Lead, Role
 from watchkeep.hub.directory.cluster.tenure import LEASE_S
 from watchkeep.hub.directory.site import Change, Key
@@ -113,7 +113,7 @@ def test_a_recovery_server_leads_only_long_after_everybody_else_and_hands_over()
     one = One("c", recovery="c")
     one.wait(RECOVERY_S - 0.2)
     assert one.role is Role.LOOKING
-    one.wait(1.0)
+    one.wait(2 * POLL_S + 0.2)
     assert one.role is Role.LEADING
     edit(one, 1)
     site = one.cluster.site
@@ -204,16 +204,16 @@ def test_a_role_goes_to_the_first_living_server_of_its_list(holder: str, returns
     one = One("c")
     one.wait(4.0)
     edit(one, 1, put("role/backup", servers=["a", "b"], holder=holder))
-    one.wait(1.0, said("a"), said("b"))
+    one.wait(2 * POLL_S, said("a"), said("b"))
     first = one.cluster.site.leases["backup"]
     assert first.holder == "a"
-    one.wait(SILENT_S + LEASE_S - 1.0, said("b"))
+    one.wait(SILENT_S + LEASE_S - 2 * POLL_S, said("b"))
     assert one.cluster.site.leases["backup"] == first, "it may still act: it has not missed the leader for long"
     one.wait(2.0, said("b"))
     second = one.cluster.site.leases["backup"]
     assert second.holder == "b"
     assert second.number > first.number
-    one.wait(1.0, said("a"), said("b"))
+    one.wait(2 * POLL_S, said("a"), said("b"))
     assert one.cluster.site.leases["backup"].holder == returns_to
 
 

@@ -87,7 +87,7 @@ class Crew:
             self._let_go([self._members[name] for name in changes.removed if name in self._members])
             if changes:
                 self._tell()
-            self._turn(changes.turned)
+            self._turn(changes)
             self._take_on()
         return changes
 
@@ -159,14 +159,16 @@ class Crew:
                 member.leaving, member.give_up_at = True, self._monotonic() + PATIENCE_S
                 member.thread.stop()
 
-    def _turn(self, turned: Sequence[str]) -> None:
+    def _turn(self, changes: Changes) -> None:
         for name, member in self._members.items():
             if member.leaving or name not in self._wanted:
                 continue
             before, member.wanted = member.wanted, self._wanted[name]
             if before.relieves and not member.wanted.relieves:
                 member.ingest.again()
-            if name in turned:
+            if name in changes.renumbered:
+                member.ingest.renumber()
+            if name in changes.turned:
                 member.ingest.turn(member.wanted.source)
                 member.give_up_at = self._monotonic() + PATIENCE_S
 

@@ -22,7 +22,7 @@ from .engine_choice import EngineChoice
 from .line import Line, Run
 from .pump import Pump
 from .pyav.ingest import CameraError, RtspSession, no_picture
-from .reader import Habits, Reader, Session
+from .reader import Habits, Reader, Session, Wish
 from .roster import Source
 from .rtsp.opening import CommonError, UnfitError
 from .rtsp.session import NativeSession
@@ -64,7 +64,7 @@ class Ingest:
         self._cause, self._changed, self._open, self._tell = first_cause, changed, open_session, tell
         self._open_native, self._choice, self._pump = open_native, EngineChoice(camera.ingest), pump
         self.life = CameraLife(clock.utc_s(), camera.first_pause_s)
-        self._clock_step, self._turned, self._afresh = threading.Event(), threading.Event(), threading.Event()
+        self._wish, self._turned, self._afresh = Wish(), threading.Event(), threading.Event()
         self._next = camera
         self._left_out = ""
         self._told, self._untold = -TELL_S, 0
@@ -72,7 +72,11 @@ class Ingest:
 
     def clock_stepped(self) -> None:
         """UTC stepped: the next key frame begins a new epoch.  Called from the writer thread."""
-        self._clock_step.set()
+        self._wish.clock_stepped()
+
+    def renumber(self) -> None:
+        """Epochs have another term from now on: the next key frame begins a new one, inside the session.  Any thread."""
+        self._wish.renumbered()
 
     def turn(self, camera: Source) -> None:
         """Another source from now on: the session ends at its next frame, the epoch after it has the cause `configuration`.  Any thread.
@@ -153,7 +157,7 @@ class Ingest:
             if isinstance(session, NativeSession):
                 session.note_in(self._line.stats.quality, self._clock.utc_ns)
             limit = FORWARD_LIMIT_S if self._camera.timestamps_reliable else UNRELIABLE_LIMIT_S
-            reader = Reader(session, self._line, self._clock, Habits(self._cause, limit), self._clock_step)
+            reader = Reader(session, self._line, self._clock, Habits(self._cause, limit), self._wish)
             self._let_pump(session, reader, stop)
             self.watch.begin(reader.pictured)
             try:
@@ -176,7 +180,7 @@ class Ingest:
             def wanted_back() -> bool:
                 return stop.is_set() or self._turned.is_set()
 
-            session.ride_on(lambda ride: pump.drive(ride, session, reader, wanted_back, self._clock_step.is_set), wanted_back)
+            session.ride_on(lambda ride: pump.drive(ride, session, reader, wanted_back, lambda: self._wish.cause is not None), wanted_back)
 
     def _opened(self) -> Session:
         """A session of the engine that this camera is read by; one that native is unfit for is PyAV's at once."""

@@ -1,6 +1,6 @@
 """Frames of one RTSP session on their way into the camera's line: stamps, epochs, parameter changes, sound.
 
-Rules: every new session, parameter change, time jump, clock step and ring overflow begins a new epoch with its cause, on a
+Rules: every new session, parameter change, time jump, clock step, new term and ring overflow begins a new epoch with its cause, on a
 key frame; no frame is lost to it.  Whatever sound does, video goes on.  A session whose frames are no longer of its codec is
 given up: only a new one tells which codec it is now.
 """
@@ -87,12 +87,43 @@ class Habits:
     forward_limit_s: float = FORWARD_LIMIT_S
 
 
+class Wish:
+    """That the next key frame begins an epoch inside the session; any thread."""
+
+    def __init__(self) -> None:
+        self._stepped, self._renumbered = threading.Event(), threading.Event()
+
+    @property
+    def stepped(self) -> bool:
+        return self._stepped.is_set()
+
+    @property
+    def cause(self) -> Cause | None:
+        """None: there is none."""
+        if self.stepped:
+            return Cause.CLOCK_STEP
+        return Cause.CONFIGURATION if self._renumbered.is_set() else None
+
+    def clock_stepped(self) -> None:
+        """UTC is another one: what the epoch says of it is no more so."""
+        self._stepped.set()
+
+    def renumbered(self) -> None:
+        """Epochs are to have numbers of another term."""
+        self._renumbered.set()
+
+    def granted(self) -> None:
+        """An epoch is about to begin, so that what is wished from now on is of the next one."""
+        self._stepped.clear()
+        self._renumbered.clear()
+
+
 class Reader:
     """Give it every sample with `take`, then call `finish`, however the session ended."""
 
-    def __init__(self, session: Session, line: Line, clock: Clock, habits: Habits, clock_step: threading.Event) -> None:
+    def __init__(self, session: Session, line: Line, clock: Clock, habits: Habits, wish: Wish) -> None:
         self._session, self._line, self._clock, self._cause = session, line, clock, habits.cause
-        self._clock_step = clock_step
+        self._wish = wish
         self._annexb = session.codec in ("h264", "hevc")
         self._sound = Soundtrack(session.audio.rate if session.audio is not None else 1)
         self._video_clock = TrackClock(session.ticks, VIDEO_TICKS, forward_limit_s=habits.forward_limit_s)
@@ -165,7 +196,7 @@ class Reader:
         plain = self._units is None and not self._early and self._video_clock.same_ticks
         heard = self._session.audio is None or self._audio_clock.same_ticks
         unseen = self._clock.monotonic() - self._looked() > 1
-        return plain and heard and not (self._line.ring.dropping or self._clock_step.is_set() or unseen)
+        return plain and heard and not (self._line.ring.dropping or self._wish.cause is not None or unseen)
 
     def doubts(self, now: float) -> bool:
         """Whether frames have gone through a lane for so long that one of them is to be looked at."""
@@ -228,9 +259,10 @@ class Reader:
         sample: Sample = timed.frame
         cause, within = self._new_epoch(timed, sample), self._run is not None
         if cause is not None:
-            self._run = self._line.begin(self._init, cause, timed.dts, after=self._after(timed, arrival))
+            after = self._after(timed, arrival)
+            self._wish.granted()
+            self._run = self._line.begin(self._init, cause, timed.dts, after=after)
             self._sound.begin()
-            self._clock_step.clear()  # whatever the clock did, this epoch is anchored to what it says now
         if self._run is None:
             self._skip()
             return False
@@ -248,7 +280,7 @@ class Reader:
     def _after(self, timed: Timed, arrival: int) -> int | None:
         """Ticks from the zero of the run that ends to this frame, None when only its arrival tells when it was taken."""
         waited = arrival - self._arrived > PAUSE_NS
-        if self._run is None or self._clock_step.is_set() or (timed.jump and waited):
+        if self._run is None or self._wish.stepped or (timed.jump and waited):
             return None
         return timed.paced - self._run.zero
 
@@ -284,7 +316,7 @@ class Reader:
             return Cause.PARAMETER_CHANGE
         if timed.jump:
             return Cause.TIME_JUMP
-        return Cause.CLOCK_STEP if self._clock_step.is_set() else None
+        return self._wish.cause
 
     def _parameters_changed(self, sample: Sample) -> bool:
         """Whether the key frame brings parameter sets that the init segment does not have; makes the init segment.

@@ -4,7 +4,7 @@
     ────────────────────────────────────   ─────────   ─────────────────────────────────────────────────────────────
     is wanted and was not                  added       recorded from now on
     its source: address, transport, make   turned      the session ends, the next one is of the new source
-    its term: who records it was decided   turned      the same, because its epochs sort behind those of whoever had it meanwhile
+    its term: who records it was decided   renumbered  the session goes on, a new epoch sorts behind those of whoever had it meanwhile
     only how its chunks are to be kept      rekept      replication is told; the camera's session is not touched
     is not wanted any more                 removed     its session ends, what the ring holds is cut, copies go on
     nothing                                            nothing: a change of one camera is never felt by another
@@ -68,26 +68,31 @@ class Changes:
 
     added: tuple[str, ...] = ()
     turned: tuple[str, ...] = ()
+    renumbered: tuple[str, ...] = ()
     rekept: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.turned or self.rekept or self.removed)
+        return bool(self.added or self.turned or self.renumbered or self.rekept or self.removed)
 
     def __str__(self) -> str:
         """For people: `cam4 is added, cam1 and cam2 are removed`; empty when nothing changed."""
-        said = (("added", self.added), ("asked anew", self.turned), ("kept otherwise", self.rekept), ("removed", self.removed))
+        said = (("added", self.added), ("asked anew", self.turned), ("given anew", self.renumbered), ("kept otherwise", self.rekept),
+                ("removed", self.removed))  # fmt: skip
         return ", ".join(f"{_listed(names)} {what}" for what, names in said if names)
 
 
 def compare(before: Mapping[str, Wanted], after: Mapping[str, Wanted]) -> Changes:
-    """What has to change; a camera whose source and keeping both differ is turned."""
+    """What has to change; a camera is turned whatever else differs, renumbered whatever of its keeping does."""
     both = [name for name in after if name in before]
-    turned = tuple(name for name in both if (before[name].source, before[name].term) != (after[name].source, after[name].term))
+    turned = tuple(name for name in both if before[name].source != after[name].source)
+    renumbered = tuple(name for name in both if name not in turned and before[name].term != after[name].term)
+    felt = {*turned, *renumbered}
     return Changes(
         added=tuple(name for name in after if name not in before),
         turned=turned,
-        rekept=tuple(name for name in both if name not in turned and before[name].policy != after[name].policy),
+        renumbered=renumbered,
+        rekept=tuple(name for name in both if name not in felt and before[name].policy != after[name].policy),
         removed=tuple(name for name in before if name not in after),
     )
 

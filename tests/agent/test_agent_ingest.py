@@ -228,6 +228,25 @@ def test_a_clock_step_begins_an_epoch_at_the_next_key_frame_and_only_one():
         assert made.numbers == [*range(100), *range(60)]
 
 
+def test_another_term_begins_an_epoch_at_the_next_key_frame_without_a_pause_in_utc():
+    with bench() as made:
+        script = [*live(made, frames(0, 30)), made.ingest.renumber, *list(live(made, frames(0, 100)))[60:]]
+        made.sessions += [FakeSession([*script, made.ingest.renumber]), FakeSession(frames(0, 60))]
+        made.run()
+        assert made.epochs == [(Cause.FIRST_START, 50), (Cause.CONFIGURATION, 50), (Cause.CAMERA_LOST, 60)]
+        assert made.numbers == [*range(100), *range(60)]
+        last, first = next(pair for pair in itertools.pairwise(made.seals) if pair[0].epoch != pair[1].epoch)
+        assert abs(first.wall_start_ns - last.wall_end_ns) <= 1_000_000
+        assert made.told == [], "whoever gave the term tells of it"
+
+
+def test_a_clock_step_with_another_term_is_anchored_anew():
+    with bench() as made:
+        made.sessions.append(FakeSession([*frames(0, 30), made.ingest.renumber, made.ingest.clock_stepped, *frames(30, 70)]))
+        made.run()
+        assert made.epochs == [(Cause.FIRST_START, 50), (Cause.CLOCK_STEP, 50)]
+
+
 def test_an_overflow_names_its_cause_even_when_parameters_change_with_it():
     big = [frame(n, size=20_000) for n in range(100)]
     with bench(ring_bytes=1 << 20) as made:

@@ -8,8 +8,8 @@ from watchkeep.agent.replicate.policy import CameraPolicy
 from watchkeep.agent.roster import NAMED, Changes, Source, Wanted, compare
 
 
-def wanted(name, *, url="rtsp://u:secret@h/x", transport="tcp", copies=1, archivers=None, priority=5, **habits):
-    return Wanted(Source(url, transport, **habits), CameraPolicy(name, copies, archivers, priority))
+def wanted(name, *, url="rtsp://u:secret@h/x", transport="tcp", copies=1, archivers=None, priority=5, term=0, **habits):
+    return Wanted(Source(url, transport, **habits), CameraPolicy(name, copies, archivers, priority), term)
 
 
 BEFORE = {name: wanted(name) for name in ("cam0", "cam1", "cam2")}
@@ -21,6 +21,9 @@ BEFORE = {name: wanted(name) for name in ("cam0", "cam1", "cam2")}
     ({"first_pause_s": 3.0}, "turned"),
     ({"timestamps_reliable": False}, "turned"),
     ({"url": "rtsp://h/y", "copies": 2}, "turned"),
+    ({"url": "rtsp://h/y", "term": 8}, "turned"),
+    ({"term": 8}, "renumbered"),
+    ({"term": 8, "copies": 2}, "renumbered"),
     ({"copies": 2}, "rekept"),
     ({"archivers": ("a",)}, "rekept"),
     ({"priority": 9}, "rekept"),
@@ -48,13 +51,13 @@ def test_a_long_list_is_counted_and_no_address_is_ever_shown():
     assert "secret" not in repr(many)
 
 
-sites = st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.tuples(st.integers(0, 2), st.integers(1, 2)))
+sites = st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.tuples(st.integers(0, 2), st.integers(1, 2), st.integers(0, 1)))
 
 
 @given(sites, sites)
 def test_every_camera_stands_in_one_list_at_most_and_in_none_exactly_when_nothing_of_it_changed(before, after):
-    made = [{name: wanted(name, url=f"rtsp://h/{url}", copies=copies) for name, (url, copies) in site.items()} for site in (before, after)]
+    made = [{name: wanted(name, url=f"rtsp://h/{url}", copies=copies, term=term) for name, (url, copies, term) in site.items()} for site in (before, after)]
     changes = compare(*made)
-    named = [*changes.added, *changes.turned, *changes.rekept, *changes.removed]
+    named = [*changes.added, *changes.turned, *changes.renumbered, *changes.rekept, *changes.removed]
     assert sorted(named) == sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     assert bool(changes) == bool(named)

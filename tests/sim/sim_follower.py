@@ -1,7 +1,8 @@
 """The simulated agent that follows directory servers: a machine that asks, takes up what it is told, opens and closes cameras.
 
 Rules: whom it asks, what it takes and what it says is the product's (agent/directory/follow.py).  A camera is opened a moment after it was
-told of, and SINGLE takes one session only: it refuses every other one as long as that lasts.
+told of, and SINGLE takes one session only: it refuses every other one as long as that lasts.  Another term is another epoch of the same
+session, from its next key frame on (agent/roster.py).
 """
 
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from watchkeep.wire.ids import TERM_SHIFT
 
 SINGLE = "cam4"
 OPENING_S = (0.2, 4.0)
+KEY_S = (0.0, 2.0)
+"""Until the next key frame of a camera that is open."""
 RETRY_S = 1.0
 
 
@@ -119,25 +122,24 @@ class SimAgent:
 
     def _close(self, recorders: dict[str, Recording]) -> None:
         for camera, term in list(self.records.items()):
-            if self.cameras.get(camera) != term:
+            if camera not in self.cameras:
                 del self.records[camera]
-                if camera not in self.cameras:
-                    self._world.stops(self.name, camera, term, recorders)
+                self._world.stops(self.name, camera, term, recorders)
 
     def _open(self) -> None:
         """Each in its own time; one that is open stays so."""
         for camera, term in self.cameras.items():
-            if camera not in self.records:
-                self._try(camera, term, self._rng.uniform(*OPENING_S))
+            if self.records.get(camera) != term:
+                self._try(camera, term, self._rng.uniform(*(KEY_S if camera in self.records else OPENING_S)))
 
     def _try(self, camera: str, term: int, delay_s: float) -> None:
         boot = self.boot
         self.loop.after(delay_s, lambda: self.later(boot, lambda: self._opened(camera, term)))
 
     def _opened(self, camera: str, term: int) -> None:
-        if self.cameras.get(camera) != term or camera in self.records:
+        if self.cameras.get(camera) != term or self.records.get(camera) == term:
             return
-        if camera == SINGLE and self._world.holders(camera):
+        if camera == SINGLE and camera not in self.records and self._world.holders(camera):
             self._try(camera, term, RETRY_S)
             return
         self.records[camera] = term

@@ -180,13 +180,14 @@ class RecorderWorld(World):
                 self.moves[camera, term] = (self.loop.now, self._before(journal, camera))
 
     def _before(self, journal: list[Entry], camera: str) -> set[tuple[str, int]]:
-        """Who was to record it at the end of this journal; whoever was before that, if the last one has not begun."""
+        """Who was to record it at the end of this journal; whoever was before that, if the last one has not begun and may yet in time."""
         for entry in reversed(journal):
             if any((one["entity"], one["id"], one["value"]) == ("camera", camera, None) for one in entry.payload.get("changes", ())):
                 return set()
             agent, term = entry.payload.get("recorders", {}).get(camera, ("", 0))
             if term:
-                earlier = set() if (camera, term) in self.begun else self.moves[camera, term][1]
+                at, before = self.moves[camera, term]
+                earlier = set() if (camera, term) in self.begun or self.loop.now - at >= HAND_OVER_S else before
                 return {(agent, term)} | earlier if agent else set()
         return set()
 

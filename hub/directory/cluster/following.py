@@ -115,7 +115,7 @@ class Following:
         near = self.near(up.living, now)
         if up.lead.server in near:
             return up.lead.server
-        having = [one for one in near.values() if one.term == up.lead.term and one.index > up.index]
+        having = [one for one in near.values() if one.term == up.lead.term and one.position > (up.term, up.index)]
         if not having:
             return up.lead.server if up.lead.server in up.living else None
         return max(having, key=lambda one: one.merit).server

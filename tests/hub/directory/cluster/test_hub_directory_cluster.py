@@ -281,6 +281,21 @@ def test_a_follower_that_cannot_reach_the_leader_pulls_from_a_neighbour_and_send
     assert one.cluster.route(one.now, frozenset("c")) == "b", "there is nobody else to try"
 
 
+def test_a_neighbours_journal_that_is_shorter_and_of_a_later_term_is_better_than_a_long_one_that_was_cut_off() -> None:
+    """This server led alone and wrote much; the leader, whom it cannot reach, wrote less by then, in a later term."""
+    book = Book()
+    book.write("lead", 8, server="a")
+    for number in range(6):
+        book.edit(camera(number))
+    one = One("a", site=book.site)
+    for beat in range(1, 4):
+        one.wait(POLL_S, said("c", Role.FOLLOWING, 18, 3, Lead(term=18, server="b", beat=beat)))
+    pull = one.of(steps.Pull)[-1]
+    assert (pull.server, pull.index) == ("c", 7)
+    one.feed(steps.Parted("c", 18, 3))
+    assert one.of(steps.Search) == [steps.Search("c", 3)]
+
+
 def test_a_server_that_was_added_while_this_one_was_away_can_be_followed() -> None:
     one = One("a", 2)
     stranger = said("c", Role.LEADING, 18, 9, Lead(term=18, server="c", beat=1), url="http://10.0.0.3:1")

@@ -16,6 +16,7 @@ import pytest
 from coded import access_units, nal_payloads, reordered, video_payloads
 from ingest_kit import bench, opener
 from rtsp_stub import Media, Raw, Rtp, rtp_packets, stub
+from wksite import wait_until
 
 from watchkeep.agent.clock import Clock
 from watchkeep.agent.pump import Pump
@@ -127,6 +128,26 @@ def merged(*tracks):
 
 def lengths(epochs):
     return [sum(len(one.frames) for one in epoch) for epoch in epochs]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_another_term_is_another_epoch_of_the_same_session(engine):
+    source, units = Source("rtsp://to.be.replaced/", "tcp", 0.0), access_units("h264", 200)
+    with stub((video("h264"),), lambda _: frames("h264", units)) as camera, pumping(engine) as pump, \
+            bench(source=replace(source, url=camera.url), pump=pump) as made:
+        made.ingest._open = opener(ENGINES[engine], made, 1)
+
+        def renumber():
+            wait_until(lambda: made.line.ring.frames > 40, 20, "frames, most of them in the lane")
+            made.ingest.renumber()
+
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(renumber)
+            made.run()
+            asked.result()
+        epochs = _epochs(made)
+        assert [epoch[0].cause for epoch in epochs] == ["first-start", "configuration"]
+        assert sum(lengths(epochs)) == 200
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])

@@ -56,7 +56,8 @@ sites = st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.tuples(st.inte
 
 @given(sites, sites)
 def test_every_camera_stands_in_one_list_at_most_and_in_none_exactly_when_nothing_of_it_changed(before, after):
-    made = [{name: wanted(name, url=f"rtsp://h/{url}", copies=copies, term=term) for name, (url, copies, term) in site.items()} for site in (before, after)]
+    made = [{name: wanted(name, url=f"rtsp://h/{url}", copies=copies, term=term) for name, (url, copies, term) in site.items()}
+            for site in (before, after)]  # fmt: skip
     changes = compare(*made)
     named = [*changes.added, *changes.turned, *changes.renumbered, *changes.rekept, *changes.removed]
     assert sorted(named) == sorted(name for name in {*before, *after} if before.get(name) != after.get(name))

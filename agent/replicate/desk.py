@@ -231,6 +231,7 @@ class Desk:
         """Let time take effect; returns what to release, what to publish, and the next deadline."""
         with self._mutex:
             self._decide(policy.Tick())
+            self._account(events.Tick())
             self._look_back()
             self._let_rest()
             for camera in self._ledger.cameras:

@@ -81,7 +81,12 @@ class Gone:
     archiver: str
 
 
-Event = Offered | Recovered | Sent | Answered | Unsent | Refused | Orphaned | Unreadable | Moved | Dropped | Gone
+@dataclass(frozen=True, slots=True)
+class Tick:
+    pass
+
+
+Event = Offered | Recovered | Sent | Answered | Unsent | Refused | Orphaned | Unreadable | Moved | Dropped | Gone | Tick
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@
     Unsent       a batch that was not stored: SENT becomes OWED
     Refused      named chunks are never sent there again, and hold nobody up
     Orphaned     the same for chunks without an init segment where their epoch is not known; without a copy and refused by every target
-                 they are a declared loss
-    Unreadable   named chunks are sent to nobody any more; when no archiver may yet turn out to have one, it is released: as it is when
-                 there is a copy, which other archivers can have from there, as a declared loss when there is none
+                 they count as unreadable
+    Unreadable   named chunks are sent to nobody any more
     Moved        targets change, at once or at the next cut; at once, whatever lacks copies is assigned to the new ones
     Dropped      the journal gave chunks up (quota): forgotten
     Gone         an archiver left: its copies no longer count
+    Tick         unreadable chunks that no archiver may yet turn out to have are released: as they are when there is a copy, which
+                 other archivers can have from there, as a declared loss when there is none; not before, since an answer may be near
 
 Rules: invariants 3 and 4 live here.  A chunk is released when `copies` archivers have it durable and no target still
 waits for it.  An archiver's answer speaks only of chunks that are still in the journal.
@@ -26,7 +27,23 @@ from itertools import groupby
 from ...wire.messages import AppendAnswer, EpochState
 from ...wire.ranges import RangeSet
 from .book import CameraBook, EpochBook, Held
-from .events import Answered, Counts, Dropped, Event, Gone, Moved, Offered, Orphaned, Recovered, Refused, Release, Sent, Unreadable, Unsent
+from .events import (
+    Answered,
+    Counts,
+    Dropped,
+    Event,
+    Gone,
+    Moved,
+    Offered,
+    Orphaned,
+    Recovered,
+    Refused,
+    Release,
+    Sent,
+    Tick,
+    Unreadable,
+    Unsent,
+)
 from .ports import ChunkRef
 from .stages import COUNTS_COPIES, LEAD_TO_OWED, MAY_RELEASE, PENDING, TOUCHED, UNACKNOWLEDGED, EpochStages, Stage, Step
 
@@ -39,6 +56,8 @@ class CopyLedger:
         self._durable: dict[str, int] = {}
         self._boots: dict[str, str] = {}
         self._dirty: dict[tuple[str, int], None] = {}
+        self._spoiled: dict[tuple[str, int], None] = {}
+        """Epochs with unreadable chunks."""
 
     def handle(self, event: Event, now: float) -> list[Release]:
         """Advance; the caller releases what is returned."""
@@ -66,6 +85,8 @@ class CopyLedger:
                 self._drop(camera, epoch, low, high)
             case Gone(archiver):
                 self._gone(archiver)
+            case Tick():
+                return list(self._given_up())
         return list(self._releases()) if self._dirty else []
 
     # What the lanes, the screens and the drain ask.
@@ -200,7 +221,7 @@ class CopyLedger:
             book = self._book(ref.camera, ref.epoch)
             if book is not None and self.holds(ref):
                 book.unreadable.add(ref.seq, ref.seq)
-                self._dirty[ref.camera, ref.epoch] = None
+                self._spoiled[ref.camera, ref.epoch] = None
                 for archiver in list(book.stages):
                     self._step(archiver, book, Step.SPOIL, ref.seq, ref.seq)
 
@@ -256,18 +277,21 @@ class CopyLedger:
                     camera.durable_at = max(camera.durable_at or offered_at, offered_at)
                 self._drop(name, epoch, low, high)
                 yield Release(name, epoch, low, high)
-            yield from self._given_up(book)
         self._dirty.clear()
 
-    def _given_up(self, book: EpochBook) -> Iterator[Release]:
-        if not book.unreadable:
-            return
-        hopeless = book.hopeless()
-        copied = hopeless.minus(book.lacking(1))
-        for found, lost in ((copied, False), (hopeless.minus(copied), True)):
-            for low, high in found.spans():
-                self._drop(book.camera, book.epoch, low, high)
-                yield Release(book.camera, book.epoch, low, high, lost)
+    def _given_up(self) -> Iterator[Release]:
+        for name, epoch in list(self._spoiled):
+            book = self._book(name, epoch)
+            if book is None or not book.unreadable:
+                del self._spoiled[name, epoch]
+                continue
+            hopeless = book.hopeless()
+            copied = hopeless.minus(book.lacking(1))
+            for found, lost in ((copied, False), (hopeless.minus(copied), True)):
+                for low, high in found.spans():
+                    self._drop(name, epoch, low, high)
+                    yield Release(name, epoch, low, high, lost)
+        self._dirty.clear()
 
     def _step_refs(self, archiver: str, step: Step, refs: tuple[ChunkRef, ...]) -> None:
         for ref in refs:
@@ -298,7 +322,7 @@ class CopyLedger:
                     del by_camera[book.camera]
         if step in COUNTS_COPIES:
             book.changed()
-        if step in MAY_RELEASE or book.unreadable:
+        if step in MAY_RELEASE:
             self._dirty[book.camera, book.epoch] = None
 
     def _count(self, archiver: str, stage: Stage) -> int:

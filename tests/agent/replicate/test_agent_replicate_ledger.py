@@ -13,6 +13,7 @@ from watchkeep.agent.replicate.events import (
     Refused,
     Release,
     Sent,
+    Tick,
     Unreadable,
     Unsent,
 )
@@ -59,7 +60,8 @@ def test_what_the_journal_cannot_read_and_nobody_has_is_lost_and_the_next_chunk_
     ledger.handle(Offered(tuple(new)), 0.0)
     ledger.handle(Sent("a", tuple(new)), 0.0)
     ledger.handle(Unsent("a", (new[2],)), 0.0)
-    assert ledger.handle(Unreadable((new[2],)), 0.0) == [Release("cam0", 1, 2, 2, lost=True)]
+    assert ledger.handle(Unreadable((new[2],)), 0.0) == []
+    assert ledger.handle(Tick(), 0.0) == [Release("cam0", 1, 2, 2, lost=True)]
     assert not ledger.holds(new[2])
     assert stage(ledger, "b", Stage.OWED) == [(0, 1), (3, 4)]
 
@@ -69,16 +71,32 @@ def test_what_no_target_takes_for_want_of_an_init_segment_is_lost_unless_there_i
     ledger.handle(Offered(tuple(new)), 0.0)
     assert ledger.handle(Orphaned("a", (new[2], new[3])), 0.0) == [], "b may know the epoch"
     deliver(ledger, Store("b", inits={("cam0", 1)}), new[3:4], fsync=True)
-    assert ledger.handle(Orphaned("b", (new[2],)), 0.0) == [Release("cam0", 1, 2, 2, lost=True)]
+    assert ledger.handle(Tick(), 0.0) == []
+    ledger.handle(Orphaned("b", (new[2],)), 0.0)
+    assert ledger.handle(Tick(), 0.0) == [Release("cam0", 1, 2, 2, lost=True)]
     assert ledger.holds(new[3])
     assert stage(ledger, "a", Stage.REFUSED) == [(3, 3)]
+
+
+def test_an_archiver_that_was_let_off_and_answers_just_in_time_makes_no_loss_of_what_it_has() -> None:
+    ledger, new = ledger_for("d"), refs("cam0", 1, 0, 4)
+    ledger.handle(Recovered(tuple(new)), 0.0)
+    ledger.handle(Moved("cam0", ("b",), 1, at_cut=False), 0.0)
+    ledger.handle(Orphaned("b", tuple(new)), 0.0)
+    late = Store("d", inits={("cam0", 1)})
+    for seq in range(3):
+        late.put(("cam0", 1, seq))
+    late.fsync()
+    assert ledger.handle(Answered("d", (), late.answer([], [("cam0", 1, 0, 4)])), 0.0) == [Release("cam0", 1, 0, 2)]
+    assert ledger.handle(Tick(), 0.0) == [Release("cam0", 1, 3, 4, lost=True)]
 
 
 def test_what_cannot_be_read_and_has_a_copy_is_released_without_a_loss() -> None:
     ledger, new = ledger_for("a", "b", copies=2), refs("cam0", 1, 0, 4)
     ledger.handle(Offered(tuple(new)), 0.0)
     deliver(ledger, Store("a"), new, fsync=True)
-    assert ledger.handle(Unreadable((new[0], new[3])), 0.0) == [Release("cam0", 1, 0, 0), Release("cam0", 1, 3, 3)]
+    ledger.handle(Unreadable((new[0], new[3])), 0.0)
+    assert ledger.handle(Tick(), 0.0) == [Release("cam0", 1, 0, 0), Release("cam0", 1, 3, 3)]
     assert stage(ledger, "b", Stage.OWED) == [(1, 2), (4, 4)]
 
 
@@ -86,13 +104,15 @@ def test_what_cannot_be_read_is_kept_while_an_archiver_may_have_it() -> None:
     ledger, new, store = ledger_for("a", "b", copies=2), refs("cam0", 1, 0, 4), Store("a")
     ledger.handle(Offered(tuple(new)), 0.0)
     deliver(ledger, store, new, fsync=False)
-    assert ledger.handle(Unreadable((new[0],)), 0.0) == []
+    ledger.handle(Unreadable((new[0],)), 0.0)
+    assert ledger.handle(Tick(), 0.0) == []
     assert stage(ledger, "b", Stage.UNREADABLE) == [(0, 0)]
     store.restart()
     ledger.handle(Answered("a", (), store.answer([], [])), 0.0)
+    assert ledger.handle(Tick(), 0.0) == []
     assert ledger.holds(new[0]), "received before its restart: perhaps it is there"
-    lost = ledger.handle(Answered("a", (), store.answer([], [("cam0", 1, 0, 4)])), 0.0)
-    assert lost == [Release("cam0", 1, 0, 0, lost=True)]
+    ledger.handle(Answered("a", (), store.answer([], [("cam0", 1, 0, 4)])), 0.0)
+    assert ledger.handle(Tick(), 0.0) == [Release("cam0", 1, 0, 0, lost=True)]
 
 
 def test_what_cannot_be_read_is_not_sent_to_whoever_takes_over_either() -> None:

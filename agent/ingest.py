@@ -40,7 +40,7 @@ _WHY = {
     Cause.TIME_JUMP: "the camera's time stamps jumped",
     Cause.OVERFLOW: "the journal's disk was too slow, frames were lost",
 }
-"""Causes of epochs inside a session; a stepped clock has an event of its own, for all cameras."""
+"""Causes of epochs inside a session that are told here; a stepped clock and another term have events of their own, for all cameras."""
 
 Tell = Callable[[str, str], None]
 """Log and publish a line and its remedy about this camera."""

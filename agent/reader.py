@@ -94,13 +94,9 @@ class Wish:
         self._stepped, self._renumbered = threading.Event(), threading.Event()
 
     @property
-    def stepped(self) -> bool:
-        return self._stepped.is_set()
-
-    @property
     def cause(self) -> Cause | None:
         """None: there is none."""
-        if self.stepped:
+        if self._stepped.is_set():
             return Cause.CLOCK_STEP
         return Cause.CONFIGURATION if self._renumbered.is_set() else None
 
@@ -112,10 +108,13 @@ class Wish:
         """Epochs are to have numbers of another term."""
         self._renumbered.set()
 
-    def granted(self) -> None:
-        """An epoch is about to begin, so that what is wished from now on is of the next one."""
-        self._stepped.clear()
+    def granted(self) -> bool:
+        """An epoch is about to begin, so that what is wished from now on is of the next one; returns whether UTC had stepped."""
         self._renumbered.clear()
+        if not self._stepped.is_set():
+            return False
+        self._stepped.clear()
+        return True
 
 
 class Reader:
@@ -259,8 +258,7 @@ class Reader:
         sample: Sample = timed.frame
         cause, within = self._new_epoch(timed, sample), self._run is not None
         if cause is not None:
-            after = self._after(timed, arrival)
-            self._wish.granted()
+            after = None if self._wish.granted() else self._after(timed, arrival)
             self._run = self._line.begin(self._init, cause, timed.dts, after=after)
             self._sound.begin()
         if self._run is None:
@@ -280,7 +278,7 @@ class Reader:
     def _after(self, timed: Timed, arrival: int) -> int | None:
         """Ticks from the zero of the run that ends to this frame, None when only its arrival tells when it was taken."""
         waited = arrival - self._arrived > PAUSE_NS
-        if self._run is None or self._wish.stepped or (timed.jump and waited):
+        if self._run is None or (timed.jump and waited):
             return None
         return timed.paced - self._run.zero
 

@@ -4,7 +4,8 @@
     ────────────────────────────────────   ─────────   ─────────────────────────────────────────────────────────────
     is wanted and was not                  added       recorded from now on
     its source: address, transport, make   turned      the session ends, the next one is of the new source
-    its term: who records it was decided   renumbered  the session goes on, a new epoch sorts behind those of whoever had it meanwhile
+    its term: who records it was decided   renumbered  the session goes on; from its next key frame on a new epoch, which sorts behind
+                                                       those of whoever had it meanwhile
     only how its chunks are to be kept      rekept      replication is told; the camera's session is not touched
     is not wanted any more                 removed     its session ends, what the ring holds is cut, copies go on
     nothing                                            nothing: a change of one camera is never felt by another
@@ -77,7 +78,7 @@ class Changes:
 
     def __str__(self) -> str:
         """For people: `cam4 is added, cam1 and cam2 are removed`; empty when nothing changed."""
-        said = (("added", self.added), ("asked anew", self.turned), ("given anew", self.renumbered), ("kept otherwise", self.rekept),
+        said = (("added", self.added), ("asked anew", self.turned), ("renumbered", self.renumbered), ("kept otherwise", self.rekept),
                 ("removed", self.removed))  # fmt: skip
         return ", ".join(f"{_listed(names)} {what}" for what, names in said if names)
 

@@ -268,7 +268,7 @@ class Desk:
         """Wait until every chunk offered has its copies, up to a monotonic deadline; False at once when only archivers
         that cannot be reached are still owed something."""
         with self._mutex:
-            while any(camera.epochs for camera in self._ledger.cameras.values()):
+            while self._is_owed():
                 reachable = [name for name in self._lanes if self._policy.health(name).serves]
                 left_s = deadline - self._monotonic()
                 if left_s <= 0 or not any(self._ledger.pending(name) for name in reachable):
@@ -281,6 +281,11 @@ class Desk:
             return True
 
     # Under the mutex.
+
+    def _is_owed(self) -> bool:
+        """Whether the journal still has anything; what nobody can get any more is given up."""
+        self._account(events.Tick())
+        return any(camera.epochs for camera in self._ledger.cameras.values())
 
     def _account(self, event: events.Event) -> None:
         releases = self._ledger.handle(event, self._monotonic())

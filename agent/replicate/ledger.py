@@ -57,7 +57,7 @@ class CopyLedger:
         self._boots: dict[str, str] = {}
         self._dirty: dict[tuple[str, int], None] = {}
         self._spoiled: dict[tuple[str, int], None] = {}
-        """Epochs with unreadable chunks."""
+        """Epochs with unreadable chunks: at most those of the journal; looked at twice a second."""
 
     def handle(self, event: Event, now: float) -> list[Release]:
         """Advance; the caller releases what is returned."""

@@ -65,14 +65,14 @@ MAKING: Final = 0x77617463
 _USER: Final = re.compile(r"\b(user|role) \"[^\"]*\"")
 
 _META: Final = MetaData()
-_ENTRY: Final = Table(
+ENTRY: Final = Table(
     "entry", _META, Column("number", Integer, primary_key=True, autoincrement=False), Column("term", BigInteger, nullable=False),
     Column("at_s", Float, nullable=False), Column("hash", String(64), nullable=False, unique=True),
     Column("body", LargeBinary, nullable=False),
 )  # fmt: skip
 _SNAPSHOT: Final = Table("snapshot", _META, Column("number", Integer, primary_key=True, autoincrement=False),
                          Column("body", LargeBinary, nullable=False))  # fmt: skip
-_ASIDE: Final = Table("aside", _META, Column("hash", String(64), primary_key=True), Column("number", Integer, nullable=False),
+ASIDE: Final = Table("aside", _META, Column("hash", String(64), primary_key=True), Column("number", Integer, nullable=False),
                       Column("body", LargeBinary, nullable=False))  # fmt: skip
 _ABOUT: Final = Table("about", _META, Column("key", String(32), primary_key=True), Column("value", String(200), nullable=False))
 
@@ -220,7 +220,7 @@ class Database:
                 return False
             last = entry
         if entries:
-            connection.execute(insert(_ENTRY), [_row(entry) for entry in entries])
+            connection.execute(insert(ENTRY), [_row(entry) for entry in entries])
         return True
 
     def last(self) -> Entry | None:
@@ -235,7 +235,7 @@ class Database:
 
     @staticmethod
     def _behind(connection: Connection, after: int, limit: int = PAGE) -> list[Entry]:
-        query = select(_ENTRY.c.body, _ENTRY.c.hash).where(_ENTRY.c.number > after).order_by(_ENTRY.c.number).limit(limit)
+        query = select(ENTRY.c.body, ENTRY.c.hash).where(ENTRY.c.number > after).order_by(ENTRY.c.number).limit(limit)
         return [parse(_bytes(row.body), row.hash) for row in connection.execute(query).all()]
 
     def all(self, after: int = 0) -> Iterator[Entry]:
@@ -249,17 +249,17 @@ class Database:
 
     @staticmethod
     def _hash_at(connection: Connection, index: int) -> str | None:
-        found = connection.execute(select(_ENTRY.c.hash).where(_ENTRY.c.number == index)).scalar()
+        found = connection.execute(select(ENTRY.c.hash).where(ENTRY.c.number == index)).scalar()
         return None if found is None else str(found)
 
     def cut(self, index: int) -> list[Entry]:
         """Take all entries above index out of the journal and set them aside, in one transaction; returns them."""
         with self._transaction() as connection:
-            rows = connection.execute(select(_ENTRY).where(_ENTRY.c.number > index).order_by(_ENTRY.c.number)).all()
+            rows = connection.execute(select(ENTRY).where(ENTRY.c.number > index).order_by(ENTRY.c.number)).all()
             gone = [parse(_bytes(row.body), row.hash) for row in rows]
             if gone:
                 self._set_aside(connection, gone)
-                connection.execute(delete(_ENTRY).where(_ENTRY.c.number > index))
+                connection.execute(delete(ENTRY).where(ENTRY.c.number > index))
                 connection.execute(delete(_SNAPSHOT).where(_SNAPSHOT.c.number > index))
         self._snapshot_at = min(self._snapshot_at, index)
         return gone
@@ -271,22 +271,22 @@ class Database:
 
     @staticmethod
     def _aside(connection: Connection) -> list[Entry]:
-        rows = connection.execute(select(_ASIDE).order_by(_ASIDE.c.number)).all()
+        rows = connection.execute(select(ASIDE).order_by(ASIDE.c.number)).all()
         return [parse(_bytes(row.body), row.hash) for row in rows]
 
     @staticmethod
     def _set_aside(connection: Connection, entries: Sequence[Entry]) -> None:
         """Those that are not set aside yet."""
-        there = set(connection.execute(select(_ASIDE.c.hash)).scalars())
+        there = set(connection.execute(select(ASIDE.c.hash)).scalars())
         fresh = [{"hash": entry.hash, "number": entry.index, "body": entry.body()} for entry in entries if entry.hash not in there]
         if fresh:
-            connection.execute(insert(_ASIDE), fresh)
+            connection.execute(insert(ASIDE), fresh)
 
     def delivered(self, entries: Iterable[Entry]) -> None:
         """The leader has these durable: forget them here."""
         hashes = [entry.hash for entry in entries]
         with self._transaction() as connection:
-            connection.execute(delete(_ASIDE).where(_ASIDE.c.hash.in_(hashes)))
+            connection.execute(delete(ASIDE).where(ASIDE.c.hash.in_(hashes)))
 
     def state(self, until: int | None = None) -> Site:
         """The state after all entries, or after those up to an index: newest usable snapshot, then the rest of the journal."""
@@ -330,7 +330,7 @@ class Database:
 
     def count(self) -> int:
         with self._transaction() as connection:
-            return int(connection.execute(select(func.count()).select_from(_ENTRY)).scalar() or 0)
+            return int(connection.execute(select(func.count()).select_from(ENTRY)).scalar() or 0)
 
 
 def _paged(behind: Callable[[int], Sequence[Entry]], after: int = 0) -> Iterator[Entry]:
@@ -355,7 +355,7 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _last(connection: Connection) -> Entry | None:
-    row = connection.execute(select(_ENTRY.c.body, _ENTRY.c.hash).order_by(_ENTRY.c.number.desc()).limit(1)).first()
+    row = connection.execute(select(ENTRY.c.body, ENTRY.c.hash).order_by(ENTRY.c.number.desc()).limit(1)).first()
     return None if row is None else parse(_bytes(row.body), row.hash)
 
 

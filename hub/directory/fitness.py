@@ -16,7 +16,7 @@ def problems(status: Status, backups: Sequence[BackupState]) -> Iterator[str]:
     if not status.able:
         yield "directory: its database takes no entries, or it is no server of the site any more; others are left to lead"
     if status.role is Role.LOOKING:
-        yield "directory: it hears no leader, so edits wait and what is read may be old: look at the other servers"
+        yield "directory: it hears no leader, so edits wait and what is read may be old"
     for folder in backups:
         if folder.health in (Health.FAILING, Health.HANGING):
             yield f"backups to {folder.folder} are {folder.health}: {folder.why}"

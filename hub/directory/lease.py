@@ -8,17 +8,23 @@ afterwards.  As database.py: durable when sync() has returned, as far as the dat
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, String, Table, insert, select, update
+from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, String, Table, bindparam, exists, func, insert, select, update
 
 from .cluster.status import Lead
 from .cluster.steps import Sync, Synced
-from .database import Database
+from .database import ASIDE, ENTRY, Database
 from .entry import FIRST_HASH
 
 _META: Final = MetaData()
 _LEASE: Final = Table("lease", _META, Column("id", Integer, primary_key=True, autoincrement=False),
                       Column("term", BigInteger, nullable=False), Column("server", String(64), nullable=False),
                       Column("beat", BigInteger, nullable=False))  # fmt: skip
+_LOOK: Final[Any] = select(
+    _LEASE.c.term, _LEASE.c.server, _LEASE.c.beat, select(func.max(ENTRY.c.number)).scalar_subquery().label("last"),
+    select(ENTRY.c.hash).where(ENTRY.c.number == bindparam("index")).scalar_subquery().label("known"),
+    exists(select(ASIDE.c.hash)).label("aside"),
+).where(_LEASE.c.id == 1)  # fmt: skip
+"""All that a follower asks twice a second while nothing happens, in one statement."""
 
 
 class SharedDatabase(Database):
@@ -34,6 +40,8 @@ class SharedDatabase(Database):
         """Do it; raises DatabaseError, and after that forgets its connections: the next ones look for the host that takes writes."""
         try:
             with self._transaction() as connection:
+                if (quiet := self._quiet(connection, wanted)) is not None:
+                    return Synced(quiet, False, (), None, {})
                 lead, wrote = self._write(connection, wanted)
                 known = FIRST_HASH if wanted.index == 0 else self._hash_at(connection, wanted.index)
                 parted = known != wanted.hash
@@ -46,6 +54,16 @@ class SharedDatabase(Database):
             self.forget_connections()
             raise
         return Synced(lead, wrote, tuple(entries), self.state() if parted else None, aside)
+
+    @staticmethod
+    def _quiet(connection: Connection, wanted: Sync) -> Lead | None:
+        """The lease, when whoever only looks has all that there is; None when there is more to do."""
+        if wanted.lead is not None:
+            return None
+        row = connection.execute(_LOOK, {"index": wanted.index}).one()
+        if row.aside or (row.last or 0, row.known or FIRST_HASH) != (wanted.index, wanted.hash):
+            return None
+        return Lead(term=row.term, server=row.server, beat=row.beat)
 
     def _write(self, connection: Connection, wanted: Sync) -> tuple[Lead, bool]:
         query: Any = select(_LEASE.c.term, _LEASE.c.server, _LEASE.c.beat).where(_LEASE.c.id == 1)

@@ -22,8 +22,9 @@ from .signs import Sign
 from .site import Recording, Site
 
 HAND_OVER_S: Final = 15.0
-"""0.2 s until b is told, 4 s for the camera's answer, 5 s to its first key frame, 1.5 s to the first chunk, 1 s until b asks again, 0.6 s
-until the leader hears of it: 12.3 s with a camera that is as slow as one is waited for."""
+"""0.2 s until b is told, 4 s for the camera's answer, 5 s to its first key frame, 1.5 s to the first chunk, 1 s until b asks again, 0.7 s
+until the leader hears of it: 12.4 s with a camera that is as slow as one is waited for.
+Of a session that goes on the next key frame is waited for, which may take minutes: its recorder is late then, and nothing lost."""
 MAX_LEAVING: Final = 4
 """More changes than that before anybody has begun are an error that no camera should be opened ten times for."""
 RELEASE_S: Final = 0.5

@@ -5,7 +5,7 @@
                an agent                                its cameras go to whom the plan chooses without it, as far as there is room
                an archiver                             it is used last in every list (uselast.py), until it is given back
     move       cameras, an agent                       that agent records them: it may, and has room for all of them; those that it
-                                                       has already are not asked anew, which would cost two seconds of their video
+                                                       has already keep their terms, and so their epochs
     maintenance                                        a window from now on, or an end of those that are open
 
 Rules: an order is carried out whole or refused with every problem; a name that several kinds have is refused, not guessed.  Cameras that

@@ -161,6 +161,7 @@ class DirectoryPart:
 
     def _turned(self, status: Status, why: str) -> None:
         """On the deciding thread, so it only enqueues."""
+        self.steward.turned()
         if self._beacon is not None:
             self._beacon.turned()
         text = f"directory server {status.server} is {status.role}: {why}"

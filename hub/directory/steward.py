@@ -1,6 +1,6 @@
 """The threads that keep every camera of a site recorded: what assigner.py decides, done.
 
-    wk-dir-assign    looks every LOOK_S (FOLLOW_LOOK_S) at site, role and signs; plans, writes, tells
+    wk-dir-assign    looks every LOOK_S (FOLLOW_LOOK_S), and when the role has turned, at site, role and signs; plans, writes, tells
     wk-dir-probe     while this server leads: asks each archiver how it is, one after the other, every PROBE_S
 
 Rules: a thin shell: it decides nothing.  Signs come from the event loop, which never waits here.  A plan takes the time that it takes on
@@ -30,8 +30,8 @@ from .whereabouts import Whereabouts
 
 log = logging.getLogger(__name__)
 LOOK_S: Final = 0.1
-FOLLOW_LOOK_S: Final = 0.5
-"""Of a server that only has to know who lives when it comes to lead: a fifth of the cost, and half a second at a change of leader."""
+FOLLOW_LOOK_S: Final = 1.0
+"""Of a server that only has to know who lives when it comes to lead: a tenth of the cost."""
 PROBE_S: Final = 5.0
 PROBE_LIMIT_S: Final = 2.0
 WRITE_S: Final = 8.0
@@ -47,6 +47,7 @@ class Steward:
         self._server, self._where, self._report = server, where, report
         self._assigner = Assigner(time.monotonic())
         self._reach, self._lock = Reach(), threading.Lock()
+        self._turned = threading.Event()
         self._threads = (Supervised("wk-dir-assign", self._assign), Supervised("wk-dir-probe", self._probe))
 
     def start(self) -> None:
@@ -56,8 +57,13 @@ class Steward:
     def stop(self) -> None:
         for thread in self._threads:
             thread.stop()
+        self._turned.set()
         for thread in self._threads:
             thread.join(STOP_S)
+
+    def turned(self) -> None:
+        """The server's role is another one.  Any thread."""
+        self._turned.set()
 
     @property
     def lives(self) -> dict[str, str]:
@@ -83,7 +89,11 @@ class Steward:
     # -- assigning -----------------------------------------------------------------------------------------------------
 
     def _assign(self, stop: threading.Event) -> None:
-        while not stop.wait(LOOK_S if self._server.leads else FOLLOW_LOOK_S):
+        while not stop.is_set():
+            self._turned.wait(LOOK_S if self._server.leads else FOLLOW_LOOK_S)
+            self._turned.clear()
+            if stop.is_set():
+                return
             now, site = time.monotonic(), self._server.view()
             with self._lock:
                 gone = self._reach.gone

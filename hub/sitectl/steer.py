@@ -86,10 +86,13 @@ def failover(
     answer = client.order(http.SITE_FAILOVER, wanted, OrderAnswer)
     if not as_json:
         _told(answer, to)
-    now = _another_leader(client, before) if answer.text.endswith("hands the lead over") else None
-    if as_json:
-        show_json({**answer.model_dump(), **({} if now is None else {"leader": now.leader, "term": now.site.term})})
-    elif now is not None:
+    now: Seen | None = None
+    try:
+        now = _another_leader(client, before) if answer.text.endswith("hands the lead over") else None
+    finally:  # the order stands, whatever becomes of it
+        if as_json:
+            show_json({**answer.model_dump(), **({} if now is None else {"leader": now.leader, "term": now.site.term})})
+    if now is not None and not as_json:
         to.print(Text(f"{now.leader} leads in term {now.site.term}", "green"))
 
 

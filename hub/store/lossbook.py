@@ -51,7 +51,7 @@ class LossBook:
         self._lock = threading.Lock()
         self._known = Declared()
         self._synced = Declared()
-        """Those of them that this process has made durable."""
+        """Those that this process has made durable; as many as those, some of which may have gone from there since."""
         self._sizes: dict[Volume, int] = {}
         """Bytes of good lines on each volume that was loaded; what is behind them is cut before the next write."""
         self._jobs: deque[LossJob] = deque()
@@ -99,7 +99,7 @@ class LossBook:
     def queue(self, losses: Sequence[Loss]) -> LossJob | None:
         """Let the thread make durable what it has not yet; None when it has all.  Raises StoreBusy."""
         with self._lock:
-            fresh = [loss for loss in dict.fromkeys(losses) if loss not in self._synced]
+            fresh = [loss for loss in dict.fromkeys(losses) if loss not in self._synced or loss not in self._known]
             if not fresh:
                 return None
             if len(self._jobs) >= MAX_QUEUE:

@@ -240,7 +240,8 @@ class Store:
         return Accepted(len(plan.writes), plan.repeated, frozenset(plan.need_init))
 
     def lose(self, losses: list[Loss]) -> int:
-        """Keep what an agent declares lost, so that gaps say so; returns how many were new.  Raises StoreBusy, VolumeError."""
+        """Keep what an agent declares lost, so that gaps say so; returns how many this process had not made durable.  Raises StoreBusy,
+        VolumeError."""
         return self._losses.take(losses)
 
     def _accept(self, batch: Batch, urgent: bool = False) -> tuple[Plan, list[Job]]:

@@ -132,7 +132,7 @@ def lengths(epochs):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_another_term_is_another_epoch_of_the_same_session(engine):
-    source, units = Source("rtsp://to.be.replaced/", "tcp", 0.0), access_units("h264", 200)
+    source, units = Source("rtsp://to.be.replaced/", "tcp", 0.0), access_units("h264", 500)
     with stub((video("h264"),), lambda _: frames("h264", units)) as camera, pumping(engine) as pump, \
             bench(source=replace(source, url=camera.url), pump=pump) as made:
         made.ingest._open = opener(ENGINES[engine], made, 1)
@@ -147,7 +147,7 @@ def test_another_term_is_another_epoch_of_the_same_session(engine):
             asked.result()
         epochs = _epochs(made)
         assert [epoch[0].cause for epoch in epochs] == ["first-start", "configuration"]
-        assert sum(lengths(epochs)) == 200
+        assert sum(lengths(epochs)) == 500
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])

@@ -235,6 +235,17 @@ def test_those_that_leave_are_bounded_and_others_wait_for_their_turn():
         assert {one.policy.camera for one in made.kept[-1]} == {"new0", *(f"old{number}" for number in range(LIMIT))}
 
 
+def test_another_term_is_another_epoch_and_no_other_session():
+    with stage() as made:
+        made.crew.apply({"cam0": wanted("cam0")})
+        made.until(lambda: made.films and made.films[0][1].shown > 30)
+        changes = made.crew.apply({"cam0": replace(wanted("cam0"), term=8)})
+        assert changes.renumbered == ("cam0",)
+        made.until(lambda: len(made.recorded("cam0")) == 2)
+        assert [cause for cause, _ in made.recorded("cam0")] == [Cause.FIRST_START, Cause.CONFIGURATION]
+        assert len(made.films) == 1
+
+
 def test_a_camera_stays_until_the_journal_has_taken_what_its_ring_held():
     with stage() as made:
         made.crew.apply(cast("cam0"))

@@ -20,8 +20,8 @@ from watchkeep.wire.ids import TERM_SHIFT
 
 SINGLE = "cam4"
 OPENING_S = (0.2, 4.0)
-KEY_S = (0.0, 2.0)
-"""Until the next key frame of a camera that is open."""
+KEY_S, LONG_KEY_S = (0.0, 2.0), (2.0, 30.0)
+"""Until the next key frame of a camera that is open; of every tenth that saves them."""
 RETRY_S = 1.0
 
 
@@ -130,7 +130,12 @@ class SimAgent:
         """Each in its own time; one that is open stays so."""
         for camera, term in self.cameras.items():
             if self.records.get(camera) != term:
-                self._try(camera, term, self._rng.uniform(*(KEY_S if camera in self.records else OPENING_S)))
+                self._try(camera, term, self._rng.uniform(*self._pause_s(camera)))
+
+    def _pause_s(self, camera: str) -> tuple[float, float]:
+        if camera not in self.records:
+            return OPENING_S
+        return LONG_KEY_S if self._rng.random() < 0.1 else KEY_S
 
     def _try(self, camera: str, term: int, delay_s: float) -> None:
         boot = self.boot

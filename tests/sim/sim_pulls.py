@@ -47,7 +47,7 @@ class PullChecks:
             if archiver.process is None or not (around.all or archiver.disks_lost):
                 continue
             mine = _held(archiver)
-            cameras = {camera for camera, _ in mine.epochs}
+            cameras = {camera for (camera, _), seqs in _synced(archiver).epochs.items() if seqs}
             for peer, other in archivers.items():
                 for key, seqs in _given(other).epochs.items() if other.process is not None and peer != name else ():
                     if around.rules.cameras == "all" or key[0] in cameras:
@@ -66,9 +66,14 @@ def _held(archiver: SimArchiver) -> Names:
 
 
 def _given(archiver: SimArchiver) -> Names:
-    """Those of them that were fsynced, so that it has to know and show them; a sync that hung counts as failed, whatever it did."""
+    """Those that it has to know and show; a sync that hung counts as failed, whatever it did."""
+    return Names() if any(disk.ever_hung for disk in archiver.disks) else _synced(archiver)
+
+
+def _synced(archiver: SimArchiver) -> Names:
+    """Those of them that were fsynced: what a file holds beside them, given up on a volume that was away, counts from the next start on."""
     found = Names()
-    for disk in archiver.disks if not any(disk.ever_hung for disk in archiver.disks) else ():
+    for disk in archiver.disks:
         for key, seqs in disk.holds().epochs.items():
             found.epochs.setdefault(key, RangeSet()).update(seqs.minus(seqs.minus(disk.durable.of(key))))
     return found

@@ -72,7 +72,7 @@ from .tenure import Tenure
 from .terms import MARGIN
 from .witness import RISEN, Witness
 
-STALL_S: Final = 1.0
+STALL_S: Final = 2 * POLL_S
 """Twice as long as it ever waits by itself: this process was not running."""
 BROKEN_S: Final = 5.0
 """A server whose database failed leaves the lead to others so long."""

@@ -32,7 +32,7 @@ from .handover import REST_S
 from .leading import Leading
 from .members import Members
 from .pulse import REFUSED_S
-from .sight import NEVER, POLL_S, SILENT_S, Sight
+from .sight import EASY_S, NEAR_S, NEVER, POLL_S, SILENT_S, Sight
 from .status import Lead, Member, Role, Start, Status
 from .steps import (
     Action,
@@ -150,6 +150,7 @@ class Shared:
         if self._hints and now >= self._hint_at:
             self._hints, self._hint_at = False, now + HINT_S
             self._sight.hurry(now)
+        self._sight.pace(self.lead if self.role is Role.FOLLOWING else None, now)
         return found + [Ask(name) for name in self._sight.due(now)]
 
     def _take(self, event: Event, now: float) -> list[Action]:
@@ -158,6 +159,8 @@ class Shared:
                 self._hear(status, now, answer=answer)
             case Unheard(server, refused):
                 self._sight.failed(server, now, refused=refused)
+                if server == self.lead.server:
+                    self._sync_at = min(self._sync_at, now)
             case Named(term):
                 if self._witness.hear(term, self._seen):
                     self._sight.hurry(now)
@@ -207,7 +210,7 @@ class Shared:
 
     def _synced(self, event: Synced, now: float) -> list[Action]:
         self._syncing = False
-        self._sync_at = now if len(event.entries) >= MORE else now + POLL_S
+        self._sync_at = now if len(event.entries) >= MORE else now + self._pause_s
         if event.lead != self.lead or not self._reached:
             self._moved_at = now  # what happened while the database did not answer is not known: its silence is counted from here on
         before, self.lead, self._reached = self.lead, event.lead, True
@@ -269,6 +272,12 @@ class Shared:
         if self.role is before:
             return []
         return [Turned("hears no leader" if self.role is Role.LOOKING else f"follows {self.lead.server} in term {self.lead.term}")]
+
+    @property
+    def _pause_s(self) -> float:
+        """Between two looks: a follower that hears its leader is told by it that there is more, and has to see only that the beat rises."""
+        heard = self.role is Role.FOLLOWING and self._sight.heard_since(self.lead.server, self._now - NEAR_S)
+        return EASY_S if heard else POLL_S
 
     def _claim_at(self) -> float:
         """When this server may claim the lease, as things are; a poll later for each of the living before it."""

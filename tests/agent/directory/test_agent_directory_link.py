@@ -111,7 +111,7 @@ def test_cameras_of_the_directory_come_change_and_go_and_static_ones_stay(tmp_pa
     assert [event.text for event in told if event.kind is EventKind.CONFIGURATION] == [
         "the directory's assignment is taken up: x is added",
         "the directory's assignment is taken up: y is added, x is kept otherwise",
-        "the directory's assignment is taken up: y is given anew, x is removed"]  # fmt: skip
+        "the directory's assignment is taken up: y is renumbered, x is removed"]  # fmt: skip
 
 
 def test_the_state_of_a_camera_that_was_left_to_another_agent_is_not_withdrawn_and_that_of_others_is(tmp_path, servers, monkeypatch):

@@ -177,6 +177,19 @@ TestReplication = Replication.TestCase
 TestReplication.settings = settings(max_examples=80, stateful_step_count=40)
 
 
+def test_what_cannot_be_read_and_nobody_has_keeps_no_drain_waiting() -> None:
+    clock = Clock()
+    desk = Desk("edge-1", HealthLimits(), monotonic=clock, utc_s=clock, wake=lambda: None)
+    desk.configure([CameraPolicy("cam0", 1, ("a",))])
+    desk.know({"a"})
+    new = [Ref("cam0", 1, seq, 0, 236) for seq in range(3)]
+    desk.offer(new)
+    desk.unreadable("a", [(ref, "damaged in the journal") for ref in new])
+    assert desk.wait_settled(clock.now)
+    releases, _, _ = desk.tick()
+    assert [(release.low, release.high, release.lost) for release in releases] == [(0, 2, True)]
+
+
 def test_conflict_is_reported_once_never_retried_and_blocks_nothing() -> None:
     clock, store = Clock(), Store("a", inits={("cam0", 1)})
     desk = Desk("edge-1", HealthLimits(), monotonic=clock, utc_s=clock, wake=lambda: None)

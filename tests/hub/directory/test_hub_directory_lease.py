@@ -14,6 +14,7 @@ from directory_kit import CAMERA, Servers, directory, directory_config
 from hub_kit import wait_for
 from postgres import PASSWORD, USER, Server
 from site_kit import Book, camera
+from sqlalchemy import event
 
 from watchkeep.hub.directory.backup.commands import bring_back
 from watchkeep.hub.directory.backup.job import PAGE, Origin, make
@@ -47,6 +48,29 @@ def opened(url: str) -> Iterator[SharedDatabase]:
         yield found
     finally:
         found.close()
+
+
+def test_who_has_all_that_there_is_learns_it_by_one_statement_and_misses_nothing(url: str) -> None:
+    book = Book()
+    first, second, third = book.write("lead", term=8, server="a"), book.edit(camera(1)), book.edit(camera(2))
+    with opened(url) as one, opened(url) as two:
+        held = Lead(term=8, server="a")
+        one.sync(Sync(0, FIRST_HASH, (), Lead(), held, (first, second)))
+        assert two.sync(Sync(0, FIRST_HASH, ())).entries == (first, second)
+        asked: list[str] = []
+        event.listen(two._engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+        quiet = two.sync(Sync(2, second.hash, (first, second)))
+        assert (quiet.lead, quiet.wrote, quiet.entries, quiet.site, quiet.aside) == (held, False, (), None, {})
+        assert len(asked) == 1, asked
+        beat = held.model_copy(update={"beat": 1})
+        one.sync(Sync(2, second.hash, (), held, beat, (third,)))
+        more = two.sync(Sync(2, second.hash, (first, second)))
+        assert (more.lead, more.entries) == (beat, (third,))
+        two.cut(2)
+        assert list(two.sync(Sync(2, second.hash, ())).aside) == [third.hash]
+        shorter = two.sync(Sync(3, third.hash, (third,)))
+        assert shorter.site is not None
+        assert shorter.site.index == 2
 
 
 def test_a_claim_and_a_write_count_only_where_the_lease_stands(url: str) -> None:

@@ -11,7 +11,7 @@ from directory_asker import Asker
 from directory_kit import Servers, directory
 from hub_kit import wait_for
 
-from watchkeep.hub.directory import assigner
+from watchkeep.hub.directory import assigner, steward
 from watchkeep.hub.directory.liveness import CLOSED_S, SILENT_S
 from watchkeep.hub.directory.steady import Steadiness
 
@@ -98,6 +98,17 @@ def test_a_dead_agents_cameras_go_to_the_others_with_higher_terms_and_it_learns_
         wait_for(lambda: again._follower.taken is not None and again.cameras == {}, "a document without cameras: sticky")
         assert given(agents) == 6
         assert client.site()["without"] == {}
+
+
+def test_a_server_that_comes_to_lead_looks_at_once(
+        tmp_path: Path, free_port: Callable[[], int], stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    with directory(tmp_path, free_port, "ab") as servers:
+        agents = site(servers, stack, 2)
+        monkeypatch.setattr(steward, "FOLLOW_LOOK_S", 300.0)
+        time.sleep(1.2)  # the follower's thread waits for that long from now on
+        servers.stop(servers.led().name)
+        assert servers.led().put("camera/cam2", {"url": "rtsp://10.0.0.2/a"}).status == 200
+        wait_for(lambda: given(agents) == 3, "the new camera at an agent")
 
 
 def test_an_agent_that_falls_silent_and_the_leader_that_stops_meanwhile(

@@ -110,8 +110,8 @@ class Assigner:
         self._leads = False
         self._seen: tuple[object, ...] = ()
         self._hash = ""
-        self._own = 0
-        """Index of the last entry that was written for a plan."""
+        self._at = self._own = 0
+        """Index of the state that was looked at or planned for last; of the last entry that was written for a plan and follows it."""
         self._due: float | None = None
         self._not_before = self._quiet_since = now
         self._leases: dict[str, Lease] = {}
@@ -119,6 +119,7 @@ class Assigner:
     def look(self, scene: Scene, now: float) -> list[Told | Make | Relieve]:
         """Take in how things are; the caller tells, makes and writes in order."""
         edited, self._hash = scene.site.hash != self._hash, scene.site.hash
+        self._at = scene.site.index
         if edited:
             self.agents.know(scene.site.entities.get("agent", {}), now)
         found: list[Told | Make | Relieve] = list(self._turned(scene, now))
@@ -205,7 +206,7 @@ class Assigner:
 
     def planned(self, plan: Plan, site: Site, cost_s: float, now: float) -> Difference:
         """What of a plan for this state is to be written; it took so long to make."""
-        self._not_before = now + REST * cost_s
+        self._not_before, self._at = now + REST * cost_s, site.index
         self._more = plan.returns == self._may_return or self._may_return < RETURNS  # who is being handed over goes back afterwards
         worn = {name for name, one in site.recorders.items() if one.term > MAX_TERM - BLOCK}
         recorders = {name: agent for name, agent in plan.recorders.items() if _agent(site, name) != agent and name not in worn}
@@ -244,8 +245,8 @@ class Assigner:
         """The difference, or who is relieved, is entry `index`; None: it is not in the journal, as far as is known."""
         if index is None:
             self._wanted(now + RETRY_S)
-        else:
-            self._own = index
+        elif index == self._at + 1:  # else somebody's edit came in between, and is planned for
+            self._own = self._at = index
 
 
 def _agent(site: Site, camera: str) -> str:

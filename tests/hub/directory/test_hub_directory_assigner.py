@@ -44,6 +44,8 @@ class Player:
         self.told: list[str] = []
         self.plans: list[float] = []
         self.cost_s = 0.0
+        self.between: list[dict[str, Any]] = []
+        """An edit that comes after the state that a plan is made of, and before what is written for it."""
         self.deaf: set[str] = set()
         """Cameras that no agent can open."""
 
@@ -84,6 +86,8 @@ class Player:
 
     def _write(self, differs: Difference) -> None:
         listed = {name: None if one is None else list(one) for name, one in differs.archivers.items()}
+        if self.between:
+            self.book.edit(self.between.pop())
         self.assigner.written(self.book.assign(differs.recorders, listed).index, self.now)
 
     @property
@@ -109,6 +113,14 @@ def test_cameras_are_given_to_agents_that_were_heard_and_not_to_those_that_may_y
     play.run(0.5)
     assert play.recorders == {"cam0": "two", "cam1": "two"}
     assert play.told == ["agent two is there: it has come up", "two records cam0, cam1"]
+
+
+def test_an_edit_between_a_plan_and_its_writing_is_planned_for_at_once() -> None:
+    play = player()
+    play.between.append(camera(7))
+    play.run(3)
+    assert play.between == []
+    assert play.recorders == {"cam0": "one", "cam1": "one", "cam7": "one"}
 
 
 @pytest.mark.parametrize(("closed", "within_s", "why"), [

@@ -118,6 +118,9 @@ class SimAgent:
 
 
     def _epochs(self) -> dict[str, int]:
+        for camera, term in self.cameras.items():
+            if self.records.get(camera, 0) >= term:  # open under a later term, of a branch that is gone: it has begun, whatever its number
+                self._world.began(camera, term)
         return {camera: term << TERM_SHIFT for camera, term in self.records.items()}
 
     def _close(self, recorders: dict[str, Recording]) -> None:

@@ -100,5 +100,6 @@ def _is_heard(sign: Sign | None, now: float) -> bool:
 
 
 def _has_begun(recording: Recording, camera: str, signs: Mapping[str, Sign]) -> bool:
+    """What was said under another term is of a branch that is gone, and may be long ago."""
     sign = signs.get(recording.agent)
-    return sign is not None and sign.begun.get(camera, -1) >= recording.term
+    return sign is not None and sign.begun.get(camera, -1) == recording.term

@@ -23,12 +23,13 @@ from watchkeep.wire.begun import written
 from watchkeep.wire.desired import AgentDesired
 
 SEEDS = 40
-KEPT = (2026, 5129, 71147, 72046, 113310)
+KEPT = (2026, 5129, 71147, 72046, 113310, 120536)
 """A single server lost its disk and led again in the term that its agents knew, at an earlier entry (cluster/witness.py).  A camera was on
 its way to another agent when the one that it goes back to became steady, and stayed where it came to (assigner.py).  A server that had led
 alone never came to the leader's journal, shorter and of a later term, by way of a neighbour (cluster/following.py).  A camera that was
 given away and back at once was closed and opened for its other term (agent/roster.py).  A camera that came to the site between a plan and
-its writing waited a minute for the next plan (assigner.py)."""
+its writing waited a minute for the next plan (assigner.py).  What an agent had said of a branch that is gone let another one go
+(leaving.py)."""
 TRIES = 40
 """Seeds within which a broken rule has to be seen."""
 

@@ -102,6 +102,12 @@ def test_cameras_that_begin_one_by_one_are_few_entries() -> None:
     assert 2 < releases <= now / RELEASE_S + 1
 
 
+def test_what_was_said_under_a_later_term_of_a_branch_that_is_gone_is_no_beginning() -> None:
+    site, leaving = moved("one", "two").site, Leaving()
+    assert leaving.look(site, heard("two", 0.0, cam0=56), 17.0) is None
+    assert leaving.look(site, heard("two", 18.0, cam0=2), 18.0) == Release({"cam0": 2}, [])
+
+
 def test_another_leader_begins_anew() -> None:
     site, leaving = moved("one", "two").site, Leaving()
     assert silent(leaving, site, 0.0, HAND_OVER_S - 1) is None

@@ -89,7 +89,7 @@ class Steward:
     # -- assigning -----------------------------------------------------------------------------------------------------
 
     def _assign(self, stop: threading.Event) -> None:
-        while not stop.is_set():
+        while True:
             self._turned.wait(LOOK_S if self._server.leads else FOLLOW_LOOK_S)
             self._turned.clear()
             if stop.is_set():

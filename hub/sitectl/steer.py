@@ -123,11 +123,8 @@ def maintenance(
     on = what is Switch.ON
     wanted = _order(MaintenanceOrder, name=name, on=on, lasting_s=story.span(lasting, MAX_ABSENCE_S) if on else 1.0)
     answer = client.order(http.SITE_MAINTENANCE, wanted, OrderAnswer)
-    if as_json:
-        show_json(answer.model_dump())
-        return
-    _told(answer, to)
-    if on and answer.text.startswith("archiver/"):
+    _told(answer, to, as_json=as_json)
+    if on and not as_json and answer.text.startswith("archiver/"):
         remark("agents that follow the directory know in some seconds; others only by `watchkeep hub maintenance on --url ITS-ADDRESS`")
 
 
@@ -152,10 +149,7 @@ def move(
 ) -> None:
     """Let another agent record some cameras; all of them or none.  Copies go to the same archivers as before."""
     answer = connect(server, actor).order(http.SITE_MOVE, _order(MoveOrder, cameras=list(names), agent=to_agent), OrderAnswer)
-    if as_json:
-        show_json(answer.model_dump())
-    else:
-        _told(answer, console())
+    _told(answer, console(), as_json=as_json)
 
 
 def _order(kind: type[O], **fields: object) -> O:
@@ -168,6 +162,9 @@ def _order(kind: type[O], **fields: object) -> O:
         raise UsageError(f"{'.'.join(map(str, first['loc']))} {text}", remedy=remedy) from error
 
 
-def _told(answer: OrderAnswer, to: Console) -> None:
+def _told(answer: OrderAnswer, to: Console, *, as_json: bool = False) -> None:
+    if as_json:
+        show_json(answer.model_dump())
+        return
     to.print(Text(answer.text), soft_wrap=True)
     done(Taken(index=answer.index, copies=answer.copies), to)

@@ -50,8 +50,8 @@ class LossBook:
         self._volumes = volumes
         self._lock = threading.Lock()
         self._known = Declared()
-        self._synced = Declared()
-        """Those that this process has made durable; as many as those, some of which may have gone from there since."""
+        self._unproven: set[Loss] = set()
+        """Those that a start has read and nobody has told again: at most MAX_LOSSES of each volume."""
         self._sizes: dict[Volume, int] = {}
         """Bytes of good lines on each volume that was loaded; what is behind them is cut before the next write."""
         self._jobs: deque[LossJob] = deque()
@@ -67,8 +67,10 @@ class LossBook:
         except FileNotFoundError:
             found = read_lines(b"")
         with self._lock:
-            for loss in found.losses:
+            read = [loss for loss in found.losses if loss not in self._known]
+            for loss in read:
                 self._known.add(loss)
+            self._unproven.update(loss for loss in read if loss in self._known)
             self._sizes[volume] = found.size
         return found.damaged
 
@@ -99,7 +101,7 @@ class LossBook:
     def queue(self, losses: Sequence[Loss]) -> LossJob | None:
         """Let the thread make durable what it has not yet; None when it has all.  Raises StoreBusy."""
         with self._lock:
-            fresh = [loss for loss in dict.fromkeys(losses) if loss not in self._synced or loss not in self._known]
+            fresh = [loss for loss in dict.fromkeys(losses) if loss not in self._known or loss in self._unproven]
             if not fresh:
                 return None
             if len(self._jobs) >= MAX_QUEUE:
@@ -157,7 +159,7 @@ class LossBook:
         with self._lock:
             for loss in losses:
                 self._known.add(loss)
-                self._synced.add(loss)
+            self._unproven.difference_update(losses)
 
     def _append(self, volume: Volume, data: bytes) -> None:
         size = self._sizes[volume]

@@ -112,15 +112,15 @@ class SimAgent:
                 self._open()
             next_in(self._follower.pause(verdict, self.loop.now - began))
 
+        for camera, term in self.cameras.items():
+            if self.records.get(camera, 0) >= term:  # open under a later term, of a branch that is gone: it has begun, whatever its number
+                self._world.began(camera, term)
         question = (self.name, self._follower.at, self._follower.begun(self._epochs))
         self.net.call(self.name, self._follower.server, "desired", question, answered,
                       lambda _: next_in(self._follower.missed(self._rng.random())), ANSWER_S)  # fmt: skip
 
 
     def _epochs(self) -> dict[str, int]:
-        for camera, term in self.cameras.items():
-            if self.records.get(camera, 0) >= term:  # open under a later term, of a branch that is gone: it has begun, whatever its number
-                self._world.began(camera, term)
         return {camera: term << TERM_SHIFT for camera, term in self.records.items()}
 
     def _close(self, recorders: dict[str, Recording]) -> None:

@@ -102,10 +102,18 @@ def test_a_dead_agents_cameras_go_to_the_others_with_higher_terms_and_it_learns_
 
 def test_a_server_that_comes_to_lead_looks_at_once(
         tmp_path: Path, free_port: Callable[[], int], stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    looks, look = list[None](), assigner.Assigner.look
+
+    def counted(self: assigner.Assigner, scene: assigner.Scene, now: float) -> list[object]:
+        looks.extend([] if scene.leads else [None])
+        return list(look(self, scene, now))
+
+    monkeypatch.setattr(assigner.Assigner, "look", counted)
     with directory(tmp_path, free_port, "ab") as servers:
         agents = site(servers, stack, 2)
         monkeypatch.setattr(steward, "FOLLOW_LOOK_S", 300.0)
-        time.sleep(1.2)  # the follower's thread waits for that long from now on
+        before = len(looks)
+        wait_for(lambda: len(looks) > before, "the follower's last look")
         servers.stop(servers.led().name)
         assert servers.led().put("camera/cam2", {"url": "rtsp://10.0.0.2/a"}).status == 200
         wait_for(lambda: given(agents) == 3, "the new camera at an agent")

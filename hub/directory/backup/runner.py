@@ -126,6 +126,8 @@ class Runner:
         try:
             here = [one for one in folder.list() if one.site == self._origin.site]
             self._memory.check(folder.path, empty=not here)
+            if here:
+                self._memory.keep(folder.path)
             if work == "watch":
                 self._watch(duty, folder, here)
             elif work == "look":
@@ -144,8 +146,6 @@ class Runner:
             self._failed(duty, error.message)
         else:
             self._said.pop(duty.folder, None)
-            if here or work in ("full", "incremental"):
-                self._memory.keep(folder.path)
 
     def _watch(self, duty: Duty, folder: Folder, here: list[Backup]) -> None:
         def went_on() -> None:
@@ -170,6 +170,7 @@ class Runner:
         if made is not None:
             log.info("backup of the directory", extra={"folder": duty.folder, "backup": made.backup.name, "bytes": made.bytes,
                                                        "full_because": made.why, "removed": len(made.removed)})  # fmt: skip
+        self._memory.keep(folder.path)  # before it is shown as good: from then on a folder without backups is not mounted
         with self._lock:
             duty.made(kind, made.backup if made else None, time.time())
 

@@ -85,7 +85,8 @@ def test_the_leader_writes_to_every_folder_and_another_one_goes_on_after_it(serv
 def test_a_folder_that_is_not_mounted_is_told_and_gets_nothing(one: Servers, folders: list[Path],
                                                                 caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
     client = one.led()
-    wait_for(lambda: all(made(folder) for folder in folders), "first backups")
+    wait_for(lambda: [folder.health for folder in saved(client).folders] == ["good", "good"], "first backups, proved")
+    assert all(map(made, folders))
     away = folders[0].with_name("away")
     folders[0].rename(away)
     folders[0].mkdir()

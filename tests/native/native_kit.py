@@ -1,9 +1,6 @@
 """What the tests of native/ share: both rings, and pushing and building with everyday values."""
 
-import os
 from typing import Any
-
-import pytest
 
 from watchkeep.native import Cut, Ring
 from watchkeep.native.ring_py import Ring as TwinRing
@@ -13,7 +10,6 @@ RINGS = (Ring, TwinRing)
 SECOND = 90_000
 FRAME = SECOND // 25
 INIT_HASH, PREV_HASH = bytes(range(32)), bytes(range(32, 64))
-unsanitized = pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="a sanitizer has its own ways with memory")
 """Tests of what the kernel gives to the process, and of what it refuses."""
 
 

@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 
-from native_kit import FRAME, RINGS, build, new_ring, push, unsanitized
+import pytest
+from native_kit import FRAME, RINGS, build, new_ring, push
 
 from watchkeep.native import Ring
 
-pytestmark = unsanitized
+pytestmark = pytest.mark.plain_memory
 CAPACITY = 256 << 20
 DATA = b"\x65" * 20_000
 MB = 1 << 20

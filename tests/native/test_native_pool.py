@@ -4,9 +4,10 @@ import os
 import threading
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_kit import FRAME, build, last_cut, new_ring, push, unsanitized
+from native_kit import FRAME, build, last_cut, new_ring, push
 
 from watchkeep.native import Pool, Ring
 
@@ -87,7 +88,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@unsanitized
+@pytest.mark.plain_memory
 def test_what_is_not_kept_goes_back_to_the_kernel() -> None:
     pool = Pool(keep_bytes=4 * MB)
     ring = pooled(pool)

@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from native_kit import unsanitized
 from rtp_kit import framed, rtp, streams
 
 from watchkeep.native import Ring, stream, stream_py
@@ -266,7 +265,7 @@ def no_memory(least):
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-@unsanitized
+@pytest.mark.plain_memory
 def test_a_camera_for_which_there_is_no_memory_is_given_up_alone(connected):
     streams, theirs = connected(2)
     basin = Basin()

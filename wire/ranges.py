@@ -1,7 +1,7 @@
 """Sets of chunk numbers as sorted, disjoint, inclusive ranges.
 
 Rules: a camera that records without a gap for a year is one range, so every set here is as small as the
-number of its gaps.
+number of its gaps; what is done most often has a short way for sets of one range.
 """
 
 from bisect import bisect_right
@@ -58,13 +58,13 @@ class RangeSet:
     def last(self) -> int | None:
         return self._spans[-1][1] if self._spans else None
 
-    def _at_or_before(self, value: int) -> int:
-        return bisect_right(self._spans, (value, _ABOVE)) - 1
-
     def covers(self, low: int, high: int) -> bool:
         """Whether every integer of low..high is in the set."""
-        at = self._at_or_before(low)
-        return at >= 0 and self._spans[at][1] >= high
+        spans = self._spans
+        if len(spans) == 1:
+            return spans[0][0] <= low and high <= spans[0][1]
+        at = bisect_right(spans, (low, _ABOVE)) - 1
+        return at >= 0 and spans[at][1] >= high
 
     def add(self, low: int, high: int) -> None:
         """Add low..high, both included."""
@@ -90,6 +90,9 @@ class RangeSet:
         spans = self._spans
         if not spans or spans[-1][1] < low or spans[0][0] > high:
             return
+        if len(spans) == 1 and low <= spans[0][0] and spans[0][1] <= high:
+            spans.clear()
+            return
         start = max(bisect_right(spans, (low, _ABOVE)) - 1, 0)
         kept: list[Range] = []
         end = start
@@ -106,6 +109,10 @@ class RangeSet:
         """The part of the set inside low..high."""
         found, spans = RangeSet(), self._spans
         if not spans or spans[-1][1] < low or spans[0][0] > high or high < low:
+            return found
+        if len(spans) == 1:
+            start, end = spans[0]
+            found._spans.append((start if start > low else low, end if end < high else high))
             return found
         at = max(bisect_right(spans, (low, _ABOVE)) - 1, 0)
         while at < len(spans) and spans[at][0] <= high:

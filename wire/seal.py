@@ -138,13 +138,18 @@ def parse_seal(data: bytes | memoryview) -> Seal:
         name, known_cause, known_clock, known_flags = _values(camera, cause, clock, flags)
     except (ValueError, IdError) as error:
         raise FormatError(f"seal holds an unknown value: {error}", remedy="update this machine's Watchkeep") from error
-    hashes = bytes(view[FIXED_BYTES : size - HASH_BYTES])
     return Seal(
         camera=name, epoch=epoch, seq=seq, segment_seq=segment_seq, flags=known_flags, clock=known_clock, cause=known_cause,
         timescale=timescale, duration=duration, wall_start_ns=wall, pts=pts, video_frames=video, audio_frames=audio,
         init_hash=init_hash, prev_hash=prev_hash,
-        frame_hashes=tuple(hashes[i : i + HASH_BYTES] for i in range(0, len(hashes), HASH_BYTES)),
+        frame_hashes=_hashes(frames).unpack_from(view, FIXED_BYTES),
         chunk_hash=bytes(view[size - HASH_BYTES : size]))  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _hashes(frames: int) -> Struct:
+    """Takes so many hashes apart in one call; a camera's chunks have one or two numbers of frames."""
+    return Struct(f"{HASH_BYTES}s" * frames)
 
 
 @lru_cache(maxsize=1024)

@@ -125,10 +125,12 @@ class CameraBook:
 
 
 def at_least(count: int, sets: Collection[RangeSet]) -> RangeSet:
-    """The integers that are in at least `count` of the sets; a sweep over their ends."""
+    """The integers that are in at least `count` of the sets, read-only; a sweep over their ends."""
     found, depth, start = RangeSet(), 0, 0
     if len(sets) < count:
         return found
+    if len(sets) == count == 1:
+        return next(iter(sets))
     for at, step in sorted(_ends(sets)):
         depth += step
         if step > 0 and depth == count:

@@ -12,10 +12,9 @@ waits while the archiver is full.  A segment's missing run is sent ascending, so
 archiver writes contiguous files; the live lane is chosen in turn, then grouped by camera, epoch and seq.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from ...wire.record import MAX_BATCH_BYTES
@@ -99,11 +98,11 @@ class Lanes:
         live: list[ChunkRef] = []
         catchup: list[ChunkRef] = []
         all_live = True
-        if cameras := self._cameras(ledger, order):
+        if classes := self._classes(ledger, order):
             load = _Load(budget)
-            live, all_live = load.take(self._live(ledger, cameras, now, order), budget.live_bytes)
+            live, all_live = load.take(self._live(ledger, classes, now, order), budget.live_bytes)
             if all_live and budget.catchup_bytes:
-                catchup, _ = load.take(self._catchup(ledger, cameras, now, order), budget.catchup_bytes)
+                catchup, _ = load.take(self._catchup(ledger, classes, now, order), budget.catchup_bytes)
         batch = Batch(_grouped(live), self._asks(ledger, now), tuple(catchup), more=not all_live)
         if not batch and now >= self._spoke_at + (budget.probe_s if probe_s is None else probe_s):
             batch = Batch(asks=self._probe(ledger))
@@ -116,36 +115,40 @@ class Lanes:
         """The last batch was not heard: what it asked, and what it probed for, is due now."""
         self._asked_at = self._spoke_at = float("-inf")
 
-    def _live(self, ledger: CopyLedger, cameras: list[str], now: float, order: Order) -> Iterator[ChunkRef]:
+    def _live(self, ledger: CopyLedger, classes: list[list[str]], now: float, order: Order) -> Iterator[ChunkRef]:
         """Class by class; inside one a chunk of each camera in turn, so that a small budget starves none of its peers."""
-        served = [camera for camera in cameras if not order.left_out(camera)]
-        for _, peers in groupby(served, key=order.priority):
-            queues = deque(self._live_of(ledger.cameras[camera], now) for camera in peers)
-            while queues:
-                queue = queues.popleft()
-                ref = next(queue, None)
-                if ref is not None:
-                    queues.append(queue)
-                    yield ref
+        for peers in classes:
+            if order.left_out(peers[0]):
+                return
+            left: list[list[ChunkRef]] = []
+            for camera in peers:
+                if refs := self._live_of(ledger.cameras[camera], now):
+                    yield refs[0]
+                    left.append(refs)
+            turn = 1
+            while left := [refs for refs in left if len(refs) > turn]:
+                yield from [refs[turn] for refs in left]
+                turn += 1
 
-    def _live_of(self, camera: CameraBook, now: float) -> Iterator[ChunkRef]:
-        recent: list[EpochBook] = []
+    def _live_of(self, camera: CameraBook, now: float) -> list[ChunkRef]:
+        """At most what LIVE_S brings: ten chunks of a second, and as many again when each is short."""
+        since, refs = now - LIVE_S, list[ChunkRef]()
         for book in reversed(camera.epochs.values()):
-            if book.last_offer() < now - LIVE_S:
+            if book.last_offer() < since:
                 break
-            recent.append(book)
-        for book in reversed(recent):
-            yield from _refs(book, self._archiver, book.first_since(now - LIVE_S), book.last_seq)
+            refs[:0] = _refs(book, self._archiver, book.first_since(since), book.last_seq)
+        return refs
 
-    def _catchup(self, ledger: CopyLedger, cameras: list[str], now: float, order: Order) -> Iterator[ChunkRef]:
+    def _catchup(self, ledger: CopyLedger, classes: list[list[str]], now: float, order: Order) -> Iterator[ChunkRef]:
         owed = ledger.open_epochs(self._archiver, Stage.OWED)
-        for name in cameras:
-            left_out = order.left_out(name)
+        for peers in classes:
+            left_out = order.left_out(peers[0])
             if left_out and order.full:
-                return  # those behind it have no higher priority
-            for epoch in sorted(owed.get(name, ()), reverse=True):
-                book = ledger.cameras[name].epochs[epoch]
-                yield from self._holes(book, book.last_seq if left_out else book.first_since(now - LIVE_S) - 1)
+                return
+            for name in peers:
+                for epoch in sorted(owed.get(name, ()), reverse=True):
+                    book = ledger.cameras[name].epochs[epoch]
+                    yield from self._holes(book, book.last_seq if left_out else book.first_since(now - LIVE_S) - 1)
 
     def _holes(self, book: EpochBook, below: int) -> Iterator[ChunkRef]:
         """The owed chunks up to `below`: newest segment first, ascending inside a segment."""
@@ -157,13 +160,19 @@ class Lanes:
             yield from _refs(book, self._archiver, first, last)
             below = first - 1
 
-    def _cameras(self, ledger: CopyLedger, order: Order) -> list[str]:
-        """By priority, in turn inside a class: the sort keeps the order of the turn."""
+    def _classes(self, ledger: CopyLedger, order: Order) -> list[list[str]]:
+        """The cameras that are owed something, of one priority each, the highest first; in turn inside a class."""
         names = list(ledger.open_epochs(self._archiver, Stage.OWED))
-        if len(names) < 2:
-            return names
+        if not names:
+            return []
         turn = self._turn % len(names)
-        return sorted(names[turn:] + names[:turn], key=order.priority, reverse=True)
+        names = names[turn:] + names[:turn]
+        if len(set(map(order.priorities.get, names))) == 1:
+            return [names]
+        found: dict[int, list[str]] = {}
+        for name in names:
+            found.setdefault(order.priority(name), []).append(name)
+        return [found[priority] for priority in sorted(found, reverse=True)]
 
     def _asks(self, ledger: CopyLedger, now: float) -> tuple[Ask, ...]:
         if now < self._asked_at + ASK_EVERY_S:
@@ -195,4 +204,7 @@ def _refs(book: EpochBook, archiver: str, low: int, high: int) -> Iterator[Chunk
 
 
 def _grouped(refs: list[ChunkRef]) -> tuple[ChunkRef, ...]:
-    return tuple(sorted(refs, key=lambda ref: (ref.camera, ref.epoch, ref.seq)) if len(refs) > 1 else refs)
+    return tuple(sorted(refs, key=_NAME) if len(refs) > 1 else refs)
+
+
+_NAME: Final = attrgetter("camera", "epoch", "seq")

@@ -21,6 +21,7 @@ Rules: invariants 3 and 4 live here.  A chunk is released when `copies` archiver
 waits for it.  An archiver's answer speaks only of chunks that are still in the journal.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
@@ -45,13 +46,13 @@ from .events import (
     Unsent,
 )
 from .ports import ChunkRef
-from .stages import COUNTS_COPIES, LEAD_TO_OWED, MAY_RELEASE, PENDING, TOUCHED, UNACKNOWLEDGED, EpochStages, Stage, Step
+from .stages import COUNTS_COPIES, LEAD_TO_OWED, MAY_RELEASE, ONLY_FROM, PENDING, TOUCHED, UNACKNOWLEDGED, EpochStages, Stage, Step
 
 
 class CopyLedger:
     def __init__(self) -> None:
         self.cameras: dict[str, CameraBook] = {}
-        self._open: dict[tuple[str, Stage], dict[str, set[int]]] = {}
+        self._open: defaultdict[tuple[str, Stage], dict[str, set[int]]] = defaultdict(dict)
         """(archiver, stage) to camera to the epochs that have chunks there: what the lanes look at instead of every book."""
         self._durable: dict[str, int] = {}
         self._boots: dict[str, str] = {}
@@ -294,9 +295,12 @@ class CopyLedger:
         self._dirty.clear()
 
     def _step_refs(self, archiver: str, step: Step, refs: tuple[ChunkRef, ...]) -> None:
+        only = ONLY_FROM.get(step)
         for ref in refs:
             book = self._book(ref.camera, ref.epoch)
-            if book is not None and ref.seq in book.held:
+            if book is None or (only is not None and only not in book.at(archiver).sets):
+                continue
+            if ref.seq in book.held:
                 self._step(archiver, book, step, ref.seq, ref.seq)
 
     def _step(self, archiver: str, book: EpochBook, step: Step, low: int, high: int) -> None:
@@ -310,16 +314,19 @@ class CopyLedger:
                 stages.apply(Step.SPOIL, *span)
         if step is Step.IS_DURABLE:
             self._durable[archiver] = self._durable.get(archiver, 0) + moved
+        camera, epoch = book.camera, book.epoch
         for stage in TOUCHED[step]:
-            by_camera = self._open.get((archiver, stage))
-            if stage in stages:
-                if by_camera is None:
-                    by_camera = self._open[archiver, stage] = {}
-                by_camera.setdefault(book.camera, set()).add(book.epoch)
-            elif by_camera is not None and (epochs := by_camera.get(book.camera)) is not None:
-                epochs.discard(book.epoch)
+            by_camera = self._open[archiver, stage]
+            epochs = by_camera.get(camera)
+            if stage in stages.sets:
+                if epochs is None:
+                    by_camera[camera] = {epoch}
+                else:
+                    epochs.add(epoch)
+            elif epochs is not None:
+                epochs.discard(epoch)
                 if not epochs:
-                    del by_camera[book.camera]
+                    del by_camera[camera]
         if step in COUNTS_COPIES:
             book.changed()
         if step in MAY_RELEASE:

@@ -77,6 +77,8 @@ MAY_RELEASE: Final = (Step.IS_DURABLE, Step.REFUSE, Step.SPOIL, Step.DISMISS, St
 """After any other step nobody less is owed a chunk, and none has a copy more."""
 COUNTS_COPIES: Final = (Step.IS_DURABLE, Step.FORGET)
 """The steps that change who has a durable copy."""
+ONLY_FROM: Final = {step: stage for step, moves in TABLE.items() if len(moves) == 1 for stage in moves if stage is not None}
+"""The one stage that a step takes chunks from: an epoch without any there has nothing to do, as after almost every answer."""
 TOUCHED: Final[dict[Step, tuple[Stage, ...]]] = {
     step: tuple(stage for stage in PENDING if stage in {*moves, *moves.values()}) for step, moves in TABLE.items()
 }
@@ -86,23 +88,20 @@ TOUCHED: Final[dict[Step, tuple[Stage, ...]]] = {
 class EpochStages:
     """Seqs of one epoch at one archiver, by stage.  A stage without any has no set of its own, as almost all of them have none."""
 
-    __slots__ = ("_sets",)
+    __slots__ = ("sets",)
 
     def __init__(self) -> None:
-        self._sets: dict[Stage, RangeSet] = {}
+        self.sets: dict[Stage, RangeSet] = {}
+        """Those that have any chunk: read them, never change them."""
 
     def __getitem__(self, stage: Stage) -> RangeSet:
         """The live set: read it, never change it."""
-        return self._sets.get(stage, _NONE)
-
-    def __contains__(self, stage: Stage) -> bool:
-        """Whether any chunk is there."""
-        return stage in self._sets
+        return self.sets.get(stage, _NONE)
 
     def apply(self, step: Step, low: int, high: int) -> int:
         """Take the step for every seq of low..high that the table moves; returns how many moved."""
         table = TABLE[step]
-        for stage, there in self._sets.items():
+        for stage, there in self.sets.items():
             if there.covers(low, high):  # all are in one stage, as almost always: no other set has any of them
                 if stage not in table:
                     return 0
@@ -118,24 +117,24 @@ class EpochStages:
 
     def _part(self, source: Stage | None, low: int, high: int) -> RangeSet | None:
         if source is not None:
-            there = self._sets.get(source)
+            there = self.sets.get(source)
             return there.clip(low, high) if there is not None else None
         fresh = RangeSet([(low, high)])
-        for known in self._sets.values():
+        for known in self.sets.values():
             for span in known.clip(low, high):
                 fresh.discard(*span)
         return fresh
 
     def _move(self, source: Stage | None, target: Stage | None, span: Range) -> None:
         if source is not None:
-            left = self._sets[source]
+            left = self.sets[source]
             left.discard(*span)
             if not left:
-                del self._sets[source]
+                del self.sets[source]
         if target is not None:
-            found = self._sets.get(target)
+            found = self.sets.get(target)
             if found is None:
-                found = self._sets[target] = RangeSet()
+                found = self.sets[target] = RangeSet()
             found.add(*span)
 
 

@@ -162,7 +162,7 @@ def test_the_stage_holds_half_a_minute_of_all_cameras_at_the_profiles_bitrate(tm
     assert made.stage_bytes == 30 * 8_000_000 // 8 * 5 // 4
     two = made.config.model_copy(update={"camera": made.config.camera * 2})
     assert replace(made, config=two).stage_bytes == 2 * made.stage_bytes
-    assert (made.pool_for(1), made.pool_for(64)) == (made.stage_bytes // 40, 64 * made.stage_bytes // 40)
+    assert (made.pool_for(1), made.pool_for(64)) == (made.stage_bytes // 60, 64 * made.stage_bytes // 60)
 
 
 def test_chunks_that_the_start_finds_damaged_are_told_with_their_place(tmp_path, monkeypatch):

@@ -9,9 +9,12 @@ Twin: nal_py.py.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint32_t
-from libc.string cimport memchr, memcmp
+from libc.string cimport memcmp
 
 from .store cimport put_be32, put_bytes
+
+cdef extern from "start_code.h" nogil:
+    const unsigned char* start_code(const unsigned char* at, const unsigned char* end)
 
 cdef enum:
     H264_SLICE = 1
@@ -27,22 +30,6 @@ cdef enum:
     MAX_DATA = 1 << 30      # a prefix has 32 bits; one access unit of a gigabyte is a mistake or an attack
 
 
-cdef const unsigned char* _start_code(const unsigned char* at, const unsigned char* end) noexcept nogil:
-    """Address of the first 00 00 01 at or after `at`; `end` when there is none."""
-    cdef const unsigned char* one
-    if end - at < 3:
-        return end
-    one = at + 2
-    while one < end:
-        one = <const unsigned char*> memchr(one, 1, end - one)
-        if one == NULL:
-            return end
-        if one[-1] == 0 and one[-2] == 0:
-            return one - 2
-        one += 1
-    return end
-
-
 cdef const unsigned char* next_nal(const unsigned char* at, const unsigned char* end, Nal* nal) noexcept nogil:
     """Find the first unit at or after `at`, which starts the data or follows a start code.
 
@@ -51,7 +38,7 @@ cdef const unsigned char* next_nal(const unsigned char* at, const unsigned char*
     cdef const unsigned char* code
     cdef const unsigned char* stop
     while at < end:
-        code = stop = _start_code(at, end)
+        code = stop = start_code(at, end)
         while stop > at and stop[-1] == 0:
             stop -= 1
         nal.start = at

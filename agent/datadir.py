@@ -9,10 +9,13 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
+from ..profiles import Storage
 from ..wire.errors import ConfigError, UsageError, VolumeError
 from ..wire.shell.files import passes
 from .epochs import STATE_BYTES, Slots
+from .journal.disk import Disk
 from .journal.journal import Journal
 from .journal.patience import PatientReader
 from .journal.slots import SlotFile
@@ -22,6 +25,8 @@ from .preflight import DATA_DIR, disk_note, fails, folder_problem, room_note, ro
 from .setup import Plan
 
 log = logging.getLogger(__name__)
+DIRECT: Final[frozenset[Storage]] = frozenset({"ssd", "nvme"})
+"""On these the journal goes past the page cache, at each tick.  For a card or a hard disk that cache makes one write a sync of them."""
 
 
 class FailingDiskError(VolumeError):
@@ -83,7 +88,7 @@ def open_journal(plan: Plan, folder: Path) -> Journal:
     """Raises InUseError when another agent has the journal, FailingDiskError when its disk fails."""
     try:
         return Journal.open(folder / "journal", max_bytes=plan.journal_max_bytes, file_bytes=plan.profile.journal_file_bytes,
-                            ram_bytes=plan.profile.journal_ram_bytes)  # fmt: skip
+                            ram_bytes=plan.profile.journal_ram_bytes, disk=Disk(direct=plan.profile.storage in DIRECT))  # fmt: skip
     except UsageError as error:
         kind = InUseError if isinstance(error.__cause__, BlockingIOError) else ConfigError
         raise kind(str(plan.file), DATA_DIR, error.message, remedy=error.remedy) from error

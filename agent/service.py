@@ -43,6 +43,7 @@ from .directory.link import DirectoryLink
 from .directory.resolve import Login, addresses, resolve
 from .discovery import Discovery
 from .epochs import EpochBook
+from .heap import TRIM_S, give_back
 from .home.refuge import ARCHIVERS, EPOCHS, LOSSES
 from .home.settle import settle
 from .ingest import Ingest
@@ -299,8 +300,12 @@ class AgentService:
         log.info("agent has stopped", extra={"agent": self._who.agent, "took_s": round(self._clock.monotonic() - began, 1)})
 
     def _look_at_cameras(self, stop: threading.Event) -> None:
+        trimmed = self._clock.monotonic()
         while not stop.wait(LOOK_S):
             self._crew.tend()
+            if self._clock.monotonic() - trimmed >= TRIM_S:
+                give_back()
+                trimmed = self._clock.monotonic()
 
     def _stop_followers(self) -> None:
         _guarded(self._link.stop)

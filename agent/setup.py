@@ -50,9 +50,9 @@ class Plan:
         return int(self.profile.stage_seconds * max(cameras, 1) * self.profile.bitrate_mbit * 1e6 / 8 * RING_MARGIN)
 
     def pool_for(self, cameras: int) -> int:
-        """Memory of chunks that is kept for the next ones although nobody uses it: half a second of so many cameras.  Chunks go
-        when archivers and disk have them, a second's at once; those of 4 Mbit/s at a profile's 8 all fit."""
-        return self.stage_for(cameras) // self.profile.stage_seconds // 2
+        """Memory of chunks that is kept for the next ones although nobody uses it: a second of so many cameras.  Chunks go when archivers
+        and disk have them, a second's at once; those of 4 Mbit/s at a profile's 8 all fit twice."""
+        return self.stage_for(cameras) // self.profile.stage_seconds
 
     def url(self, camera: CameraSection) -> str:
         """Where the camera's stream is, credentials included: its own url, or its profile's template for its host."""

@@ -1,6 +1,6 @@
 """What waits for the journal's disk: the threads wk-spill and wk-sync, and what operators are told of that disk.
 
-    wk-spill: RAM ─▶ one vectored write ─▶ the journal's files        wk-sync: fdatasync each sync_ms, then the lists of epochs and losses
+    wk-spill: RAM ─▶ one write ─▶ the journal's files        wk-sync: fdatasync each sync_ms, then the lists of epochs and losses
                └─ full: give up the oldest file, declare what had no copy, save that, write again
 
 Rules: nobody else waits for this disk: cutting and sending go on from RAM (journal/stage.py has the bound), then the rings fill.

@@ -8,6 +8,7 @@ cdef class Arena:
     cdef size_t write               # where the next frame goes when it fits there
     cdef size_t touched             # pages below this offset may be resident
     cdef size_t peak                # highest offset written since the last restart
+    cdef size_t needed              # the highest of the last laps, the older the less
 
     cdef Py_ssize_t place(self, size_t need, size_t oldest) noexcept
     cdef void took(self, size_t offset, size_t size) noexcept

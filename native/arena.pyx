@@ -20,7 +20,7 @@ cdef extern from "<sys/mman.h>":
 cdef enum:
     PAGE = 1 << 16              # a multiple of every page size in use: 4 KiB, on some ARM machines 16 or 64 KiB
     RESTART_BYTES = 1 << 20     # moved under the GIL: 1 MiB takes about 0.1 ms; a frame of 200 Mbit/s at 25 fps has 1.0 MB
-    KEEP_BYTES = 1 << 20
+    FADE = 8                    # a burst is forgotten by an eighth a lap: after six of them less than half of it is kept
     GIVE_BACK_BYTES = 8 << 20   # per restart, under the GIL: 2048 pages, about 0.5 ms; a touched 128 MB ring is cold after 16
 
 
@@ -29,7 +29,7 @@ cdef class Arena:
 
     def __cinit__(self, size_t capacity):
         self.capacity = capacity
-        self.write = self.touched = self.peak = 0
+        self.write = self.touched = self.peak = self.needed = 0
         self.memory = <unsigned char*> map_pages(capacity)
 
     def __dealloc__(self):
@@ -70,8 +70,13 @@ cdef class Arena:
         return True
 
     cdef void give_back(self) noexcept:
-        """Return pages that a burst touched and the last lap did not need; from the top, so that the rest stays one piece."""
-        cdef size_t keep = (2 * self.peak + KEEP_BYTES) // PAGE * PAGE
+        """Return pages that a burst touched and the last laps did not need; from the top, so that the rest stays one piece.
+
+        A quarter more than they needed is kept: laps of one camera differ by a tick's frames, and a page that comes again costs more
+        than all that is done to it.
+        """
+        self.needed = max(self.peak, self.needed - self.needed // FADE)
+        cdef size_t keep = (self.needed + self.needed // 4 + PAGE) // PAGE * PAGE
         if self.touched <= keep:
             return
         cdef size_t start = max(keep, (self.touched - min(self.touched, <size_t> GIVE_BACK_BYTES)) // PAGE * PAGE)

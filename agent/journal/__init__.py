@@ -5,6 +5,7 @@
     append ──▶ Held (RAM copies) ─┐                 files.py   the files: begin, write, flush, abandon, recycle
        │                          ├──▶ read         book.py    which records are still owed, and where they stand
        └─────▶ FileSet (disk) ────┘                 scan.py    one file's records, proven as far as needed
+                  │                                 disk.py    the seam to all of this; direct.py past the page cache
                   │                                 recover.py what a crash left behind; doubt.py what of it is not durable
     release ──▶ Book ──▶ recycle, delete            reclaim.py which file goes when the quota is reached
                                                     slots.py   a small state record that survives a full disk

@@ -1,7 +1,7 @@
 """The journal's seam to the disk: everything that can fail, stall or be cut short goes through here.
 
-Rules: methods raise OSError and nothing else; they keep no state; `volume_errors` turns OSError into our tree at the
-journal's edge.  Tests pass a Disk that refuses, stalls or forgets.
+Rules: methods raise OSError and nothing else; they keep no state but the buffer of direct.py; `volume_errors` turns OSError into our
+tree at the journal's edge.  Tests pass a Disk that refuses, stalls or forgets.
 """
 
 import errno
@@ -15,6 +15,8 @@ from watchkeep.wire.errors import BusyError, FullError, UsageError, VolumeError
 from watchkeep.wire.record import Payload
 from watchkeep.wire.shell.files import says_nothing, sync_dir, write_all
 
+from .direct import DirectWriter
+
 Read = Callable[[int, int], bytes]
 """`read(offset, length)` returns up to length bytes; fewer only at the end of the file."""
 
@@ -23,6 +25,10 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 class Disk:
     """POSIX files.  Handles are file descriptors that the caller closes."""
+
+    def __init__(self, *, direct: bool = False) -> None:
+        """direct: what is written goes past the page cache, where the file system can do that."""
+        self._direct = DirectWriter() if direct else None
 
     def lock(self, folder: Path) -> int:
         """Make the folder and take its lock for this process; the handle holds it.  BlockingIOError when another has it."""
@@ -42,9 +48,10 @@ class Disk:
 
     def open(self, path: Path, *, create: bool) -> int:
         """Open for writing; with create the file must not exist yet."""
-        return os.open(path, os.O_WRONLY | (os.O_CREAT | os.O_EXCL if create else 0), 0o640)
+        return os.open(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0), 0o640)
 
     def close(self, handle: int) -> None:
+        self._changed(handle)
         os.close(handle)
 
     def allocate(self, handle: int, size: int) -> None:
@@ -52,12 +59,14 @@ class Disk:
         os.posix_fallocate(handle, 0, size)
 
     def truncate(self, handle: int, size: int) -> None:
+        self._changed(handle)
         os.ftruncate(handle, size)
 
     def write(self, handle: int, offset: int, parts: Sequence[Payload]) -> None:
-        """One vectored write of all parts at offset."""
-        os.lseek(handle, offset, os.SEEK_SET)
-        write_all(handle, list(parts))
+        """Write all parts at offset, in one go: what stood behind them in the last block of 4 KiB may be zeros then."""
+        if self._direct is None or not self._direct.write(handle, offset, parts):
+            os.lseek(handle, offset, os.SEEK_SET)
+            write_all(handle, list(parts))
 
     def sync(self, handle: int) -> None:
         os.fdatasync(handle)
@@ -70,6 +79,10 @@ class Disk:
 
     def unlink(self, path: Path) -> None:
         path.unlink()
+
+    def _changed(self, handle: int) -> None:
+        if self._direct is not None:
+            self._direct.forget(handle)
 
     @contextmanager
     def reader(self, path: Path) -> Iterator[Read]:

@@ -47,7 +47,7 @@ class Tail:
 
 @dataclass(slots=True)
 class _Run:
-    """What one vectored write puts into one file."""
+    """What one write puts into one file."""
 
     tail: Tail
     at: int

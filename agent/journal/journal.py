@@ -104,7 +104,7 @@ class Journal:
                 raise
 
     def append(self, records: Sequence[Record]) -> list[Entry]:
-        """Number and write records, all or none; one vectored write unless a file fills.  One thread only: wk-spill.
+        """Number and write records, all or none; one write unless a file fills.  One thread only: wk-spill.
 
         The payloads belong to the journal now and may not be changed.  A chunk of an epoch is preceded by the epoch's
         init segment, at any distance.  FullError: call `reclaim` and append the same again; VolumeError: the disk fails,

@@ -13,7 +13,7 @@
     512 │ the same again            │  in another sector, so that one bad sector does not cost the file
    1024 ├───────────────────────────┤
         │ records                   │
-        │ 136 zero bytes            │  after the last one, as far as the file reaches: a clean end
+        │ 136 zero bytes            │  after the last one, as far as the file reaches: a clean end; up to 4 KiB more (direct.py)
         │ preallocated, or stale    │
         └───────────────────────────┘
 

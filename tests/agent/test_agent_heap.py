@@ -37,3 +37,27 @@ def arenas(how):
 def test_many_threads_share_two_heaps():
     assert arenas("many") >= 4, "glibc as it is"
     assert arenas("few") <= 1, "beside the main one"
+
+
+IDLE = """
+import sys
+from watchkeep.agent.heap import give_back
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+blocks = [b"x" * 60_000 for _ in range(1000)]  # each below what the C library would map by itself
+kept = blocks[::50]
+del blocks
+before = resident()
+assert sys.argv[1] == "keep" or give_back()
+print(before - resident())
+"""
+
+
+def given_back(how):
+    return int(subprocess.run([sys.executable, "-c", IDLE, how], check=True, capture_output=True, text=True, timeout=60).stdout)
+
+
+@pytest.mark.timeout(120)
+def test_what_lies_idle_between_used_blocks_goes_back_to_the_kernel():
+    assert given_back("keep") < 1_000_000
+    assert given_back("trim") > 40_000_000

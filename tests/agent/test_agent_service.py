@@ -10,12 +10,16 @@ from dataclasses import replace
 
 import pytest
 from agent_toml import TEXT, written
+from blake3 import blake3
+from sealed import INIT
 
+from watchkeep.agent import service as service_file
 from watchkeep.agent.clock import Clock
 from watchkeep.agent.config import read
-from watchkeep.agent.datadir import open_slots
+from watchkeep.agent.datadir import open_journal, open_slots
 from watchkeep.agent.epochs import STATE_BYTES, EpochBook
 from watchkeep.agent.journal import slots
+from watchkeep.agent.journal.direct import DirectWriter
 from watchkeep.agent.journal.scan import Cut
 from watchkeep.agent.journal.slots import SlotFile
 from watchkeep.agent.replicate.policy import CameraPolicy
@@ -29,6 +33,7 @@ from watchkeep.wire import topics
 from watchkeep.wire.causes import CameraStatus, Cause, EventKind
 from watchkeep.wire.errors import ConfigError, FullError, VolumeError
 from watchkeep.wire.messages import Event
+from watchkeep.wire.record import Header, RecordKind
 
 
 def planned(tmp_path, extra="", profile="generic"):
@@ -162,7 +167,25 @@ def test_the_stage_holds_half_a_minute_of_all_cameras_at_the_profiles_bitrate(tm
     assert made.stage_bytes == 30 * 8_000_000 // 8 * 5 // 4
     two = made.config.model_copy(update={"camera": made.config.camera * 2})
     assert replace(made, config=two).stage_bytes == 2 * made.stage_bytes
-    assert (made.pool_for(1), made.pool_for(64)) == (made.stage_bytes // 60, 64 * made.stage_bytes // 60)
+    assert (made.pool_for(1), made.pool_for(64)) == (made.stage_bytes // 30, 64 * made.stage_bytes // 30)
+
+
+@pytest.mark.parametrize(("storage", "direct"), [("nvme", True), ("ssd", True), ("hdd", False), ("sd", False)])
+def test_the_journal_goes_past_the_page_cache_on_what_has_no_use_for_it(tmp_path, monkeypatch, storage, direct):
+    made, writes = planned(tmp_path), []
+    monkeypatch.setattr(DirectWriter, "write", lambda self, *write: bool(writes.append(write)))
+    journal = open_journal(replace(made, profile=made.profile.model_copy(update={"storage": storage})), tmp_path)
+    journal.append([(Header(RecordKind.INIT, "cam0", 1, 0, len(INIT), blake3(INIT).digest()), INIT)])
+    journal.close()
+    assert bool(writes) is direct
+
+
+def test_what_lies_idle_in_the_heaps_goes_back_while_the_agent_runs(tmp_path, monkeypatch):
+    given = threading.Event()
+    monkeypatch.setattr(service_file, "TRIM_S", 0.0)
+    monkeypatch.setattr(service_file, "give_back", given.set)
+    with AgentService(planned(tmp_path)):
+        assert given.wait(10)
 
 
 def test_chunks_that_the_start_finds_damaged_are_told_with_their_place(tmp_path, monkeypatch):

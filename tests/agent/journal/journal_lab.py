@@ -24,8 +24,8 @@ RAM_BYTES = 1 << 20
 
 
 def open_journal(folder: Path, disk: Disk | None = None, *, files: int = 100, ram_bytes: int = RAM_BYTES) -> Journal:
-    """A journal of small files: three or four chunks each."""
-    return Journal.open(folder, max_bytes=files * FILE_BYTES, file_bytes=FILE_BYTES, ram_bytes=ram_bytes, disk=disk)
+    """A journal of small files: three or four chunks each; past the page cache, as on an SSD."""
+    return Journal.open(folder, max_bytes=files * FILE_BYTES, file_bytes=FILE_BYTES, ram_bytes=ram_bytes, disk=disk or Disk(direct=True))
 
 
 def chunk_record(seq: int, *, camera: str = "cam0", epoch: int = 1, size: int = 300) -> tuple[Header, bytes]:
@@ -73,6 +73,7 @@ class FaultyDisk(Disk):
     """Fails the named operations as often as told: `disk.fail["sync"] = [EIO, EIO]`; None lets one call pass."""
 
     def __init__(self) -> None:
+        super().__init__(direct=True)
         self.fail: dict[str, list[int | None]] = {}
         self.calls: list[str] = []
 

@@ -127,8 +127,8 @@ def test_a_torn_earlier_file_does_not_cost_the_later_ones(written, tmp_path):
 
 
 def recycled(folder: Path) -> tuple:
-    """A journal whose active file is recycled: stale records stand behind its tail."""
-    journal = open_journal(folder)
+    """A journal whose active file is recycled: stale records stand behind its tail, also in its last block."""
+    journal = open_journal(folder, Disk())
     for seq in range(9):
         journal.append(chunk_records(1, start=seq))
         journal.sync()
@@ -338,6 +338,7 @@ class RottenDisk(Disk):
     """Gives nothing back of 512 bytes of a file, as a bad sector does, or fails at it with another error."""
 
     def __init__(self, sectors: dict[str, int], number: int = errno.EIO) -> None:
+        super().__init__(direct=True)
         self.sectors, self.number = sectors, number
 
     @contextmanager

@@ -8,7 +8,7 @@ from .cut import Cut
 
 try:
     from .nal import is_key, length_prefixed, parameter_sets, split_annexb
-    from .pool import Pool
+    from .pool import Pool, in_blocks
     from .ring import Ring
 except ImportError as error:
     raise ImportError(
@@ -16,4 +16,4 @@ except ImportError as error:
         "`python setup.py build_ext --inplace`, with a C compiler and Python's headers installed"
     ) from error
 
-__all__ = ["Cut", "Pool", "Ring", "is_key", "length_prefixed", "parameter_sets", "split_annexb"]
+__all__ = ["Cut", "Pool", "Ring", "in_blocks", "is_key", "length_prefixed", "parameter_sets", "split_annexb"]

@@ -34,4 +34,5 @@ cdef class Slab:
     cdef Block* _block
     cdef size_t _at, _units
     cdef size_t size
+    cdef size_t whole               # with the rest of its last block, which is zeros
     cdef unsigned char* memory

@@ -18,3 +18,10 @@ class Pool:
     @property
     def again(self) -> int:
         """Chunks that were built where another one stood before."""
+
+
+def in_blocks(payload: object) -> memoryview | None:
+    """The memory of a chunk that was built with a pool, as whole blocks of 4096 bytes that begin where a page does: the chunk, then zeros.
+
+    What O_DIRECT of open(2) can write from where it lies.  None for any other object, and for a piece of a chunk.
+    """

@@ -26,6 +26,7 @@ cdef extern from "<sys/mman.h>":
     int MADV_HUGEPAGE
 
 cdef enum:
+    WHOLE = 4096            # a disk's or a file system's block, 512 or 4096, goes into it
     UNIT = 64 << 10         # chunks of one camera differ in size: rounded up, they fit into each other's memory
     HUGE = 2 << 20          # of x86-64 and of ARM with pages of 4 kB; with others the kernel does without
     HUGE_UNITS = 32
@@ -63,7 +64,8 @@ cdef class Pool:
         if (self.fresh + self.again) % LOOK_EVERY == 0:
             self._tidy()
         slab._block, slab._at, slab._units = block, at, units
-        slab.memory, slab.size = block.memory + at * UNIT, size
+        slab.memory, slab.size, slab.whole = block.memory + at * UNIT, size, (size + WHOLE - 1) // WHOLE * WHOLE
+        memset(slab.memory + size, 0, slab.whole - size)
         return slab
 
     cdef Block* _add(self, size_t units) except NULL:
@@ -156,6 +158,26 @@ cdef class Slab:
 
     def __getbuffer__(self, Py_buffer* view, int flags):
         PyBuffer_FillInfo(view, self, self.memory, self.size, True, flags)
+
+
+cdef class _Whole:
+    """A slab and the zeros up to the end of its last block of WHOLE bytes."""
+
+    cdef Slab _slab
+
+    def __cinit__(self, Slab slab not None):
+        self._slab = slab
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        PyBuffer_FillInfo(view, self, self._slab.memory, self._slab.whole, True, flags)
+
+
+def in_blocks(payload):
+    if type(payload) is not memoryview or not isinstance(payload.obj, Slab) or not payload.c_contiguous:
+        return None
+    if payload.nbytes != (<Slab> payload.obj).size:     # a piece of it may begin anywhere
+        return None
+    return memoryview(_Whole(<Slab> payload.obj))
 
 
 cdef Py_ssize_t _free_run(const Block* block, size_t units) noexcept:

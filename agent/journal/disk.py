@@ -15,7 +15,8 @@ from watchkeep.wire.errors import BusyError, FullError, UsageError, VolumeError
 from watchkeep.wire.record import Payload
 from watchkeep.wire.shell.files import says_nothing, sync_dir, write_all
 
-from .direct import DirectWriter
+from .direct import BLOCK, DirectWriter
+from .layout import CLOSE
 
 Read = Callable[[int, int], bytes]
 """`read(offset, length)` returns up to length bytes; fewer only at the end of the file."""
@@ -26,9 +27,13 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 class Disk:
     """POSIX files.  Handles are file descriptors that the caller closes."""
 
+    block = CLOSE
+    """How records are to lie in files that are begun (layout.py)."""
+
     def __init__(self, *, direct: bool = False) -> None:
         """direct: what is written goes past the page cache, where the file system can do that."""
         self._direct = DirectWriter() if direct else None
+        self.block = BLOCK if direct else CLOSE
 
     def lock(self, folder: Path) -> int:
         """Make the folder and take its lock for this process; the handle holds it.  BlockingIOError when another has it."""
@@ -48,10 +53,9 @@ class Disk:
 
     def open(self, path: Path, *, create: bool) -> int:
         """Open for writing; with create the file must not exist yet."""
-        return os.open(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0), 0o640)
+        return os.open(path, os.O_WRONLY | (os.O_CREAT | os.O_EXCL if create else 0), 0o640)
 
     def close(self, handle: int) -> None:
-        self._changed(handle)
         os.close(handle)
 
     def allocate(self, handle: int, size: int) -> None:
@@ -59,11 +63,10 @@ class Disk:
         os.posix_fallocate(handle, 0, size)
 
     def truncate(self, handle: int, size: int) -> None:
-        self._changed(handle)
         os.ftruncate(handle, size)
 
     def write(self, handle: int, offset: int, parts: Sequence[Payload]) -> None:
-        """Write all parts at offset, in one go: what stood behind them in the last block of 4 KiB may be zeros then."""
+        """Write all parts at offset, in one go."""
         if self._direct is None or not self._direct.write(handle, offset, parts):
             os.lseek(handle, offset, os.SEEK_SET)
             write_all(handle, list(parts))
@@ -79,10 +82,6 @@ class Disk:
 
     def unlink(self, path: Path) -> None:
         path.unlink()
-
-    def _changed(self, handle: int) -> None:
-        if self._direct is not None:
-            self._direct.forget(handle)
 
     @contextmanager
     def reader(self, path: Path) -> Iterator[Read]:

@@ -20,7 +20,7 @@ from watchkeep.wire.record import HEADER_BYTES, Payload
 
 from .disk import Disk
 from .entry import Item
-from .layout import FILE_HEAD_BYTES, FileHead, file_name, pack_head
+from .layout import FILE_HEAD_BYTES, FileHead, file_name, pack_head, place_of, up
 from .recover import Found, Leftover
 from .scan import Cut
 
@@ -32,11 +32,12 @@ MAX_SPARES: Final = 2
 
 @dataclass(slots=True)
 class Tail:
-    """A file open for writing; `offset` is where its next record goes."""
+    """A file open for writing; `offset` is behind its last record."""
 
     number: int
     handle: int
     size: int
+    block: int
     offset: int = 0
     flushed: int = 0
 
@@ -47,12 +48,23 @@ class Tail:
 
 @dataclass(slots=True)
 class _Run:
-    """What one write puts into one file."""
+    """What one write puts into one file: parts from `start` to `at`."""
 
     tail: Tail
+    start: int
     at: int
     parts: list[Payload] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, header: Payload, payload: Payload) -> None:
+        place = place_of(self.at, self.tail.block)
+        self.places.append((self.tail.number, place))
+        self.parts += (bytes(place - self.at), header, payload)
+        self.at = place + len(header) + len(payload)
+
+    def end_mark(self) -> bytes:
+        """Zeros where the next header would be, as far as the file reaches."""
+        return bytes(min(place_of(self.at, self.tail.block) + HEADER_BYTES, self.tail.size) - self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ class FileSet:
     def __init__(self, disk: Disk, folder: Path, found: Found, *, file_bytes: int, max_bytes: int) -> None:
         """Go on from what recovery found; a file that cannot be gone on with is noted in `found.cuts`."""
         self._disk, self._folder = disk, folder
-        self._file_bytes, self._max_bytes = file_bytes, max_bytes
+        self._file_bytes, self._max_bytes, self._block = file_bytes, max_bytes, disk.block
         self.reserve_bytes = file_bytes if max_bytes >= MIN_FILES_WITH_RESERVE * file_bytes else 0
         self._sizes, self._next = found.sizes, found.next_number
         self._active: Tail | None = None
@@ -85,8 +97,11 @@ class FileSet:
         """To be deleted, and the disk has not let them go: one that was remounted read-only, until it takes writes again."""
         self._names, self._names_flushed = 1, 0
         self.used = sum(self._sizes.values())
+        unnamed = self._flush_names() if found.leftovers else None
         for left in reversed(found.leftovers):
             try:
+                if unnamed is not None:
+                    raise unnamed
                 self._resume(left, found)
             except OSError as error:  # What was read stands, and is written anew (doubt.py); the file is given up.
                 self._spoiled.add(left.number)
@@ -111,8 +126,7 @@ class FileSet:
         runs = self._plan(items, first, durable, reserve=reserve)
         try:
             for run in runs:
-                end_mark = bytes(min(HEADER_BYTES, run.tail.size - run.at))
-                self._disk.write(run.tail.handle, run.tail.offset, [*run.parts, end_mark])
+                self._disk.write(run.tail.handle, run.start, [*run.parts, run.end_mark()])
         except OSError:
             self._refused(runs)
             raise
@@ -173,6 +187,15 @@ class FileSet:
             self._disk.close(tail.handle)
         self._active, self._sealed, self._abandoned = None, [], []
 
+    def _flush_names(self) -> OSError | None:
+        """Of files that a process left which was killed before it could; returns why not."""
+        try:
+            self._disk.sync_dir(self._folder)
+        except OSError as error:
+            return error
+        self._names_flushed = self._names
+        return None
+
     def _resume(self, left: Leftover, found: Found) -> None:
         """Flush a recovered file, without what is void in it, and go on writing it when it is the tail and the disk has room.
 
@@ -194,7 +217,7 @@ class FileSet:
                     found.cuts.append(Cut(left.number, left.end, 0, f"cannot be gone on with: {error.strerror}"))
             self._disk.sync(handle)
             if go_on:
-                self._active = Tail(left.number, handle, size, left.end, left.end)
+                self._active = Tail(left.number, handle, size, left.block, left.end, left.end)
         finally:
             if self._active is None:
                 self._disk.close(handle)
@@ -210,21 +233,18 @@ class FileSet:
         tail, begun = self._active, []
         try:
             for position, (header, payload) in enumerate(items, first):
-                length = len(header) + len(payload)
                 run = runs[-1] if runs else None
-                if tail is None or (run.at if run else tail.offset) + length > tail.size:
-                    tail = self._begin(length, reserve=reserve)
+                if tail is None or _end(run.at if run else tail.offset, tail.block, header, payload) > tail.size:
+                    tail = self._begin(_end(FILE_HEAD_BYTES, self._block, header, payload), reserve=reserve)
                     begun.append(tail)
-                    run = None
-                if run is None:
-                    run = _Run(tail, tail.offset)
+                    head = pack_head(FileHead(tail.number, position, durable, tail.block))
+                    run = _Run(tail, 0, len(head), [head])
                     runs.append(run)
-                    if tail in begun:
-                        run.parts.append(pack_head(FileHead(tail.number, position, durable)))
-                        run.at += FILE_HEAD_BYTES
-                run.places.append((tail.number, run.at))
-                run.parts += (header, payload)
-                run.at += length
+                elif run is None:
+                    start = up(tail.offset, tail.block)
+                    run = _Run(tail, start, start)
+                    runs.append(run)
+                run.add(header, payload)
         except BaseException:
             for fresh in begun:
                 self._disk.close(fresh.handle)
@@ -238,10 +258,10 @@ class FileSet:
             self._sealed += [tail for tail in [self._active, *begun[:-1]] if tail is not None]
             self._active = begun[-1]
 
-    def _begin(self, record_bytes: int, *, reserve: bool) -> Tail:
-        """A file, recycled or new, with the next number and room for at least one record; FullError or OSError."""
+    def _begin(self, least: int, *, reserve: bool) -> Tail:
+        """A file, recycled or new, with the next number and of so many bytes at least; FullError or OSError."""
         refused = self._bury()
-        size = max(self._file_bytes, FILE_HEAD_BYTES + record_bytes)
+        size = max(self._file_bytes, least)
         spare = self._spares[0] if self._spares else None
         size = max(size, self._sizes[spare]) if spare is not None else size
         grows = size - (self._sizes[spare] if spare is not None else 0)
@@ -267,7 +287,7 @@ class FileSet:
             raise
         self.used += size - self._sizes[number]
         self._sizes[number] = size
-        return Tail(number, handle, size)
+        return Tail(number, handle, size, self._block)
 
     def _recycle(self, number: int) -> None:
         """Give the first spare a new name, for good.
@@ -329,6 +349,11 @@ class FileSet:
             self._spoiled.discard(number)
             self._names += 1
         return refused
+
+
+def _end(at: int, block: int, header: Payload, payload: Payload) -> int:
+    """Where the last block of a record ends that is written behind `at`."""
+    return up(place_of(at, block) + len(header) + len(payload), block)
 
 
 def _full(folder: Path, used: int, max_bytes: int, doomed: int, refused: OSError | None) -> FullError:

@@ -2,10 +2,10 @@
 
       0 ┌───────────────────────────┐
         │ magic 'WKJF'     u32      │
-      4 │ version          u16 = 1  │
+      4 │ version          u16      │  1: records lie close, 2: in blocks
       6 │ reserved         u16 = 0  │
       8 │ head CRC-32      u32      │  of these 40 bytes with this field zero
-     12 │ reserved         u32 = 0  │
+     12 │ block            u32      │  bytes of a block; 0 in version 1
      16 │ file number      u64      │  differs from the file's name: the file was recycled and never written since
      24 │ first position   u64      │  of the first record; each further record counts one up
      32 │ durable position u64      │  every record up to here was fsynced when this file was begun
@@ -13,11 +13,17 @@
     512 │ the same again            │  in another sector, so that one bad sector does not cost the file
    1024 ├───────────────────────────┤
         │ records                   │
-        │ 136 zero bytes            │  after the last one, as far as the file reaches: a clean end; up to 4 KiB more (direct.py)
+        │ 136 zero bytes            │  where the next header would be, as far as the file reaches: a clean end
         │ preallocated, or stale    │
         └───────────────────────────┘
 
-Rules: a file whose head does not prove itself holds nothing.  File numbers only ever rise.
+    in blocks   │ head          │·········header│payload        │payload ·······│·········header│payload ...      · zeros
+                └ block 0       └ 1             └ 2             └ 3             └ 4             └ 5
+
+In blocks a payload begins with one, so that it is written from where it lies in memory (direct.py), and its header ends the one before,
+which is that header's own: between two syncs no block is written twice.
+Rules: a file whose head does not prove itself holds nothing.  File numbers only ever rise.  An agent from before version 2 takes such a
+file for damaged.
 """
 
 import re
@@ -26,9 +32,14 @@ from struct import Struct
 from typing import Final
 from zlib import crc32
 
+from watchkeep.wire.record import HEADER_BYTES
+
 _HEAD = Struct("<IHHIIQQQ")
 _MAGIC: Final = int.from_bytes(b"WKJF", "little")
-_VERSION: Final = 1
+_CLOSE_VERSION: Final = 1
+_BLOCKS_VERSION: Final = 2
+CLOSE: Final = 1
+"""The block of files in which records lie one directly behind the other."""
 _CRC_AT = 8
 _COPY_BYTES = 512
 FILE_HEAD_BYTES: Final = 2 * _COPY_BYTES
@@ -37,16 +48,28 @@ _NAME = re.compile(r"(\d{12})\.wkj")
 
 @dataclass(frozen=True, slots=True)
 class FileHead:
-    """A file's own number, the position of its first record, and what was durable when it was begun."""
+    """A file's own number, the position of its first record, what was durable when it was begun, and how its records lie."""
 
     number: int
     first: int
     durable: int
+    block: int = CLOSE
+
+
+def up(offset: int, block: int) -> int:
+    """The first end of a block at or behind offset."""
+    return -(-offset // block) * block
+
+
+def place_of(end: int, block: int) -> int:
+    """Where the record behind `end` begins."""
+    return end if block == CLOSE else up(end, block) + block - HEADER_BYTES
 
 
 def pack_head(head: FileHead) -> bytes:
     """FILE_HEAD_BYTES that start a file."""
-    raw = bytearray(_HEAD.pack(_MAGIC, _VERSION, 0, 0, 0, head.number, head.first, head.durable))
+    version, block = (_CLOSE_VERSION, 0) if head.block == CLOSE else (_BLOCKS_VERSION, head.block)
+    raw = bytearray(_HEAD.pack(_MAGIC, version, 0, 0, block, head.number, head.first, head.durable))
     raw[_CRC_AT : _CRC_AT + 4] = crc32(raw).to_bytes(4, "little")
     return bytes(raw.ljust(_COPY_BYTES, b"\0") * 2)
 
@@ -57,10 +80,14 @@ def parse_head(data: bytes) -> FileHead | None:
         raw = bytearray(data[start : start + _HEAD.size])
         if len(raw) < _HEAD.size:
             return None
-        magic, version, _, crc, _, number, first, durable = _HEAD.unpack(raw)
+        magic, version, _, crc, block, number, first, durable = _HEAD.unpack(raw)
         raw[_CRC_AT : _CRC_AT + 4] = bytes(4)
-        if magic == _MAGIC and version == _VERSION and crc32(raw) == crc:
+        if magic != _MAGIC or crc32(raw) != crc:
+            continue
+        if version == _CLOSE_VERSION:
             return FileHead(number, first, durable)
+        if version == _BLOCKS_VERSION and block > HEADER_BYTES:
+            return FileHead(number, first, durable, block)
     return None
 
 

@@ -30,6 +30,7 @@ class Leftover:
     number: int
     end: int
     void: bool
+    block: int
 
 
 @dataclass(slots=True)
@@ -111,8 +112,8 @@ def _heads(disk: Disk, folder: Path, found: Found) -> tuple[list[FileHead], set[
 def _take(found: Found, head: FileHead, walked: Walk, later: FileHead | None) -> bool:
     """Enter one file's walk; False when the file holds nothing that stands."""
     if _is_loss(head, walked, later):
-        size = max(found.sizes[head.number] - walked.end, 0)
-        found.cuts.append(Cut(head.number, walked.end, size, walked.stop or "records are missing here", walked.next,
+        size = max(found.sizes[head.number] - walked.at, 0)
+        found.cuts.append(Cut(head.number, walked.at, size, walked.stop or "records are missing here", walked.next,
                               unread=walked.unread and bool(walked.stop)))  # fmt: skip
     found.cuts += [cut for cut in walked.damaged if later is None or cut.position < later.first]
     if later is None:
@@ -127,7 +128,7 @@ def _take(found: Found, head: FileHead, walked: Walk, later: FileHead | None) ->
     torn = walked.next > found.durable and bool(walked.stop)
     if later is None or outranked or torn or walked.next > found.durable + 1:
         end = entries[-1].offset + entries[-1].record_bytes if outranked else walked.end
-        found.leftovers.append(Leftover(head.number, end, void=later is None or outranked or torn))
+        found.leftovers.append(Leftover(head.number, end, void=later is None or outranked or torn, block=head.block))
     return True
 
 

@@ -17,7 +17,7 @@ from watchkeep.wire.seal import MAX_FRAMES, Seal, seal_bytes
 
 from .disk import Read
 from .entry import Entry, entry_of, seal_of
-from .layout import FILE_HEAD_BYTES, FileHead
+from .layout import FILE_HEAD_BYTES, FileHead, place_of
 
 _PEEK_BYTES: Final = 4096
 """A header and the seal of a chunk with up to 116 frames: one read each for nearly all."""
@@ -42,46 +42,53 @@ class Cut:
 
 @dataclass(slots=True)
 class Walk:
-    """What one file holds: `end` is behind its last record, `next` the position expected there, `stop` why it ends, '' if clean."""
+    """What one file holds: `end` is behind its last record, `next` the position expected at `at`, `stop` why it ends, '' if clean."""
 
     end: int
     next: int
+    block: int
     entries: list[Entry] = field(default_factory=list)
     damaged: list[Cut] = field(default_factory=list)
     stop: str = ""
     unread: bool = False
     """It ends, or leaves a record out, because the disk did not give back what stands there."""
 
+    @property
+    def at(self) -> int:
+        """Where the next record begins."""
+        return place_of(self.end, self.block)
+
 
 def walk(read: Read, head: FileHead, durable: int) -> Walk:
     """All records of a file whose head is proven."""
-    found = Walk(FILE_HEAD_BYTES, head.first)
+    found = Walk(FILE_HEAD_BYTES, head.first, head.block)
     read = _noting(read, found)
     while (record := _next_record(read, found)) is not None:
-        header, peek = record
+        (header, peek), at = record, found.at
+        end = at + header.record_bytes
         try:
-            seal = _prove(read, found.end, header, peek, fully=header.position > durable)
+            seal = _prove(read, at, header, peek, fully=header.position > durable)
         except FormatError as error:
-            if header.position > durable and not _stands(read, found.end + header.record_bytes, header.position + 1):
+            if header.position > durable and not _stands(read, place_of(end, head.block), header.position + 1):
                 found.stop = error.message
                 break
             name = header.camera, header.epoch, header.seq
-            found.damaged.append(Cut(head.number, found.end, header.record_bytes, error.message, header.position, name))
+            found.damaged.append(Cut(head.number, at, header.record_bytes, error.message, header.position, name))
         else:
-            found.entries.append(entry_of(header, seal, head.number, found.end))
-        found.end += header.record_bytes
+            found.entries.append(entry_of(header, seal, head.number, at))
+        found.end = end
         found.next += 1
     return found
 
 
 def _next_record(read: Read, found: Walk) -> tuple[Header, bytes] | None:
-    """The header at the walk's end and some bytes after it; None at the file's end, with `stop` set when that is not clean."""
+    """The header of the next record and some bytes after it; None at the file's end, with `stop` set when that is not clean."""
     try:
-        peek = _peek(read, found.end)
+        peek = _peek(read, found.at)
         if not any(peek[:HEADER_BYTES]):
             return None
         header = parse_header(peek)
-        ends_inside = not read(found.end + header.record_bytes - 1, 1)
+        ends_inside = not read(found.at + header.record_bytes - 1, 1)
     except FormatError as error:
         found.stop = error.message
         return None

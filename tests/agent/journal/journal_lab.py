@@ -23,9 +23,17 @@ FILE_BYTES = 4096
 RAM_BYTES = 1 << 20
 
 
-def open_journal(folder: Path, disk: Disk | None = None, *, files: int = 100, ram_bytes: int = RAM_BYTES) -> Journal:
-    """A journal of small files: three or four chunks each; past the page cache, as on an SSD."""
-    return Journal.open(folder, max_bytes=files * FILE_BYTES, file_bytes=FILE_BYTES, ram_bytes=ram_bytes, disk=disk or Disk(direct=True))
+def open_journal(folder: Path, disk: Disk | None = None, *, files: int = 100, ram_bytes: int = RAM_BYTES,
+                 file_bytes: int = FILE_BYTES) -> Journal:  # fmt: skip
+    """A journal of small files: three or four chunks each, two when they lie in blocks."""
+    return Journal.open(folder, max_bytes=files * file_bytes, file_bytes=file_bytes, ram_bytes=ram_bytes, disk=disk)
+
+
+def in_blocks(block: int) -> Disk:
+    """A disk whose new files have such blocks, through the page cache."""
+    disk = Disk()
+    disk.block = block
+    return disk
 
 
 def chunk_record(seq: int, *, camera: str = "cam0", epoch: int = 1, size: int = 300) -> tuple[Header, bytes]:
@@ -73,7 +81,7 @@ class FaultyDisk(Disk):
     """Fails the named operations as often as told: `disk.fail["sync"] = [EIO, EIO]`; None lets one call pass."""
 
     def __init__(self) -> None:
-        super().__init__(direct=True)
+        super().__init__()
         self.fail: dict[str, list[int | None]] = {}
         self.calls: list[str] = []
 

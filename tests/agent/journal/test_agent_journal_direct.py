@@ -7,12 +7,17 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from journal_lab import chunk_records, init_record, kill, open_journal, record_bytes
 
 from watchkeep.agent.journal import direct
 from watchkeep.agent.journal.direct import BLOCK, DirectWriter
 from watchkeep.agent.journal.disk import Disk
+from watchkeep.agent.journal.layout import CLOSE, file_name
+from watchkeep.native import Pool, Ring
+from watchkeep.wire.record import HEADER_BYTES, Header, RecordKind
+from watchkeep.wire.seal import parse_seal
 
-SIZE = 16 * BLOCK
+SIZE = 64 * BLOCK
 STALE = b"\xee"
 
 
@@ -21,11 +26,27 @@ def file(tmp_path):
     """A handle and the path of a file full of older bytes, as a recycled one is."""
     path = tmp_path / "file"
     path.write_bytes(STALE * SIZE)
-    handle = Disk().open(path, create=False)
+    handle = os.open(path, os.O_RDWR)
     os.fsync(handle)
     os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
     yield handle, path
     os.close(handle)
+
+
+@pytest.fixture(scope="module")
+def ring():
+    return Ring(1 << 20, 100, chunk_ticks=90_000, segment_ticks=5_400_000, pool=Pool())
+
+
+def chunk_of(ring, size, seq=0):
+    """A chunk in memory of its own, with one frame of so many bytes."""
+    ring.push(bytes([seq % 251 + 1]) * size, run=0, track=0, pts=0, dts=seq * 90_000, duration=0, key=True, damaged=False, arrival_ns=0,
+              annexb=False)  # fmt: skip
+    cut = ring.cut(True)
+    chunk = ring.build(cut, camera=b"cam0", epoch=1, seq=seq, segment_seq=0, clock=1, cause=1, wall_start_ns=0, pts_base=0,
+                       init_hash=bytes(32), prev_hash=bytes(32))  # fmt: skip
+    ring.release(cut)
+    return chunk
 
 
 def cached(handle, offset):
@@ -36,107 +57,87 @@ def cached(handle, offset):
         return False
 
 
-def expected(before, offset, data):
-    """A file with data at offset and zeros up to the end of its last block."""
-    end = offset + len(data)
-    return before[:offset] + data + bytes(-end % BLOCK) + before[end + -end % BLOCK :]
+ONE_PART = st.one_of(st.integers(1, 9000).map(lambda size: bytes([size % 255 + 1]) * size), st.integers(1, 9000))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
-@given(st.lists(st.lists(st.binary(min_size=1, max_size=3000), min_size=1, max_size=4), min_size=1, max_size=5),
-       st.integers(0, 2 * BLOCK), st.sampled_from([BLOCK, 2 * BLOCK, 8 * BLOCK]), st.integers(0, 136))  # fmt: skip
-def test_what_is_appended_stands_there_and_nothing_before_it_changes(file, writes, start, buffer, end_mark):
-    """As the journal does it: each write goes on where the one before ended, over its end mark."""
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
+@given(st.lists(ONE_PART, min_size=1, max_size=9), st.integers(0, 3), st.sampled_from([BLOCK, 3 * BLOCK, 1 << 20]), st.integers(1, 4))
+def test_all_parts_stand_one_behind_the_other_and_nothing_else_changes(file, ring, parts, blocks, buffer, pieces):
+    """A number stands for a chunk in memory of its own; as in the journal, zeros are behind it, and behind them anything."""
     handle, path = file
     path.write_bytes(STALE * SIZE)
-    writer, before, offset = DirectWriter(), STALE * SIZE, start
+    laid = []
+    for number, part in enumerate(parts):
+        laid.append(part if isinstance(part, bytes) else chunk_of(ring, part, number))
+        laid.append(bytes(-sum(map(len, laid)) % BLOCK))
+        if number % 2:
+            laid.append(bytes(BLOCK - 5) + b"head.")
+    offset, whole = blocks * BLOCK, b"".join(laid)
+    assert offset + len(whole) < SIZE
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct, "BUFFER_BYTES", buffer)
-        for parts in writes:
-            data = b"".join(parts) + bytes(end_mark)
-            assert writer.write(handle, offset, [*parts, bytes(end_mark)])
-            before = expected(before, offset, data)
-            offset += len(data) - end_mark
-        assert path.read_bytes() == before
+        patch.setattr(direct, "MAX_PIECES", pieces)
+        assert DirectWriter().write(handle, offset, laid)
+    assert path.read_bytes() == STALE * offset + whole + STALE * (SIZE - offset - len(whole))
+
+
+def test_a_chunk_goes_to_the_disk_from_where_it_lies(file, ring, monkeypatch):
+    handle, path = file
+    chunk, calls = chunk_of(ring, 50_000), []
+    real = os.pwritev
+    monkeypatch.setattr(direct.os, "pwritev", lambda handle, pieces, at: calls.append([*pieces]) or real(handle, pieces, at))
+    pad = bytes(-len(chunk) % BLOCK)
+    assert DirectWriter().write(handle, 0, [b"h" * BLOCK, chunk, pad, b"e" * BLOCK])
+    [[head, body, end]] = calls
+    assert (len(head), len(body), len(end)) == (BLOCK, len(chunk) + len(pad), BLOCK)
+    assert path.read_bytes()[: 2 * BLOCK + len(body)] == b"h" * BLOCK + chunk + pad + b"e" * BLOCK
 
 
 def test_nothing_of_it_is_in_the_page_cache(file):
     handle, _ = file
-    assert DirectWriter().write(handle, 100, [b"a" * BLOCK, b"b" * BLOCK])
-    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
-    assert not any(cached(handle, offset) for offset in (100, BLOCK, 2 * BLOCK + 99))
+    assert DirectWriter().write(handle, 0, [b"a" * BLOCK, b"b" * BLOCK])
     assert not fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_DIRECT, "for whoever uses the handle otherwise"
+    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
+    assert not any(cached(handle, offset) for offset in (0, BLOCK))
     Disk().write(handle, 4 * BLOCK, [b"c" * BLOCK])
     assert cached(handle, 4 * BLOCK), "or this test sees nothing"
 
 
-def test_the_older_bytes_of_a_block_come_from_the_disk_when_something_else_was_written_last(file, tmp_path):
+@pytest.mark.parametrize(("offset", "size"), [(1, BLOCK), (0, BLOCK - 1), (512, BLOCK)])
+def test_what_begins_or_ends_inside_a_block_goes_through_the_page_cache(file, offset, size):
     handle, path = file
-    other = Disk().open(tmp_path / "other", create=True)
-    os.posix_fallocate(other, 0, SIZE)
-    writer = DirectWriter()
-    assert all([writer.write(handle, 10, [b"first"]), writer.write(other, 0, [b"x" * 100]), writer.write(handle, 15, [b"second"])])
-    assert path.read_bytes()[:30] == STALE * 10 + b"firstsecond" + bytes(9)
-    os.close(other)
-
-
-def test_a_file_that_was_changed_otherwise_is_read_anew(file):
-    handle, path = file
-    disk = Disk(direct=True)
-    disk.write(handle, 10, [b"first"])
-    disk.truncate(handle, 10)
-    disk.allocate(handle, SIZE)
-    disk.write(handle, 20, [b"second"])
-    assert path.read_bytes()[:30] == STALE * 10 + bytes(10) + b"second" + bytes(4)
-
-
-def test_a_closed_handle_says_nothing_of_the_next_file_with_its_number(file, tmp_path):
-    _, path = file
-    disk = Disk(direct=True)
-    one = disk.open(path, create=False)
-    disk.write(one, 10, [b"first"])
-    disk.close(one)
-    (tmp_path / "next").write_bytes(b"n" * SIZE)
-    again = disk.open(tmp_path / "next", create=False)
-    assert again == one, "the kernel gives the lowest number that is free"
-    disk.write(again, 15, [b"second"])
-    assert (tmp_path / "next").read_bytes()[:21] == b"n" * 15 + b"second"
-    disk.close(again)
-
-
-def test_a_last_block_that_is_no_whole_one_goes_through_the_page_cache_and_makes_the_file_no_longer(file):
-    handle, path = file
-    os.ftruncate(handle, 2 * BLOCK + 50)
-    disk = Disk(direct=True)
-    disk.write(handle, BLOCK, [b"a" * BLOCK])
-    assert not cached(handle, BLOCK)
-    disk.write(handle, 2 * BLOCK, [b"b" * 50])
-    assert path.read_bytes() == STALE * BLOCK + b"a" * BLOCK + b"b" * 50
+    Disk(direct=True).write(handle, offset, [b"a" * size])
+    assert path.read_bytes() == STALE * offset + b"a" * size + STALE * (SIZE - offset - size)
+    assert cached(handle, offset)
 
 
 @pytest.mark.parametrize("where", ["the flag", "the first write", "a later write"])
 def test_a_file_system_without_it_gets_all_of_it_through_the_page_cache(file, monkeypatch, where):
     handle, path = file
     monkeypatch.setattr(direct, "BUFFER_BYTES", BLOCK)
-    calls = []
+    calls, real = [], os.pwritev
 
     def refuse(handle, *rest):
         calls.append(rest)
         if where == "a later write" and len(calls) == 1:
-            return os.pwrite.__wrapped__(handle, *rest)
+            return real(handle, *rest)
         raise OSError(errno.EINVAL, "no such thing here")
 
-    if where == "the flag":
-        monkeypatch.setattr(direct.fcntl, "fcntl", refuse)
-    else:
-        refuse.__wrapped__ = os.pwrite
-        monkeypatch.setattr(direct.os, "pwrite", refuse)
+    monkeypatch.setattr(*((direct.fcntl, "fcntl") if where == "the flag" else (direct.os, "pwritev")), refuse)
     disk = Disk(direct=True)
-    disk.write(handle, 100, [b"a" * BLOCK, b"b" * BLOCK])
+    disk.write(handle, BLOCK, [b"a" * BLOCK, b"b" * BLOCK])
     tried = len(calls)
-    disk.write(handle, 100 + 2 * BLOCK, [b"c" * BLOCK])
+    disk.write(handle, 3 * BLOCK, [b"c" * BLOCK])
     assert 0 < tried == len(calls), "it is asked once"
-    assert path.read_bytes()[: 100 + 3 * BLOCK] == STALE * 100 + b"a" * BLOCK + b"b" * BLOCK + b"c" * BLOCK
+    assert path.read_bytes()[: 4 * BLOCK] == STALE * BLOCK + b"a" * BLOCK + b"b" * BLOCK + b"c" * BLOCK
+
+
+def test_a_kernel_that_takes_less_is_given_the_rest(file, monkeypatch):
+    handle, path = file
+    real = os.pwritev
+    monkeypatch.setattr(direct.os, "pwritev", lambda handle, pieces, at: real(handle, [pieces[0][:BLOCK]], at))
+    assert DirectWriter().write(handle, 0, [b"a" * BLOCK + b"b" * BLOCK, b"c" * 3 * BLOCK])
+    assert path.read_bytes()[: 6 * BLOCK] == b"a" * BLOCK + b"b" * BLOCK + b"c" * 3 * BLOCK + STALE * BLOCK
 
 
 def test_a_disk_that_fails_says_so(file, monkeypatch):
@@ -145,6 +146,35 @@ def test_a_disk_that_fails_says_so(file, monkeypatch):
     def fail(handle, *rest):
         raise OSError(errno.EIO, "a bad disk")
 
-    monkeypatch.setattr(direct.os, "pwrite", fail)
+    monkeypatch.setattr(direct.os, "pwritev", fail)
     with pytest.raises(OSError, match="a bad disk"):
-        DirectWriter().write(handle, 0, [b"a"])
+        DirectWriter().write(handle, 0, [b"a" * BLOCK])
+
+
+def test_a_journal_gives_back_what_went_past_the_page_cache_before_and_after_a_kill(tmp_path, ring, monkeypatch):
+    """Chunks in memory of their own, others, and init segments, in several files; then a profile that writes through it again."""
+    past, real = [], DirectWriter.write
+    monkeypatch.setattr(DirectWriter, "write", lambda self, *args: past.append(real(self, *args)) or past[-1])
+    journal, written = open_journal(tmp_path, Disk(direct=True), files=50, file_bytes=16 * BLOCK), []
+    own = [(Header(RecordKind.CHUNK, "cam0", 1, seq, len(chunk), parse_seal(chunk).chunk_hash), chunk)
+           for seq in range(6) for chunk in [chunk_of(ring, 9000 + seq, seq)]]  # fmt: skip
+    batches = [[init_record(), *own[:3]], own[3:], [init_record(camera="cam1"), *chunk_records(5, camera="cam1", size=3000)]]
+    for batch in batches:
+        written += zip(journal.append(batch), batch, strict=True)
+        journal.sync()
+    assert all(past) and len(past) >= 3  # noqa: PT018
+    assert all((entry.offset + HEADER_BYTES) % BLOCK == 0 for entry, _ in written)
+    kill(journal)
+    again = open_journal(tmp_path, Disk(), files=50, file_bytes=16 * BLOCK)
+    assert again.recovered == [entry for entry, _ in written]
+    assert again.cuts == []
+    assert [again.read(entry) for entry, _ in written] == [record_bytes(entry, record) for entry, record in written]
+    more = again.append(chunk_records(9, start=9, camera="cam1", size=3000))
+    blocks = {entry.file: (entry.offset + HEADER_BYTES) % BLOCK for entry in more}
+    assert blocks[more[0].file] == 0, "the file that was begun in blocks goes on like that"
+    assert (tmp_path / file_name(more[-1].file)).read_bytes()[4] == CLOSE
+    kill(again)
+    last = open_journal(tmp_path, Disk(direct=True), files=50, file_bytes=16 * BLOCK)
+    assert len(last.recovered) == len(written) + 9
+    assert last.cuts == []
+    last.close()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from watchkeep.agent.journal.book import Book
 from watchkeep.agent.journal.entry import Entry
 from watchkeep.agent.journal.held import Held
-from watchkeep.agent.journal.layout import FILE_HEAD_BYTES, FileHead, file_name, file_number, pack_head, parse_head
+from watchkeep.agent.journal.layout import CLOSE, FILE_HEAD_BYTES, FileHead, file_name, file_number, pack_head, parse_head, place_of
 from watchkeep.agent.journal.reclaim import Candidate, Choice, batches, choose, dropped
-from watchkeep.wire.record import RecordKind
+from watchkeep.wire.record import HEADER_BYTES, RecordKind
 from watchkeep.wire.seal import SealFlag
 
 
@@ -135,9 +135,10 @@ def test_the_last_durable_file_is_never_free():
     assert list(book.owed(9)) == []
 
 
-@given(st.integers(1, 10**12 - 1), st.integers(1, 2**63), st.integers(0, 2**63), st.integers(0, FILE_HEAD_BYTES - 1), st.integers(0, 7))
-def test_a_file_head_survives_any_one_flipped_bit(number, first, durable, at, bit):
-    head = FileHead(number, first, durable)
+@given(st.integers(1, 10**12 - 1), st.integers(1, 2**63), st.integers(0, 2**63), st.sampled_from([CLOSE, 512, 4096]),
+       st.integers(0, FILE_HEAD_BYTES - 1), st.integers(0, 7))  # fmt: skip
+def test_a_file_head_survives_any_one_flipped_bit(number, first, durable, block, at, bit):
+    head = FileHead(number, first, durable, block)
     raw = bytearray(pack_head(head))
     assert len(raw) == FILE_HEAD_BYTES
     assert parse_head(bytes(raw)) == head
@@ -151,3 +152,17 @@ def test_zeros_and_short_heads_are_no_heads():
     assert parse_head(bytes(FILE_HEAD_BYTES)) is None
     assert parse_head(b"") is None
     assert parse_head(pack_head(FileHead(1, 1, 0))[:30]) is None
+
+
+def test_heads_of_files_without_blocks_are_those_of_before_and_a_block_of_nothing_is_none():
+    raw = pack_head(FileHead(1, 2, 3))
+    assert raw[:16] == b"WKJF"[::1] + b"\1\0\0\0" + raw[8:12] + bytes(4)
+    assert parse_head(pack_head(FileHead(1, 2, 3, 100))) is None, "no header has room in it"
+
+
+@given(st.integers(FILE_HEAD_BYTES, 1 << 20), st.sampled_from([512, 4096]))
+def test_in_blocks_a_payload_begins_one_and_its_header_has_the_one_before_for_itself(end, block):
+    payload = place_of(end, block) + HEADER_BYTES
+    assert payload % block == 0
+    assert end <= payload - block < end + block
+    assert place_of(end, CLOSE) == end

@@ -6,7 +6,10 @@ def split(data: bytes) -> tuple[list[tuple[int, int, int, int]], int]:
     """
 
 def parse(packet: bytes) -> tuple[int, bool, int, int, int, int, int] | None:
-    """(payload type, marker, sequence, timestamp, ssrc, offset and size of the payload), or None for what is no RTP packet."""
+    """(payload type, marker, sequence, timestamp, ssrc, offset and size of the payload), or None for what is no RTP packet.
+
+    A pad that cannot be is none: of no octet, or of more than are behind the header.
+    """
 
 class Counter:
     """Which packets of one track are missing, by their sequence numbers (RFC 3550, A.1)."""

@@ -137,7 +137,8 @@ cdef size_t _number(const unsigned char* at, const unsigned char* end) noexcept 
 
 
 cdef bint parse_rtp(const unsigned char* data, size_t size, Rtp* packet) noexcept nogil:
-    """Read a packet's header; False for what is no RTP, or announces more than there is."""
+    """Read a packet's header; False for what is no RTP, or announces more than there is.  A pad that cannot be (of no octet, or of more
+    than the payload has) is the camera's mistake about its own bit, and all behind the header is payload."""
     cdef size_t head, padding = 0
     if size < RTP_HEADER or data[0] >> 6 != 2:
         return False
@@ -146,12 +147,10 @@ cdef bint parse_rtp(const unsigned char* data, size_t size, Rtp* packet) noexcep
         if size < head + 4:
             return False
         head += 4 + 4 * (<size_t> data[head + 2] << 8 | data[head + 3])
-    if data[0] & 0x20:
-        padding = data[size - 1]
-        if padding == 0:
-            return False
-    if size < head + padding:
+    if size < head:
         return False
+    if data[0] & 0x20 and data[size - 1] <= size - head:
+        padding = data[size - 1]
     packet.payload_type, packet.marker = data[1] & 0x7f, data[1] >> 7
     packet.sequence = <uint16_t> (data[2] << 8 | data[3])
     packet.timestamp = <uint32_t> data[4] << 24 | <uint32_t> data[5] << 16 | <uint32_t> data[6] << 8 | data[7]

@@ -78,9 +78,9 @@ def parse(packet: bytes) -> tuple[int, bool, int, int, int, int, int] | None:
         if len(packet) < head + 4:
             return None
         head += 4 + 4 * int.from_bytes(packet[head + 2 : head + 4], "big")
-    padding = packet[-1] if packet[0] & 0x20 else 0
-    if (packet[0] & 0x20 and not padding) or len(packet) < head + padding:
+    if len(packet) < head:
         return None
+    padding = packet[-1] if packet[0] & 0x20 and packet[-1] <= len(packet) - head else 0
     sequence, timestamp, ssrc = (int.from_bytes(packet[start:end], "big") for start, end in ((2, 4), (4, 8), (8, 12)))
     return packet[1] & 0x7F, bool(packet[1] >> 7), sequence, timestamp, ssrc, head, len(packet) - head - padding
 

@@ -76,12 +76,22 @@ def test_a_header_is_read_with_all_that_it_may_have(code, more):
         rtp(csrc=(1, 2))[:-1],
         rtp(extension=b"1234")[:-1],
         rtp(extension=b"")[:-1],
-        rtp(padding=9)[:12],
-        b"\xa0" + rtp(b"\0")[1:],
+        rtp(csrc=(1, 2), padding=9)[:19],
     ],
 )
 def test_what_is_no_packet_is_none(code, packet):
     assert code.parse(packet) is None
+
+
+@pytest.mark.parametrize("more", [{}, {"csrc": (5, 6)}, {"extension": b"12345678"}])
+@pytest.mark.parametrize(
+    ("behind", "size"), [(b"", 0), (b"\0", 1), (b"abc\0", 4), (b"abc\5", 4), (b"abc\xff", 4), (b"abc\4", 0), (b"abc\1", 3)]
+)
+def test_a_pad_that_cannot_be_is_none(code, more, behind, size):
+    packet = rtp(behind, ssrc=9, **more)
+    _, _, _, _, ssrc, at, found = code.parse(bytes([packet[0] | 0x20]) + packet[1:])
+    assert (ssrc, found) == (9, size)
+    assert packet[at:] == behind
 
 
 def test_sequence_numbers_are_counted_over_turns_gaps_and_new_sources(code):

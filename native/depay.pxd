@@ -31,6 +31,7 @@ cdef class Depacketizer:
 
     cdef int take(self, const Rtp* packet, bint gap) noexcept nogil
     cdef int finish(self) noexcept nogil
+    cdef void renumbered(self) noexcept nogil
     cdef bint room(self, size_t more) noexcept nogil
     cdef bint append(self, const unsigned char* data, size_t size) noexcept nogil
     cdef void follow(self, uint32_t timestamp) noexcept nogil
@@ -42,6 +43,8 @@ cdef class Video(Depacketizer):
     cdef size_t donl            # bytes of a DONL field, 0 or 2
     cdef bint open              # an access unit is being put together
     cdef bint fragment          # and in it a fragmented NAL unit
+    cdef bint anew              # the packet that is taken is the first of another numbering
+    cdef bint fresh             # the unit began so, and whole
     cdef size_t given           # bytes at the buffer's beginning that are given away
     cdef size_t marked          # where its last marker stood; 0 before one
     cdef size_t searched        # up to here it holds no slice
@@ -53,6 +56,7 @@ cdef class Video(Depacketizer):
     cdef void payload(self, const unsigned char* at, size_t size) noexcept nogil
     cdef bint begins(self, const unsigned char* at, size_t size) noexcept nogil
     cdef bint first_of_picture(self, int kind, const unsigned char* slice_data, size_t size) noexcept nogil
+    cdef bint heads(self) noexcept nogil
     cdef bint begins_among(self, const unsigned char* at, size_t size) noexcept nogil
     cdef bint close(self, size_t end, int verdict) noexcept nogil
 

@@ -11,7 +11,9 @@ every packet, others stamp two pictures alike.  So a unit is given when the next
 Rules: 1. NAL units are neither dropped, reordered nor rewritten (invariant 1): they come out in Annex B behind 00 00 00 01, what a
 fragment lost is missing at its end, and the unit is `damaged`.  2. A unit without a slice is no picture: it goes in front of the next
 one.  3. No read beyond the payload, whatever lengths it announces.  4. `buffer` grows as needed up to `most` (8 MiB by default) and
-stays; what is longer is cut off, `damaged`, and counted in `refused`, as is a payload of a kind that is not known.
+stays; what is longer is cut off, `damaged`, and counted in `refused`, as is a payload of a kind that is not known.  5. A unit behind a gap
+is damaged, for what is missing may be its own; but not a key frame that begins another numbering with all that one begins with: nothing
+that was before it is needed, and its parameter sets are to be believed.
 Twin: depay_py.py.
 """
 
@@ -21,7 +23,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove
 
 from .nal cimport first_vcl, is_vcl, starts_key
-from .rtp cimport GAP, LATE, Rtp, Sequence, advance, parse_rtp
+from .rtp cimport ANEW, IN_ORDER, LATE, Rtp, Sequence, advance, parse_rtp
 
 from .unit import Unit
 
@@ -32,9 +34,11 @@ cdef enum:
     STAP_A = 24
     FU_A = 28
     H264_AUD = 9
+    H264_SPS = 7
     AP = 48
     FU = 49
     H265_AUD = 35
+    H265_VPS = 32
     FU_BEGINS = 0x80
     FU_ENDS = 0x40
 
@@ -49,6 +53,10 @@ cdef class Depacketizer:
     cdef int finish(self) noexcept nogil:
         """Give what is still held; call until NONE."""
         return NONE
+
+    cdef void renumbered(self) noexcept nogil:
+        """The packet that is taken next, behind a gap, begins another numbering."""
+        pass
 
     cdef bint room(self, size_t more) noexcept nogil:
         """Make room behind what is there; False when that would be too much."""
@@ -90,11 +98,12 @@ cdef class Video(Depacketizer):
         self.hevc, self.donl, self.most = hevc, 2 if donl and hevc else 0, most
 
     cdef int take(self, const Rtp* packet, bint gap) noexcept nogil:
-        if self.given:
+        cdef bint first, again = self.given != 0
+        if again:
             memmove(self.buffer, self.buffer + self.given, self.size - self.given)
             self.size -= self.given
             self.given = 0
-        if gap:
+        if gap and not again:
             self.fragment = False
             self.damaged |= self.open and self.marked == 0
         if self.open and packet.timestamp != self.raw and self.close(self.size, AGAIN):
@@ -106,11 +115,19 @@ cdef class Video(Depacketizer):
         if not self.open or packet.timestamp != self.raw:
             self.follow(packet.timestamp)
             self.open = True
-        self.damaged |= gap
+        first = self.anew and self.size == 0
+        self.damaged |= gap and not first
         self.payload(packet.payload, packet.size)
+        if first:
+            self.fresh = self.heads()
+            self.damaged |= not self.fresh
+        self.anew = False
         if packet.marker:
             self.marked = self.size
         return NONE
+
+    cdef void renumbered(self) noexcept nogil:
+        self.anew = True
 
     cdef int finish(self) noexcept nogil:
         if self.given:
@@ -131,9 +148,10 @@ cdef class Video(Depacketizer):
                 self.refused += 1
             return False
         self.ready.key, self.ready.duration = starts_key(kind, self.hevc), 0
+        self.damaged |= self.fresh and not self.ready.key
         self.give(end, verdict)
         self.given = end
-        self.open = self.damaged = False
+        self.open = self.damaged = self.fresh = False
         self.marked = self.searched = 0
         return True
 
@@ -219,6 +237,15 @@ cdef class Video(Depacketizer):
             return
         self.fragment = self.append(at + skip, size - skip) and not flags & FU_ENDS
 
+    cdef bint heads(self) noexcept nogil:
+        """Whether the buffer starts with what is the first of a key frame, so that nothing of one can be missing before it."""
+        cdef size_t at = START_CODE + (2 if self.hevc else 1)
+        cdef int kind
+        if self.size <= at:
+            return False
+        kind = (self.buffer[START_CODE] >> 1) & 0x3f if self.hevc else self.buffer[START_CODE] & 0x1f
+        return kind == (H265_VPS if self.hevc else H264_SPS) or self.first_of_picture(kind, self.buffer + at, self.size - at)
+
     cdef bint begins(self, const unsigned char* at, size_t size) noexcept nogil:
         """Whether a payload holds the beginning of a picture."""
         cdef size_t header = 2 if self.hevc else 1
@@ -288,8 +315,10 @@ cdef list taken(Depacketizer inner, Sequence* sequence, bytes packet):
     place = advance(sequence, &rtp)
     if place == LATE:
         return found
+    if place == ANEW:
+        inner.renumbered()
     while verdict == AGAIN:
-        verdict = inner.take(&rtp, place == GAP)
+        verdict = inner.take(&rtp, place != IN_ORDER)
         if verdict != NONE:
             found.append(_unit(inner))
     return found

@@ -6,12 +6,13 @@ Rules: written for reading, not for speed; tests/native and the fuzzer drive bot
 from typing import Final, NamedTuple
 
 from .nal_py import split_annexb
-from .rtp_py import GAP, LATE, Counter, parse
+from .rtp_py import ANEW, IN_ORDER, LATE, Counter, parse
 from .unit import Unit
 
 MOST: Final = 8 << 20
 _CODE: Final = b"\0\0\0\1"
 _H264_AUD, _H265_AUD = 9, 35
+_H264_SPS, _H265_VPS = 7, 32
 
 
 class Rtp(NamedTuple):
@@ -35,13 +36,18 @@ class Base:
             return []
         _, marker, sequence, timestamp, ssrc, at, size = parsed
         place = self._counter.place(sequence, ssrc)
-        return [] if place == LATE else self.take_rtp(Rtp(marker, timestamp, packet[at : at + size]), place == GAP)
+        if place == ANEW:
+            self.renumbered()
+        return [] if place == LATE else self.take_rtp(Rtp(marker, timestamp, packet[at : at + size]), place != IN_ORDER)
 
     def take_rtp(self, packet: Rtp, gap: bool) -> list[Unit]:
         raise NotImplementedError
 
     def finish(self) -> list[Unit]:
         return []
+
+    def renumbered(self) -> None:
+        pass
 
     def _refuse(self) -> None:
         self._damaged = True
@@ -66,8 +72,11 @@ class VideoDepacketizer(Base):
     def __init__(self, hevc: bool, *, donl: bool = False, most: int = MOST) -> None:
         super().__init__(most)
         self._hevc, self._donl, self._header = hevc, 2 if donl and hevc else 0, 2 if hevc else 1
-        self._open = self._fragment = False
+        self._open = self._fragment = self._anew = self._fresh = False
         self._marked = self._searched = 0
+
+    def renumbered(self) -> None:
+        self._anew = True
 
     def take_rtp(self, packet: Rtp, gap: bool) -> list[Unit]:
         found: list[Unit] = []
@@ -82,8 +91,13 @@ class VideoDepacketizer(Base):
         if not self._open or not self._same(packet.timestamp):
             self._follow(packet.timestamp)
             self._open = True
-        self._damaged |= gap
+        first = self._anew and not self._buffer
+        self._damaged |= gap and not first
         self._payload(packet.payload)
+        if first:
+            self._fresh = self._heads()
+            self._damaged |= not self._fresh
+        self._anew = False
         if packet.marker:
             self._marked = len(self._buffer)
         return found
@@ -104,9 +118,9 @@ class VideoDepacketizer(Base):
                 self._refuse()
             return []
         key = kind in range(16, 22) if self._hevc else kind == 5
-        unit = Unit(self._buffer[:end], self._stamp or 0, 0, key, self._damaged)
+        unit = Unit(self._buffer[:end], self._stamp or 0, 0, key, self._damaged or (self._fresh and not key))
         self._buffer = self._buffer[end:]
-        self._open = self._damaged = False
+        self._open = self._damaged = self._fresh = False
         self._marked = self._searched = 0
         return [unit]
 
@@ -179,6 +193,13 @@ class VideoDepacketizer(Base):
             self._refuse()
             return
         self._fragment = self._append(data[skip:]) and not flags & 0x40
+
+    def _heads(self) -> bool:
+        at = len(_CODE) + self._header
+        if len(self._buffer) <= at:
+            return False
+        kind = self._kind(self._buffer[len(_CODE)])
+        return kind == (_H265_VPS if self._hevc else _H264_SPS) or self._first_of_picture(kind, self._buffer[at:])
 
     def _begins(self, data: bytes) -> bool:
         header, donl = self._header, self._donl

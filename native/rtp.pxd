@@ -32,8 +32,8 @@ cdef struct Sequence:
     uint64_t received           # in order, or behind a gap
     uint64_t lost
     uint64_t late               # behind what was given on already: duplicates too
-    uint64_t highest            # extended: turns of 65536, and the number (RFC 3550, A.1)
-    uint64_t first
+    uint64_t highest            # extended: turns of 65536 in this numbering, and the number (RFC 3550, A.1)
+    int64_t first               # so that highest - first + 1 is all that was expected, in earlier numberings too: may be negative
 
 
 cdef Piece next_piece(const unsigned char* at, const unsigned char* end) noexcept nogil
@@ -44,3 +44,4 @@ cdef enum:
     IN_ORDER = 0
     GAP = 1                     # packets are missing before this one
     LATE = 2                    # a duplicate, or one that its place was given up for: to be left out
+    ANEW = 3                    # the first of another numbering: who knows whether packets are missing before it

@@ -15,7 +15,7 @@ class Counter:
     """Which packets of one track are missing, by their sequence numbers (RFC 3550, A.1)."""
 
     def take(self, packet: bytes) -> int:
-        """0 in order, 1 behind a gap, 2 late or twice: to be left out, -1 no RTP packet."""
+        """0 in order, 1 behind a gap, 2 late or twice: to be left out, 3 first of another numbering, -1 no RTP packet."""
     @property
     def counts(self) -> tuple[int, int, int, int, int]:
         """Received, lost, late, extended highest sequence number, the first one."""

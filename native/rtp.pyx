@@ -12,6 +12,7 @@ longer is junk.  4. Nothing is copied: pieces point into the caller's buffer.  T
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t
 from libc.string cimport memchr, memcmp
 
 cdef enum:
@@ -160,25 +161,22 @@ cdef bint parse_rtp(const unsigned char* data, size_t size, Rtp* packet) noexcep
 
 
 cdef int advance(Sequence* sequence, const Rtp* packet) noexcept nogil:
-    """Where a packet stands among those before it.  A new source, or a leap beyond MAX_GAP, is a new numbering: a gap of unknown size."""
+    """Where a packet stands among those before it.  A new source, or a leap beyond MAX_GAP, is a new numbering; a source that goes on with
+    the numbers of the one before has lost nothing."""
     cdef uint16_t step = <uint16_t> (packet.sequence - sequence.expected)
-    cdef int place = IN_ORDER
-    if not sequence.begun or packet.ssrc != sequence.ssrc:
-        place = GAP if sequence.begun else IN_ORDER
-        sequence.highest = sequence.highest + 1 if sequence.begun else packet.sequence
-        if not sequence.begun:
-            sequence.first = sequence.highest
-        sequence.begun, sequence.ssrc = True, packet.ssrc
-    elif step >= <uint16_t> -MAX_LATE:
+    cdef bint same = sequence.begun and packet.ssrc == sequence.ssrc
+    cdef int place = GAP if sequence.begun and step else IN_ORDER
+    if same and step >= <uint16_t> -MAX_LATE:
         sequence.late += 1
         return LATE
-    elif step > MAX_GAP:
-        place = GAP
-        sequence.highest += 1
-    else:
-        place = GAP if step else IN_ORDER
+    if same and step <= MAX_GAP:
         sequence.lost += step
         sequence.highest += 1 + step
+    else:
+        sequence.highest = packet.sequence
+        sequence.first = <int64_t> packet.sequence - <int64_t> (sequence.received + sequence.lost)
+        place = ANEW if place == GAP else IN_ORDER
+    sequence.begun, sequence.ssrc = True, packet.ssrc
     sequence.expected = <uint16_t> (packet.sequence + 1)
     sequence.received += 1
     return place

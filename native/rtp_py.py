@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 MORE, FRAME, TEXT, JUNK = range(4)
-IN_ORDER, GAP, LATE = range(3)
+IN_ORDER, GAP, LATE, ANEW = range(4)
 MAX_HEAD: Final = 16 << 10
 MAX_BODY: Final = 64 << 10
 MAX_LINES: Final = 129
@@ -98,26 +98,24 @@ class Counter:
         return self.place(sequence, ssrc)
 
     def place(self, sequence: int, ssrc: int) -> int:
-        step = (sequence - self._expected) & 0xFFFF
-        place = IN_ORDER
-        if self._ssrc is None:
-            self._highest = self._first = sequence
-        elif ssrc != self._ssrc:
-            place = GAP
-            self._highest += 1
-        elif step >= 0x10000 - MAX_LATE:
+        step = (sequence - self._expected) & 0xFFFF if self._ssrc is not None else 0
+        if ssrc == self._ssrc and step >= 0x10000 - MAX_LATE:
             self._late += 1
             return LATE
-        elif step > MAX_GAP:
-            place = GAP
-            self._highest += 1
-        else:
-            place = GAP if step else IN_ORDER
+        place = GAP if step else IN_ORDER
+        if ssrc == self._ssrc and step <= MAX_GAP:
             self._lost += step
             self._highest += 1 + step
+        else:
+            self._highest, self._first = sequence, sequence - self._received - self._lost
+            place = ANEW if step else IN_ORDER
         self._ssrc, self._expected = ssrc, (sequence + 1) & 0xFFFF
         self._received += 1
         return place
+
+    @property
+    def source(self) -> int | None:
+        return self._ssrc
 
     @property
     def counts(self) -> tuple[int, int, int, int, int]:

@@ -41,7 +41,12 @@ class Stream:
     def finish(self) -> list[tuple[int, Unit]]:
         """What the tracks still hold, once no packet will come."""
     def counts(self, index: int) -> tuple[int, int, int, int, int, int]:
-        """Of one track: packets received, lost, late, the extended highest sequence number, the first one, payloads refused."""
+        """Of one track: packets received, lost, late, the extended highest sequence number, the first one, payloads refused.
+
+        Highest is that of the numbering that holds; first stands as far before it as packets were expected in all, and so may be negative.
+        """
+    def source(self, index: int) -> int | None:
+        """The SSRC of one track's last packet in order; None before the first one."""
     @property
     def state(self) -> int:
         """0 open, 1 the camera ended the connection, 2 it broke."""

@@ -20,7 +20,7 @@ from .intake cimport (
 )
 from .lane cimport Lane
 from .reorder cimport HOLD, SKIP, Reorder
-from .rtp cimport FRAME, GAP, LATE, MORE, TEXT, Piece, Rtp, Sequence, advance, next_piece, parse_rtp
+from .rtp cimport ANEW, FRAME, IN_ORDER, LATE, MORE, TEXT, Piece, Rtp, Sequence, advance, next_piece, parse_rtp
 from .sound cimport LATM, Layout, Sound
 
 from .unit import Unit
@@ -195,8 +195,10 @@ cdef class Stream:
     cdef _packet(self, _Track track, int role, const Rtp* packet, list units):
         cdef int place = advance(&track.sequence, packet)
         cdef int verdict = NONE if place == LATE else AGAIN
+        if place == ANEW:
+            track.depay.renumbered()
         while verdict == AGAIN:
-            verdict = track.depay.take(packet, place == GAP)
+            verdict = track.depay.take(packet, place != IN_ORDER)
             if verdict != NONE and (self._lane is None or not self._lane.take(role, &track.depay.ready)):
                 units.append((role, _unit(&track.depay.ready)))
 
@@ -217,6 +219,10 @@ cdef class Stream:
         cdef _Track track = <_Track> self._tracks[index]
         return (track.sequence.received, track.sequence.lost, track.sequence.late, track.sequence.highest, track.sequence.first,
                 track.depay.refused)
+
+    def source(self, int index):
+        cdef _Track track = <_Track> self._tracks[index]
+        return track.sequence.ssrc if track.sequence.begun else None
 
     @property
     def state(self):

@@ -9,7 +9,7 @@ from . import rtp_py
 from .depay_py import Base, Rtp, VideoDepacketizer
 from .lane_py import Lane
 from .reorder_py import Sorter
-from .rtp_py import FRAME, GAP, LATE, TEXT, Counter
+from .rtp_py import ANEW, FRAME, IN_ORDER, LATE, TEXT, Counter
 from .sound_py import SoundDepacketizer
 from .unit import Unit
 
@@ -102,8 +102,10 @@ class Stream:
             assert parsed is not None
             _, marker, sequence, timestamp, ssrc, at, size = parsed
             place = track.counter.place(sequence, ssrc)
+            if place == ANEW:
+                track.depay.renumbered()
             if place != LATE:
-                units += track.depay.take_rtp(Rtp(marker, timestamp, packet[at : at + size]), place == GAP)
+                units += track.depay.take_rtp(Rtp(marker, timestamp, packet[at : at + size]), place != IN_ORDER)
         return [(role, unit) for unit in units if self.lane is None or not self.lane.take(role, unit)]
 
     def finish(self) -> list[tuple[int, Unit]]:
@@ -117,6 +119,9 @@ class Stream:
     def counts(self, index: int) -> tuple[int, int, int, int, int, int]:
         track = self._tracks[index]
         return (*track.counter.counts, track.depay.refused)
+
+    def source(self, index: int) -> int | None:
+        return self._tracks[index].counter.source
 
     @property
     def buffered(self) -> int:

@@ -39,7 +39,8 @@ def fuzz_stream(data):
             sound = bool(head[0] & 0x40)
             first = 0xA0 if head[2] & 1 else 0x80 | head[2] & 0x0F
             kind = (97 if sound else 96) | head[0] & 0x80
-            packet = bytes([first, kind]) + (seq & 0xFFFF).to_bytes(2, "big") + (stamp & 0xFFFFFFFF).to_bytes(4, "big") + bytes(4) + payload
+            source = bytes(3) + bytes([head[2] >> 4])
+            packet = bytes([first, kind]) + (seq & 0xFFFF).to_bytes(2, "big") + (stamp & 0xFFFFFFFF).to_bytes(4, "big") + source + payload
             assert one.feed_datagram(2 if sound else 0, packet) == two.feed_datagram(2 if sound else 0, packet)
         now += 30_000_000
         assert one.process(now) == two.process(now)

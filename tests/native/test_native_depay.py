@@ -103,6 +103,44 @@ def test_a_gap_damages_what_it_may_have_hit(code):
     assert [damaged for *_, damaged in feed(code, at_the_edge)[0]] == [True, True, True]
 
 
+def anew(*parts, code, hevc=False):
+    """Whether the units are damaged, of which all but the first begin another numbering."""
+    packets = numbered((TRAIL5 if hevc else SLICE, 0, True))
+    return [damaged for *_, damaged in feed(code, packets + numbered(*parts, start=20_000), hevc)[0]]
+
+
+@pytest.mark.parametrize("head", [[SPS, PPS], [AUD], [AUD, SPS, PPS], [stap(SPS, PPS)], fu_a(SPS, [2]), []])
+def test_a_key_frame_that_begins_another_numbering_whole_is_not_damaged(code, head):
+    body = [(nal, 9, False) for nal in [*head, *fu_a(IDR, [1])]]
+    assert anew(*body, (SLICE, 18, True), code=code) == [False, False, False]
+
+
+def test_h265_that_begins_another_numbering_whole_is_not_damaged(code):
+    for head in ([VPS5, SPS5, PPS5], [AUD5, VPS5], [ap(VPS5, SPS5, PPS5)], []):
+        body = [(nal, 9, False) for nal in [*head, *fu_265(IRAP5, [1])]]
+        assert anew(*body, (TRAIL5, 18, True), code=code, hevc=True) == [False, False, False]
+    assert anew((SPS5, 9, False), (IRAP5, 9, True), code=code, hevc=True) == [False, True]
+
+
+@pytest.mark.parametrize("head", [[PPS], [SEI], [SECOND], fu_a(IDR, [2])[1:], [b"\x67"], [b"\x1fx"]])
+def test_what_may_have_lost_its_beginning_before_another_numbering_is_damaged(code, head):
+    assert anew(*((nal, 9, False) for nal in [*head, IDR]), (SLICE, 18, True), code=code) == [False, True, False]
+
+
+def test_a_picture_that_needs_those_before_another_numbering_is_damaged(code):
+    assert anew((AUD, 9, False), (SLICE, 9, True), (SLICE, 18, True), code=code) == [False, True, False]
+
+
+def test_a_picture_that_another_numbering_cuts_short_is_damaged_alone(code):
+    packets = numbered((SLICE, 0, True), (SLICE, 5, False)) + numbered((SPS, 9, False), (IDR, 9, True), start=20_000)
+    assert [damaged for *_, damaged in feed(code, packets)[0]] == [False, True, False]
+    for marker in (False, True):
+        packets = numbered((SLICE, 0, True), (SPS, 5, marker)) + numbered((SPS, 9, False), (IDR, 9, True), start=20_000)
+        assert [damaged for *_, damaged in feed(code, packets)[0]] == [False, True], "what is in front of it may be of another one"
+    packets = numbered((SLICE, 0, True)) + numbered((AUD, 0, False), (IDR, 0, True), start=20_000)
+    assert [damaged for *_, damaged in feed(code, packets)[0]] == [False, False]
+
+
 def test_late_and_doubled_packets_are_left_out(code):
     packets = numbered((IDR, 0, True), (SLICE, 9, True))
     assert feed(code, [packets[0], packets[0], packets[1], packets[0]])[0] == [

@@ -100,11 +100,33 @@ def test_sequence_numbers_are_counted_over_turns_gaps_and_new_sources(code):
         counter.take(rtp(seq=seq, ssrc=ssrc))
         for seq, ssrc in [(65534, 1), (65535, 1), (0, 1), (3, 1), (2, 1), (3, 1), (4, 1), (40000, 1), (40001, 1), (7, 2), (8, 2)]
     ]
-    assert told == [0, 0, 0, 1, 2, 2, 0, 1, 0, 1, 0]
+    assert told == [0, 0, 0, 1, 2, 2, 0, 3, 0, 3, 0]
     received, lost, late, highest, first = counter.counts
-    assert (received, lost, late, first) == (9, 2, 2, 65534)
+    assert (received, lost, late, highest) == (9, 2, 2, 8)
     assert highest - first + 1 == received + lost
     assert counter.take(b"no packet") == -1
+
+
+def test_the_highest_number_is_one_of_the_numbering_that_holds(code):
+    counter = code.Counter()
+    for numbers, ssrc, highest in [
+        ([65534, 65535, 0, 1], 1, 65537),
+        ([30000, 30001, 30004], 1, 30004),
+        ([30005], 2, 30005),
+        ([9, 10], 3, 10),
+        ([11], 3, 11),
+    ]:
+        for seq in numbers:
+            counter.take(rtp(seq=seq, ssrc=ssrc))
+        received, lost, _, found, first = counter.counts
+        assert found == highest
+        assert found - first + 1 == received + lost
+    assert (received, lost) == (11, 2)
+
+
+def test_a_source_that_goes_on_with_the_numbers_has_lost_nothing(code):
+    counter = code.Counter()
+    assert [counter.take(rtp(seq=seq, ssrc=ssrc)) for seq, ssrc in [(7, 1), (8, 2), (9, 2), (9, 3), (10, 3)]] == [0, 0, 0, 3, 0]
 
 
 bits = st.one_of(

@@ -49,6 +49,17 @@ def test_packets_text_and_rtcp_go_their_ways(code):
     assert [(track, unit.data) for track, unit in one.finish()] == [(0, CODE + SLICE)]
     assert (one.junk, one.strange, one.received, one.buffered) == (0, 0, len(data), 0)
     assert one.counts(0) == (2, 0, 0, 2, 1, 0)
+    assert one.source(0) == 1
+
+
+def test_another_source_is_told_and_damages_no_key_frame(code):
+    one = made(code)
+    assert (one.source(0), one.source(1)) == (None, None)
+    one.feed(framed(rtp(SLICE, seq=7, ssrc=1, marker=True)) + framed(rtp(IDR, seq=30_000, ts=9, ssrc=0x80000001)))
+    units = one.process(0)[0] + one.finish()
+    assert [unit.damaged for _, unit in units] == [False, False], "a key frame that begins another numbering"
+    assert (one.source(0), one.source(1)) == (0x80000001, None)
+    assert one.counts(0) == (2, 0, 0, 30_000, 29_999, 0)
 
 
 def test_what_nobody_asked_for_is_counted_and_left_out(code):
@@ -357,5 +368,5 @@ def test_twins_agree(fed, hevc, datagrams):
         assert one.process(now) == two.process(now)
         for name in ("junk", "strange", "received", "buffered"):
             assert getattr(one, name) == getattr(two, name)
-        assert [one.counts(index) for index in (0, 1)] == [two.counts(index) for index in (0, 1)]
+        assert [(one.counts(index), one.source(index)) for index in (0, 1)] == [(two.counts(index), two.source(index)) for index in (0, 1)]
     assert one.finish() == two.finish()

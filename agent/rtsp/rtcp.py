@@ -5,7 +5,7 @@ Rules: what cannot be read is left out, as nothing depends on it; a compound is 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from struct import Struct
+from struct import Struct, unpack_from
 from typing import Final
 
 REPORT_S: Final = 5.0
@@ -35,12 +35,14 @@ class SenderReport:
 
 @dataclass(frozen=True, slots=True)
 class Goodbye:
+    """Of one source: a packet may name 31, or none at all."""
+
     ssrc: int
 
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """What one track has received, as Stream.counts gives it."""
+    """What one track has received in this session, of all of its sources, as Stream.counts gives it."""
 
     received: int
     lost: int
@@ -63,14 +65,10 @@ def parse(compound: bytes) -> Iterator[SenderReport | Goodbye]:
         if kind == _SENDER and end - at >= 4 + _INFO.size:
             _, seconds, fraction, timestamp, _, _ = _INFO.unpack_from(compound, at + 4)
             yield SenderReport(ssrc, seconds << 32 | fraction, timestamp)
-        elif kind == _BYE and end - at >= _HEAD.size:
-            yield Goodbye(ssrc)
+        elif kind == _BYE:
+            sources = min(first & 31, words)
+            yield from map(Goodbye, unpack_from(f">{sources}I", compound, at + 4))
         at = end
-
-
-def can_wait(compound: bytes) -> bool:
-    """Whether a compound may be heard seconds later, with the time at which it came: it says no goodbye."""
-    return not any(isinstance(said, Goodbye) for said in parse(compound))
 
 
 class Reporter:

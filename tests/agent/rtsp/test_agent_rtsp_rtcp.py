@@ -20,6 +20,13 @@ def test_a_sender_report_maps_stream_time_to_the_wall_clock_and_a_goodbye_ends_i
     assert list(parse(compound[:-1])) == [report]
 
 
+def test_a_goodbye_is_of_the_sources_that_it_names_as_far_as_they_are_there() -> None:
+    assert list(parse(b"\x82\xcb\0\2\0\0\0\7\0\0\0\x09")) == [Goodbye(7), Goodbye(9)]
+    assert list(parse(b"\x9f\xcb\0\2\0\0\0\7\0\0\0\x09" + served.goodbye(5))) == [Goodbye(7), Goodbye(9), Goodbye(5)]
+    assert list(parse(b"\x81\xcb\0\2\0\0\0\7\3bye")) == [Goodbye(7)]
+    assert list(parse(b"\x80\xcb\0\1\0\0\0\7" + b"\x81\xcb\0\0" + served.goodbye(5))) == [Goodbye(5)]
+
+
 def test_a_receiver_report_says_what_is_missing_since_the_last_one_and_in_all() -> None:
     reporter = Reporter(5, "watchkeep")
     first = reporter.report(7, Reception(received=90, lost=10, late=0, highest=165_534 + 1, first=65_436), 10.0)

@@ -13,32 +13,40 @@ from watchkeep.agent.rtsp.link import Link
 from watchkeep.agent.rtsp.opening import Opened
 from watchkeep.agent.rtsp.quality import Quality
 from watchkeep.agent.rtsp.rtcp import REPORT_S
-from watchkeep.agent.rtsp.talk import TEXT, Talk
+from watchkeep.agent.rtsp.talk import GOODBYE_S, TEXT, Talk
 from watchkeep.agent.rtsp.timeline import Timeline
 
 SDP = (b"v=0\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=0\r\n"
        b"m=audio 0 RTP/AVP 0\r\na=control:trackID=1\r\n")  # fmt: skip
-HEADERS = {"DESCRIBE": "Content-Base: rtsp://cam/\r\n", "SETUP": "Transport: RTP/AVP/TCP;unicast\r\nSession: 42;timeout=20\r\n"}
+HEADERS = {"DESCRIBE": "Content-Base: rtsp://cam/\r\n", "SETUP": "Transport: RTP/AVP/TCP;unicast%s\r\nSession: 42;timeout=20\r\n"}
 CONTROL = (1, 3)
 LONG_S = 600_000
 """Both counters have turned."""
-BYE = struct.pack(">BBHI", 0x81, 203, 1, 9)
+SOURCE, OTHER = 9, 10
 
 
 def sender_report(stamp, ntp_s=0):
     return struct.pack(">BBHIIIIII", 0x80, 200, 6, 9, ntp_s, 0, stamp % (1 << 32), 4, 5)
 
 
+def goodbye(*sources):
+    return struct.pack(f">BBH{len(sources)}I", 0x80 | len(sources), 203, len(sources), *sources)
+
+
 class Stream:
-    """Counts, and where the lane is that frames go through meanwhile."""
+    """Counts, whose packets they are, and where the lane is that frames go through meanwhile."""
 
     def __init__(self):
         self.lane = SimpleNamespace(raw=0, sounds=1, sound_seen=0)
+        self.received, self.sources = [10, 10], [SOURCE, OTHER]
 
     lost = 0
 
     def counts(self, number):
-        return 10, self.lost * (number + 1), 0, 10, 1, 0
+        return self.received[number], self.lost * (number + 1), 0, 10, 1, 0
+
+    def source(self, number):
+        return self.sources[number]
 
 
 class Rig:
@@ -69,7 +77,8 @@ class Rig:
             [sent] = [one.data for one in done if isinstance(one, actions.Send)]
             method, number = sent.split(b" ")[0].decode(), sent.split(b"CSeq: ")[1].split(b"\r")[0].decode()
             body = SDP if method == "DESCRIBE" else b""
-            head = f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{HEADERS.get(method, '')}Content-Length: {len(body)}\r\n\r\n"
+            more = HEADERS.get(method, "").replace("%s", ";ssrc=000000AB" if b"trackID=0" in sent else "")
+            head = f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
             done = client.handle(actions.Received(head.encode() + body), self.now)
         [playing] = done
         return playing.tracks
@@ -130,10 +139,64 @@ def test_what_ends_the_session_wants_its_thread(rig):
     assert rig.opened.failure() is not None
 
 
-def test_a_goodbye_and_what_is_behind_it_is_left_to_the_sessions_thread(rig):
-    messages = [(1, sender_report(1)), (1, BYE), (1, sender_report(2))]
-    assert rig.talk.aside(messages, rig.now) == (messages[1:], False)
-    assert rig.talk.hear(messages[1:], rig.now)
+def aside(rig, messages, now):
+    [left, wanted] = rig.talk.aside(messages, now)
+    assert left == []
+    return wanted
+
+
+HEARD = {"own thread": lambda rig, messages, now: rig.talk.hear(messages, now), "another": aside}
+
+
+@pytest.mark.parametrize("way", HEARD)
+@pytest.mark.parametrize("said", [goodbye(SOURCE), goodbye(OTHER, SOURCE), sender_report(1) + goodbye(SOURCE)])
+def test_a_goodbye_is_one_when_no_picture_comes_behind_it(rig, way, said):
+    hear = HEARD[way]
+    assert not hear(rig, [(1, said)], rig.now)
+    rig.stream.received[1] += 1
+    assert rig.talk.deadline() == rig.now + GOODBYE_S
+    assert not hear(rig, [(1, said)], rig.now + GOODBYE_S - 0.1)
+    assert hear(rig, [], rig.now + GOODBYE_S)
+    assert rig.talk.hear([], rig.now + GOODBYE_S), "and it is said again to the session's own thread"
+
+
+@pytest.mark.parametrize("way", HEARD)
+def test_a_camera_that_says_goodbye_and_sends_on_stays(rig, way):
+    hear = HEARD[way]
+    for _ in range(2):
+        assert not hear(rig, [(1, goodbye(SOURCE))], rig.now)
+        rig.stream.received[0] += 1
+        rig.stream.sources[0] = SOURCE
+        assert not hear(rig, [], rig.now + GOODBYE_S)
+        assert rig.talk.deadline() == rig.now + REPORT_S
+    assert not hear(rig, [(1, goodbye(SOURCE))], rig.now)
+    assert hear(rig, [], rig.now + GOODBYE_S)
+
+
+@pytest.mark.parametrize("way", HEARD)
+@pytest.mark.parametrize("said", [(1, goodbye(OTHER)), (1, goodbye()), (3, goodbye(OTHER)), (3, goodbye(SOURCE))])
+def test_a_goodbye_of_another_source_or_of_the_sound_ends_nothing(rig, way, said):
+    assert not HEARD[way](rig, [said], rig.now)
+    assert rig.talk.deadline() == rig.now + REPORT_S
+    assert not HEARD[way](rig, [], rig.now + GOODBYE_S)
+
+
+def reported(rig):
+    """The source that the next report of each track is about."""
+    rig.talk.begin(rig.now - REPORT_S)
+    rig.talk.say(rig.now)
+    reports = [rig.received(int.from_bytes(rig.received(4)[2:], "big")) for _ in CONTROL]
+    return [struct.unpack_from(">I", report, 8)[0] for report in reports]
+
+
+def test_reports_are_about_the_source_of_the_last_packet_and_before_it_about_what_the_camera_announced(rig):
+    rig.stream.sources = [None, None]
+    assert reported(rig) == [0xAB, 0]
+    rig.stream.sources = [SOURCE, OTHER]
+    rig.talk.hear([(1, sender_report(1).replace(struct.pack(">I", SOURCE), struct.pack(">I", 77)))], rig.now)
+    assert reported(rig) == [SOURCE, OTHER]
+    rig.stream.sources = [77, OTHER]
+    assert reported(rig) == [77, OTHER]
 
 
 def test_a_connection_that_takes_nothing_delays_nobody_and_gets_everything_in_order_later(rig):

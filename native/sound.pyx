@@ -1,13 +1,14 @@
 """Frames of sound out of RTP payloads: AAC (RFC 3640 and RFC 6416), Opus (RFC 7587), G.711 (RFC 3551).
 
     PLAIN    frame                                                         stamped by its packet
-    HBR      AU-headers-length u16 (bits), AU headers, AU, AU, ...         each 1024 ticks after the one before
-             or one AU header and a part of its AU, more of it in the packets behind
-    LATM     one byte after the other of 255, a last one below, AU, ...    over as many packets as it takes, up to the marker
+    HBR      AU-headers-length u16 (bits), AU headers, AU, AU, ...         each a frame's length after the one before
+             or one AU header and a part of its AU, more of it in the packets behind that have the same stamp
+    LATM     one byte after the other of 255, a last one below, AU, ...    over as many packets of one stamp as it takes, up to the marker
 
 Rules: as in depay.pyx; a frame of which a fragment is missing is not given at all, since half an AAC frame is noise, and the next
-frame is `damaged`; interleaved AUs (an index that is not 0) are refused: nobody sends them.  `buffer` holds one frame, at most
-MOST bytes.  Twin: sound_py.py.
+frame is `damaged`; interleaved AUs (an index that is not 0) are refused: nobody sends them.  LATM does not say where a frame begins: what
+comes first behind a gap is given when its lengths fill it to the byte, which the end of a frame does about once in a hundred times.
+`buffer` holds one frame, at most MOST bytes.  Twin: sound_py.py.
 """
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -30,19 +31,24 @@ cdef class Sound(Depacketizer):
         self.size_bits, self.index_bits, self.delta_bits = size_bits, index_bits, delta_bits
 
     cdef int take(self, const Rtp* packet, bint gap) noexcept nogil:
-        cdef bint first = self.units == 0
         cdef int verdict
-        if first:
+        if self.units == 0:
+            self.unfinished(gap, not self.begun or packet.timestamp != self.raw)
             self.follow(packet.timestamp)
-            if gap:
-                self.damaged = True
-                self.wanted = self.size = 0
-                self.joining = False
         if self.layout == PLAIN:
             return self.plain(packet)
-        verdict = self.hbr(packet) if self.layout == HBR else self.latm(packet)
+        verdict = self.hbr(packet) if self.layout == HBR else self.latm(packet, gap)
         self.units = self.units + 1 if verdict == AGAIN else 0
         return verdict
+
+    cdef void unfinished(self, bint gap, bint moved) noexcept nogil:
+        """Forget the frame that is being put together when the next packet is not of it: behind a gap, or of another stamp."""
+        if not gap and not moved:
+            return
+        self.torn = not moved and (self.joining or self.torn)
+        self.damaged |= gap or self.joining or self.wanted != 0
+        self.wanted = self.size = 0
+        self.joining = False
 
     cdef int hand(self, const unsigned char* data, size_t size, int verdict) noexcept nogil:
         """Give a frame that stands at `data`, the packet's or the buffer's."""
@@ -87,10 +93,12 @@ cdef class Sound(Depacketizer):
             bit += self.size_bits + index
         if size == 0 or size > self.most:
             return self.refuse()
-        if offset + size > packet.size or self.wanted:
+        if offset + size > packet.size:
             if self.units or bit + self.size_bits + self.delta_bits <= bits:
                 return self.refuse()        # only an AU that is alone in its packet may be a part
             return self.rest_of_frame(at + offset, packet.size - offset, size)
+        self.damaged |= self.wanted != 0
+        self.wanted = self.size = 0
         return self.hand(at + offset, size, AGAIN if bit + self.size_bits + self.delta_bits <= bits else DONE)
 
     cdef int rest_of_frame(self, const unsigned char* data, size_t size, size_t whole) noexcept nogil:
@@ -106,32 +114,56 @@ cdef class Sound(Depacketizer):
         given, self.size, self.wanted = self.size, 0, 0
         return self.hand(self.buffer, given, DONE)
 
-    cdef int latm(self, const Rtp* packet) noexcept nogil:
+    cdef int latm(self, const Rtp* packet, bint gap) noexcept nogil:
         """Collect up to the marker, then give what is there frame by frame; `wanted` is how much of it is given."""
-        cdef size_t size = 0
+        cdef size_t size
         cdef const unsigned char* at
         cdef const unsigned char* end
         if self.units == 0:
+            if self.torn:
+                self.torn = not packet.marker
+                self.refused += 1
+                return NONE
             if not self.joining:
                 self.size = self.wanted = 0
-            self.joining = True
+                self.joining, self.doubted = True, gap
             if not self.append(packet.payload, packet.size):
-                return self.refuse()
+                self.torn, self.joining, self.size = not packet.marker, False, 0
+                return NONE
             if not packet.marker:
                 return NONE
+            self.joining = False
+            if self.doubted and not self.filled():
+                return self.refuse()
         at, end = self.buffer + self.wanted, self.buffer + self.size
-        self.joining = False
-        while at < end and at[0] == 255:
-            size += 255
-            at += 1
-        if at == end or self.units >= MAX_UNITS:
+        size = _announced(&at, end)
+        if size == 0 or self.units >= MAX_UNITS:
             return self.refuse()
-        size += at[0]
-        at += 1
-        if size == 0 or size > <size_t> (end - at):
-            return self.refuse()
-        self.wanted = at + size - self.buffer
-        return self.hand(at, size, AGAIN if at + size < end else DONE)
+        self.wanted = at + size - self.buffer if at + size < end else 0
+        return self.hand(at, size, AGAIN if self.wanted else DONE)
+
+    cdef bint filled(self) noexcept nogil:
+        """Whether what has been put together is frames to its last byte."""
+        cdef const unsigned char* at = self.buffer
+        cdef const unsigned char* end = at + self.size
+        cdef size_t size = 1
+        while at < end and size:
+            size = _announced(&at, end)
+            at += size
+        return at == end and size != 0
+
+
+cdef size_t _announced(const unsigned char** at, const unsigned char* end) noexcept nogil:
+    """Bytes of the frame of LATM whose length stands there, and go behind that; 0 when it is empty or they are not there."""
+    cdef size_t size = 0
+    while at[0] < end and at[0][0] == 255:
+        size += 255
+        at[0] += 1
+    if at[0] == end:
+        return 0
+    size += at[0][0]
+    at[0] += 1
+    return size if size <= <size_t> (end - at[0]) else 0
 
 
 cdef size_t _bits(const unsigned char* at, size_t bit, int count) noexcept nogil:

@@ -24,16 +24,18 @@ class SoundDepacketizer(Base):
         self._layout, self._frame_ticks = layout, frame_ticks
         self._bits = size_bits, index_bits, delta_bits
         self._wanted = 0
-        self._joining = False
+        self._joining = self._torn = self._doubted = False
 
     def take_rtp(self, packet: Rtp, gap: bool) -> list[Unit]:
-        self._follow(packet.timestamp)
-        if gap:
-            self._damaged = True
+        moved = self._stamp is None or (packet.timestamp - self._stamp) & 0xFFFFFFFF != 0
+        if gap or moved:
+            self._torn = not moved and (self._joining or self._torn)
+            self._damaged |= gap or self._joining or self._wanted != 0
             self._forget()
+        self._follow(packet.timestamp)
         if self._layout == PLAIN:
             return self._plain(packet.payload)
-        return self._hbr(packet.payload) if self._layout == HBR else self._latm(packet)
+        return self._hbr(packet.payload) if self._layout == HBR else self._latm(packet, gap)
 
     def _forget(self) -> None:
         self._wanted, self._buffer, self._joining = 0, b"", False
@@ -74,10 +76,12 @@ class SoundDepacketizer(Base):
             more = at + size_bits + delta_bits <= bits
             if interleaved or not 0 < size <= MOST or number == MAX_UNITS:
                 break
-            if behind + size > len(data) or self._wanted:
+            if behind + size > len(data):
                 if number or more:
                     break
                 return self._part(data[behind:], size)
+            self._damaged |= self._wanted != 0
+            self._forget()
             found.append(self._hand(data[behind : behind + size], number))
             behind += size
             if not more:
@@ -99,30 +103,43 @@ class SoundDepacketizer(Base):
         self._buffer, self._wanted = b"", 0
         return [self._hand(frame, 0)]
 
-    def _latm(self, packet: Rtp) -> list[Unit]:
+    def _latm(self, packet: Rtp, gap: bool) -> list[Unit]:
+        if self._torn:
+            self._torn = not packet.marker
+            self.refused += 1
+            return []
         if not self._joining:
-            self._buffer = b""
-        self._joining = True
+            self._buffer, self._joining, self._doubted = b"", True, gap
         if not self._append(packet.payload):
-            self._unusable()
+            self._torn = not packet.marker
+            self._forget()
             return []
         if not packet.marker:
             return []
         self._joining = False
-        data, at, found = self._buffer, 0, list[Unit]()
-        while len(found) < MAX_UNITS:
-            size = 0
-            while data[at : at + 1] == b"\xff":
-                size, at = size + 255, at + 1
-            size, at = size + sum(data[at : at + 1]), at + 1
-            if not 0 < size <= len(data) - at:
-                break
-            found.append(self._hand(data[at : at + size], len(found)))
-            at += size
-            if at == len(data):
-                return found
-        self._unusable()
+        frames, whole = _frames(self._buffer)
+        if self._doubted and not whole:
+            frames = []
+        found = [self._hand(frame, number) for number, frame in enumerate(frames[:MAX_UNITS])]
+        if not whole or len(frames) > MAX_UNITS:
+            self._unusable()
         return found
+
+
+def _frames(data: bytes) -> tuple[list[bytes], bool]:
+    """The frames of LATM up to the first one that is not as announced, and whether that was none."""
+    at, found = 0, list[bytes]()
+    while True:
+        size = 0
+        while data[at : at + 1] == b"\xff":
+            size, at = size + 255, at + 1
+        size, at = size + sum(data[at : at + 1]), at + 1
+        if not 0 < size <= len(data) - at:
+            return found, False
+        found.append(data[at : at + size])
+        at += size
+        if at == len(data):
+            return found, True
 
 
 class _Bits:

@@ -16,13 +16,14 @@ def code(request):
     return request.param
 
 
-def feed(code, layout, payloads, *, skip=(), marks=None, **options):
-    """(data, stamp, duration, damaged) of each frame, and how much was refused."""
+def feed(code, layout, payloads, *, skip=(), marks=None, stamps=None, **options):
+    """(data, stamp, duration, damaged) of each frame, and how much was refused; packets are stamped 0, 1000, ... unless told."""
     inner = code.SoundDepacketizer(layout, **options)
     units = []
     for number, payload in enumerate(payloads):
         if number not in skip:
-            units += inner.take(rtp(payload, seq=number, ts=number * 1000, marker=marks is None or number in marks))
+            stamp = number * 1000 if stamps is None else stamps[number]
+            units += inner.take(rtp(payload, seq=number, ts=stamp, marker=marks is None or number in marks))
     assert inner.finish() == []
     assert all(unit.key for unit in units)
     return [(unit.data, unit.stamp, unit.duration, unit.damaged) for unit in units], inner.refused
@@ -46,7 +47,8 @@ def test_several_aac_frames_in_one_packet_follow_each_other(code):
 
 def test_aac_frames_as_the_test_source_packs_them_in_fragments_too(code):
     frames = [bytes([number]) * size for number, size in enumerate((5, 3000, 1386, 1385, 8191))]
-    units, refused = feed(code, HBR, [payload for frame in frames for payload in aac_payloads(frame)])
+    laid = [(number * 1000, payload) for number, frame in enumerate(frames) for payload in aac_payloads(frame)]
+    units, refused = feed(code, HBR, [payload for _, payload in laid], stamps=[stamp for stamp, _ in laid])
     assert [data for data, *_ in units] == frames
     assert refused == 0
 
@@ -67,13 +69,25 @@ def test_aac_that_is_not_as_it_says_is_refused_and_damages_the_next(code, payloa
 
 def test_a_fragment_that_is_lost_costs_its_frame(code):
     payloads = [*aac_payloads(b"x" * 4000), hbr(b"next"), hbr(b"after")]
-    assert feed(code, HBR, payloads, skip=(1,))[0] == [(b"next", 3000, 1024, True), (b"after", 4000, 1024, False)]
+    stamps = (0, 0, 0, 3000, 4000)
+    assert feed(code, HBR, payloads, skip=(1,), stamps=stamps)[0] == [(b"next", 3000, 1024, True), (b"after", 4000, 1024, False)]
+
+
+@pytest.mark.parametrize(("behind", "stamp"), [("whole", 1000), ("whole", 0), ("several", 1000), ("several", 0), ("in pieces", 1000)])
+def test_a_frame_behind_an_unfinished_one_that_is_as_long_is_given(code, behind, stamp):
+    """The camera has dropped the rest of the first: no packet is missing."""
+    whole, end = b"\0\x10" + (100 << 3).to_bytes(2, "big"), b"e" * 100
+    second = {"whole": [whole + end], "several": [hbr(end, b"x")], "in pieces": [whole + end[:60], whole + end[60:]]}[behind]
+    stamps = (0, *(stamp for _ in second), 3000)
+    units, refused = feed(code, HBR, [whole + b"a" * 60, *second, hbr(b"after")], stamps=stamps)
+    assert units == [(end, stamp, 1024, True), *[(b"x", stamp + 1024, 1024, False)] * (behind == "several"), (b"after", 3000, 1024, False)]
+    assert refused == 0
 
 
 def test_latm_frames_one_or_more_a_packet_or_over_several(code):
     long = b"L" * 600
     laid = b"\xff\xff" + bytes([600 - 510]) + long
-    assert feed(code, LATM, [b"\3abc\2de", laid[:100], laid[100:], b"\1x"], marks=(0, 2, 3)) == (
+    assert feed(code, LATM, [b"\3abc\2de", laid[:100], laid[100:], b"\1x"], marks=(0, 2, 3), stamps=(0, 2000, 2000, 3000)) == (
         [(b"abc", 0, 1024, False), (b"de", 1024, 1024, False), (long, 2000, 1024, False), (b"x", 3000, 1024, False)],
         0,
     )
@@ -86,10 +100,46 @@ def test_latm_that_is_not_as_it_says_is_refused(code, payload):
     assert refused == 1
 
 
+TAIL = bytes([20] + [1] * 20) * 11
+"""Could be eleven frames of 20 bytes."""
+TORN = b"\xff\xff\xbe" + TAIL * 3 + bytes(7)
+"""A frame of 700 bytes; each third of it is a packet."""
+THIRDS = (TORN[: 3 + len(TAIL)], TAIL, TAIL + bytes(7))
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2, (0, 1), (1, 2), (0, 1, 2)])
+def test_latm_that_has_lost_a_fragment_is_not_given_and_what_follows_is(code, lost):
+    skip = tuple(1 + each for each in (lost if isinstance(lost, tuple) else (lost,)))
+    packets, stamps = [b"\3abc", *THIRDS, b"\1x", b"\1y"], (0, 1000, 1000, 1000, 2000, 3000)
+    units, _ = feed(code, LATM, packets, skip=skip, marks=(0, 3, 4, 5), stamps=stamps)
+    assert units == [(b"abc", 0, 1024, False), (b"x", 2000, 1024, True), (b"y", 3000, 1024, False)]
+
+
+def test_the_end_of_a_frame_of_latm_that_looks_like_frames_is_not_given_where_its_beginning_has_come(code):
+    packets = [b"\xff\xff" + bytes([3 * len(TAIL) - 510]) + TAIL, TAIL, TAIL, b"\1x"]
+    for skip in ((1,), ()):
+        units, _ = feed(code, LATM, packets, skip=skip, marks=(2, 3), stamps=(0, 0, 0, 1000))
+        assert [data for data, *_ in units] == [b"x"] if skip else [3 * TAIL, b"x"]
+
+
+def test_latm_of_which_the_end_and_the_next_beginning_are_lost(code):
+    packets, stamps = [*THIRDS, *THIRDS, b"\1x"], (0, 0, 0, 1000, 1000, 1000, 2000)
+    for skip in ((2, 3), (1, 2, 3), (2, 3, 4)):
+        assert feed(code, LATM, packets, skip=skip, marks=(2, 5, 6), stamps=stamps)[0] == [(b"x", 2000, 1024, True)]
+
+
+def test_a_frame_of_latm_behind_an_unfinished_one_is_given(code):
+    """The camera has dropped the rest of the first: no packet is missing."""
+    packets, stamps = [THIRDS[0], b"\3abc", THIRDS[0], *THIRDS], (0, 1000, 2000, 3000, 3000, 3000)
+    units, refused = feed(code, LATM, packets, marks=(1, 5), stamps=stamps)
+    assert units == [(b"abc", 1000, 1024, True), (TORN[3:], 3000, 1024, True)]
+    assert refused == 0
+
+
 def test_latm_that_never_ends_is_given_up_at_the_bound(code):
-    units, refused = feed(code, LATM, [b"\xff" * 1400] * 60 + [b"\1x"], marks=(60,))
-    assert refused > 0
-    assert len(units) <= 1
+    units, refused = feed(code, LATM, [b"\xff" * 1400] * 60 + [b"\1x"], marks=(59, 60), stamps=[0] * 60 + [1000])
+    assert units == [(b"x", 1000, 1024, True)]
+    assert refused == 60 - (64 << 10) // 1400
 
 
 def test_options_that_no_layout_has_are_refused(code):

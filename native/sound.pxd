@@ -4,14 +4,15 @@ from .depay cimport Depacketizer
 from .rtp cimport Rtp
 
 cdef enum Layout:
-    PLAIN = 0           # a packet is a frame: Opus, G.711
+    PLAIN = 0           # a packet is a frame: G.711
     HBR = 1             # AU headers (RFC 3640)
     LATM = 2            # length bytes (RFC 6416), configuration out of band
+    OPUS = 3            # as PLAIN, and the frame says how long it lasts
 
 
 cdef class Sound(Depacketizer):
     cdef Layout layout
-    cdef uint32_t frame_ticks   # of one frame; 0: as many as it has bytes
+    cdef uint32_t frame_ticks   # of one frame; 0: as many as it has bytes, of AAC 1024
     cdef int size_bits
     cdef int index_bits
     cdef int delta_bits

@@ -1,6 +1,7 @@
 """Frames of sound out of RTP payloads: AAC (RFC 3640 and RFC 6416), Opus (RFC 7587), G.711 (RFC 3551).
 
     PLAIN    frame                                                         stamped by its packet
+    OPUS     TOC (config, stereo, code of frames), ...                     likewise; the TOC says how long it lasts (RFC 6716, 3.1)
     HBR      AU-headers-length u16 (bits), AU headers, AU, AU, ...         each a frame's length after the one before
              or one AU header and a part of its AU, more of it in the packets behind that have the same stamp
     LATM     one byte after the other of 255, a last one below, AU, ...    over as many packets of one stamp as it takes, up to the marker
@@ -19,6 +20,8 @@ from .rtp cimport Rtp, Sequence
 cdef enum:
     MOST = 64 << 10
     AAC_TICKS = 1024
+    OPUS_20_MS = 960            # always at 48 kHz (RFC 7587, 4.1)
+    OPUS_MOST = 5760            # no packet is longer than 120 ms (RFC 6716, 3.4, R5)
     HEADERS_LENGTH = 2
     MAX_UNITS = 64              # in one packet: more is no sound but an attack
 
@@ -35,7 +38,7 @@ cdef class Sound(Depacketizer):
         if self.units == 0:
             self.unfinished(gap, not self.begun or packet.timestamp != self.raw)
             self.follow(packet.timestamp)
-        if self.layout == PLAIN:
+        if self.layout == PLAIN or self.layout == OPUS:
             return self.plain(packet)
         verdict = self.hbr(packet) if self.layout == HBR else self.latm(packet, gap)
         self.units = self.units + 1 if verdict == AGAIN else 0
@@ -52,8 +55,11 @@ cdef class Sound(Depacketizer):
 
     cdef int hand(self, const unsigned char* data, size_t size, int verdict) noexcept nogil:
         """Give a frame that stands at `data`, the packet's or the buffer's."""
-        self.ready.data, self.ready.size, self.ready.stamp = data, size, self.stamp + <int64_t> (AAC_TICKS * self.units)
-        self.ready.duration = AAC_TICKS if self.layout != PLAIN else self.frame_ticks if self.frame_ticks else <uint32_t> size
+        cdef uint32_t ticks = _opus_ticks(data, size) if self.layout == OPUS else self.frame_ticks
+        if ticks == 0:
+            ticks = <uint32_t> size if self.layout == PLAIN else AAC_TICKS
+        self.ready.data, self.ready.size, self.ready.stamp = data, size, self.stamp + <int64_t> ticks * <int64_t> self.units
+        self.ready.duration = ticks
         self.ready.key, self.ready.damaged = True, self.damaged
         self.damaged = False
         return verdict
@@ -153,6 +159,21 @@ cdef class Sound(Depacketizer):
         return at == end and size != 0
 
 
+cdef uint32_t _opus_ticks(const unsigned char* data, size_t size) noexcept nogil:
+    """Of a packet of Opus that has a byte at least; of one that breaks its own rules, what one frame of it would last."""
+    cdef unsigned int config = data[0] >> 3, code = data[0] & 3, frames = 1 if code == 0 else 2
+    cdef uint32_t each
+    if config >= 16:
+        each = OPUS_20_MS // 8 << (config & 3)          # CELT: 2.5, 5, 10, 20 ms
+    elif config >= 12:
+        each = OPUS_20_MS // 2 << (config & 1)          # both: 10, 20 ms
+    else:
+        each = OPUS_20_MS * 3 if config & 3 == 3 else OPUS_20_MS // 2 << (config & 3)      # SILK: 10, 20, 40, 60 ms
+    if code == 3:
+        frames = data[1] & 63 if size > 1 else 0
+    return each * frames if 0 < each * frames <= OPUS_MOST else each
+
+
 cdef size_t _announced(const unsigned char** at, const unsigned char* end) noexcept nogil:
     """Bytes of the frame of LATM whose length stands there, and go behind that; 0 when it is empty or they are not there."""
     cdef size_t size = 0
@@ -182,7 +203,7 @@ cdef class SoundDepacketizer:
     cdef Sequence _sequence
 
     def __cinit__(self, int layout, *, int64_t frame_ticks=0, int size_bits=13, int index_bits=3, int delta_bits=3):
-        if layout < 0 or layout > <int> LATM or not 0 <= frame_ticks <= 0xffffffff:
+        if layout < 0 or layout > <int> OPUS or not 0 <= frame_ticks <= 0xffffffff:
             raise ValueError("no such layout, or a frame of no length")
         self._inner = Sound(<Layout> layout, frame_ticks=<uint32_t> frame_ticks, size_bits=size_bits, index_bits=index_bits,
                             delta_bits=delta_bits)

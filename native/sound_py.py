@@ -8,16 +8,19 @@ from typing import Final
 from .depay_py import Base, Rtp
 from .unit import Unit
 
-PLAIN, HBR, LATM = range(3)
+PLAIN, HBR, LATM, OPUS = range(4)
 MOST: Final = 64 << 10
 AAC_TICKS: Final = 1024
+OPUS_MOST: Final = 5760
+_OPUS: Final = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
+"""What one frame lasts, by its configuration."""
 MAX_UNITS: Final = 64
 
 
 class SoundDepacketizer(Base):
     def __init__(self, layout: int, *, frame_ticks: int = 0, size_bits: int = 13, index_bits: int = 3, delta_bits: int = 3) -> None:
         super().__init__(MOST)
-        if not PLAIN <= layout <= LATM or not 0 <= frame_ticks <= 0xFFFFFFFF:
+        if not PLAIN <= layout <= OPUS or not 0 <= frame_ticks <= 0xFFFFFFFF:
             raise ValueError("no such layout, or a frame of no length")
         if layout == HBR and not (1 <= size_bits <= 32 and 0 <= index_bits <= 32 and 0 <= delta_bits <= 32):
             raise ValueError("AU headers have fields of up to 32 bits, and a size")
@@ -33,7 +36,7 @@ class SoundDepacketizer(Base):
             self._damaged |= gap or self._joining or self._wanted != 0
             self._forget()
         self._follow(packet.timestamp)
-        if self._layout == PLAIN:
+        if self._layout in (PLAIN, OPUS):
             return self._plain(packet.payload)
         return self._hbr(packet.payload) if self._layout == HBR else self._latm(packet, gap)
 
@@ -45,8 +48,8 @@ class SoundDepacketizer(Base):
         self._forget()
 
     def _hand(self, data: bytes, number: int) -> Unit:
-        length = AAC_TICKS if self._layout != PLAIN else self._frame_ticks or len(data)
-        unit = Unit(data, (self._stamp or 0) + AAC_TICKS * number, length, True, self._damaged)
+        length = _opus_ticks(data) if self._layout == OPUS else self._frame_ticks or (len(data) if self._layout == PLAIN else AAC_TICKS)
+        unit = Unit(data, (self._stamp or 0) + length * number, length, True, self._damaged)
         self._damaged = False
         return unit
 
@@ -124,6 +127,12 @@ class SoundDepacketizer(Base):
         if not whole or len(frames) > MAX_UNITS:
             self._unusable()
         return found
+
+
+def _opus_ticks(data: bytes) -> int:
+    each, code = _OPUS[data[0] >> 3], data[0] & 3
+    total = each * (1, 2, 2, sum(data[1:2]) & 63)[code]
+    return total if 0 < total <= OPUS_MOST else each
 
 
 def _frames(data: bytes) -> tuple[list[bytes], bool]:

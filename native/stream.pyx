@@ -21,7 +21,7 @@ from .intake cimport (
 from .lane cimport Lane
 from .reorder cimport HOLD, SKIP, Reorder
 from .rtp cimport ANEW, FRAME, IN_ORDER, LATE, MORE, TEXT, Piece, Rtp, Sequence, advance, next_piece, parse_rtp
-from .sound cimport LATM, Layout, Sound
+from .sound cimport OPUS, Layout, Sound
 
 from .unit import Unit
 
@@ -76,7 +76,7 @@ cdef class Stream:
 
     def add_sound(self, int channel, int payload_type, int layout, *, int64_t frame_ticks=0, int size_bits=13, int index_bits=3,
                   int delta_bits=3, bint datagrams=False):
-        if layout < 0 or layout > <int> LATM or not 0 <= frame_ticks <= 0xffffffff:
+        if layout < 0 or layout > <int> OPUS or not 0 <= frame_ticks <= 0xffffffff:
             raise ValueError("no such layout, or a frame of no length")
         sound = Sound(<Layout> layout, frame_ticks=<unsigned int> frame_ticks, size_bits=size_bits, index_bits=index_bits,
                       delta_bits=delta_bits)

@@ -38,8 +38,6 @@ SILENCE_S: Final = 5.0
 LOOK_S: Final = 1.0
 """How late silence may be noticed."""
 _POWER: Final = "check the camera's power and network"
-_OPUS_TICKS: Final = 960
-"""20 ms at 48 kHz, what cameras send."""
 _LAWS: Final = {"pcm_alaw": "alaw", "pcm_mulaw": "ulaw"}
 _LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 
@@ -218,8 +216,7 @@ def _add(stream: Stream, track: Track, channel: int) -> None:
         donl = form.parameters.get("sprop-max-don-diff", "0") not in ("", "0")
         stream.add_video(channel, form.payload_type, track.chosen.codec == "hevc", donl=donl, datagrams=datagrams)
     elif aac is None:
-        ticks = _OPUS_TICKS if track.chosen.codec == "opus" else 0
-        stream.add_sound(channel, form.payload_type, 0, frame_ticks=ticks, datagrams=datagrams)
+        stream.add_sound(channel, form.payload_type, 3 if track.chosen.codec == "opus" else 0, datagrams=datagrams)
     else:
         stream.add_sound(channel, form.payload_type, 2 if aac.latm else 1, size_bits=aac.size_bits, index_bits=aac.index_bits,
                          delta_bits=aac.delta_bits, datagrams=datagrams)  # fmt: skip

@@ -25,7 +25,7 @@ def fuzz_stream(data):
     lanes = _lanes(one, two, bool(options & 1)) if options & 64 else ()
     for each in (one, two):
         each.add_video(0, 96, bool(options & 1), donl=bool(options & 2), datagrams=bool(options & 4))
-        each.add_sound(2, 97, options >> 3 & 1 if options & 16 else 2, datagrams=bool(options & 4))
+        each.add_sound(2, 97, (0 if options & 16 else 2) + (options >> 3 & 1), datagrams=bool(options & 4))
         each.add_control(1)
     seq = stamp = now = 0
     while rest:

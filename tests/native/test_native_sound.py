@@ -8,7 +8,7 @@ from rtp_kit import rtp, streams
 from watchkeep.agent.source.rtp import aac_payloads
 from watchkeep.native import sound, sound_py
 
-PLAIN, HBR, LATM = range(3)
+PLAIN, HBR, LATM, OPUS = range(4)
 
 
 @pytest.fixture(params=[sound, sound_py], ids=["compiled", "twin"])
@@ -35,7 +35,23 @@ def hbr(*frames):
 
 def test_a_packet_is_a_frame_of_opus_or_g711(code):
     assert feed(code, PLAIN, [b"abc", b"", b"de"], frame_ticks=960)[0] == [(b"abc", 0, 960, False), (b"de", 2000, 960, True)]
+    assert feed(code, OPUS, [b"\x08bc", b"", b"\x08"])[0] == [(b"\x08bc", 0, 960, False), (b"\x08", 2000, 960, True)]
     assert feed(code, PLAIN, [b"abc"])[0] == [(b"abc", 0, 3, False)]
+
+
+MS = 48
+PACKETS = {"silk 10": (b"\x00", 10), "silk 20": (b"\x48", 20), "silk 40": (b"\x54", 40), "silk 60": (b"\x58", 60),
+           "both 10": (b"\x60", 10), "both 20": (b"\x7c", 20), "celt 2.5": (b"\x80", 2.5), "celt 5": (b"\x88", 5), "celt 10": (b"\xf0", 10),
+           "celt 20": (b"\xfc", 20), "two alike": (b"\x09", 40), "two": (b"\xfa", 40), "three": (b"\x4b\x03", 60), "padded": (b"\xfb\xc6", 120),
+           "none": (b"\x4b\xc0", 20), "how many": (b"\x4b", 20), "too long": (b"\x1b\x03", 60), "a great many": (b"\x83\x3f", 2.5)}  # fmt: skip
+"""The first bytes of a packet of Opus (RFC 6716, 3.1), and the milliseconds that it lasts; the last ones are not allowed."""
+
+
+@pytest.mark.parametrize("name", PACKETS)
+def test_a_packet_of_opus_says_how_long_it_lasts(code, name):
+    data, ms = PACKETS[name]
+    longer = data + b"more"
+    assert feed(code, OPUS, [data, longer])[0] == [(data, 0, ms * MS, False), (longer, 1000, ms * MS, False)]
 
 
 def test_several_aac_frames_in_one_packet_follow_each_other(code):
@@ -144,7 +160,7 @@ def test_latm_that_never_ends_is_given_up_at_the_bound(code):
 
 def test_options_that_no_layout_has_are_refused(code):
     for bad in (
-        {"layout": 3},
+        {"layout": 4},
         {"layout": -1},
         {"layout": HBR, "size_bits": 33},
         {"layout": HBR, "size_bits": 0},
@@ -164,7 +180,7 @@ laid_out = st.one_of(
 
 @settings(max_examples=300)
 @given(
-    streams(laid_out), st.sampled_from([PLAIN, HBR, LATM]), st.sampled_from([(13, 3, 3), (6, 2, 2), (13, 0, 0), (1, 32, 32), (32, 1, 9)])
+    streams(laid_out), st.sampled_from([PLAIN, HBR, LATM, OPUS]), st.sampled_from([(13, 3, 3), (6, 2, 2), (13, 0, 0), (1, 32, 32), (32, 1, 9)])
 )
 def test_twins_agree(packets, layout, bits):
     fields = dict(zip(("size_bits", "index_bits", "delta_bits"), bits, strict=True))

@@ -180,7 +180,8 @@ class Reader:
         rate = self._sound.rate if self._session.audio is not None else 0
         table = g711.table(self._session.audio_law) if self._session.audio_law else b""
         lane = Lane(self._line.ring, hevc=self._session.codec == "hevc", limit=self._video_clock.limit, sets=self._found,
-                    waiting=waiting, depth=session.decoded.depth, rate=rate, table=table)  # fmt: skip
+                    waiting=waiting, depth=session.decoded.depth, rate=rate, clock=self._session.audio_ticks,
+                    table=table)  # fmt: skip
         lane.run, lane.zero, lane.decoded, lane.grows = run.number, run.zero, decoded, grows
         lane.last, lane.raw, lane.step = video
         lane.place_shift, lane.place_last, lane.place_end = self._sound.state
@@ -193,9 +194,8 @@ class Reader:
     def _usual(self) -> bool:
         """Whether nothing is held, lost or due: neither an epoch nor a look at the codec."""
         plain = self._units is None and not self._early and self._video_clock.same_ticks
-        heard = self._session.audio is None or self._audio_clock.same_ticks
         unseen = self._clock.monotonic() - self._looked() > 1
-        return plain and heard and not (self._line.ring.dropping or self._wish.cause is not None or unseen)
+        return plain and not (self._line.ring.dropping or self._wish.cause is not None or unseen)
 
     def doubts(self, now: float) -> bool:
         """Whether frames have gone through a lane for so long that one of them is to be looked at."""

@@ -13,6 +13,7 @@ cdef class Lane:
     cdef bint _hevc
     cdef int64_t _limit
     cdef int64_t _rate          # 0: sound is left out
+    cdef int64_t _clock         # ticks a second of sound's stamps
     cdef bytes _sets
     cdef bytes _table           # 256 x 2 bytes of linear sound; empty: sound is copied
     cdef unsigned char* _linear

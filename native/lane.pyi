@@ -4,12 +4,14 @@ class Lane:
     """A camera's way into its ring, see lane.pyx.  Set the state that it takes over, let Stream.process use it, then read the state back.
 
     limit: how far a stamp may leap ahead; sets: the last parameter sets that came in the stream, as native.parameter_sets gives them;
-    waiting, depth: the window of DecodeTimes; rate: of sound, 0 to leave it out; table: 256 code words of G.711, two bytes each.
+    waiting, depth: the window of DecodeTimes; rate: of sound, 0 to leave it out; clock: of its stamps, 0 for its rate;
+    table: 256 code words of G.711, two bytes each.
     """
 
     def __init__(
-        self, ring: Ring, *, hevc: bool, limit: int, sets: bytes, waiting: list[int], depth: int, rate: int = 0, table: bytes = b""
-    ) -> None: ...
+        self, ring: Ring, *, hevc: bool, limit: int, sets: bytes, waiting: list[int], depth: int, rate: int = 0, clock: int = 0,
+        table: bytes = b"",
+    ) -> None: ...  # fmt: skip
     @property
     def waiting(self) -> list[int]: ...
     open: bool
@@ -35,7 +37,7 @@ class Lane:
     sound_last: int
     sound_step: int
     sound_seen: int
-    """Of the time line, of the run's zero in sound's ticks, of sound's TrackClock; and the last stamp as it came."""
+    """Of the time line, by sound's clock; of the run's zero in sound's ticks, of sound's TrackClock; and the last stamp as it came."""
     place_shift: int
     place_last: int
     place_end: int

@@ -31,18 +31,21 @@ cdef enum:
     FAR_S = 10
     TABLE = 512
     MAX_SOUND = 64 << 10        # of an RTP packet
+    MAX_RATE = 1 << 24          # an AudioSpecificConfig has no room for more
 
 cdef int64_t MAX_STAMP = 1LL << 58
+cdef int64_t MAX_PRODUCT = 1LL << 62    # of a stamp and a rate: 34 years of 90 kHz by 48 kHz
 cdef int64_t LEAP = FAR_S * TICKS
 
 
 cdef class Lane:
     def __cinit__(self, Ring ring not None, *, bint hevc, int64_t limit, bytes sets, list waiting, int depth, int64_t rate=0,
-                  bytes table=b""):
-        if not 0 <= depth <= MAX_DEPTH or len(waiting) > depth + 1 or len(table) not in (0, TABLE) or rate < 0 or limit < 0:
+                  int64_t clock=0, bytes table=b""):
+        if not 0 <= depth <= MAX_DEPTH or len(waiting) > depth + 1 or len(table) not in (0, TABLE) or limit < 0 \
+                or not 0 <= rate <= MAX_RATE or clock < 0:
             raise ValueError("no such lane")
         self._ring, self._hevc, self._limit, self._sets, self._rate, self._table = ring, hevc, limit, sets, rate, table
-        self._depth = depth
+        self._depth, self._clock = depth, clock if clock else rate
         self.open = len(waiting) == depth + 1       # before that, nobody knows when frames are decoded
         for at, stamp in enumerate(waiting):
             self._waiting[at] = stamp
@@ -104,9 +107,13 @@ cdef class Lane:
         self._waiting[at] = shown
 
     cdef bint _sound(self, const Ready* ready) noexcept:
-        cdef int64_t at = ready.stamp + self.sound_shift, rate = self._rate, dts, place, duration
+        cdef int64_t at = ready.stamp + self.sound_shift, rate = self._rate, duration = ready.duration, dts, place
         if rate == 0:
             return True
+        if self._clock != rate:
+            if not -(MAX_PRODUCT // rate) < at < MAX_PRODUCT // rate:
+                return False
+            at, duration = at * rate // self._clock, duration * rate // self._clock
         if not self.heard or not -MAX_STAMP < at < MAX_STAMP or not -rate <= at - self.sound_last <= FAR_S * rate:
             return False
         dts = max(at, self.sound_last + 1)
@@ -115,7 +122,7 @@ cdef class Lane:
             return False
         if place <= self.place_last:
             place = self.place_end
-        duration = min(<int64_t> ready.duration, FAR_S * rate)
+        duration = min(duration, FAR_S * rate)
         self.sound_step, self.sound_last, self.sound_seen = dts - self.sound_last, dts, ready.stamp
         self.place_last, self.place_end = place, max(place + duration, place + 1)
         self.sounds += 1

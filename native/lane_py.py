@@ -16,13 +16,17 @@ LEAP: Final = FAR_S * TICKS
 MAX_DEPTH: Final = 16
 MAX_STAMP: Final = 1 << 58
 MAX_SOUND: Final = 64 << 10
+MAX_RATE: Final = 1 << 24
+MAX_PRODUCT: Final = 1 << 62
 
 
 class Lane:
     def __init__(self, ring: Ring, *, hevc: bool, limit: int, sets: bytes, waiting: list[int], depth: int, rate: int = 0,
-                 table: bytes = b"") -> None:  # fmt: skip
-        if not 0 <= depth <= MAX_DEPTH or len(waiting) > depth + 1 or len(table) not in (0, 512) or rate < 0 or limit < 0:
+                 clock: int = 0, table: bytes = b"") -> None:  # fmt: skip
+        if not 0 <= depth <= MAX_DEPTH or len(waiting) > depth + 1 or len(table) not in (0, 512) or limit < 0 \
+                or not 0 <= rate <= MAX_RATE or clock < 0:  # fmt: skip
             raise ValueError("no such lane")
+        self._clock = clock or rate
         self._ring, self._hevc, self._limit, self._sets, self._rate, self._table = ring, hevc, limit, sets, rate, table
         self._depth, self.waiting, self.open = depth, list(waiting), len(waiting) == depth + 1
         self.cuts = self.grows = self.heard = False
@@ -58,9 +62,13 @@ class Lane:
         return True
 
     def _sound(self, unit: Unit) -> bool:
-        at, rate = unit.stamp + self.sound_shift, self._rate
+        at, rate, duration = unit.stamp + self.sound_shift, self._rate, unit.duration
         if not rate:
             return True
+        if self._clock != rate:
+            if abs(at) >= MAX_PRODUCT // rate:
+                return False
+            at, duration = at * rate // self._clock, duration * rate // self._clock
         if not self.heard or abs(at) >= MAX_STAMP or not -rate <= at - self.sound_last <= FAR_S * rate:
             return False
         dts = max(at, self.sound_last + 1)
@@ -68,7 +76,7 @@ class Lane:
         if place < 0 or abs(place - (self.last - self.zero) * rate // TICKS) > FAR_S * rate or len(unit.data) > MAX_SOUND:
             return False
         place = self.place_end if place <= self.place_last else place
-        duration = min(unit.duration, FAR_S * rate)
+        duration = min(duration, FAR_S * rate)
         self.sound_step, self.sound_last, self.sound_seen = dts - self.sound_last, dts, unit.stamp
         self.place_last, self.place_end = place, max(place + duration, place + 1)
         self.sounds += 1

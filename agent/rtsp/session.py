@@ -38,6 +38,8 @@ SILENCE_S: Final = 5.0
 LOOK_S: Final = 1.0
 """How late silence may be noticed."""
 _POWER: Final = "check the camera's power and network"
+_AAC_SAMPLES: Final = 1024
+"""Of a frame; stamps count them by the clock of the description, which need not be the sampling rate.  Rounded as libav does."""
 _LAWS: Final = {"pcm_alaw": "alaw", "pcm_mulaw": "ulaw"}
 _LAYOUTS: Final = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 
@@ -218,5 +220,5 @@ def _add(stream: Stream, track: Track, channel: int) -> None:
     elif aac is None:
         stream.add_sound(channel, form.payload_type, 3 if track.chosen.codec == "opus" else 0, datagrams=datagrams)
     else:
-        stream.add_sound(channel, form.payload_type, 2 if aac.latm else 1, size_bits=aac.size_bits, index_bits=aac.index_bits,
-                         delta_bits=aac.delta_bits, datagrams=datagrams)  # fmt: skip
+        stream.add_sound(channel, form.payload_type, 2 if aac.latm else 1, frame_ticks=max(1, _AAC_SAMPLES * form.clock // aac.rate),
+                         size_bits=aac.size_bits, index_bits=aac.index_bits, delta_bits=aac.delta_bits, datagrams=datagrams)  # fmt: skip

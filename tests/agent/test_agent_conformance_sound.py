@@ -1,11 +1,9 @@
 """Sound in the ways that cameras send it besides the usual one, through each engine: test_agent_conformance.py says how."""
 
-import itertools
-
 import pytest
 from coded import access_units
 from rtsp_stub import Media, Rtp
-from test_agent_conformance import AAC, AAC_FMTP, BEGIN_S, SPEED, frames, lengths, merged, same, video
+from test_agent_conformance import AAC, AAC_FMTP, BEGIN_S, SPEED, frames, lengths, merged, recorded, recordings, same, video
 
 from watchkeep.agent.pyav.encode import encode_audio
 
@@ -18,9 +16,13 @@ def sent(step_s, packets):
             for number, payloads in enumerate(packets) if number * step_s < 2]  # fmt: skip
 
 
-def same_beside_a_picture(media, sound):
+def beside_a_picture(media, sound, compare=recordings):
     units = access_units("h264", 50)
-    made = same([video("h264"), media], lambda _: merged(frames("h264", units), sound))
+    return compare([video("h264"), media], lambda _: merged(frames("h264", units), sound))
+
+
+def same_beside_a_picture(media, sound):
+    made = beside_a_picture(media, sound, same)
     assert made[2] == ("opus" if "opus" in media.lines[0] else "aac")
     return made
 
@@ -35,3 +37,61 @@ def test_packets_of_opus_of_any_length(length):
     sound = sent(step, [(OPUS[length] + bytes([number % 250]) * 40,) for number in range(800)])
     epochs, _, _ = same_beside_a_picture(media, sound)
     assert lengths(epochs)[0] > 50 + 0.9 * len(sound)
+
+
+CLOCKS = [(48_000, 48_000), (48_000, 90_000), (48_000, 24_000), (24_000, 90_000), (44_100, 90_000)]
+"""Sampling rates, and what rtpmap says; twice the rate would be HE-AAC.  By the last one a frame lasts no whole number of ticks: what
+comes behind the first of a packet is stamped to the tick below, and by libav to one about there."""
+CODED = {rate: encode_audio("aac", bytes(2 * rate * 2), rate, 1024) for rate in (24_000, 44_100)} | {48_000: AAC}
+ONE_OR_MORE = [(*clocks, several) for clocks in CLOCKS for several in (1, 3) if several == 1 or clocks != CLOCKS[-1]]
+
+
+def grouped(rate, several):
+    """Frames that go together, and how long each group lasts."""
+    coded = CODED[rate].frames
+    return several * 1024 / rate, [coded[at : at + several] for at in range(0, len(coded), several)]
+
+
+def fmtp_of(config):
+    return AAC_FMTP.replace(AAC.config.hex(), config.hex())
+
+
+def hbr(group):
+    heads = b"".join((len(one) << 3).to_bytes(2, "big") for one in group)
+    return (16 * len(group)).to_bytes(2, "big") + heads + b"".join(group)
+
+
+@pytest.mark.parametrize(("rate", "clock", "several"), ONE_OR_MORE)
+def test_aac_in_packets_of_one_or_more_frames_by_any_clock(rate, clock, several):
+    media = Media("audio", 97, clock, (f"rtpmap:97 mpeg4-generic/{clock}/1", f"fmtp:97 {fmtp_of(CODED[rate].config)}"))
+    step, groups = grouped(rate, several)
+    same_beside_a_picture(media, sent(step, [(hbr(group),) for group in groups]))
+
+
+def latm(group):
+    return b"".join(b"\xff" * (len(one) // 255) + bytes([len(one) % 255]) + one for one in group)
+
+
+def mux_config(config):
+    """StreamMuxConfig (ISO/IEC 14496-3, 1.7.3): all streams in step, one frame a mux element, one program of one layer, no more data."""
+    bits = "0" + "1" + 6 * "0" + 4 * "0" + 3 * "0" + "".join(f"{byte:08b}" for byte in config[:2]) + "000" + 8 * "1" + "00"
+    return int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+
+
+@pytest.mark.parametrize(("rate", "clock", "several"), ONE_OR_MORE)
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_latm_in_one_packet_or_more_by_any_clock(rate, clock, several, pieces):
+    """libav puts what is left of the StreamMuxConfig into its init segment as well; natively the frames' own config stands there."""
+    fmtp = f"profile-level-id=2;object=2;cpresent=0;config={mux_config(CODED[rate].config).hex()}"
+    media = Media("audio", 97, clock, (f"rtpmap:97 MP4A-LATM/{clock}/1", f"fmtp:97 {fmtp}"))
+    step, groups = grouped(rate, several)
+    packets = []
+    for laid in map(latm, groups):
+        size = -(-len(laid) // pieces)
+        packets.append(tuple(laid[at : at + size] for at in range(0, len(laid), size)))
+    native, pumped, pyav = beside_a_picture(media, sent(step, packets))
+    assert native == pumped
+    assert native[0] == pyav[0]
+    assert [made[2] for made in (native, pyav)] == ["aac", "aac"]
+    plain = Media("audio", 97, rate, (f"rtpmap:97 mpeg4-generic/{rate}/1", f"fmtp:97 {fmtp_of(CODED[rate].config[:2])}"))
+    assert native[1] == recorded("native", [video("h264"), plain], lambda _: frames("h264", access_units("h264", 1)))[1]

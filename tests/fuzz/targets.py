@@ -59,7 +59,7 @@ def _lanes(one, two, hevc):
     found = []
     for each, made, ring in ((one, lane.Lane, Ring), (two, lane_py.Lane, PlainRing)):
         each.lane = made(ring(4096, 16, chunk_ticks=90_000, segment_ticks=90_000), hevc=hevc, limit=900_000, sets=b"", waiting=[0], depth=0,
-                         rate=8000, table=bytes(512))  # fmt: skip
+                         rate=8000, clock=90_000 if hevc else 0, table=bytes(512))  # fmt: skip
         each.lane.heard = True
         found.append(each.lane)
     return found

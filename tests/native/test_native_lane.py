@@ -19,7 +19,7 @@ STATE = ("open", "last", "raw", "step", "decoded", "heard", "sound_last", "sound
 class Camera:
     """A stream, a ring and a lane of one implementation; `last` is the stamp that went before."""
 
-    def __init__(self, kind, *, depth=0, last=0, rate=8000, table=b"", ring_bytes=1 << 16):
+    def __init__(self, kind, *, depth=0, last=0, rate=8000, clock=0, table=b"", ring_bytes=1 << 16):
         made = {"compiled": (stream.Stream, Ring, lane.Lane), "twin": (stream_py.Stream, PlainRing, lane_py.Lane)}[kind]
         self.stream, self.ring = made[0](), made[1](ring_bytes, 64, chunk_ticks=90_000, segment_ticks=360_000)
         self.stream.add_video(0, 96, False)
@@ -27,7 +27,7 @@ class Camera:
         self.stream.add_control(1)
         window = [last - STEP * number for number in range(depth, -1, -1)]
         self.lane = made[2](self.ring, hevc=False, limit=900_000, sets=CODE + SPS + CODE + PPS, waiting=window, depth=depth, rate=rate,
-                            table=table)  # fmt: skip
+                            clock=clock, table=table)  # fmt: skip
         self.lane.run, self.lane.last, self.lane.raw, self.lane.decoded, self.lane.arrival_ns = 3, last, last, window[0], 77
         self.lane.heard = True
         self.stream.lane = self.lane
@@ -171,7 +171,24 @@ def test_a_full_ring_closes_the_lane_and_a_closed_one_takes_nothing(camera):
     assert two.given() == [(0, STEP)]
 
 
-@pytest.mark.parametrize("wrong", [{"depth": 17}, {"depth": -1}, {"waiting": [1, 2]}, {"table": b"x"}, {"rate": -1}, {"limit": -1}])
+def test_sound_by_another_clock_than_its_rate_is_placed_by_its_rate_to_the_tick_below(camera):
+    one = camera(rate=48_000, clock=90_000)
+    one.lane.sound_shift, one.lane.place_last, one.lane.place_end = -1, -1, 0
+    for stamp in (1, 1921, 3844):
+        one.sound(stamp, b"x" * 1921)
+    assert one.given() == []
+    assert (one.lane.sound_last, one.lane.sound_step, one.lane.sound_seen) == (2049, 1025, 3844)
+    assert (one.lane.place_last, one.lane.place_end) == (2049, 2049 + 1024)
+
+
+def test_a_stamp_that_is_no_number_any_more_by_the_rate_is_left(camera):
+    one = camera(rate=48_000, clock=90_000)
+    one.lane.sound_shift = 1 << 57  # by the rate that is 0, in 64 bits
+    assert one.sound(0).given() == [(1, 0)]
+
+
+@pytest.mark.parametrize("wrong", [{"depth": 17}, {"depth": -1}, {"waiting": [1, 2]}, {"table": b"x"}, {"rate": -1}, {"rate": 1 << 25},
+                                   {"clock": -1}, {"limit": -1}])  # fmt: skip
 @pytest.mark.parametrize("kind", [(lane.Lane, Ring), (lane_py.Lane, PlainRing)])
 def test_no_such_lane(kind, wrong):
     ring = kind[1](1024, 8, chunk_ticks=1, segment_ticks=1)
@@ -185,19 +202,21 @@ events = st.tuples(stamps, st.sampled_from([(SLICE,), (IDR,), (SPS, PPS, IDR), (
 
 
 @settings(max_examples=300)
-@given(st.lists(events, max_size=30), st.integers(0, 3), st.sampled_from([100, 1 << 16]), st.booleans(), st.booleans())
-def test_twins_agree(fed, depth, room, grows, drops):
-    one, two = (Camera(kind, depth=depth, last=1 << 20, ring_bytes=room) for kind in ("compiled", "twin"))
+@given(st.lists(events, max_size=30), st.integers(0, 3), st.sampled_from([100, 1 << 16]), st.booleans(), st.booleans(),
+       st.sampled_from([(0, 0), (90_000, 0), (90_000, -(1 << 20) - 7), (44_100, -70_001)]))  # fmt: skip
+def test_twins_agree(fed, depth, room, grows, drops, by):
+    clock, shift = by
+    one, two = (Camera(kind, depth=depth, last=1 << 20, ring_bytes=room, clock=clock) for kind in ("compiled", "twin"))
     left = []
     for each in (one, two):
-        each.lane.grows, stamp = grows, 1 << 20
+        each.lane.grows, each.lane.sound_shift, stamp = grows, shift, 1 << 20
         given = []
         for step, units, marked in fed:
             stamp = max(stamp + step, 0)
             if units:
                 each.picture(stamp & 0xFFFFFFFF, *units)
             else:
-                each.sound(stamp * 8000 // 90_000 & 0xFFFFFFFF)
+                each.sound(stamp * (clock or 8000) // 90_000 & 0xFFFFFFFF)
             each.seq += drops and marked
             given += each.given()
         left.append(given)

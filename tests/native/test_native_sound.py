@@ -40,10 +40,13 @@ def test_a_packet_is_a_frame_of_opus_or_g711(code):
 
 
 MS = 48
-PACKETS = {"silk 10": (b"\x00", 10), "silk 20": (b"\x48", 20), "silk 40": (b"\x54", 40), "silk 60": (b"\x58", 60),
-           "both 10": (b"\x60", 10), "both 20": (b"\x7c", 20), "celt 2.5": (b"\x80", 2.5), "celt 5": (b"\x88", 5), "celt 10": (b"\xf0", 10),
-           "celt 20": (b"\xfc", 20), "two alike": (b"\x09", 40), "two": (b"\xfa", 40), "three": (b"\x4b\x03", 60), "padded": (b"\xfb\xc6", 120),
-           "none": (b"\x4b\xc0", 20), "how many": (b"\x4b", 20), "too long": (b"\x1b\x03", 60), "a great many": (b"\x83\x3f", 2.5)}  # fmt: skip
+PACKETS = {
+    "silk 10": (b"\x00", 10), "silk 20": (b"\x48", 20), "silk 40": (b"\x54", 40), "silk 60": (b"\x58", 60),
+    "both 10": (b"\x70", 10), "both 20": (b"\x7c", 20),
+    "celt 2.5": (b"\x80", 2.5), "celt 5": (b"\x88", 5), "celt 10": (b"\xf0", 10), "celt 20": (b"\xfc", 20),
+    "two alike": (b"\x09", 40), "two": (b"\xfa", 40), "three": (b"\x4b\x03", 60), "padded": (b"\xfb\xc6", 120),
+    "none": (b"\x4b\xc0", 20), "how many": (b"\x4b", 20), "too long": (b"\x1b\x03", 60), "a great many": (b"\x83\x3f", 2.5),
+}  # fmt: skip
 """The first bytes of a packet of Opus (RFC 6716, 3.1), and the milliseconds that it lasts; the last ones are not allowed."""
 
 
@@ -59,6 +62,13 @@ def test_several_aac_frames_in_one_packet_follow_each_other(code):
         [(b"one", 0, 1024, False), (b"four", 1024, 1024, False), (b"x", 2048, 1024, False)],
         0,
     )
+
+
+@pytest.mark.parametrize(("layout", "payload"), [(HBR, hbr(b"one", b"four", b"x")), (LATM, b"\3one\4four\1x")])
+@pytest.mark.parametrize("ticks", [1920, 512, (1 << 32) - 1])
+def test_aac_by_another_clock_than_its_rate(code, layout, payload, ticks):
+    units, _ = feed(code, layout, [payload], frame_ticks=ticks)
+    assert units == [(b"one", 0, ticks, False), (b"four", ticks, ticks, False), (b"x", 2 * ticks, ticks, False)]
 
 
 def test_aac_frames_as_the_test_source_packs_them_in_fragments_too(code):
@@ -180,7 +190,9 @@ laid_out = st.one_of(
 
 @settings(max_examples=300)
 @given(
-    streams(laid_out), st.sampled_from([PLAIN, HBR, LATM, OPUS]), st.sampled_from([(13, 3, 3), (6, 2, 2), (13, 0, 0), (1, 32, 32), (32, 1, 9)])
+    streams(laid_out),
+    st.sampled_from([PLAIN, HBR, LATM, OPUS]),
+    st.sampled_from([(13, 3, 3), (6, 2, 2), (13, 0, 0), (1, 32, 32), (32, 1, 9)]),
 )
 def test_twins_agree(packets, layout, bits):
     fields = dict(zip(("size_bits", "index_bits", "delta_bits"), bits, strict=True))

@@ -66,9 +66,9 @@ class Timeline:
             self._audio.last = sound
 
     def report(self, *, video: bool, stamp: int, ntp: int) -> None:
-        """A sender report: its RTP stamp (32 bits) and its NTP time (32.32 bits)."""
+        """A sender report: its RTP stamp (32 bits) and its NTP time (32.32 bits), 0 of a camera without a clock (RFC 3550, 6.4.1)."""
         track = self._video if video else self._audio
-        if track.first is None:
+        if track.first is None or not ntp:
             return  # the next one comes in seconds
         track.report = track.last + _signed(stamp - track.last), ntp / (1 << 32)
         self._align()

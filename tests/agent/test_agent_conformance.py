@@ -32,6 +32,8 @@ ENGINES = {"native": NativeSession, "pumped": NativeSession, "pyav": RtspSession
 FU_HEAD, FU_MIDDLE, FU_LAST, EARLY = 0x1FC0, 0x1C00, 0x1C40, 20
 """Type and place of a fragment of H.264, by its first two bytes; the packet from which on one is lost, so long before the end that libav
 has given up waiting for it: what it holds then would be lost as well."""
+FU = 49
+"""A fragment of H.265."""
 FPS, BEGIN_S, SPEED, TURN_S = 25, 1000.0, 10, (1 << 32) / 90_000
 """What coded.py's parameter sets say; where a camera's counters stand: libav takes a first stamp of 0 for none; how much faster than
 its stamps say the camera sends; and how long its counter of 32 bits takes for a turn."""
@@ -212,6 +214,22 @@ def test_datagrams(codec):
     units = access_units(codec, 100)
     epochs, _, _ = same([video(codec)], lambda _: frames(codec, units), transport="udp")
     assert lengths(epochs) == [100]
+
+
+def numbered(payload, number):
+    """With a DONL (RFC 7798, 4.4.1 and 4.4.3): behind the header of a NAL unit, or of the first of its fragments."""
+    head = 3 if payload[0] >> 1 & 0x3F == FU else 2
+    return payload if head == 3 and not payload[2] & 0x80 else payload[:head] + (number & 0xFFFF).to_bytes(2, "big") + payload[head:]
+
+
+@pytest.mark.parametrize("engine", ["native", "pumped"])
+def test_h265_with_decoding_order_numbers_is_recorded_without_them(engine):
+    """libav takes them out of aggregation packets, and of every fragment, alone: it cannot read such a camera."""
+    units = frames("hevc", access_units("hevc", 50))
+    said = replace(video("hevc"), lines=("rtpmap:96 H265/90000", "fmtp:96 sprop-max-don-diff=1"))
+    sent = [replace(unit, payloads=tuple(numbered(payload, at) for payload in unit.payloads)) for at, unit in enumerate(units)]
+    assert any(payload[0] >> 1 & 0x3F == FU for unit in units for payload in unit.payloads)
+    assert recorded(engine, [said], lambda _: sent) == recorded(engine, [video("hevc")], lambda _: units)
 
 
 def datagrams(medias, units):

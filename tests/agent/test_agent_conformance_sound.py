@@ -1,19 +1,35 @@
 """Sound in the ways that cameras send it besides the usual one, through each engine: test_agent_conformance.py says how."""
 
+import struct
+
 import pytest
 from coded import access_units
-from rtsp_stub import Media, Rtp
-from test_agent_conformance import AAC, AAC_FMTP, BEGIN_S, SPEED, frames, lengths, merged, recorded, recordings, same, video
+from rtsp_stub import Media, Raw, Rtp
+from test_agent_conformance import (
+    AAC,
+    AAC_FMTP,
+    BEGIN_S,
+    SOUND,
+    SPEED,
+    datagrams,
+    frames,
+    lengths,
+    merged,
+    recorded,
+    recordings,
+    same,
+    video,
+)
 
 from watchkeep.agent.pyav.encode import encode_audio
 
 pytestmark = pytest.mark.timeout(60)
 
 
-def sent(step_s, packets):
-    """Two seconds of sound: payloads of each packet, or of each frame that comes in several."""
+def sent(step_s, packets, most_s=2):
+    """Some seconds of sound: payloads of each packet, or of each frame that comes in several."""
     return [Rtp(1, number * step_s / SPEED + 0.0001, payloads, BEGIN_S + number * step_s)
-            for number, payloads in enumerate(packets) if number * step_s < 2]  # fmt: skip
+            for number, payloads in enumerate(packets) if number * step_s < most_s]  # fmt: skip
 
 
 def beside_a_picture(media, sound, compare=recordings):
@@ -95,3 +111,34 @@ def test_latm_in_one_packet_or_more_by_any_clock(rate, clock, several, pieces):
     assert [made[2] for made in (native, pyav)] == ["aac", "aac"]
     plain = Media("audio", 97, rate, (f"rtpmap:97 mpeg4-generic/{rate}/1", f"fmtp:97 {fmtp_of(CODED[rate].config[:2])}"))
     assert native[1] == recorded("native", [video("h264"), plain], lambda _: frames("h264", access_units("h264", 1)))[1]
+
+
+def reported(told):
+    """(medias, a script of four seconds of a picture with sound, the same with sender reports behind some packets)."""
+    medias = [video("h264"), SOUND["pcma"][0]]
+    units = merged(frames("h264", access_units("h264", 100)), sent(0.02, [(bytes([number]) * 160,) for number in range(200)], 4))
+    return medias, lambda _: units, lambda _: _reports(medias, units, told)
+
+
+def _reports(medias, units, told):
+    """The units' packets, and sender reports behind some of them: (media, second that its stamp is of, NTP) each."""
+    sent_at = [Raw(at_s, packet) for at_s, packet in zip(*datagrams(medias, units), strict=True)]
+    for media, at_s, ntp_s in told:
+        stamp = round((BEGIN_S + at_s) * medias[media].clock) & 0xFFFFFFFF
+        report = struct.pack(">BBHIIIIII", 0x80, 200, 6, 7 + media, int(ntp_s), round(ntp_s % 1 * 1000) * ((1 << 32) // 1000), stamp, 0, 0)
+        sent_at.append(Raw(at_s / SPEED, ((2 * media + 1, report),)))
+    return sorted(sent_at, key=lambda raw: raw.at_s)
+
+
+@pytest.mark.parametrize("sessions", [1, 2])
+def test_sender_reports_that_agree_with_the_stamps_change_nothing(sessions):
+    medias, plain, told = reported([(media, at_s, 3.9e9 + at_s) for media in (0, 1) for at_s in (1.0, 2.5)])
+    assert same(medias, told, sessions=sessions) == same(medias, plain, sessions=sessions)
+
+
+def test_sender_reports_of_a_camera_without_a_clock_move_sound_with_libav_alone():
+    """They say 0 (RFC 3550, 6.4.1): libav takes what the stamps beside it stand for to be one instant."""
+    medias, plain, told = reported([(1, 1.0, 0), (0, 2.5, 0)])
+    native, pumped, pyav = recordings(medias, told)
+    assert native == pumped == recorded("native", medias, plain)
+    assert pyav != native

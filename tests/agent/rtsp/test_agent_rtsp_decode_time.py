@@ -148,6 +148,21 @@ def test_reports_of_both_tracks_move_sound_when_it_is_audible_and_leave_it_alone
     assert made.sound(7000) == before + RATE // 2, "clocks that have nothing to do with each other"
 
 
+@pytest.mark.parametrize("without", [(True, True), (True, False), (False, True)])
+def test_reports_of_a_camera_without_a_clock_move_nothing(without: tuple[bool, bool]) -> None:
+    made = line()
+    made.picture(900_000)
+    before = made.sound(7000)
+    made.report(video=True, stamp=900_000, ntp=0 if without[0] else ntp(1.5))
+    made.report(video=False, stamp=7000, ntp=0 if without[1] else ntp(1.5))
+    assert made.sound(7000) == before
+    made.report(video=True, stamp=900_000, ntp=ntp(1000.0))
+    made.report(video=False, stamp=7000, ntp=ntp(1000.5))
+    assert made.sound(7000) == before + RATE // 2, "it has got one"
+    made.report(video=False, stamp=7000 + RATE, ntp=0)
+    assert made.sound(7000) == before + RATE // 2
+
+
 def test_stamps_beyond_32_bits_meet_their_reports() -> None:
     made, turn = line(), 1 << 32
     made.picture(turn + 5000)

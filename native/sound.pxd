@@ -12,7 +12,8 @@ cdef enum Layout:
 
 cdef class Sound(Depacketizer):
     cdef Layout layout
-    cdef uint32_t frame_ticks   # of one frame; 0: as many as it has bytes, of AAC 1024
+    cdef uint32_t frame_ticks   # of one frame; 0: as many as it has bytes of each channel, of AAC 1024
+    cdef int channels           # bytes of PLAIN that are of one tick
     cdef int size_bits
     cdef int index_bits
     cdef int delta_bits

@@ -27,10 +27,12 @@ cdef enum:
 
 
 cdef class Sound(Depacketizer):
-    def __cinit__(self, Layout layout, *, uint32_t frame_ticks=0, int size_bits=13, int index_bits=3, int delta_bits=3):
+    def __cinit__(self, Layout layout, *, uint32_t frame_ticks=0, int channels=1, int size_bits=13, int index_bits=3, int delta_bits=3):
+        if channels < 1:
+            raise ValueError("no sound has less than a channel")
         if layout == HBR and not (1 <= size_bits <= 32 and 0 <= index_bits <= 32 and 0 <= delta_bits <= 32):
             raise ValueError("AU headers have fields of up to 32 bits, and a size")
-        self.layout, self.frame_ticks, self.most = layout, frame_ticks, MOST
+        self.layout, self.frame_ticks, self.channels, self.most = layout, frame_ticks, channels, MOST
         self.size_bits, self.index_bits, self.delta_bits = size_bits, index_bits, delta_bits
 
     cdef int take(self, const Rtp* packet, bint gap) noexcept nogil:
@@ -57,7 +59,7 @@ cdef class Sound(Depacketizer):
         """Give a frame that stands at `data`, the packet's or the buffer's."""
         cdef uint32_t ticks = _opus_ticks(data, size) if self.layout == OPUS else self.frame_ticks
         if ticks == 0:
-            ticks = <uint32_t> size if self.layout == PLAIN else AAC_TICKS
+            ticks = <uint32_t> (size // self.channels) if self.layout == PLAIN else AAC_TICKS
         self.ready.data, self.ready.size, self.ready.stamp = data, size, self.stamp + <int64_t> ticks * <int64_t> self.units
         self.ready.duration = ticks
         self.ready.key, self.ready.damaged = True, self.damaged
@@ -202,11 +204,11 @@ cdef class SoundDepacketizer:
     cdef Depacketizer _inner
     cdef Sequence _sequence
 
-    def __cinit__(self, int layout, *, int64_t frame_ticks=0, int size_bits=13, int index_bits=3, int delta_bits=3):
+    def __cinit__(self, int layout, *, int64_t frame_ticks=0, int channels=1, int size_bits=13, int index_bits=3, int delta_bits=3):
         if layout < 0 or layout > <int> OPUS or not 0 <= frame_ticks <= 0xffffffff:
             raise ValueError("no such layout, or a frame of no length")
-        self._inner = Sound(<Layout> layout, frame_ticks=<uint32_t> frame_ticks, size_bits=size_bits, index_bits=index_bits,
-                            delta_bits=delta_bits)
+        self._inner = Sound(<Layout> layout, frame_ticks=<uint32_t> frame_ticks, channels=channels, size_bits=size_bits,
+                            index_bits=index_bits, delta_bits=delta_bits)
 
     def take(self, bytes packet):
         return taken(self._inner, &self._sequence, packet)

@@ -18,13 +18,16 @@ MAX_UNITS: Final = 64
 
 
 class SoundDepacketizer(Base):
-    def __init__(self, layout: int, *, frame_ticks: int = 0, size_bits: int = 13, index_bits: int = 3, delta_bits: int = 3) -> None:
+    def __init__(self, layout: int, *, frame_ticks: int = 0, channels: int = 1, size_bits: int = 13, index_bits: int = 3,
+                 delta_bits: int = 3) -> None:  # fmt: skip
         super().__init__(MOST)
+        if channels < 1:
+            raise ValueError("no sound has less than a channel")
         if not PLAIN <= layout <= OPUS or not 0 <= frame_ticks <= 0xFFFFFFFF:
             raise ValueError("no such layout, or a frame of no length")
         if layout == HBR and not (1 <= size_bits <= 32 and 0 <= index_bits <= 32 and 0 <= delta_bits <= 32):
             raise ValueError("AU headers have fields of up to 32 bits, and a size")
-        self._layout, self._frame_ticks = layout, frame_ticks
+        self._layout, self._frame_ticks, self._channels = layout, frame_ticks, channels
         self._bits = size_bits, index_bits, delta_bits
         self._wanted = 0
         self._joining = self._torn = self._doubted = False
@@ -48,7 +51,8 @@ class SoundDepacketizer(Base):
         self._forget()
 
     def _hand(self, data: bytes, number: int) -> Unit:
-        length = _opus_ticks(data) if self._layout == OPUS else self._frame_ticks or (len(data) if self._layout == PLAIN else AAC_TICKS)
+        usual = len(data) // self._channels if self._layout == PLAIN else AAC_TICKS
+        length = _opus_ticks(data) if self._layout == OPUS else self._frame_ticks or usual
         unit = Unit(data, (self._stamp or 0) + length * number, length, True, self._damaged)
         self._damaged = False
         return unit

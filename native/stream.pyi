@@ -20,6 +20,7 @@ class Stream:
         layout: int,
         *,
         frame_ticks: int = 0,
+        channels: int = 1,
         size_bits: int = 13,
         index_bits: int = 3,
         delta_bits: int = 3,

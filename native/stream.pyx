@@ -74,12 +74,12 @@ cdef class Stream:
     def add_video(self, int channel, int payload_type, bint hevc, *, bint donl=False, bint datagrams=False):
         return self._add(channel, payload_type, Video(hevc, donl=donl), datagrams)
 
-    def add_sound(self, int channel, int payload_type, int layout, *, int64_t frame_ticks=0, int size_bits=13, int index_bits=3,
-                  int delta_bits=3, bint datagrams=False):
+    def add_sound(self, int channel, int payload_type, int layout, *, int64_t frame_ticks=0, int channels=1, int size_bits=13,
+                  int index_bits=3, int delta_bits=3, bint datagrams=False):
         if layout < 0 or layout > <int> OPUS or not 0 <= frame_ticks <= 0xffffffff:
             raise ValueError("no such layout, or a frame of no length")
-        sound = Sound(<Layout> layout, frame_ticks=<unsigned int> frame_ticks, size_bits=size_bits, index_bits=index_bits,
-                      delta_bits=delta_bits)
+        sound = Sound(<Layout> layout, frame_ticks=<unsigned int> frame_ticks, channels=channels, size_bits=size_bits,
+                      index_bits=index_bits, delta_bits=delta_bits)
         return self._add(channel, payload_type, sound, datagrams)
 
     cdef _add(self, int channel, int payload_type, Depacketizer depay, bint datagrams):

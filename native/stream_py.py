@@ -35,9 +35,10 @@ class Stream:
     def add_video(self, channel: int, payload_type: int, hevc: bool, *, donl: bool = False, datagrams: bool = False) -> int:
         return self._add(channel, payload_type, VideoDepacketizer(hevc, donl=donl), datagrams)
 
-    def add_sound(self, channel: int, payload_type: int, layout: int, *, frame_ticks: int = 0, size_bits: int = 13, index_bits: int = 3,
-                  delta_bits: int = 3, datagrams: bool = False) -> int:  # fmt: skip
-        sound = SoundDepacketizer(layout, frame_ticks=frame_ticks, size_bits=size_bits, index_bits=index_bits, delta_bits=delta_bits)
+    def add_sound(self, channel: int, payload_type: int, layout: int, *, frame_ticks: int = 0, channels: int = 1, size_bits: int = 13,
+                  index_bits: int = 3, delta_bits: int = 3, datagrams: bool = False) -> int:  # fmt: skip
+        sound = SoundDepacketizer(layout, frame_ticks=frame_ticks, channels=channels, size_bits=size_bits, index_bits=index_bits,
+                                  delta_bits=delta_bits)  # fmt: skip
         return self._add(channel, payload_type, sound, datagrams)
 
     def _add(self, channel: int, payload_type: int, depay: Base, datagrams: bool) -> int:

@@ -218,7 +218,7 @@ def _add(stream: Stream, track: Track, channel: int) -> None:
         donl = form.parameters.get("sprop-max-don-diff", "0") not in ("", "0")
         stream.add_video(channel, form.payload_type, track.chosen.codec == "hevc", donl=donl, datagrams=datagrams)
     elif aac is None:
-        stream.add_sound(channel, form.payload_type, 3 if track.chosen.codec == "opus" else 0, datagrams=datagrams)
+        stream.add_sound(channel, form.payload_type, 3 if track.chosen.codec == "opus" else 0, channels=form.channels, datagrams=datagrams)
     else:
         stream.add_sound(channel, form.payload_type, 2 if aac.latm else 1, frame_ticks=max(1, _AAC_SAMPLES * form.clock // aac.rate),
                          size_bits=aac.size_bits, index_bits=aac.index_bits, delta_bits=aac.delta_bits, datagrams=datagrams)  # fmt: skip

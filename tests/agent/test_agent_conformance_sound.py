@@ -142,3 +142,11 @@ def test_sender_reports_of_a_camera_without_a_clock_move_sound_with_libav_alone(
     native, pumped, pyav = recordings(medias, told)
     assert native == pumped == recorded("native", medias, plain)
     assert pyav != native
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("law", ["PCMA", "PCMU"])
+def test_g711_of_several_channels(channels, law):
+    media = Media("audio", 99, 8000, (f"rtpmap:99 {law}/8000/{channels}",))
+    sound = sent(0.02, [(bytes([number % 251]) * 160 * channels,) for number in range(100)])
+    assert beside_a_picture(media, sound, same)[2] == "lpcm"

@@ -37,6 +37,7 @@ def test_a_packet_is_a_frame_of_opus_or_g711(code):
     assert feed(code, PLAIN, [b"abc", b"", b"de"], frame_ticks=960)[0] == [(b"abc", 0, 960, False), (b"de", 2000, 960, True)]
     assert feed(code, OPUS, [b"\x08bc", b"", b"\x08"])[0] == [(b"\x08bc", 0, 960, False), (b"\x08", 2000, 960, True)]
     assert feed(code, PLAIN, [b"abc"])[0] == [(b"abc", 0, 3, False)]
+    assert feed(code, PLAIN, [b"lrlr", b"l"], channels=2)[0] == [(b"lrlr", 0, 2, False), (b"l", 1000, 0, False)]
 
 
 MS = 48
@@ -175,8 +176,9 @@ def test_options_that_no_layout_has_are_refused(code):
         {"layout": HBR, "size_bits": 33},
         {"layout": HBR, "size_bits": 0},
         {"layout": PLAIN, "frame_ticks": -1},
+        {"layout": PLAIN, "channels": 0},
     ):
-        with pytest.raises(ValueError, match=r"no such layout|AU headers"):
+        with pytest.raises(ValueError, match=r"no such layout|AU headers|less than a channel"):
             code.SoundDepacketizer(**bad)
 
 

@@ -1,6 +1,7 @@
 """Sound in the ways that cameras send it besides the usual one, through each engine: test_agent_conformance.py says how."""
 
 import struct
+from dataclasses import replace
 
 import pytest
 from coded import access_units
@@ -11,6 +12,7 @@ from test_agent_conformance import (
     BEGIN_S,
     SOUND,
     SPEED,
+    TURN_S,
     datagrams,
     frames,
     lengths,
@@ -150,3 +152,20 @@ def test_g711_of_several_channels(channels, law):
     media = Media("audio", 99, 8000, (f"rtpmap:99 {law}/8000/{channels}",))
     sound = sent(0.02, [(bytes([number % 251]) * 160 * channels,) for number in range(100)])
     assert beside_a_picture(media, sound, same)[2] == "lpcm"
+
+
+@pytest.mark.parametrize(("begin_s", "leap_s"), [(BEGIN_S, 3 * 3600), (BEGIN_S, -50), (TURN_S - 1, 0), (TURN_S - 1, 20)])
+def test_aac_by_another_clock_that_jumps_or_turns_is_the_same_on_the_lane(begin_s, leap_s):
+    units, (step, groups) = access_units("h264", 50), grouped(48_000, 1)
+    pictures = frames("h264", units[:25], begin_s=begin_s) + frames("h264", units[25:], first=25, begin_s=begin_s + leap_s)
+    sound = [replace(unit, stamp_s=unit.stamp_s - BEGIN_S + begin_s + leap_s * (unit.stamp_s >= BEGIN_S + 1))
+             for unit in sent(step, [(hbr(group),) for group in groups])]  # fmt: skip
+
+    def by(engine, clock):
+        media = Media("audio", 97, clock, (f"rtpmap:97 mpeg4-generic/{clock}/1", f"fmtp:97 {AAC_FMTP}"))
+        return recorded(engine, [video("h264"), media], lambda _: merged(pictures, sound))
+
+    alone = by("native", 90_000)
+    assert len(alone[0]) == (2 if leap_s else 1)
+    assert by("pumped", 90_000) == alone
+    assert [[one.frames for one in epoch] for epoch in by("native", 48_000)[0]] == [[one.frames for one in epoch] for epoch in alone[0]]

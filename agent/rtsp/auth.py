@@ -13,6 +13,8 @@ from typing import Final
 
 MAX_CHALLENGES: Final = 16
 _SCHEME = re.compile(r"(?:^|,)\s*(Basic|Digest)(?=\s|,|$)", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|\Z)')
+"""It ends with the text where nothing else ends it, so that each character is looked at once."""
 _PAIR = re.compile(r'([\w-]{1,32})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
 _ALGORITHMS: Final = {"md5": "md5", "sha-256": "sha256", "": "md5"}
 
@@ -56,7 +58,8 @@ def challenges(headers: Iterable[str]) -> list[Challenge]:
     """Every challenge that we can answer, the strongest first; headers may hold several each."""
     found = []
     for header in headers:
-        marks = list(_SCHEME.finditer(header))[:MAX_CHALLENGES]
+        bare = _QUOTED.sub(lambda quoted: '"' * len(quoted[0]), header)  # a realm may have any words, and commas
+        marks = list(_SCHEME.finditer(bare))[:MAX_CHALLENGES]
         for mark, end in zip(marks, [*(mark.start() for mark in marks), len(header)][1:], strict=True):
             found += _challenge(mark[1].lower() == "digest", header[mark.end() : end])
     return sorted(found[:MAX_CHALLENGES], key=lambda one: -one.strength)

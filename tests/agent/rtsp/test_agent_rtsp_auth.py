@@ -1,6 +1,9 @@
 """Challenges and their answers: the examples of the RFCs, choice of the strongest, a nonce answered once, and no password shown."""
 
 import base64
+import hashlib
+import re
+import time
 
 import pytest
 from hypothesis import given
@@ -53,6 +56,51 @@ def test_the_strongest_scheme_is_answered_wherever_it_stands() -> None:
     found = [(one.digest, one.realm, one.algorithm) for one in challenges([both])]
     assert found == [(True, "c", "SHA-256"), (True, "b", "MD5"), (False, "a", "")]
     assert [one.realm for one in challenges(['Basic realm="a"', 'Digest realm="d", nonce="n"'])] == ["d", "a"]
+
+
+@pytest.mark.parametrize(
+    ("offer", "found"),
+    [
+        ('Digest realm="Video, Basic profile", nonce="abc"', [(True, "Video, Basic profile")]),
+        ('Digest realm="a, Digest b", nonce="n", Basic realm="c, \\", Digest d"', [(True, "a, Digest b"), (False, 'c, ", Digest d')]),
+        ('Basic realm="a", Digest realm="b, basic", nonce="n"', [(True, "b, basic"), (False, "a")]),
+        ('Digest nonce="n", realm="never closed, Basic ', [(True, "")]),
+        ('Digest nonce="n", realm="ends in \\', [(True, "")]),
+    ],
+)  # fmt: skip
+def test_a_scheme_inside_of_quotes_is_text(offer: str, found: list[tuple[bool, str]]) -> None:
+    """Or the password is sent in clear to a camera that asked for a digest."""
+    assert [(one.digest, one.realm) for one in challenges([offer])] == found
+
+
+def test_quotes_without_an_end_cost_no_more_than_their_length() -> None:
+    began = time.process_time()
+    for hostile in ('"', '\\"', '"\\', "a=\"\\"):
+        challenges(["Digest " + hostile * (16_384 // len(hostile))])
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "MD5-sess", "SHA-256-sess"])
+@pytest.mark.parametrize("qop", ["", "auth", "auth-int", "auth-int,auth"])
+def test_session_keys_and_integrity_are_as_rfc_7616_has_them(algorithm: str, qop: str) -> None:
+    """The formulas of its section 3.4, with an empty body."""
+
+    def digest(text: str) -> str:
+        return hashlib.new("md5" if algorithm.startswith("MD5") else "sha256", text.encode(), usedforsecurity=False).hexdigest()
+
+    ours = authorizer(cnonce="c")
+    assert ours.challenged([f'Digest realm="r", nonce="n", algorithm={algorithm}' + (f', qop="{qop}"' if qop else "")])
+    for count in (1, 2):
+        header = ours.header("PLAY", "rtsp://h/x")
+        chosen = "auth" if "auth" in qop.split(",") else qop
+        secret = digest("Mufasa:r:Circle of Life")
+        secret = digest(f"{secret}:n:c") if algorithm.endswith("-sess") else secret
+        what = digest("PLAY:rtsp://h/x" + (f":{digest('')}" if chosen == "auth-int" else ""))
+        response = digest(f"{secret}:n:{count:08x}:c:{chosen}:{what}" if chosen else f"{secret}:n:{what}")
+        assert f'response="{response}"' in header
+        assert f"algorithm={algorithm}" in header
+        assert re.findall("qop=([a-z-]+), nc=([0-9]+)", header) == ([(chosen, f"{count:08x}")] if chosen else [])
+        assert ('cnonce="c"' in header) == bool(chosen or algorithm.endswith("-sess"))
 
 
 @pytest.mark.parametrize("offer", ["", "Bearer x", 'Digest realm="a"', 'Digest realm="a", nonce="n", algorithm=SHA-512-256',

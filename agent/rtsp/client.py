@@ -5,8 +5,9 @@
         └── 3xx, up to MAX_REDIRECTS, rtsp:// only                      any fault ─▶ OVER ◀── LEAVING ◀──────────┘
 
 Rules: one request is on its way at a time.  401 is answered once a nonce (auth.py) and twice a request at most; 461 asks for the other
-transport once.  A sound track that is refused, or given the picture's channels, is left out, never the picture.  The session is kept
-alive (keepalive.py), and whether the camera answers is not asked: not all do, and packets tell.
+transport once.  A sound track that is refused or sent elsewhere, has no address, or is given another transport or the picture's channels,
+is left out, never the picture.  The session is kept alive (keepalive.py), and whether the camera answers is not asked: not all do, and
+packets tell.
 After Failed or Close nothing more comes.  Every wait has its deadline: ANSWER_S an answer, OPEN_S the whole of opening.
 """
 
@@ -31,6 +32,8 @@ LEAVE_S: Final = 1.0
 MAX_REDIRECTS: Final = 4
 MAX_CHALLENGED: Final = 2
 AGENT: Final = "Watchkeep"
+_MOVED: Final = frozenset({300, 301, 302, 303, 305, 307, 308})
+"""RFC 2326, 11.3, and those of HTTP that cameras' web servers lend to RTSP."""
 
 
 class State(Enum):
@@ -53,10 +56,12 @@ class Answer(Enum):
     REFUSED = auto()
 
 
-def kind_of(status: int) -> Answer:
-    """The row of the table that a status belongs to."""
-    named = {401: Answer.CHALLENGE, 461: Answer.TRANSPORT, 301: Answer.MOVED, 302: Answer.MOVED, 303: Answer.MOVED, 305: Answer.MOVED}
-    return Answer.OK if 200 <= status < 300 else named.get(status, Answer.REFUSED)
+def kind_of(answer: Response) -> Answer:
+    """The row of the table that it belongs to; elsewhere without a word of where is a refusal."""
+    if answer.status in _MOVED and answer.header("location"):
+        return Answer.MOVED
+    named = {401: Answer.CHALLENGE, 461: Answer.TRANSPORT}
+    return Answer.OK if 200 <= answer.status < 300 else named.get(answer.status, Answer.REFUSED)
 
 
 class Client:
@@ -164,7 +169,7 @@ class Client:
 
     def _answered(self, answer: Response, now: float) -> list[Action]:
         number = answer.header("cseq")
-        kind = kind_of(answer.status)
+        kind = kind_of(answer)
         late = number.isascii() and number.isdigit() and len(number) <= 9 and int(number) < self._cseq
         if self._state is State.PLAYING and kind is Answer.REFUSED:
             late = False  # only signs of life are on their way, and some cameras refuse one by the number of the request before it
@@ -207,14 +212,19 @@ class Client:
 
     def _set_up(self, asked: Transport, now: float) -> list[Action]:
         self._asked = asked
-        url = joined(self._base, self._waiting[0].media.control)
+        try:
+            url = joined(self._base, self._waiting[0].media.control)
+        except FormatError:
+            if not self._of_sound:
+                raise
+            return self._without("the address that the camera gives it cannot be used", now)
         return self._ask(State.SETUP, "SETUP", url, {"Transport": asked.header()}, now)
 
     # answers
 
     def _describe(self, answer: Response, now: float) -> list[Action]:
         """To OPTIONS, whatever it was: some cameras refuse it and play all the same."""
-        self._alive.get_parameter = "GET_PARAMETER" in answer.header("public").upper()
+        self._alive.offers(answer.header("public"))
         return self._ask(State.DESCRIBE, "DESCRIBE", self._address.url, {"Accept": "application/sdp"}, now)
 
     def _described(self, answer: Response, now: float) -> list[Action]:
@@ -233,20 +243,31 @@ class Client:
 
     def _granted(self, answer: Response, now: float) -> list[Action]:
         assert self._asked is not None
-        transport, chosen = granted(self._asked, answer.header("transport")), self._waiting.pop(0)
         self._alive.note(answer.header("session"))
+        try:
+            transport = granted(self._asked, answer.header("transport"))
+        except FormatError:
+            if not self._of_sound:
+                raise
+            return self._without("the camera gives it another transport than was asked for", now)
         if transport.kind == "tcp" and any(transport.channels & track.transport.channels for track in self._tracks):
-            self._left_out.append(f"{chosen.media.kind} {chosen.codec}: the camera gives it the picture's channels")
-        else:
-            self._tracks.append(Track(chosen, self._sent[1], transport))
+            return self._without("the camera gives it the picture's channels", now)
+        self._tracks.append(Track(self._waiting.pop(0), self._sent[1], transport))
+        return self._next_track(now)
+
+    @property
+    def _of_sound(self) -> bool:
+        """Whether it is about a track that the session can do without."""
+        return bool(self._waiting) and not self._waiting[0].video
+
+    def _without(self, why: str, now: float) -> list[Action]:
+        """Go on without the sound track whose turn it is."""
+        chosen = self._waiting.pop(0)
+        self._left_out.append(f"{chosen.media.kind} {chosen.codec}: {why}")
         return self._next_track(now)
 
     def _track_refused(self, answer: Response, now: float) -> list[Action]:
-        chosen = self._waiting.pop(0)
-        if chosen.video:
-            return self._refused(answer)
-        self._left_out.append(f"{chosen.media.kind} {chosen.codec}: the camera refuses it ({answer.status})")
-        return self._next_track(now)
+        return self._without(f"the camera refuses it ({answer.status})", now) if self._of_sound else self._refused(answer)
 
     def _other_transport(self, answer: Response, now: float) -> list[Action]:
         """461.  A session does not mix transports, so only the first track decides."""
@@ -271,6 +292,8 @@ class Client:
         if self._challenged > MAX_CHALLENGED or not self._auth.challenged(answer.each("www-authenticate")):
             if self._state is State.PLAYING:
                 return []  # packets come all the same; when they end, so does the session
+            if self._of_sound:
+                return self._track_refused(answer, now)
             known = self._address.credentials is not None
             return self._refused(answer) if known else self._fail(faults.anonymous(elsewhere=self._redirects > 0))
         deadline = self._deadline
@@ -280,6 +303,8 @@ class Client:
         return sent
 
     def _moved(self, answer: Response, now: float) -> list[Action]:
+        if self._of_sound:
+            return self._track_refused(answer, now)
         self._redirects += 1
         if self._redirects > MAX_REDIRECTS:
             return self._fail(faults.wandering())

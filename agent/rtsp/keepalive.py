@@ -1,6 +1,7 @@
 """What a camera says of its session, and how it is kept alive: id, time-out, and which request it takes for a sign of life.  No I/O.
 
     GET_PARAMETER, where the camera's OPTIONS names it ─refused─▶ OPTIONS, at once and from then on
+    OPTIONS, where it does not, or refuses that itself ─refused─▶ GET_PARAMETER, at once and from then on
 
 Rules: a sign of life is given at half of the time-out.  One that was refused does not count, and the next turn would be as late as
 the time-out itself: so the other one follows at once.  That both are refused is nothing: packets tell whether the session lives, and
@@ -24,7 +25,15 @@ class KeepAlive:
 
     session: str = ""
     timeout_s: int = SESSION_S
-    get_parameter: bool = False
+    method: str = "OPTIONS"
+    """What is given for a sign of life."""
+    other: str = "GET_PARAMETER"
+    """What is left to try; empty when nothing is."""
+
+    def offers(self, public: str) -> None:
+        """The Public header of OPTIONS, empty when there is none."""
+        if "GET_PARAMETER" in public.upper():
+            self.method, self.other = "GET_PARAMETER", "OPTIONS"
 
     def note(self, header: str) -> None:
         """A Session header: the first id stays; what cannot be read is left out."""
@@ -40,11 +49,9 @@ class KeepAlive:
     def every_s(self) -> float:
         return max(self.timeout_s / 2, LEAST_S)
 
-    @property
-    def method(self) -> str:
-        return "GET_PARAMETER" if self.get_parameter else "OPTIONS"
-
     def refused(self) -> bool:
         """Whether another method is left to try."""
-        left, self.get_parameter = self.get_parameter, False
-        return left
+        if not self.other:
+            return False
+        self.method, self.other = self.other, ""
+        return True

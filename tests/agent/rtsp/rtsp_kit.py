@@ -1,7 +1,7 @@
 """A client and a scripted camera in one process: every request is answered from a list, time stands where the test puts it."""
 
 from watchkeep.agent.rtsp import actions
-from watchkeep.agent.rtsp.actions import Action
+from watchkeep.agent.rtsp.actions import Action, Failed, Playing
 from watchkeep.agent.rtsp.client import Client
 from watchkeep.agent.rtsp.message import Parser, Request
 
@@ -79,3 +79,15 @@ class Camera:
     @property
     def methods(self) -> list[str]:
         return [request.method for request in self.requests]
+
+
+def failed(done: list[actions.Action]) -> Failed:
+    assert isinstance(done[-1], Failed), done
+    assert done[-1].remedy
+    assert "cret" not in repr(done)
+    return done[-1]
+
+
+def playing(done: list[actions.Action]) -> Playing:
+    (found,) = [action for action in done if isinstance(action, Playing)]
+    return found

@@ -28,8 +28,8 @@ HURRY_S: Final = 0.01
 IDLE_S: Final = 1.0
 """With no camera to read."""
 LOOK_S: Final = 0.5
-"""How late what concerns no single frame may be: a report that is due, a camera whose own thread wants it, a clock's step, doubts.
-Looking costs more than reading a tick of video does: so each tick some cameras are looked at."""
+"""How late what concerns no single frame may be: a camera whose own thread wants it, a clock's step, doubts.  Looking costs more than
+reading a tick of video does: so each tick some cameras are looked at, and those that have to say something now."""
 MOST_ASIDE: Final = 64
 """Messages of a camera in one tick that are heard here: reports and answers come one in seconds.  One that sends more (256 kB hold
 87 000) keeps its own thread busy with them, and no other camera waits."""
@@ -43,13 +43,17 @@ class _Seat:
         self.ride, self.loan, self.reader, self.wanted_back, self.cuts = ride, loan, reader, wanted_back, cuts
         self.pictured, self.over, self.left = ride.pictured, threading.Event(), Left([], [], ride.pictured)
         self.error: Exception | None = None
+        self.due = ride.talk.deadline()
+        """When something is to be said; only what is heard and said in `look` moves it."""
 
     def look(self, now: float, units: list[tuple[int, Unit]], messages: list[tuple[int, bytes]]) -> bool:
         """Hear and say what is due, take note of what went by; True when the camera is to go back to its thread, with what is unusual."""
         loan, talk, wanted = self.loan, self.ride.talk, False
         loan.lane.cuts = self.cuts()
-        if not units and len(messages) <= MOST_ASIDE and (messages or now >= talk.deadline()):
+        self.due = talk.deadline()
+        if not units and len(messages) <= MOST_ASIDE and (messages or now >= self.due):
             messages, wanted = talk.aside(messages, now)  # what is behind a unit that was left is heard after it
+            self.due = talk.deadline()
         if loan.lane.pictures != loan.pictures:
             self.pictured = now
         self.reader.noted(loan, now)
@@ -138,7 +142,8 @@ class Pump:
             hurry = hurry or more
         self._turns += 1
         now = self._clock.monotonic()
-        over |= {seat for seat in seats[self._turns % self._every :: self._every] if seat not in over and self._look(seat, now, [], [])}
+        asked = {*seats[self._turns % self._every :: self._every], *[seat for seat in seats if seat.due <= now]}
+        over |= {seat for seat in asked - over if self._look(seat, now, [], [])}
         self._give_back(over)
         return hurry
 

@@ -3,9 +3,9 @@
     GET_PARAMETER, where the camera's OPTIONS names it ─refused─▶ OPTIONS, at once and from then on
     OPTIONS, where it does not, or refuses that itself ─refused─▶ GET_PARAMETER, at once and from then on
 
-Rules: a sign of life is given at half of the time-out.  One that was refused does not count, and the next turn would be as late as
-the time-out itself: so the other one follows at once.  That both are refused is nothing: packets tell whether the session lives, and
-some cameras send on while they deny that there is one.
+Rules: a sign of life is given at half of the time-out at the latest, and so it is due a tick before.  One that was refused does not
+count, and the next turn would be as late as the time-out itself: so the other one follows at once.  That both are refused is nothing:
+packets tell whether the session lives, and some cameras send on while they deny that there is one.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ SESSION_S: Final = 60
 """RFC 2326, 12.37: when the camera names no time-out."""
 MAX_SESSION_S: Final = 3600
 MAX_SESSION_ID: Final = 512
-LEAST_S: Final = 0.5
-"""Between two signs of life, whatever a camera names: it is looked at twice a second (agent/pump.py)."""
+EARLY_S: Final = 0.2
+"""A tick of agent/pump.py at its longest: what falls due within one is said at its end."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,8 @@ class KeepAlive:
 
     @property
     def every_s(self) -> float:
-        return max(self.timeout_s / 2, LEAST_S)
+        """From one sign of life to where the next is due: whoever waits for a tick then is not past half of the time-out.  At least 0.3."""
+        return self.timeout_s / 2 - EARLY_S
 
     def refused(self) -> bool:
         """Whether another method is left to try."""

@@ -11,11 +11,13 @@ import pytest
 from watchkeep.agent.clock import Clock
 from watchkeep.agent.pump import MOST_ASIDE, Pump
 from watchkeep.agent.reader import Loan
+from watchkeep.agent.rtsp.keepalive import EARLY_S, KeepAlive
 from watchkeep.agent.rtsp.ride import Ride
 from watchkeep.hub.demo.cast import wait_until
 from watchkeep.native import Ring
 from watchkeep.native.lane import Lane
 from watchkeep.native.stream import Stream
+from watchkeep.profiles.schema import RecorderProfile
 
 pytestmark = pytest.mark.timeout(30)
 STEP = 3600
@@ -188,6 +190,67 @@ def test_what_is_due_is_said_on_the_way():
         assert wire.result == []
         wire.wanted.set()
         wire.outcome()
+
+
+class Stepped(Clock):
+    """Stands still until it is told."""
+
+    now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+
+class Alive(Wire):
+    """Says a sign of life whenever one is due, and notes when, and how often it is looked at."""
+
+    def __init__(self, clock, alive, first_s):
+        super().__init__()
+        self.clock, self.alive, self.times, self.looks = clock, alive, [clock.now], 0
+        self.due = clock.now + first_s
+
+    def aside(self, messages, now):
+        if now >= self.due:
+            self.times.append(now)
+            self.due = now + self.alive.every_s
+        return messages, False
+
+    def noted(self, loan, now):
+        self.looks += 1
+
+
+@pytest.mark.parametrize("read_ms", [20, 30, 50, 70, 100, 150, 200])
+@pytest.mark.parametrize("timeout_s", [1, 2, 3, 7])
+def test_signs_of_life_come_at_half_of_the_time_out_whatever_the_tick_and_nobody_is_looked_at_more_often(
+    read_ms, timeout_s, monkeypatch
+):
+    monkeypatch.setattr("watchkeep.agent.pump.PICTURE_WAIT_S", 1e9)
+    clock, seconds = Stepped(), 20
+    pump = Pump(clock, tick_s=read_ms / 1000)
+    pump._running = True  # its rounds are gone here, not in a thread
+    alive = KeepAlive(timeout_s=timeout_s)
+    wires = [Alive(clock, alive, alive.every_s * (number + 1) / 5) for number in range(5)]
+    try:
+        for wire in wires:
+            wire.drive(pump)
+        wait_until(lambda: len(pump._seats) == len(wires), 10, "every camera's seat")
+        for _ in range(seconds * 1000 // read_ms):
+            clock.now += read_ms / 1000
+            pump._round()
+    finally:
+        pump._give_back(pump._seats)
+        for wire in wires:
+            wire.outcome()
+            wire.close()
+    for wire in wires:
+        gaps = [after - before for before, after in zip(wire.times, wire.times[1:], strict=False)]
+        assert max(gaps) <= timeout_s / 2 + 1e-6
+        assert seconds / (timeout_s / 2) - 1 <= len(gaps) <= seconds / alive.every_s + 1
+        assert wire.looks <= seconds * 1000 // read_ms // pump._every + 1 + len(gaps)
+
+
+def test_the_longest_tick_is_the_one_that_signs_of_life_reckon_with():
+    assert [limit.le for limit in RecorderProfile.model_fields["read_ms"].metadata if hasattr(limit, "le")] == [1000 * EARLY_S]
 
 
 def test_what_is_unusual_goes_back_with_what_is_behind_it():

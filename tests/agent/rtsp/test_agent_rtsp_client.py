@@ -10,6 +10,7 @@ from rtsp_kit import OK, SDP, URL, Camera, Reply, failed, playing
 from watchkeep.agent.rtsp import actions
 from watchkeep.agent.rtsp.actions import Close, Connect, Failed, Media, Playing
 from watchkeep.agent.rtsp.client import ANSWER_S, LEAVE_S, MAX_REDIRECTS, OPEN_S, Client, State
+from watchkeep.agent.rtsp.keepalive import EARLY_S
 from watchkeep.agent.rtsp.message import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from watchkeep.agent.source import protocol
 from watchkeep.agent.source.auth import Credentials
@@ -104,7 +105,7 @@ def test_a_stale_nonce_is_renewed_in_the_middle_of_playing() -> None:
     assert camera.tick(10) == []
     assert [request.method for request in camera.requests[-2:]] == ["GET_PARAMETER"] * 2
     assert 'nonce="n2"' in camera.requests[-1].header("authorization")
-    assert camera.client.next_deadline() == camera.now + 10
+    assert camera.client.next_deadline() == camera.now + 10 - EARLY_S
 
 
 @pytest.mark.parametrize(

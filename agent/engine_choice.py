@@ -1,23 +1,31 @@
 """Which engine reads a camera: agent/rtsp (native) or agent/pyav (libav).  No I/O, no clock.
 
-    ingest       state        event                                    becomes
-    ──────────   ──────────   ──────────────────────────────────────   ─────────────────────────────────────────────────
-    "native"     NATIVE       any                                      NATIVE
-    "pyav"       PYAV         any                                      PYAV
-    "auto"       UNDECIDED    it is unfit: it cannot record all        PYAV, with that as the reason
-                 UNDECIDED    a session records for PROVEN_S           NATIVE
-                 UNDECIDED    TRIES sessions in a row do not, or       TRIAL: the next session is PyAV's
-                              COMMON_TRIES that any engine would meet
-                 TRIAL        the session records for PROVEN_S         PYAV, with what the last native session said
-                 TRIAL        it does not: it was not the engine       UNDECIDED
-                 NATIVE       it is unfit                              PYAV, with that as the reason
-                 NATIVE       a session fails                          NATIVE: it is the camera
-                 PYAV         any                                      PYAV
-    any          any          the camera's source changes              as at the start
+    ingest       state        event                                         becomes
+    ──────────   ──────────   ───────────────────────────────────────────   ──────────────────────────────────────────────────
+    "native"     NATIVE       any                                           NATIVE
+    "pyav"       PYAV         any                                           PYAV
+    "auto"       UNDECIDED    native is unfit: it cannot record all         PYAV, in the same try, with that as the reason
+                 UNDECIDED    a session records for PROVEN_S                NATIVE
+                 UNDECIDED    TRIES sessions in a row do not, or            TRIAL: the next session is PyAV's, with what the last
+                              COMMON_TRIES that any engine would meet       native one said as the reason
+                 TRIAL        the session records for PROVEN_S, and TIMES   PYAV, while it goes on
+                              as long as the longest native one
+                 TRIAL        it ends before, and neither ever recorded     UNDECIDED: the camera is not there
+                 TRIAL        it ends before; both recorded, PyAV not       NATIVE: the camera ends its sessions
+                              TIMES as long
+                 TRIAL        it ends before; one alone recorded            UNDECIDED; the MOST_TRIALS-th time that one's engine
+                 NATIVE       native is unfit                               NATIVE: it may have been garbled, or the camera starts
+                 NATIVE       unfit again, nothing recorded in between      DOUBT: PyAV's in the same try, with that as the reason
+                 NATIVE       unfit again after a DOUBT of PROVEN_S         PYAV, in the same try, with that as the reason
+                 NATIVE       a session fails                               NATIVE: it is the camera
+                 DOUBT        the session ends                              NATIVE: it is asked again
+                 PYAV         any                                           PYAV
+    any          any          the camera's source changes                   as at the start
 
-Rules: a source that records goes from native to PyAV once and never back, so nothing flaps; whatever has not recorded yet may be tried
-with either.  A camera that is off, booting, or refuses is the same to any engine: were it PyAV's turn each fourth time, a quarter of
-the cameras that come back after the agent would stay with it.  A restart of the agent asks anew.
+Rules: nothing flaps: what recorded is tried with the other engine MOST_TRIALS times at most, and that one then has to do far better, not
+only to be lucky; whatever has not recorded yet may be tried with either.  PyAV never reads without a reason that is shown.  A camera
+that is off, booting, or refuses is the same to any engine: were it PyAV's turn each fourth time, a quarter of the cameras that come
+back after the agent would stay with it.  A restart of the agent asks anew.
 """
 
 from enum import Enum, auto
@@ -32,6 +40,9 @@ PROVEN_S: Final = 10.0
 TRIES: Final = 3
 COMMON_TRIES: Final = 30
 """Up to a quarter of an hour: a camera may still be one that PyAV is more to the taste of."""
+TIMES: Final = 5
+"""Of sessions that a bad link ends by chance, one in fifty is so much longer than the longest of TRIES others."""
+MOST_TRIALS: Final = 3
 MAX_WHY: Final = 200
 
 
@@ -39,6 +50,7 @@ class State(Enum):
     UNDECIDED = auto()
     TRIAL = auto()
     NATIVE = auto()
+    DOUBT = auto()
     PYAV = auto()
 
 
@@ -46,51 +58,92 @@ _START: Final = {"auto": State.UNDECIDED, "native": State.NATIVE, "pyav": State.
 
 
 class EngineChoice:
-    """Ask `engine` before each session, and tell afterwards how it ended, with `unfit` or `ended`."""
+    """Ask `engine` before each session, tell `unfit` what its opening came to, `recorded` how it goes, and `ended` how it ended."""
 
     def __init__(self, ingest: Ingest) -> None:
+        self.turned(ingest)
+
+    def turned(self, ingest: Ingest) -> None:
+        """The camera has another source: all is as at the start."""
         self._ingest: Ingest = ingest
-        self._state, self._failed, self._last = _START[ingest], 0, ""
+        self._state = _START[ingest]
+        self._failed = self._trials = self._unfit = 0
+        self._native_s = self._pyav_s = 0.0
+        """How long the longest session of either recorded that has proven nothing."""
+        self._doubted = False
+        """PyAV has recorded what native was unfit for."""
         self.why = ""
         """Why a camera that may be read natively is not; empty when it is, or nobody asked for it."""
 
     @property
     def engine(self) -> Engine:
-        return "pyav" if self._state in (State.PYAV, State.TRIAL) else "native"
+        return "pyav" if self._state in (State.PYAV, State.TRIAL, State.DOUBT) else "native"
+
+    @property
+    def settled(self) -> bool:
+        """PyAV reads the camera, and native is not asked again."""
+        return self._ingest == "auto" and self._state is State.PYAV
 
     @property
     def whole(self) -> bool:
         """Whether native is to refuse what PyAV could record more of."""
         return self._ingest == "auto"
 
-    def turned(self, ingest: Ingest) -> None:
-        """The camera has another source: all is as at the start."""
-        self._ingest, self._state, self._failed, self._last, self.why = ingest, _START[ingest], 0, "", ""
-
     def unfit(self, why: str) -> bool:
-        """The native engine cannot record this camera, or not all of it; True when PyAV takes over."""
-        if self._ingest != "auto" or self._state is State.PYAV:
+        """The native engine cannot record this camera, or not all of it; True when PyAV is to read it, in the same try."""
+        if self._ingest != "auto" or self.engine == "pyav":
             return False
-        self._settle(why)
+        if self._state is State.UNDECIDED or self._doubted:
+            self._go(State.PYAV, why)
+            return True
+        self._unfit += 1
+        if self._unfit == 1:
+            return False
+        self._go(State.DOUBT, why)
         return True
 
-    def ended(self, recorded_s: float, why: str, *, common: bool = False) -> bool:
-        """A session is over, after it recorded for so long; True when it is now known that PyAV has to do it.
-
-        common: any engine would have met what ended it."""
-        proven = recorded_s >= PROVEN_S
-        if self._state is State.TRIAL:
-            if proven:
-                self._settle(f"the native engine could not read it: {self._last}")
-                return True
-            self._state, self._failed = State.UNDECIDED, 0
-        elif self._state is State.UNDECIDED:
-            self._failed, self._last = self._failed + (1 if common else COMMON_TRIES // TRIES), why
-            if proven:
-                self._state = State.NATIVE
-            elif self._failed >= COMMON_TRIES:
-                self._state = State.TRIAL
+    def recorded(self, seconds: float) -> bool:
+        """The session has recorded for so long; True when that has shown that PyAV can do what native cannot, which is to be told."""
+        if self._state is State.UNDECIDED and seconds >= PROVEN_S:
+            self._state = State.NATIVE
+        elif self._state is State.TRIAL and seconds >= max(PROVEN_S, TIMES * self._native_s):
+            self._state = State.PYAV
+            return True
+        elif self._state is State.DOUBT and seconds >= PROVEN_S and not self._doubted:
+            self._doubted = True
+            return True
         return False
 
-    def _settle(self, why: str) -> None:
-        self._state, self.why = State.PYAV, why[:MAX_WHY]
+    def ended(self, recorded_s: float, why: str, *, common: bool = False) -> bool:
+        """A session is over, or could not be opened, after it recorded for so long; returns the same as `recorded`.
+
+        common: any engine would have met what ended it."""
+        told = self.recorded(recorded_s)
+        if self._state is State.UNDECIDED:
+            self._native_s = max(self._native_s, recorded_s)
+            self._failed += 1 if common else COMMON_TRIES // TRIES
+            if self._failed >= COMMON_TRIES:
+                self._go(State.TRIAL, f"the native engine could not read it: {why}")
+        elif self._state is State.TRIAL:
+            self._pyav_s = max(self._pyav_s, recorded_s)
+            self._go(self._compared())
+            told = self.settled
+        elif self._state is State.DOUBT:
+            self._go(State.NATIVE)
+        elif self._state is State.NATIVE and recorded_s:
+            self._unfit, self._doubted = 0, False
+        return told
+
+    def _compared(self) -> State:
+        """What a trial comes to that proved nothing by its length."""
+        if not (self._native_s or self._pyav_s):
+            return State.UNDECIDED
+        self._trials += 1
+        better = State.PYAV if self._pyav_s >= TIMES * self._native_s else State.NATIVE
+        even = better is State.NATIVE and self._pyav_s > 0
+        return better if even or self._trials >= MOST_TRIALS else State.UNDECIDED
+
+    def _go(self, state: State, why: str = "") -> None:
+        """Into this state; a reason that PyAV had before stays when it has it for good."""
+        self._state, self._failed = state, 0
+        self.why = "" if self.engine == "native" else why[:MAX_WHY] or self.why

@@ -192,7 +192,8 @@ class Ingest:
         except UnfitError as error:
             if not choice.unfit(error.message):
                 raise
-            self._tell_engine()
+            if choice.settled:
+                self._tell_engine()
         self._show_engine()
         return self._open(source.url, source.transport)
 
@@ -237,7 +238,11 @@ class Ingest:
             self._tell(*_of_tracks(self._line.camera, self._left_out))
         self._line.stats.audio = session.audio.name if session.audio is not None else ""
         self._cause = Cause.CAMERA_LOST
-        if self.life.frame(self._clock.utc_s(), self._clock.monotonic()):
+        now = self._clock.monotonic()
+        changed = self.life.frame(self._clock.utc_s(), now)
+        if self._choice.recorded(self.life.recorded_s(now)):
+            self._tell_engine()
+        if changed:
             log.info("camera is recording", extra={"camera": self._line.camera, "codec": session.codec})
             self._changed(self._line.camera)
 

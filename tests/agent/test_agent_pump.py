@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -243,7 +244,7 @@ def test_signs_of_life_come_at_half_of_the_time_out_whatever_the_tick_and_nobody
             wire.outcome()
             wire.close()
     for wire in wires:
-        gaps = [after - before for before, after in zip(wire.times, wire.times[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(wire.times)]
         assert max(gaps) <= timeout_s / 2 + 1e-6
         assert seconds / (timeout_s / 2) - 1 <= len(gaps) <= seconds / alive.every_s + 1
         assert wire.looks <= seconds * 1000 // read_ms // pump._every + 1 + len(gaps)

@@ -11,7 +11,7 @@ import pytest
 from agent_toml import TEXT, B, written
 from typer.testing import CliRunner, Result
 
-from watchkeep.agent import cli
+from watchkeep.agent import cli, usage
 from watchkeep.agent.config import read
 from watchkeep.agent.control import server
 from watchkeep.agent.control.client import ask
@@ -59,6 +59,15 @@ def test_top_shows_what_it_costs_once_when_nobody_watches_or_as_json(agent: Agen
     assert shown.exit_code == 0
     assert "agent edge-1: 0 of 1 cameras" in " ".join(shown.stdout.split())
     assert "cam0" in shown.stdout
+
+
+def test_top_shows_how_often_the_agents_threads_wake(agent: AgentService, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage, "PERIOD_S", 0.05)
+
+    def found() -> float:
+        return float(json.loads(run(config, "top", "--json").stdout)["wakeups_s"])
+
+    assert any(found() > 1 or threading.Event().wait(0.05) for _ in range(400)), "its writer alone wakes five times a second"
 
 
 def test_a_camera_is_moved_and_given_back(agent: AgentService, config: Path) -> None:

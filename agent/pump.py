@@ -27,7 +27,7 @@ from .stall import PICTURE_WAIT_S
 HURRY_S: Final = 0.01
 IDLE_S: Final = 1.0
 """With no camera to read."""
-LOOK_S: Final = 0.5
+LOOK_S: Final = 1.0
 """How late what concerns no single frame may be: a camera whose own thread wants it, a clock's step, doubts.  Looking costs more than
 reading a tick of video does: so each tick some cameras are looked at, and those that have to say something now."""
 MOST_ASIDE: Final = 64

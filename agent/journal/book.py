@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from watchkeep.wire.record import Header, RecordKind
 
 from .entry import Entry
-from .layout import FILE_HEAD_BYTES
+from .layout import CLOSE, FILE_HEAD_BYTES, room_of
 from .reclaim import Candidate
 
 
@@ -109,13 +109,13 @@ class Book:
         epoch = self._current.pop(camera, None)
         return [] if epoch is None else self._settle((camera, epoch))
 
-    def owed(self, durable: int) -> Iterator[Candidate]:
-        """From the oldest file on, those that hold anything wanted and are not the last durable one."""
+    def owed(self, durable: int, block: int = CLOSE) -> Iterator[Candidate]:
+        """From the oldest file on, those that hold anything wanted and are not the last durable one; `block`: of files that are begun."""
         last = self._last(durable)
         for number in sorted(self._files):
             if number < last and self._files[number].wanted:
-                init_bytes = sum(init.record_bytes for init in self.inits_in(number))
-                yield Candidate(number, self._files[number].end - FILE_HEAD_BYTES, self.chunks_in(number), init_bytes)
+                inits = sum(room_of(init.record_bytes, block) for init in self.inits_in(number))
+                yield Candidate(number, self._files[number].end - FILE_HEAD_BYTES, self.chunks_in(number), inits, block)
 
     def knows(self, file: int) -> bool:
         return file in self._files

@@ -7,7 +7,8 @@
 Why: into the page cache each byte is copied to a page that is cold and that the kernel has to find, mark, gather and write.
 Rules: 1. what begins or ends inside a block is left to the page cache, and so is everything where the file system has nothing like this:
 then nothing counts as written.  2. A chunk that was built in memory of its own (native/pool.pyx) is written from there, with the
-zeros behind it in place of as many of the next part; all else goes through the buffer.  3. One thread writes (the journal's pen).
+zeros behind it in place of as many at the beginning of the next part; all else goes through the buffer.
+3. One thread writes (the journal's pen).
 Bound: BUFFER_BYTES, taken with the first write.
 """
 
@@ -17,6 +18,7 @@ import mmap
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Final
 
 from watchkeep.native import in_blocks
@@ -61,17 +63,17 @@ class _Gather:
         """Where the piece that is being filled begins and ends in the buffer."""
 
     def write(self, parts: Sequence[Payload]) -> None:
-        instead = 0  # bytes of the next parts that are written already: zeros behind a chunk
-        for part in parts:
-            view = memoryview(part).cast("B")
-            view, instead = view[instead:], max(instead - len(view), 0)
-            blocks = in_blocks(part) if not self._filled % BLOCK else None
-            if blocks is not None and len(view) == len(part):
+        instead = 0  # bytes of the next part that are written already: zeros behind a chunk
+        for part, following in pairwise([*parts, b""]):
+            view = memoryview(part).cast("B")[instead:]
+            blocks = in_blocks(part) if not (instead or self._filled % BLOCK) else None
+            instead = 0 if blocks is None else len(blocks) - len(view)
+            if blocks is not None and following[:instead] == bytes(instead):
                 self._close_piece()
                 self._pieces.append(blocks)
-                instead = len(blocks) - len(view)
             else:
                 self._copy(view)
+                instead = 0
             if len(self._pieces) >= MAX_PIECES:
                 self._put()
         self._put()

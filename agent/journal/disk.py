@@ -1,6 +1,6 @@
 """The journal's seam to the disk: everything that can fail, stall or be cut short goes through here.
 
-Rules: methods raise OSError and nothing else; they keep no state but the buffer of direct.py; `volume_errors` turns OSError into our
+Rules: methods raise OSError and nothing else; they keep no state but that of direct.py; `volume_errors` turns OSError into our
 tree at the journal's edge.  Tests pass a Disk that refuses, stalls or forgets.
 """
 
@@ -52,8 +52,8 @@ class Disk:
             return {item.name: item.stat().st_size for item in items if item.is_file(follow_symlinks=False)}
 
     def open(self, path: Path, *, create: bool) -> int:
-        """Open for writing; with create the file must not exist yet."""
-        return os.open(path, os.O_WRONLY | (os.O_CREAT | os.O_EXCL if create else 0), 0o640)
+        """Open for writing; with create the file must not exist yet.  Readable: `allocate` reads where it cannot allocate."""
+        return os.open(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0), 0o640)
 
     def close(self, handle: int) -> None:
         os.close(handle)

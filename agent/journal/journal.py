@@ -221,7 +221,7 @@ class Journal:
 
     def _choose(self, has_copy: HasCopy, *, can_carry: bool) -> Choice | None:
         with self._pen, self._memory:
-            files = [file for file in self._book.owed(self._held.durable) if not self._files.is_open(file.number)]
+            files = [file for file in self._book.owed(self._held.durable, self._disk.block) if not self._files.is_open(file.number)]
         return choose(files, has_copy, can_carry=can_carry)
 
     def _carry(self, choice: Choice) -> None:

@@ -21,7 +21,7 @@
                 └ block 0       └ 1             └ 2             └ 3             └ 4             └ 5
 
 In blocks a payload begins with one, so that it is written from where it lies in memory (direct.py), and its header ends the one before,
-which is that header's own: between two syncs no block is written twice.
+which is that header's own: no block that holds a record is written again.
 Rules: a file whose head does not prove itself holds nothing.  File numbers only ever rise.  An agent from before version 2 takes such a
 file for damaged.
 """
@@ -64,6 +64,11 @@ def up(offset: int, block: int) -> int:
 def place_of(end: int, block: int) -> int:
     """Where the record behind `end` begins."""
     return end if block == CLOSE else up(end, block) + block - HEADER_BYTES
+
+
+def room_of(record_bytes: int, block: int) -> int:
+    """Bytes of a file that a record takes."""
+    return record_bytes if block == CLOSE else block + up(record_bytes - HEADER_BYTES, block)
 
 
 def pack_head(head: FileHead) -> bytes:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .entry import Entry
+from .layout import CLOSE, room_of
 
 HasCopy = Callable[[str, int, int], bool]
 """`has_copy(camera, epoch, seq)`: at least one archiver has this chunk durable."""
@@ -26,13 +27,14 @@ WORTH: Final = (1 / 2, 1 / 8)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file that may be freed: the bytes of all records that were written to it, those of them that init segments need, and the
-    chunks in it that are owed."""
+    """A file that may be freed: the bytes of all records that were written to it, the room that init segments that are needed take
+    elsewhere, the chunks in it that are owed, and how records lie there (layout.py)."""
 
     number: int
     bytes: int
     chunks: Sequence[Entry]
     init_bytes: int = 0
+    block: int = CLOSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def choose(files: Iterable[Candidate], has_copy: HasCopy, *, can_carry: bool) ->
         if not bare:
             return Choice(file.number)
         oldest = oldest or Choice(file.number, loses=True)
-        gain = 1 - (file.init_bytes + sum(chunk.record_bytes for chunk in bare)) / file.bytes
+        gain = 1 - (file.init_bytes + sum(room_of(chunk.record_bytes, file.block) for chunk in bare)) / file.bytes
         for share in WORTH:
             if gain >= share:
                 worth.setdefault(share, Choice(file.number, bare))

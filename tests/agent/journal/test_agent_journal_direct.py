@@ -3,17 +3,19 @@
 import errno
 import fcntl
 import os
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from journal_lab import chunk_records, init_record, kill, open_journal, record_bytes
+from journal_lab import chunk_records, in_blocks, init_record, kill, open_journal, record_bytes, seqs
 
 from watchkeep.agent.journal import direct
 from watchkeep.agent.journal.direct import BLOCK, DirectWriter
 from watchkeep.agent.journal.disk import Disk
 from watchkeep.agent.journal.layout import CLOSE, file_name
 from watchkeep.native import Pool, Ring
+from watchkeep.wire.errors import FullError
 from watchkeep.wire.record import HEADER_BYTES, Header, RecordKind
 from watchkeep.wire.seal import parse_seal
 
@@ -178,3 +180,40 @@ def test_a_journal_gives_back_what_went_past_the_page_cache_before_and_after_a_k
     assert len(last.recovered) == len(written) + 9
     assert last.cuts == []
     last.close()
+
+
+@pytest.mark.parametrize("begun", [CLOSE, BLOCK])
+def test_a_full_journal_of_small_chunks_without_a_copy_gives_the_oldest_up_and_carries_none_for_ever(tmp_path, begun):
+    """In blocks they take more room than they have bytes: what is padding is not gained by carrying; also after a change of the profile."""
+    journal, seq = open_journal(tmp_path, in_blocks(begun), files=6, file_bytes=16 * BLOCK), 0
+    journal.append([init_record()])
+    with suppress(FullError):
+        for seq in range(2000):
+            journal.append(chunk_records(1, start=seq, size=900))
+    assert 20 < seq < 1999
+    journal.close()
+    journal = open_journal(tmp_path, in_blocks(BLOCK), files=6, file_bytes=16 * BLOCK)
+    freed = journal.reclaim(lambda *_: False)
+    assert seqs(freed.lost)[0] == 0
+    assert not freed.carried
+    journal.append(chunk_records(1, start=seq, size=900))
+    journal.close()
+
+
+def test_zeros_behind_a_chunk_are_written_with_it_only_where_they_are(file, ring):
+    """In files whose records lie close the next header follows at once."""
+    handle, path = file
+    chunk = chunk_of(ring, 3 * BLOCK)
+    header = b"\7" * (-len(chunk) % BLOCK)
+    assert DirectWriter().write(handle, 0, [chunk, header])
+    assert path.read_bytes()[: len(chunk) + len(header)] == bytes(chunk) + header
+    assert DirectWriter().write(handle, 0, [chunk, header[:-2], header[-2:]])
+    assert path.read_bytes()[: len(chunk) + len(header)] == bytes(chunk) + header
+
+
+def test_the_c_library_may_read_what_it_is_to_keep_where_a_file_system_cannot_allocate(tmp_path):
+    """posix_fallocate(3) reads the bytes that are there, and fails with EBADF where it may not."""
+    disk = Disk(direct=True)
+    handle = disk.open(tmp_path / "file", create=True)
+    assert fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+    disk.close(handle)

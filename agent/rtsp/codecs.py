@@ -26,6 +26,9 @@ _EXTENSION: Final = 0x2B7
 _SBR: Final = 5
 MAX_CONFIG: Final = 64
 """Bytes of an AudioSpecificConfig; real ones have 2 to 7."""
+MIN_RATE: Final = 1000
+"""Real ones begin at 7350, and a config may name any.  A frame's 1024 samples last a second by this one: by the fastest clock that a
+description may have ten million ticks, of which native/sound counts 32 bits; by a rate of 1 they would be more than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,8 @@ def aac(form: Format) -> AacFormat | str:
         return "its config is not hexadecimal"
     if not 2 <= len(config) <= MAX_CONFIG:
         return "it does not say its config"
-    if form.encoding == "mp4a-latm":
-        return _latm(form, config)
-    return _mpeg4(form, config)
+    laid = (_latm if form.encoding == "mp4a-latm" else _mpeg4)(form, config)
+    return "its sampling rate is none of sound" if isinstance(laid, AacFormat) and laid.rate < MIN_RATE else laid
 
 
 def _mpeg4(form: Format, config: bytes) -> AacFormat | str:

@@ -10,6 +10,7 @@ from rtsp_stub import Media, Raw, Rtp, Says, stub
 from watchkeep.agent.pyav.ingest import CameraError
 from watchkeep.agent.rtsp import session as module
 from watchkeep.agent.rtsp.ride import Ride
+from watchkeep.agent.rtsp.sdp import MAX_CLOCK
 from watchkeep.agent.rtsp.session import NativeSession
 
 pytestmark = pytest.mark.system
@@ -120,6 +121,22 @@ def test_sound_that_is_given_the_pictures_channels_costs_no_picture() -> None:
         session, given = read(camera.url)
     assert given == list(range(FRAMES))
     assert (session.audio, session.left_out) == (None, "audio pcm_alaw: the camera gives it the picture's channels")
+
+
+@pytest.mark.parametrize(
+    ("config", "left_out"),
+    [("178001f408", ""), ("178001f388", "audio aac: its sampling rate is none of sound"),
+     ("1780000088", "audio aac: its sampling rate is none of sound")],
+    ids=["1000 Hz", "999 Hz", "1 Hz"],
+)  # fmt: skip
+def test_sound_whose_frames_would_last_for_minutes_costs_no_picture(config: str, left_out: str) -> None:
+    """By the fastest clock that a description may have, 1024 samples of 1 Hz are more ticks than 32 bits hold."""
+    hbr = f"mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config={config}"
+    sound = Media("audio", 97, MAX_CLOCK, (f"rtpmap:97 mpeg4-generic/{MAX_CLOCK}/1", f"fmtp:97 {hbr}"))
+    with stub((VIDEO, sound), pictures) as camera:
+        session, given = read(camera.url)
+    assert given == list(range(FRAMES))
+    assert (session.left_out, session.audio is None) == (left_out, bool(left_out))
 
 
 def test_what_to_do_is_said_when_nothing_comes_over_udp_or_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:

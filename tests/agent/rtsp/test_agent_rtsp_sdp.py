@@ -100,6 +100,9 @@ HBR = {"sizelength": "13", "indexlength": "3", "indexdeltalength": "3"}
         ("mpeg4-generic", {**HBR, "config": "118856e500"}, AacFormat(bytes.fromhex("118856e500"), 48_000, 1)),
         ("mpeg4-generic", {**HBR, "config": "118856e580"}, "it is HE-AAC"),
         ("mpeg4-generic", {**HBR, "config": "1390"}, "it is HE-AAC"),
+        ("mpeg4-generic", {**HBR, "config": "178001f408"}, AacFormat(bytes.fromhex("178001f408"), 1000, 1)),
+        ("mpeg4-generic", {**HBR, "config": "178001f388"}, "its sampling rate is none of sound"),
+        ("mp4a-latm", {"cpresent": "0", "config": "40002f0003e710"}, "its sampling rate is none of sound"),
     ],
 )
 def test_aac_is_described_or_says_why_not(encoding: str, parameters: dict[str, str], read: AacFormat | str) -> None:

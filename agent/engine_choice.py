@@ -103,7 +103,8 @@ class EngineChoice:
         return True
 
     def recorded(self, seconds: float) -> bool:
-        """The session has recorded for so long; True when that has shown that PyAV can do what native cannot, which is to be told."""
+        """The session has recorded for so long; True when that has shown that PyAV can do what native cannot, which is to be told: it has
+        the camera from now on, or, when that is not `settled`, for this session."""
         if self._state is State.UNDECIDED and seconds >= PROVEN_S:
             self._state = State.NATIVE
         elif self._state is State.TRIAL and seconds >= max(PROVEN_S, TIMES * self._native_s):
@@ -115,10 +116,11 @@ class EngineChoice:
         return False
 
     def ended(self, recorded_s: float, why: str, *, common: bool = False) -> bool:
-        """A session is over, or could not be opened, after it recorded for so long; returns the same as `recorded`.
+        """A session is over, or could not be opened, after it recorded for so long; True when that has settled it, which is to be told.
 
         common: any engine would have met what ended it."""
-        told = self.recorded(recorded_s)
+        settled = self.settled
+        self.recorded(recorded_s)
         if self._state is State.UNDECIDED:
             self._native_s = max(self._native_s, recorded_s)
             self._failed += 1 if common else COMMON_TRIES // TRIES
@@ -127,12 +129,11 @@ class EngineChoice:
         elif self._state is State.TRIAL:
             self._pyav_s = max(self._pyav_s, recorded_s)
             self._go(self._compared())
-            told = self.settled
         elif self._state is State.DOUBT:
             self._go(State.NATIVE)
         elif self._state is State.NATIVE and recorded_s:
             self._unfit, self._doubted = 0, False
-        return told
+        return self.settled and not settled
 
     def _compared(self) -> State:
         """What a trial comes to that proved nothing by its length."""

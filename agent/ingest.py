@@ -201,7 +201,8 @@ class Ingest:
         self._line.stats.ingest, self._line.stats.ingest_why = self._choice.engine, self._choice.why
 
     def _tell_engine(self) -> None:
-        self._tell(f"camera {self._line.camera} is read by PyAV from now on: {self._choice.why}",
+        span = "from now on" if self._choice.settled else "for this session"
+        self._tell(f"camera {self._line.camera} is read by PyAV {span}: {self._choice.why}",
                    'nothing is lost by it; ingest = "pyav" for this camera asks no more')  # fmt: skip
 
     def _read(self, session: Session, reader: Reader, stop: threading.Event) -> None:

@@ -144,6 +144,19 @@ def test_a_proven_native_engine_that_is_unfit_again_is_doubted_for_a_session_and
     assert choice.engine == "pyav"
 
 
+def test_a_doubt_that_ends_is_told_of_no_more_as_native_is_next():
+    """It stalls: the time that proves something has gone only when it ends."""
+    choice = EngineChoice("auto")
+    choice.ended(PROVEN_S, "ended")
+    for doubted in (False, True):
+        assert choice.unfit("garbled") == doubted
+        if not doubted:
+            choice.ended(0.0, "garbled")
+    assert not choice.recorded(PROVEN_S - 1)
+    assert not choice.ended(PROVEN_S + 1, "the camera sends nothing")
+    assert (choice.engine, choice.why) == ("native", "")
+
+
 def test_a_camera_that_starts_for_long_is_read_natively_in_the_end():
     """What it says is cut off, and PyAV makes nothing of it either; once it does."""
     choice = EngineChoice("auto")
@@ -172,6 +185,20 @@ def test_nothing_flaps_however_long_sessions_last(sessions):
         assert (choice.engine == "pyav") == bool(choice.why), "PyAV never reads without a reason"
         choice.ended(recorded_s, "why", common=common)
     assert sum(before != after for before, after in pairwise(engines)) <= 2 * MOST_TRIALS
+
+
+@given(st.lists(st.one_of(st.just(None), st.tuples(st.booleans(), seconds)), max_size=60))
+def test_what_is_told_has_a_reason_and_is_so(events):
+    """None: unfit; True: the session is over."""
+    choice = EngineChoice("auto")
+    for event in events:
+        if event is None:
+            told = choice.unfit("why")
+        else:
+            over, recorded_s = event
+            told = choice.ended(recorded_s, "why") if over else choice.recorded(recorded_s)
+            assert choice.settled or not (told and over), "who reads the next session"
+        assert not told or (choice.engine == "pyav" and choice.why)
 
 
 @given(st.lists(st.one_of(st.just(None), seconds), max_size=60))
@@ -277,4 +304,23 @@ def test_a_proven_camera_that_is_garbled_once_stays_native_and_twice_is_recorded
         assert made.numbers == list(range(100))
         assert (made.line.stats.ingest, made.line.stats.ingest_why) == ("native", "")
         assert len(made.told) == 1, made.told
-        assert made.told[0][0].endswith("is read by PyAV from now on: the camera sends something that is not RTSP")
+        assert made.told[0][0].endswith("is read by PyAV for this session: the camera sends something that is not RTSP")
+
+
+def test_a_doubted_camera_that_stalls_is_not_told_of_as_pyavs():
+    garbled = UnfitError(CameraStatus.CONNECTING, "the camera sends something that is not RTSP", remedy="r")
+
+    def later(seconds):
+        def go():
+            made.clock.now += seconds
+
+        return go
+
+    def session(first, between, last):
+        numbers = [frame(number) for number in range(first, first + 25)]
+        return FakeSession([*numbers[:5], later(between), *numbers[5:], later(last)])
+
+    with auto(session(25, PROVEN_S - 1, 2), native=[session(0, PROVEN_S, 0), garbled, garbled, session(50, 0, 0)]) as made:
+        made.run()
+        assert made.numbers == list(range(75))
+        assert made.told == []

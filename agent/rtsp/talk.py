@@ -123,5 +123,11 @@ class Talk:
                 if number == 0:
                     self._quality.heard(report, self._utc_ns())
                 self._timeline.report(video=number == 0, stamp=report.timestamp, ntp=report.ntp)
-            elif number == 0 and self._goodbye is None and report.ssrc == self._source(0):
-                self._goodbye = now, self._stream.counts(0)[0]
+            elif number == 0 and report.ssrc == self._source(0):
+                self._note_goodbye(now)
+
+    def _note_goodbye(self, now: float) -> None:
+        """One that is said again without a picture in between is the same; behind a picture it is another one."""
+        received = self._stream.counts(0)[0]
+        if self._goodbye is None or self._goodbye[1] != received:
+            self._goodbye = now, received

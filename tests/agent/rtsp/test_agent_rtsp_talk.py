@@ -174,6 +174,17 @@ def test_a_camera_that_says_goodbye_and_sends_on_stays(rig, way):
 
 
 @pytest.mark.parametrize("way", HEARD)
+def test_a_goodbye_behind_pictures_that_came_behind_another_one_counts_from_then(rig, way):
+    hear, begun = HEARD[way], rig.now
+    assert not hear(rig, [(1, goodbye(SOURCE))], begun)
+    rig.stream.received[0] += 30
+    assert not hear(rig, [(1, goodbye(SOURCE))], begun + 0.5)
+    assert rig.talk.deadline() == begun + 0.5 + GOODBYE_S
+    assert not hear(rig, [(1, goodbye(SOURCE))], begun + GOODBYE_S), "the same one once more, which moves nothing"
+    assert hear(rig, [], begun + 0.5 + GOODBYE_S)
+
+
+@pytest.mark.parametrize("way", HEARD)
 @pytest.mark.parametrize("said", [(1, goodbye(OTHER)), (1, goodbye()), (3, goodbye(OTHER)), (3, goodbye(SOURCE))])
 def test_a_goodbye_of_another_source_or_of_the_sound_ends_nothing(rig, way, said):
     assert not HEARD[way](rig, [said], rig.now)

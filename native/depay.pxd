@@ -45,6 +45,7 @@ cdef class Video(Depacketizer):
     cdef bint fragment          # and in it a fragmented NAL unit
     cdef bint anew              # the packet that is taken is the first of another numbering
     cdef bint fresh             # the unit began so, and whole
+    cdef bint sets              # there have been parameter sets in the stream
     cdef size_t given           # bytes at the buffer's beginning that are given away
     cdef size_t marked          # where its last marker stood; 0 before one
     cdef size_t searched        # up to here it holds no slice

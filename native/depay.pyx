@@ -13,7 +13,8 @@ fragment lost is missing at its end, and the unit is `damaged`.  2. A unit witho
 one.  3. No read beyond the payload, whatever lengths it announces.  4. `buffer` grows as needed up to `most` (8 MiB by default) and
 stays; what is longer is cut off, `damaged`, and counted in `refused`, as is a payload of a kind that is not known.  5. A unit behind a gap
 is damaged, for what is missing may be its own; but not a key frame that begins another numbering with all that one begins with: nothing
-that was before it is needed, and its parameter sets are to be believed.
+that was before it is needed, and its parameter sets are to be believed.  All that is its first slice, and what stands in front of that: a
+delimiter, or parameter sets, or nothing in a stream that has had no parameter sets.
 Twin: depay_py.py.
 """
 
@@ -22,7 +23,7 @@ from libc.stdint cimport int32_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove
 
-from .nal cimport first_vcl, is_vcl, starts_key
+from .nal cimport first_vcl, is_parameter_set, is_vcl, kind_of, starts_key
 from .rtp cimport ANEW, IN_ORDER, LATE, Rtp, Sequence, advance, parse_rtp
 
 from .unit import Unit
@@ -138,17 +139,24 @@ cdef class Video(Depacketizer):
 
     cdef bint close(self, size_t end, int verdict) noexcept nogil:
         """End the unit at `end`; False when there is no slice before it, and then it goes on."""
-        cdef int kind = first_vcl(self.buffer + self.searched, end - self.searched, self.hevc) if end > self.searched else -1
+        cdef const unsigned char* vcl = NULL
+        cdef size_t header = 2 if self.hevc else 1
+        cdef size_t left
+        cdef int kind
+        if end > self.searched:
+            vcl = first_vcl(self.buffer + self.searched, end - self.searched, self.hevc)
         self.fragment = False
-        if kind < 0:
+        if vcl == NULL:
             self.searched, self.marked = end, 0
             if end > self.most // 2:        # no encoder's: without this, there would never be room for a picture again
                 self.size = self.searched = 0
                 self.damaged = True
                 self.refused += 1
             return False
+        kind, left = kind_of(vcl, self.hevc), self.buffer + end - vcl
         self.ready.key, self.ready.duration = starts_key(kind, self.hevc), 0
-        self.damaged |= self.fresh and not self.ready.key
+        if self.fresh and not (self.ready.key and left > header and self.first_of_picture(kind, vcl + header, left - header)):
+            self.damaged = True         # parameter sets may stand in front of each slice: it began with those of a later one
         self.give(end, verdict)
         self.given = end
         self.open = self.damaged = self.fresh = False
@@ -158,7 +166,10 @@ cdef class Video(Depacketizer):
     cdef void put(self, const unsigned char* data, size_t size) noexcept nogil:
         """One whole NAL unit."""
         cdef size_t before = self.size
-        if size and self.append(b"\0\0\0\1", START_CODE) and not self.append(data, size):
+        if size == 0:
+            return
+        self.sets |= is_parameter_set(kind_of(data, self.hevc), self.hevc)
+        if self.append(b"\0\0\0\1", START_CODE) and not self.append(data, size):
             self.size = before
 
     cdef void start(self, unsigned char first, unsigned char second) noexcept nogil:
@@ -166,6 +177,7 @@ cdef class Video(Depacketizer):
         cdef unsigned char[6] head
         head[0] = head[1] = head[2] = 0
         head[3], head[4], head[5] = 1, first, second
+        self.sets |= is_parameter_set(kind_of(&head[START_CODE], self.hevc), self.hevc)
         self.fragment = self.append(head, 6 if self.hevc else 5)
 
     cdef void payload(self, const unsigned char* at, size_t size) noexcept nogil:
@@ -238,13 +250,16 @@ cdef class Video(Depacketizer):
         self.fragment = self.append(at + skip, size - skip) and not flags & FU_ENDS
 
     cdef bint heads(self) noexcept nogil:
-        """Whether the buffer starts with what is the first of a key frame, so that nothing of one can be missing before it."""
+        """Whether the buffer starts with what may be the first of a key frame.  Not with a slice where there have been parameter sets:
+        those in front of it are lost then, and may be others.  `close` sees whether the first slice is there."""
         cdef size_t at = START_CODE + (2 if self.hevc else 1)
         cdef int kind
         if self.size <= at:
             return False
-        kind = (self.buffer[START_CODE] >> 1) & 0x3f if self.hevc else self.buffer[START_CODE] & 0x1f
-        return kind == (H265_VPS if self.hevc else H264_SPS) or self.first_of_picture(kind, self.buffer + at, self.size - at)
+        kind = kind_of(self.buffer + START_CODE, self.hevc)
+        if kind == (H265_VPS if self.hevc else H264_SPS):
+            return True
+        return self.first_of_picture(kind, self.buffer + at, self.size - at) and not (self.sets and is_vcl(kind, self.hevc))
 
     cdef bint begins(self, const unsigned char* at, size_t size) noexcept nogil:
         """Whether a payload holds the beginning of a picture."""

@@ -72,7 +72,7 @@ class VideoDepacketizer(Base):
     def __init__(self, hevc: bool, *, donl: bool = False, most: int = MOST) -> None:
         super().__init__(most)
         self._hevc, self._donl, self._header = hevc, 2 if donl and hevc else 0, 2 if hevc else 1
-        self._open = self._fragment = self._anew = self._fresh = False
+        self._open = self._fragment = self._anew = self._fresh = self._sets = False
         self._marked = self._searched = 0
 
     def renumbered(self) -> None:
@@ -109,30 +109,35 @@ class VideoDepacketizer(Base):
         return self._stamp is not None and (timestamp - self._stamp) & 0xFFFFFFFF == 0
 
     def _close(self, end: int) -> list[Unit]:
-        kind = self._first_vcl(self._buffer[self._searched : end])
+        at = self._first_vcl(self._searched, end)
         self._fragment = False
-        if kind is None:
+        if at is None:
             self._searched, self._marked = end, 0
             if end > self._most // 2:
                 self._buffer, self._searched = b"", 0
                 self._refuse()
             return []
+        kind = self._kind(self._buffer[at])
         key = kind in range(16, 22) if self._hevc else kind == 5
-        unit = Unit(self._buffer[:end], self._stamp or 0, 0, key, self._damaged or (self._fresh and not key))
+        whole = key and self._first_of_picture(kind, self._buffer[at + self._header : end])
+        unit = Unit(self._buffer[:end], self._stamp or 0, 0, key, self._damaged or (self._fresh and not whole))
         self._buffer = self._buffer[end:]
         self._open = self._damaged = self._fresh = False
         self._marked = self._searched = 0
         return [unit]
 
-    def _first_vcl(self, data: bytes) -> int | None:
-        kinds = (self._kind(data[at]) for at, _ in split_annexb(data))
-        return next((kind for kind in kinds if self._is_vcl(kind)), None)
+    def _first_vcl(self, start: int, end: int) -> int | None:
+        places = (start + at for at, _ in split_annexb(self._buffer[start:end]))
+        return next((at for at in places if self._is_vcl(self._kind(self._buffer[at]))), None)
 
     def _kind(self, first: int) -> int:
         return first >> 1 & 0x3F if self._hevc else first & 0x1F
 
     def _is_vcl(self, kind: int) -> bool:
         return kind <= 31 if self._hevc else 1 <= kind <= 5
+
+    def _is_parameter_set(self, kind: int) -> bool:
+        return 32 <= kind <= 34 if self._hevc else 7 <= kind <= 8
 
     def _aggregates(self, kind: int) -> bool:
         return kind == (48 if self._hevc else 24)
@@ -141,9 +146,16 @@ class VideoDepacketizer(Base):
         return kind == (49 if self._hevc else 28)
 
     def _put(self, unit: bytes) -> None:
+        if not unit:
+            return
         before = self._buffer
-        if unit and self._append(_CODE) and not self._append(unit):
+        self._sets |= self._is_parameter_set(self._kind(unit[0]))
+        if self._append(_CODE) and not self._append(unit):
             self._buffer = before
+
+    def _start(self, header: bytes) -> None:
+        self._sets |= self._is_parameter_set(self._kind(header[0]))
+        self._fragment = self._append(_CODE + header)
 
     def _payload(self, data: bytes) -> None:
         header, donl = self._header, self._donl
@@ -165,8 +177,11 @@ class VideoDepacketizer(Base):
             self._fragment = False
             if len(data) <= header + donl:
                 self._refuse()
-            elif self._append(_CODE + data[:header]):
+                return
+            self._start(data[:header])
+            if self._fragment:
                 self._append(data[header + donl :])
+            self._fragment = False
 
     def _units(self, data: bytes) -> None:
         skip = self._donl
@@ -188,7 +203,7 @@ class VideoDepacketizer(Base):
                 self._refuse()
                 return
             first = bytes([data[0] & 0x81 | (flags & 0x3F) << 1, data[1]]) if self._hevc else bytes([data[0] & 0xE0 | flags & 0x1F])
-            self._fragment = self._append(_CODE + first)
+            self._start(first)
         if not self._fragment:
             self._refuse()
             return
@@ -199,7 +214,9 @@ class VideoDepacketizer(Base):
         if len(self._buffer) <= at:
             return False
         kind = self._kind(self._buffer[len(_CODE)])
-        return kind == (_H265_VPS if self._hevc else _H264_SPS) or self._first_of_picture(kind, self._buffer[at:])
+        if kind == (_H265_VPS if self._hevc else _H264_SPS):
+            return True
+        return self._first_of_picture(kind, self._buffer[at:]) and not (self._sets and self._is_vcl(kind))
 
     def _begins(self, data: bytes) -> bool:
         header, donl = self._header, self._donl

@@ -80,15 +80,16 @@ cdef size_t put_prefixed(unsigned char* into, const unsigned char* data, size_t 
     return at - into
 
 
-cdef int _kind(const Nal* nal, bint hevc) noexcept nogil:
-    return (nal.start[0] >> 1) & 0x3f if hevc else nal.start[0] & 0x1f
+cdef int kind_of(const unsigned char* header, bint hevc) noexcept nogil:
+    """Type of the unit that begins there."""
+    return (header[0] >> 1) & 0x3f if hevc else header[0] & 0x1f
 
 
 cdef bint is_vcl(int kind, bint hevc) noexcept nogil:
     return kind <= H265_LAST_VCL if hevc else H264_SLICE <= kind <= H264_IDR
 
 
-cdef bint _is_parameter_set(int kind, bint hevc) noexcept nogil:
+cdef bint is_parameter_set(int kind, bint hevc) noexcept nogil:
     return H265_VPS <= kind <= H265_PPS if hevc else kind == H264_SPS or kind == H264_PPS
 
 
@@ -97,8 +98,8 @@ cdef bint has_known_sets(const unsigned char* data, size_t size, bint hevc, cons
     cdef Nal nal
     cdef const unsigned char* source = next_header(data, data + size, hevc, &nal)
     cdef size_t at = 0
-    while source != NULL and not is_vcl(_kind(&nal, hevc), hevc):
-        if _is_parameter_set(_kind(&nal, hevc), hevc):
+    while source != NULL and not is_vcl(kind_of(nal.start, hevc), hevc):
+        if is_parameter_set(kind_of(nal.start, hevc), hevc):
             if length - at < CODE + nal.size or memcmp(sets + at + CODE, nal.start, nal.size):
                 return False
             at += CODE + nal.size
@@ -106,15 +107,15 @@ cdef bint has_known_sets(const unsigned char* data, size_t size, bint hevc, cons
     return at == 0 or at == length
 
 
-cdef int first_vcl(const unsigned char* data, size_t size, bint hevc) noexcept nogil:
-    """Type of the first VCL unit, or -1; slices of one picture are all IDR/IRAP or none is (H.264 7.4.1.2.4, H.265 7.4.2.2)."""
+cdef const unsigned char* first_vcl(const unsigned char* data, size_t size, bint hevc) noexcept nogil:
+    """The first VCL unit, or NULL; slices of one picture are all IDR/IRAP or none is (H.264 7.4.1.2.4, H.265 7.4.2.2)."""
     cdef Nal nal
     cdef const unsigned char* source = next_header(data, data + size, hevc, &nal)
     while source != NULL:
-        if is_vcl(_kind(&nal, hevc), hevc):
-            return _kind(&nal, hevc)
+        if is_vcl(kind_of(nal.start, hevc), hevc):
+            return nal.start
         source = next_header(source, data + size, hevc, &nal)
-    return -1
+    return NULL
 
 
 cdef bint starts_key(int kind, bint hevc) noexcept nogil:
@@ -163,8 +164,8 @@ def parameter_sets(data, bint hevc):
     cdef Nal nal
     cdef const unsigned char* at = next_nal(source.start, source.end, &nal)
     cdef list found = []
-    while at != NULL and not is_vcl(_kind(&nal, hevc), hevc):
-        if _is_parameter_set(_kind(&nal, hevc), hevc):
+    while at != NULL and not is_vcl(kind_of(nal.start, hevc), hevc):
+        if is_parameter_set(kind_of(nal.start, hevc), hevc):
             found.append(b"\0\0\0\1" + nal.start[:nal.size])
         at = next_nal(at, source.end, &nal)
     return b"".join(found)
@@ -172,5 +173,5 @@ def parameter_sets(data, bint hevc):
 
 def is_key(data, bint hevc):
     cdef _Bytes source = _Bytes(data)
-    cdef int kind = first_vcl(source.start, source.end - source.start, hevc)
-    return starts_key(kind, hevc)
+    cdef const unsigned char* vcl = first_vcl(source.start, source.end - source.start, hevc)
+    return vcl != NULL and starts_key(kind_of(vcl, hevc), hevc)

@@ -127,6 +127,50 @@ def test_what_may_have_lost_its_beginning_before_another_numbering_is_damaged(co
     assert anew(*((nal, 9, False) for nal in [*head, IDR]), (SLICE, 18, True), code=code) == [False, True, False]
 
 
+SECOND5 = b"\x26\x01\x20second part of the picture"
+BEGINNINGS = [
+    (False, [SPS, PPS], [SECOND], [IDR]),
+    (False, [AUD, SPS, PPS], [SECOND], [IDR]),
+    (False, [stap(SPS, PPS)], fu_a(SECOND, [3]), fu_a(IDR, [1])),
+    (False, [SPS, PPS], fu_a(b"\x65", []), [IDR]),
+    (False, [*fu_a(SPS, [2]), *fu_a(PPS, [1])], [SECOND], [IDR]),
+    (True, [VPS5, SPS5, PPS5], [SECOND5], [IRAP5]),
+    (True, [ap(VPS5, SPS5, PPS5)], fu_265(SECOND5, [4]), fu_265(IRAP5, [1])),
+    (True, [AUD5, VPS5, SPS5, PPS5], fu_265(SECOND5[:2], []), [IRAP5]),
+]
+
+
+@pytest.mark.parametrize(("hevc", "sets", "second", "first"), BEGINNINGS)
+def test_parameter_sets_in_front_of_a_later_slice_begin_no_whole_key_frame_in_another_numbering(code, hevc, sets, second, first):
+    """As GStreamer's server sends them in front of each slice."""
+    after = TRAIL5 if hevc else SLICE
+    cut = [*sets, *second]
+    assert anew(*((nal, 9, False) for nal in cut), (after, 18, True), code=code, hevc=hevc) == [False, True, False]
+    whole = [*sets, *first, *cut]
+    assert anew(*((nal, 9, False) for nal in whole), (after, 18, True), code=code, hevc=hevc) == [False, False, False]
+
+
+@pytest.mark.parametrize(("hevc", "sets", "first"), [(hevc, sets, first) for hevc, sets, _, first in BEGINNINGS])
+def test_a_key_frame_in_another_numbering_without_the_parameter_sets_that_the_stream_has_had_is_damaged(code, hevc, sets, first):
+    after = TRAIL5 if hevc else SLICE
+    before = numbered(*((nal, 0, True) for nal in [*sets, *first]))
+    lost = numbered(*((nal, 9, False) for nal in first), (after, 18, True), start=20_000)
+    whole = numbered(*((nal, 27, False) for nal in [*sets, *first]), (after, 36, True), start=40_000)
+    assert [damaged for *_, damaged in feed(code, before + lost + whole, hevc)[0]] == [False, True, False, False, False]
+
+
+def test_a_slice_of_a_header_alone_is_no_first_one_whatever_was_in_the_buffer_before(code):
+    packets = numbered((SLICE + b"\xff" * 99, 0, True))
+    packets += numbered(*((nal, 9, False) for nal in [SPS, *fu_a(b"\x65", [])]), (SLICE, 18, True), start=20_000)
+    assert [damaged for *_, damaged in feed(code, packets)[0]] == [False, True, False]
+
+
+def test_an_access_unit_delimiter_begins_a_key_frame_whole_with_the_parameter_sets_or_without(code):
+    before = numbered(*((nal, 0, True) for nal in [AUD, SPS, PPS, IDR]))
+    without = numbered((AUD, 9, False), (IDR, 9, True), start=20_000)
+    assert [damaged for *_, damaged in feed(code, before + without)[0]] == [False, False]
+
+
 def test_a_picture_that_needs_those_before_another_numbering_is_damaged(code):
     assert anew((AUD, 9, False), (SLICE, 9, True), (SLICE, 18, True), code=code) == [False, True, False]
 

@@ -52,7 +52,8 @@ class _Seat:
         loan.lane.cuts = self.cuts()
         self.due = talk.deadline()
         if not units and len(messages) <= MOST_ASIDE and (messages or now >= self.due):
-            messages, wanted = talk.aside(messages, now)  # what is behind a unit that was left is heard after it
+            wanted = talk.aside(messages, now)  # what is behind a unit that was left is heard after it
+            messages = []
             self.due = talk.deadline()
         if loan.lane.pictures != loan.pictures:
             self.pictured = now

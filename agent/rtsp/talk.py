@@ -1,7 +1,7 @@
 """What a session says and hears beside its frames: sender reports and texts in, receiver reports and signs of life out.
 
     own thread:      hear ─▶ say                                    each may wait for the camera
-    another thread:  aside: the same, as far as nothing waits ──▶ what is left, and whether the session's own thread is wanted
+    another thread:  aside: the same, as far as nothing waits ──▶ whether the session's own thread is wanted
 
 Rules: one thread at a time, whoever reads the stream.  `aside` never waits: what the connection does not take at once stays in its
 backlog, and then, as with whatever ends or changes the session, its own thread goes on.  Goodbye is what the source of the picture
@@ -85,9 +85,9 @@ class Talk:
                 head = b"$" + bytes([track.transport.rtcp]) + len(report).to_bytes(2, "big")
                 self._opened.perform([actions.Send(head + report)])
 
-    def aside(self, messages: Messages, now: float) -> tuple[Messages, bool]:
-        """Hear and say without waiting, on the thread that reads meanwhile: what it left unheard, which is nothing, and whether the session
-        is to be read by its own thread again: it is over, it ends, its sound moves, or the connection does not take what is to be said."""
+    def aside(self, messages: Messages, now: float) -> bool:
+        """Hear and say without waiting, on the thread that reads meanwhile; True when the session is to be read by its own thread again: it
+        is over, it ends, its sound moves, or the connection does not take what is to be said.  All messages are heard either way."""
         lane, shift = self._stream.lane, self._timeline.shift
         if lane is not None and messages:
             self._timeline.went_on(lane.raw, lane.sound_seen if lane.sounds else None)
@@ -99,7 +99,7 @@ class Talk:
         finally:
             link.patient = True
         over = gone or self._opened.over is not None or self._opened.ended
-        return [], over or bool(link.backlog) or self._timeline.shift != shift
+        return over or bool(link.backlog) or self._timeline.shift != shift
 
     def _source(self, number: int) -> int | None:
         """Whose packets a track has: of the last one, and before the first one what the camera announced."""

@@ -57,13 +57,12 @@ class Wire:
         return self.due
 
     def aside(self, messages, now):
-        """Hears RTCP, leaves texts, says something when it is due."""
-        at = next((at for at, (channel, _) in enumerate(messages) if channel < 0), len(messages))
-        self.heard += messages[:at]
+        """Hears all, says something when it is due."""
+        self.heard += messages
         if now >= self.due:
             self.due = now + 60
             self.said.set()
-        return messages[at:], self.wants
+        return self.wants
 
     def doubts(self, now):
         return self.doubtful
@@ -214,7 +213,7 @@ class Alive(Wire):
         if now >= self.due:
             self.times.append(now)
             self.due = now + self.alive.every_s
-        return messages, False
+        return False
 
     def noted(self, loan, now):
         self.looks += 1
@@ -265,17 +264,15 @@ def test_what_is_unusual_goes_back_with_what_is_behind_it():
         assert wire.loan.lane.pictures == 1
 
 
-def test_messages_go_back_and_so_does_a_camera_that_hangs_up():
-    with driven(2) as (pump, talks, ends):
-        talks.drive(pump)
-        ends.drive(pump)
-        talks.camera.sendall(b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n")
-        assert talks.outcome().messages == [(-1, b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n")]
-        ends.camera.close()
-        assert ends.outcome().units == []
-        assert ends.stream.state == 1
+def test_a_camera_that_hangs_up_goes_back():
+    with driven() as (pump, wire):
+        wire.drive(pump)
+        wire.camera.close()
+        assert wire.outcome().units == []
+        assert wire.stream.state == 1
 
 
+ANSWER = b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n"
 REPORT = struct.pack(">BBHIIIIII", 0x80, 200, 6, 9, 1, 2, 3, 4, 5)
 
 
@@ -283,18 +280,19 @@ def control(compound):
     return b"$\1" + len(compound).to_bytes(2, "big") + compound
 
 
-def test_reports_are_heard_on_the_way_and_what_is_left_unheard_goes_back():
+def test_reports_and_texts_are_heard_on_the_way_and_what_was_heard_does_not_go_back():
     with driven() as (pump, wire):
         wire.drive(pump)
-        wire.camera.sendall(control(REPORT))
+        wire.camera.sendall(control(REPORT) + ANSWER)
         for _ in range(3):
             wire.frame()
         assert wire.noticed.wait(10)
+        wait_until(lambda: wire.heard == [(1, REPORT), (-1, ANSWER)], 10, "what the camera says")
         assert wire.result == []
-        wire.camera.sendall(control(REPORT) + b"RTSP/1.0 200 OK\r\nCSeq: 9\r\n\r\n")
+        wire.wants = True
+        wire.camera.sendall(ANSWER)
         left = wire.outcome()
-        assert [channel for channel, _ in left.messages] == [-1]
-        assert wire.heard == [(1, REPORT), (1, REPORT)]
+        assert (left.messages, wire.heard) == ([], [(1, REPORT), (-1, ANSWER), (-1, ANSWER)])
 
 
 def test_a_camera_that_talks_without_end_is_left_to_its_own_thread_unheard():

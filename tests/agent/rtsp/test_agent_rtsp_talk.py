@@ -113,13 +113,13 @@ def rig(monkeypatch):
 def test_reports_go_out_on_the_way_for_each_track_and_the_next_ones_later(rig):
     rig.now += REPORT_S
     assert rig.talk.deadline() <= rig.now
-    assert rig.talk.aside([], rig.now) == ([], False)
+    assert not rig.talk.aside([], rig.now)
     for channel in CONTROL:
         head = rig.received(4)
         assert head[:2] == b"$" + bytes([channel])
         assert rig.received(int.from_bytes(head[2:], "big"))[1] == 201
     assert rig.talk.deadline() > rig.now
-    assert rig.talk.aside([], rig.now) == ([], False)
+    assert not rig.talk.aside([], rig.now)
     rig.camera.setblocking(False)
     with pytest.raises(BlockingIOError):
         rig.camera.recv(1)
@@ -128,24 +128,21 @@ def test_reports_go_out_on_the_way_for_each_track_and_the_next_ones_later(rig):
 def test_the_session_is_kept_alive_on_the_way_and_the_answer_is_heard_there(rig):
     rig.now += 10  # half of its time-out
     rig.talk.begin(rig.now)
-    assert rig.talk.aside([], rig.now) == ([], False)
+    assert not rig.talk.aside([], rig.now)
     asked = rig.received(8)
     assert asked == b"OPTIONS "
-    assert rig.talk.aside([(TEXT, b"RTSP/1.0 200 OK\r\nCSeq: 99\r\n\r\n")], rig.now) == ([], False)
+    assert not rig.talk.aside([(TEXT, b"RTSP/1.0 200 OK\r\nCSeq: 99\r\n\r\n")], rig.now)
 
 
 def test_what_ends_the_session_wants_its_thread(rig):
-    assert rig.talk.aside([(TEXT, b"TEARDOWN rtsp://cam/live RTSP/1.0\r\nCSeq: 1\r\n\r\n")], rig.now) == ([], True)
+    assert rig.talk.aside([(TEXT, b"TEARDOWN rtsp://cam/live RTSP/1.0\r\nCSeq: 1\r\n\r\n")], rig.now)
     assert rig.opened.failure() is not None
 
 
-def aside(rig, messages, now):
-    [left, wanted] = rig.talk.aside(messages, now)
-    assert left == []
-    return wanted
-
-
-HEARD = {"own thread": lambda rig, messages, now: rig.talk.hear(messages, now), "another": aside}
+HEARD = {
+    "own thread": lambda rig, messages, now: rig.talk.hear(messages, now),
+    "another": lambda rig, messages, now: rig.talk.aside(messages, now),
+}
 
 
 @pytest.mark.parametrize("way", HEARD)
@@ -213,7 +210,7 @@ def test_reports_are_about_the_source_of_the_last_packet_and_before_it_about_wha
 def test_a_connection_that_takes_nothing_delays_nobody_and_gets_everything_in_order_later(rig):
     filled = rig.clog()
     rig.now += REPORT_S
-    assert rig.talk.aside([], rig.now) == ([], True)
+    assert rig.talk.aside([], rig.now)
     waiting = bytes(rig.link.backlog)
     assert waiting[:2] == b"$\1"
     assert rig.received(filled) == bytes(filled)
@@ -225,8 +222,8 @@ def test_a_connection_that_takes_nothing_delays_nobody_and_gets_everything_in_or
 def test_sound_that_moves_by_what_reports_say_wants_the_thread_that_knows_where_it_stands(rig):
     picture, sound = 90_000 * LONG_S, 8000 * LONG_S
     rig.stream.lane.raw, rig.stream.lane.sound_seen = picture, sound
-    assert rig.talk.aside([(1, sender_report(picture, 50)), (3, sender_report(sound, 50))], rig.now) == ([], False)
-    assert rig.talk.aside([(3, sender_report(sound, 52))], rig.now) == ([], True)
+    assert not rig.talk.aside([(1, sender_report(picture, 50)), (3, sender_report(sound, 50))], rig.now)
+    assert rig.talk.aside([(3, sender_report(sound, 52))], rig.now)
     assert rig.timeline.shift == 16_000
 
 

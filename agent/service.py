@@ -31,6 +31,7 @@ from ..wire.shell.directory_finder import ServerFinder
 from ..wire.shell.threads import Supervised
 from . import damage
 from .archivers import ArchiverBook
+from .beat import writers_place_s
 from .clock import Clock
 from .config import read
 from .control.answer import Control
@@ -115,8 +116,9 @@ class AgentService:
         self._replicator = self._replication(profile.tick_ms)
         self._spiller = Spiller(self._journal, self._epochs, self._losses, sync_ms=profile.sync_ms, reclaim=self._reclaim,
                                 faulted=partial(self._tell, EventKind.DISK), monotonic=self._clock.monotonic)  # fmt: skip
-        self._writer = Writer((), self._journal, self._clock, tick_ms=profile.tick_ms, place_ms=profile.read_ms / 2,
-                              offer=self._replicator.offer, stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
+        self._writer = Writer((), self._journal, self._clock, tick_ms=profile.tick_ms,
+                              place_s=writers_place_s(profile.read_ms, profile.tick_ms), offer=self._replicator.offer,
+                              stepped=self._clock_stepped, look=self._spiller.look)  # fmt: skip
         self._pool = Pool()
         self._pump = Pump(self._clock, tick_s=profile.read_ms / 1000)
         self._crew = Crew(self._hire, self._writer, self._keep, self._clock.monotonic, limit=profile.max_cameras)

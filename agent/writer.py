@@ -40,10 +40,10 @@ class JournalPort(Protocol):
 class Writer:
     """Owns no thread: `run_ticks` is the body of a supervised one."""
 
-    def __init__(self, lines: Sequence[Line], journal: JournalPort, clock: Clock, *, tick_ms: int, place_ms: float = 0.0,
+    def __init__(self, lines: Sequence[Line], journal: JournalPort, clock: Clock, *, tick_ms: int, place_s: float = 0.0,
                  offer: Callable[[Sequence[Any]], None], stepped: Callable[[float], None], look: Callable[[], None]) -> None:  # fmt: skip
-        """`look` is called at each tick: what others have to do on a thread that never waits for a disk.  place_ms: see beat.py."""
-        self._place_ms = place_ms
+        """`look` is called at each tick: what others have to do on a thread that never waits for a disk.  place_s: see beat.py."""
+        self._place_s = place_s
         self._lines, self._journal, self._clock, self._tick_ms = tuple(lines), journal, clock, tick_ms
         self._offer, self._stepped, self._look = offer, stepped, look
         self._waiting: list[Record] = []
@@ -69,7 +69,7 @@ class Writer:
         """Tick until stopped, which is noticed within a tick."""
         while not stop.is_set():
             now = time.monotonic()
-            self._hurry.wait(next_beat(now, self._tick_ms / 1000, self._place_ms / 1000) - now)
+            self._hurry.wait(next_beat(now, self._tick_ms / 1000, self._place_s) - now)
             self._hurry.clear()
             if not stop.is_set():
                 self.tick()

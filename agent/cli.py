@@ -21,7 +21,7 @@ from .control import show
 from .control import top as view
 from .control.client import ask
 from .control.model import Request, Status
-from .heap import few_arenas
+from .heap import few_arenas, settle
 from .preflight import disk_note, fails, folder_problem, in_use, list_notes, ram_note, room_note, room_problem
 from .service import AgentService
 from .setup import Plan, mode, plan
@@ -39,6 +39,7 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     ready = plan(config, read(config))
     log.setup(as_json=ready.config.agent.log == "json")
     asked = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    settle()
     served, kept, again = list[AgentService](), None, True
     while again:
         with AgentService(ready, well=asked.again, kept=kept) as service:

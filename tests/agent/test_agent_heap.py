@@ -61,3 +61,26 @@ def given_back(how):
 def test_what_lies_idle_between_used_blocks_goes_back_to_the_kernel():
     assert given_back("keep") < 1_000_000
     assert given_back("trim") > 40_000_000
+
+
+BEGUN = """
+import contextlib, gc, sys
+from pathlib import Path
+from types import SimpleNamespace
+from watchkeep.agent import cli
+def service(ready, **_):
+    print(gc.get_freeze_count(), len(gc.get_objects()))
+    return contextlib.nullcontext(SimpleNamespace(run=lambda _asked: False, plan=ready, kept=None, stragglers=[]))
+cli.AgentService = service
+cli.run(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.timeout(120)
+def test_what_is_there_before_an_agent_begins_is_not_looked_through_for_garbage(tmp_path):
+    config = tmp_path / "agent.toml"
+    config.write_text(f'[agent]\nid = "edge-1"\nsite = "home"\ndata_dir = "{tmp_path}"\n[[camera]]\nid = "gate"\nurl = "rtsp://127.0.0.1/1"\n')
+    told = subprocess.run([sys.executable, "-c", BEGUN, str(config)], check=True, capture_output=True, text=True, timeout=60).stdout
+    settled, looked_through = map(int, told.split())
+    assert settled > 20_000
+    assert looked_through < settled / 20

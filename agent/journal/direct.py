@@ -6,7 +6,8 @@
 
 Why: into the page cache each byte is copied to a page that is cold and that the kernel has to find, mark, gather and write.
 Rules: 1. what begins or ends inside a block is left to the page cache, and so is everything where the file system has nothing like this:
-then nothing counts as written.  2. A chunk that was built in memory of its own (native/pool.pyx) is written from there, with the
+then nothing counts as written.  A file stays as it was written last: to turn O_DIRECT on and off asks the kernel three times, and
+gives the interpreter away each time.  2. A chunk that was built in memory of its own (native/pool.pyx) is written from there, with the
 zeros behind it in place of as many at the beginning of the next part; all else goes through the buffer.
 3. One thread writes (the journal's pen).
 Bound: BUFFER_BYTES, taken with the first write.
@@ -16,8 +17,7 @@ import errno
 import fcntl
 import mmap
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -36,21 +36,39 @@ class DirectWriter:
     def __init__(self) -> None:
         self._refused = False
         self._memory: mmap.mmap | None = None
+        self._past: set[int] = set()
+        """Handles with O_DIRECT: of files that are open."""
 
     def write(self, handle: int, offset: int, parts: Sequence[Payload]) -> bool:
-        """Write all parts at offset; False when it is to be done otherwise, all of it.  Raises OSError."""
+        """Write all parts at offset; False when it is to be done otherwise, all of it.  Raises OSError.  `forget` the handle when it
+        is closed."""
         if self._refused or offset % BLOCK or sum(map(len, parts)) % BLOCK:
+            self._turn(handle, past=False)
             return False
         self._memory = self._memory or mmap.mmap(-1, BUFFER_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         try:
-            with _direct(handle), memoryview(self._memory) as buffer:
+            self._turn(handle, past=True)
+            with memoryview(self._memory) as buffer:
                 _Gather(handle, offset, buffer).write(parts)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
             self._refused = True
+            self._turn(handle, past=False)
             return False
         return True
+
+    def forget(self, handle: int) -> None:
+        """Another file may get its number."""
+        self._past.discard(handle)
+
+    def _turn(self, handle: int, *, past: bool) -> None:
+        """Past the page cache from now on, or into it; raises OSError with EINVAL where there is nothing like it."""
+        if past == (handle in self._past):
+            return
+        flags = fcntl.fcntl(handle, fcntl.F_GETFL)
+        fcntl.fcntl(handle, fcntl.F_SETFL, flags | os.O_DIRECT if past else flags & ~os.O_DIRECT)
+        (self._past.add if past else self._past.discard)(handle)
 
 
 class _Gather:
@@ -104,14 +122,3 @@ class _Gather:
             if written:
                 left[0] = left[0][written:]
         self._begun = self._filled = 0
-
-
-@contextmanager
-def _direct(handle: int) -> Iterator[None]:
-    """O_DIRECT for this long; raises OSError with EINVAL where there is none."""
-    flags = fcntl.fcntl(handle, fcntl.F_GETFL)
-    fcntl.fcntl(handle, fcntl.F_SETFL, flags | os.O_DIRECT)
-    try:
-        yield
-    finally:
-        fcntl.fcntl(handle, fcntl.F_SETFL, flags)

@@ -56,6 +56,8 @@ class Disk:
         return os.open(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0), 0o640)
 
     def close(self, handle: int) -> None:
+        if self._direct is not None:
+            self._direct.forget(handle)
         os.close(handle)
 
     def allocate(self, handle: int, size: int) -> None:

@@ -95,14 +95,44 @@ def test_a_chunk_goes_to_the_disk_from_where_it_lies(file, ring, monkeypatch):
     assert path.read_bytes()[: 2 * BLOCK + len(body)] == b"h" * BLOCK + chunk + pad + b"e" * BLOCK
 
 
+def is_past(handle):
+    return bool(fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_DIRECT)
+
+
 def test_nothing_of_it_is_in_the_page_cache(file):
-    handle, _ = file
+    handle, path = file
     assert DirectWriter().write(handle, 0, [b"a" * BLOCK, b"b" * BLOCK])
-    assert not fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_DIRECT, "for whoever uses the handle otherwise"
-    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_RANDOM)
-    assert not any(cached(handle, offset) for offset in (0, BLOCK))
-    Disk().write(handle, 4 * BLOCK, [b"c" * BLOCK])
-    assert cached(handle, 4 * BLOCK), "or this test sees nothing"
+    reader = os.open(path, os.O_RDWR)
+    os.posix_fadvise(reader, 0, 0, os.POSIX_FADV_RANDOM)
+    assert not any(cached(reader, offset) for offset in (0, BLOCK))
+    Disk().write(reader, 4 * BLOCK, [b"c" * BLOCK])
+    assert cached(reader, 4 * BLOCK), "or this test sees nothing"
+    os.close(reader)
+
+
+def test_a_file_is_turned_once_and_back_for_what_is_not_in_blocks(file, monkeypatch):
+    (handle, path), disk, calls, real = file, Disk(direct=True), [], fcntl.fcntl
+    monkeypatch.setattr(direct.fcntl, "fcntl", lambda *asked: calls.append(asked) or real(*asked))
+    for number in range(3):
+        disk.write(handle, number * BLOCK, [b"a" * BLOCK])
+    assert len(calls) == 2
+    disk.write(handle, 3 * BLOCK + 5, [b"b" * 7])
+    assert not is_past(handle)
+    disk.write(handle, 4 * BLOCK, [b"c" * BLOCK])
+    assert is_past(handle)
+    assert path.read_bytes()[: 5 * BLOCK] == b"a" * 3 * BLOCK + STALE * 5 + b"b" * 7 + STALE * (BLOCK - 12) + b"c" * BLOCK
+
+
+def test_the_next_file_that_gets_the_number_of_a_closed_one_is_turned_as_well(tmp_path):
+    disk = Disk(direct=True)
+    handles = []
+    for name in ("first", "second"):
+        handle = disk.open(tmp_path / name, create=True)
+        disk.write(handle, 0, [b"a" * BLOCK])
+        assert is_past(handle)
+        disk.close(handle)
+        handles.append(handle)
+    assert handles[0] == handles[1]
 
 
 @pytest.mark.parametrize(("offset", "size"), [(1, BLOCK), (0, BLOCK - 1), (512, BLOCK)])

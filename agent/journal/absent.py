@@ -14,8 +14,8 @@ from typing import NoReturn
 from watchkeep.wire.errors import FullError, GoneError, VolumeError
 from watchkeep.wire.record import RecordKind
 
-from .entry import Entry, Item
-from .journal import Journal, Record, Usage
+from .entry import Entry, Item, Proven
+from .journal import Journal, Usage
 from .reclaim import Dropped, HasCopy
 
 
@@ -46,10 +46,10 @@ class AbsentJournal(Journal):
         there.recovered = sorted({entry.position: entry for entry in now if entry is not None}.values(), key=lambda entry: entry.position)
         return there
 
-    def append(self, records: Sequence[Record]) -> list[Entry]:
+    def append_proven(self, records: Sequence[Proven]) -> list[Entry]:
         if (there := self._there) is None:
             raise VolumeError(self._why.message, remedy=self._why.remedy)
-        entries = there.append(records)
+        entries = there.append_proven(records)
         self._written += entries
         return entries
 

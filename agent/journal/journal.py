@@ -104,18 +104,21 @@ class Journal:
                 raise
 
     def append(self, records: Sequence[Record]) -> list[Entry]:
+        """As `append_proven`, of records of which nobody has looked yet whether header and seal are one chunk's."""
+        return self.append_proven([(header, payload, seal_of(header, payload)) for header, payload in records])
+
+    def append_proven(self, records: Sequence[Proven]) -> list[Entry]:
         """Number and write records, all or none; one write unless a file fills.  One thread only: wk-spill.
 
         The payloads belong to the journal now and may not be changed.  A chunk of an epoch is preceded by the epoch's
         init segment, at any distance.  FullError: call `reclaim` and append the same again; VolumeError: the disk fails,
         the same may be appended again later.  Waits for the disk only when ram_bytes are not durable yet.
         """
-        sealed = [(header, payload, seal_of(header, payload)) for header, payload in records]
-        self._room_in_ram(sum(header.record_bytes for header, _, _ in sealed))
+        self._room_in_ram(sum(header.record_bytes for header, _, _ in records))
         with self._pen, volume_errors(self._folder):
             self._tidy()  # first, because mending may need the room
             self._mend()
-            return self._write(sealed)
+            return self._write(records)
 
     def sync(self) -> int:
         """Make everything appended before this call durable; returns the highest durable position.  Any one thread.

@@ -19,7 +19,7 @@ from typing import Final
 
 from watchkeep.wire.record import Header, Payload, RecordKind, pack_header
 
-from .entry import Entry, Item, entry_of, seal_of
+from .entry import Entry, Item, Proven, entry_of, seal_of
 
 Record = tuple[Header, Payload]
 Name = tuple[str, int, int]
@@ -43,9 +43,11 @@ class Staged:
 
     def __init__(self, record: Record, since: float) -> None:
         header, payload = record
-        self.entry = entry_of(header, seal_of(header, payload), 0, 0)
+        seal = seal_of(header, payload)
+        self.entry = entry_of(header, seal, 0, 0)
         self.item: Item = (pack_header(header), payload)
-        self.record, self.since, self.released = record, since, False
+        self.record: Proven = (header, payload, seal)
+        self.since, self.released = since, False
 
 
 class Stage:
@@ -153,7 +155,7 @@ class Stage:
         flight, self._flight = self._flight, ()
         self.bytes -= sum(one.entry.record_bytes for one in flight if one.released)
 
-    def with_inits(self, chunks: Iterable[Staged], known: Iterable[Epoch]) -> list[Record]:
+    def with_inits(self, chunks: Iterable[Staged], known: Iterable[Epoch]) -> list[Proven]:
         """The records of a write: each chunk, and before an epoch's first its init segment unless the journal knows it.
 
         Before, and not all in front: the journal forgets an epoch without chunks when it hears of a newer one.

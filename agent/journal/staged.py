@@ -75,7 +75,7 @@ class StagedJournal:
     def spill(self, *, everything: bool = False) -> bool:
         """Write what is due to the journal's disk, SPILL_BYTES of it; False when nothing is.  One thread; waits for the disk.
 
-        Raises what Journal.append raises, and then all of it is still in RAM: after FullError call `reclaim`, then again.
+        Raises what Journal.append_proven raises, and then all of it is still in RAM: after FullError call `reclaim`, then again.
         """
         with self._changed:
             due = self._stage.due(self._monotonic(), SPILL_BYTES, everything=everything)
@@ -85,7 +85,7 @@ class StagedJournal:
             known = [epoch for epoch in {one.entry.name[:2] for one in due} if self._journal.init_of(*epoch) is not None]
             with self._changed:
                 records = self._stage.with_inits(due, known)
-            self._journal.append(records)
+            self._journal.append_proven(records)
         except BaseException:
             with self._changed:
                 self._stage.failed()

@@ -96,7 +96,7 @@ def test_each_epoch_has_its_init_segment_before_its_first_chunk_unless_the_journ
     for epoch in (1, 2, 3):
         stage.take([init_record(epoch=epoch), *chunk_records(2, epoch=epoch)], 100.0)
     records = stage.with_inits(stage.due(100.0, LOTS), [("cam0", 2)])
-    assert [(header.kind.name, header.epoch) for header, _ in records] == [
+    assert [(header.kind.name, header.epoch) for header, _, _ in records] == [
         ("INIT", 1), ("CHUNK", 1), ("CHUNK", 1), ("CHUNK", 2), ("CHUNK", 2), ("INIT", 3), ("CHUNK", 3), ("CHUNK", 3)]  # fmt: skip
 
 

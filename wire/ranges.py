@@ -66,6 +66,14 @@ class RangeSet:
         at = bisect_right(spans, (low, _ABOVE)) - 1
         return at >= 0 and spans[at][1] >= high
 
+    def meets(self, low: int, high: int) -> bool:
+        """Whether any integer of low..high is in the set."""
+        spans = self._spans
+        if not spans or spans[-1][1] < low or spans[0][0] > high:
+            return False
+        at = bisect_right(spans, (high, _ABOVE)) - 1
+        return at >= 0 and spans[at][1] >= low
+
     def add(self, low: int, high: int) -> None:
         """Add low..high, both included."""
         if high < low:

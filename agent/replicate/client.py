@@ -24,7 +24,7 @@ from ...wire.errors import UsageError
 from ...wire.losses import Loss, LossAnswer, LossReport
 from ...wire.messages import AppendAnswer, ErrorAnswer, Message
 from ...wire.record import Payload
-from ...wire.shell.timed_http import Clock, Response
+from ...wire.shell.timed_http import Clock, Response, allow
 from .verdict import AppendError, Fault
 
 M = TypeVar("M", bound=Message)
@@ -138,7 +138,7 @@ class AppendClient:
         self._http.putheader(http.VERSION_HEADER, str(WIRE_VERSION))
         for name, value in headers.items():
             self._http.putheader(name, value)
-        cast(socket.socket, self._http.sock).settimeout(self._timeout_s)
+        allow(cast(socket.socket, self._http.sock), self._timeout_s)
         # A refusal such as 413 may come, and the connection go, before the body is through: the answer is worth reading.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._http.endheaders()

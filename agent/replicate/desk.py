@@ -155,7 +155,7 @@ class Desk:
                 return True
             self._sent_bytes[archiver] += sent_bytes
             self._account(events.Answered(archiver, refs, answer))
-            taken = not refs or self._ledger.acknowledged(archiver, refs) > 0
+            taken = not refs or self._ledger.acknowledged(archiver, refs)
             if not self._durables[archiver].answered(answer, self._ledger, self._monotonic()):
                 self._decide(policy.Broken(archiver, self._durables[archiver].why))
                 return False

@@ -152,9 +152,9 @@ class CopyLedger:
         known = self.cameras.get(camera)
         return known is not None and known.newest is not None and (epoch, seq) <= known.newest
 
-    def acknowledged(self, archiver: str, refs: Iterable[ChunkRef]) -> int:
-        """How many of the refs the archiver has acknowledged; one that was released since counts."""
-        return sum(1 for ref in refs if not self._waits(archiver, ref))
+    def acknowledged(self, archiver: str, refs: Iterable[ChunkRef]) -> bool:
+        """Whether the archiver has acknowledged any of the refs; one that was released since counts."""
+        return not all(self._waits(archiver, ref) for ref in refs)
 
     def forget(self, camera: str) -> None:
         """A camera that is not recorded any more and of which nothing is held; has_copy knows nothing of its chunks afterwards."""
@@ -190,7 +190,7 @@ class CopyLedger:
     def _assign(self, camera: CameraBook, book: EpochBook, seqs: RangeSet) -> None:
         for target in camera.targets:
             for low, high in seqs.spans():
-                for span in book.unproven.clip(low, high):
+                for span in book.unproven.clip(low, high) if book.unproven else ():
                     self._step(target, book, Step.ASSIGN_UNPROVEN, *span)
                 self._step(target, book, Step.ASSIGN, low, high)
 

@@ -107,6 +107,11 @@ class EpochStages:
                     return 0
                 self._move(stage, table[stage], (low, high))
                 return high - low + 1
+        if not any(there.meets(low, high) for there in self.sets.values()):  # none is in any, as what was just offered
+            if None not in table:
+                return 0
+            self._move(None, table[None], (low, high))
+            return high - low + 1
         moves = [(source, target, part) for source, target in table.items() if (part := self._part(source, low, high))]
         moved = 0
         for source, target, part in moves:

@@ -48,6 +48,7 @@ def test_covers_clip_and_membership(steps: Steps, span: tuple[int, int]) -> None
     low, high = span
     wanted = set(range(low, high + 1))
     assert ranges.covers(low, high) == (wanted <= model)
+    assert ranges.meets(low, high) == bool(wanted & model)
     assert (low in ranges) == (low in model)
     assert members(ranges.clip(low, high)) == model & wanted
 

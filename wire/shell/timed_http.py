@@ -29,7 +29,13 @@ class Clock:
 
     def arm(self, sock: socket.socket) -> None:
         """The next send or read of the socket ends in time: a socket's own time-out starts anew with every read."""
-        sock.settimeout(min(self.left_s(), self.silence_s))
+        allow(sock, min(self.left_s(), self.silence_s))
+
+
+def allow(sock: socket.socket, timeout_s: float) -> None:
+    """Set a socket's time-out, unless it is that already: setting it asks the kernel, and gives the interpreter away meanwhile."""
+    if sock.gettimeout() != timeout_s:
+        sock.settimeout(timeout_s)
 
 
 class Response(HTTPResponse):

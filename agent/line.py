@@ -175,6 +175,7 @@ class Line:
             raise
         if self._announced != run.number:
             self._announced = run.number
+            self.stats.epoch, self.stats.cause = run.epoch, run.cause.label
             records.append((Header(RecordKind.INIT, self.camera, run.epoch, 0, len(run.init), run.init_hash), run.init))
         records.append(chunk)
         self.ring.release(cut)
@@ -199,5 +200,4 @@ class Line:
         run.last_hash = bytes(payload[end - HASH_BYTES : end])
         run.next_seq = seq + 1
         self.stats.chunks += 1
-        self.stats.epoch, self.stats.cause = run.epoch, run.cause.label
         return Header(RecordKind.CHUNK, self.camera, run.epoch, seq, len(payload), run.last_hash), payload

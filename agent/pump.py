@@ -41,7 +41,9 @@ class _Seat:
 
     def __init__(self, ride: Ride, loan: Loan, reader: Reader, wanted_back: Callable[[], bool], cuts: Callable[[], bool]) -> None:
         self.ride, self.loan, self.reader, self.wanted_back, self.cuts = ride, loan, reader, wanted_back, cuts
-        self.pictured, self.over, self.left = ride.pictured, threading.Event(), Left([], [], ride.pictured)
+        self.pictured, self.over = ride.pictured, threading.Event()
+        self.units, self.messages = list[tuple[int, Unit]](), list[tuple[int, bytes]]()
+        """What is left to the camera's thread."""
         self.error: Exception | None = None
         self.due = ride.talk.deadline()
         """When something is to be said; only what is heard and said in `look` moves it."""
@@ -50,7 +52,6 @@ class _Seat:
         """Hear and say what is due, take note of what went by; True when the camera is to go back to its thread, with what is unusual."""
         loan, talk, wanted = self.loan, self.ride.talk, False
         loan.lane.cuts = self.cuts()
-        self.due = talk.deadline()
         if not units and len(messages) <= MOST_ASIDE and (messages or now >= self.due):
             wanted = talk.aside(messages, now)  # what is behind a unit that was left is heard after it
             messages = []
@@ -58,7 +59,7 @@ class _Seat:
         if loan.lane.pictures != loan.pictures:
             self.pictured = now
         self.reader.noted(loan, now)
-        self.left = Left(units, messages, self.pictured)
+        self.units, self.messages = units, messages
         wanted = wanted or now - self.pictured > PICTURE_WAIT_S or self.reader.doubts(now) or self.wanted_back()
         return bool(units or messages or wanted or self.ride.stream.state or not loan.lane.open)
 
@@ -108,7 +109,7 @@ class Pump:
         reader.returned(loan, lender)
         if seat.error is not None:
             raise seat.error
-        return seat.left
+        return Left(seat.units, seat.messages, seat.pictured)
 
     def _take(self, seat: _Seat) -> bool:
         """False once `stop` was called: nobody would give it back."""

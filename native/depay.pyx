@@ -187,7 +187,7 @@ cdef class Video(Depacketizer):
             self.damaged = True
             self.refused += 1
             return
-        kind = (at[0] >> 1) & 0x3f if self.hevc else at[0] & 0x1f
+        kind = kind_of(at, self.hevc)
         if kind == (AP if self.hevc else STAP_A):
             self.fragment = False
             self.units(at + header, size - header)
@@ -267,7 +267,7 @@ cdef class Video(Depacketizer):
         cdef int kind
         if size <= header:
             return False
-        kind = (at[0] >> 1) & 0x3f if self.hevc else at[0] & 0x1f
+        kind = kind_of(at, self.hevc)
         if kind == (AP if self.hevc else STAP_A):
             return self.begins_among(at + header, size - header)
         if kind != (FU if self.hevc else FU_A):
@@ -286,7 +286,7 @@ cdef class Video(Depacketizer):
             if length > size - skip - 2:
                 return False
             at += skip + 2
-            if length > header and self.first_of_picture((at[0] >> 1) & 0x3f if self.hevc else at[0] & 0x1f, at + header, length - header):
+            if length > header and self.first_of_picture(kind_of(at, self.hevc), at + header, length - header):
                 return True
             at += length
             size -= skip + 2 + length

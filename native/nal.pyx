@@ -54,7 +54,7 @@ cdef const unsigned char* next_header(const unsigned char* at, const unsigned ch
     is one.  Almost all bytes of a picture are a slice's, which nobody has to look through to know its kind."""
     if end - at > 3 and at[0] == 0 and at[1] == 0 and (at[2] == 1 or (at[2] == 0 and at[3] == 1)):
         at += 3 if at[2] == 1 else 4
-    if at < end and at[0] and is_vcl((at[0] >> 1) & 0x3f if hevc else at[0] & 0x1f, hevc):
+    if at < end and at[0] and is_vcl(kind_of(at, hevc), hevc):
         nal.start, nal.size = at, 1
         return end
     return next_nal(at, end, nal)

@@ -190,7 +190,7 @@ class CopyLedger:
     def _assign(self, camera: CameraBook, book: EpochBook, seqs: RangeSet) -> None:
         for target in camera.targets:
             for low, high in seqs.spans():
-                for span in book.unproven.clip(low, high) if book.unproven else ():
+                for span in book.unproven.clip(low, high):
                     self._step(target, book, Step.ASSIGN_UNPROVEN, *span)
                 self._step(target, book, Step.ASSIGN, low, high)
 

@@ -31,4 +31,4 @@ class Signals:
             try:
                 return self._came.get(timeout=LOOK_S)
             except Empty:
-                continue
+                continue  # the look of the rule above: a handler that waits for this thread runs now

@@ -75,7 +75,7 @@ class LockShelf:
                 with self._path.open("rb") as stream:
                     found = LockList.model_validate_json(stream.read(MAX_FILE_BYTES))
             except FileNotFoundError:
-                pass
+                pass  # no list yet, or data_dir is new: `lost` says whether copies may know more
             except (OSError, ValidationError) as error:
                 self._damaged = True
                 why = f"{error.error_count()} fields are wrong" if isinstance(error, ValidationError) else str(error)

@@ -53,7 +53,7 @@ class LockBook:
             found = read_copy(data)
             broken = "" if found is not None else f"{volume.root / LOCKS_COPY} (it does not prove itself)"
         except FileNotFoundError:
-            pass
+            pass  # no copy on this volume yet
         except OSError as error:
             broken = f"{volume.root / LOCKS_COPY} ({error.strerror})"
         self._marks[volume] = None if found is None else found.mark

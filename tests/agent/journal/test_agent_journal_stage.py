@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journal_lab import chunk_record, chunk_records, init_record, seqs
+from journal_lab import chunk_record, chunk_records, init_record, open_journal, seqs
 
 from watchkeep.agent.journal.stage import AT_ONCE, Hold, Stage
+from watchkeep.wire.errors import FormatError
 from watchkeep.wire.record import RecordKind
 
 SIZE = chunk_record(0)[0].record_bytes
@@ -177,3 +179,17 @@ def test_every_chunk_is_here_until_released_or_written_in_order_and_within_the_b
     for step in steps:
         model.step(step)
         model.check()
+
+
+@pytest.mark.parametrize("other", [{"camera": "cam9"}, {"epoch": 9}, {"seq": 9}, {"hash": bytes(32)}], ids=lambda other: next(iter(other)))
+def test_a_header_that_names_another_chunk_than_the_seal_is_refused_before_anything_is_taken(tmp_path, other):
+    """Its seal is proven here and nowhere behind: what has been taken is written as it is."""
+    (header, payload), stage = chunk_record(3), Stage(LOTS)
+    with pytest.raises(FormatError, match="name different chunks"):
+        stage.take([(header._replace(**other), payload)], 100.0)
+    assert stage.room == LOTS
+    journal = open_journal(tmp_path)
+    with pytest.raises(FormatError, match="name different chunks"):
+        journal.append([(header._replace(**other), payload)])
+    assert journal.usage().chunks == 0
+    journal.close()
